@@ -1,0 +1,56 @@
+"""A candle series as plain numpy arrays, for kernels and models."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fxgpt_core.market.timeframes import Timeframe
+
+
+@dataclass(frozen=True, eq=False)
+class CandleArrays:
+    """N candles as C-contiguous arrays: `open_time_us` int64 µs since the epoch, prices in quote currency and volume float64."""
+
+    open_time_us: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    timeframe: Timeframe
+
+    def __len__(self) -> int:
+        return len(self.open_time_us)
+
+    @property
+    def known_at_us(self) -> NDArray[np.int64]:
+        """int64[N]: when each candle is complete, open time + timeframe."""
+        return self.open_time_us + np.int64(self.timeframe.us)
+
+    def slice(self, start: int, stop: int) -> "CandleArrays":
+        """The candles [start, stop) as copies."""
+        window = slice(start, stop)
+        return CandleArrays(
+            open_time_us=self.open_time_us[window].copy(),
+            open=self.open[window].copy(),
+            high=self.high[window].copy(),
+            low=self.low[window].copy(),
+            close=self.close[window].copy(),
+            volume=self.volume[window].copy(),
+            timeframe=self.timeframe,
+        )
+
+
+def candle_arrays(frame: pl.DataFrame, timeframe: Timeframe) -> CandleArrays:
+    """The arrays of a frame as `check_candles` returns it: writable copies, which torch and numba take as they are."""
+    return CandleArrays(
+        open_time_us=np.array(frame["open_time"].to_physical().to_numpy(), dtype=np.int64),
+        open=np.array(frame["open"].to_numpy(), dtype=np.float64),
+        high=np.array(frame["high"].to_numpy(), dtype=np.float64),
+        low=np.array(frame["low"].to_numpy(), dtype=np.float64),
+        close=np.array(frame["close"].to_numpy(), dtype=np.float64),
+        volume=np.array(frame["volume"].to_numpy(), dtype=np.float64),
+        timeframe=timeframe,
+    )
