@@ -122,9 +122,7 @@ def fit(
     offsets = np.empty((expected[1], len(ordered)))
     for c, coverage in enumerate(ordered):
         low_index, high_index = outer_levels(forecasts.levels, coverage)
-        scores = quantile_excess(
-            forecasts.values[:, :, low_index], forecasts.values[:, :, high_index], realised, forecasts.scale
-        )
+        scores = quantile_excess(forecasts.values[:, :, low_index], forecasts.values[:, :, high_index], realised, forecasts.scale)
         n_scores = np.isfinite(scores).sum(axis=0).astype(np.int64)
         offsets[:, c] = [conformal_threshold(scores[:, s], coverage) for s in range(expected[1])]
     return Calibration(
