@@ -1,0 +1,160 @@
+"""The gate board: what a parameter set must show before it may be deployed. Pure: numbers in, verdicts out."""
+
+import math
+from dataclasses import dataclass
+
+MINIMUM_DEFLATED_SHARPE = 0.95
+MINIMUM_OUT_OF_SAMPLE_RATIO = 0.7
+MINIMUM_TRADES = 30
+
+
+@dataclass(frozen=True)
+class CoverageEvidence:
+    """Coverage of one nominal level on unseen candles: `low` and `high` are its binomial band at `n_eff` independent cases."""
+
+    nominal: float
+    observed: float
+    low: float
+    high: float
+    n_eff: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The numbers the board judges.
+
+    `deflated_sharpe`: probability, of the stitched out-of-sample returns, deflated by `n_trials` trials ever made.
+    `in_sample_sharpe`: mean annual Sharpe ratio of the folds' winners on their train windows; `out_of_sample_sharpe`:
+    annual, of the stitched test windows. `n_trades`: closed trades there. `net_profit_cost_x2`: money earned there at
+    doubled costs. `coverage`: one row for each nominal coverage that is judged.
+    """
+
+    deflated_sharpe: float
+    n_trials: int
+    in_sample_sharpe: float
+    out_of_sample_sharpe: float
+    n_trades: int
+    net_profit_cost_x2: float
+    coverage: tuple[CoverageEvidence, ...]
+
+
+@dataclass(frozen=True)
+class GateLimits:
+    """The limits of the board."""
+
+    deflated_sharpe: float = MINIMUM_DEFLATED_SHARPE
+    out_of_sample_ratio: float = MINIMUM_OUT_OF_SAMPLE_RATIO
+    minimum_trades: int = MINIMUM_TRADES
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One verdict: passed when `value` `comparison` `limit` holds; `remedy` says what to do when it does not."""
+
+    gate: str
+    value: float
+    limit: float
+    comparison: str
+    passed: bool
+    remedy: str
+
+
+def gate_board(evidence: Evidence, limits: GateLimits | None = None) -> tuple[GateResult, ...]:
+    """Every gate's verdict, always all of them and in the same order; a number that is not finite fails its gate."""
+    bounds = limits or GateLimits()
+    return (
+        _deflated_sharpe(evidence, bounds),
+        _out_of_sample_ratio(evidence, bounds),
+        _minimum_trades(evidence, bounds),
+        *(gate for row in evidence.coverage for gate in _coverage(row)),
+        *_coverage_measured(evidence),
+        _cost_x2(evidence),
+    )
+
+
+def all_passed(board: tuple[GateResult, ...]) -> bool:
+    """True when the board is not empty and every gate passed."""
+    return bool(board) and all(gate.passed for gate in board)
+
+
+def out_of_sample_ratio(evidence: Evidence) -> float:
+    """Out-of-sample over in-sample Sharpe ratio; 0 when in-sample was not positive, since nothing was there to keep."""
+    if not evidence.in_sample_sharpe > 0.0:
+        return 0.0
+    return evidence.out_of_sample_sharpe / evidence.in_sample_sharpe
+
+
+def _verdict(gate: str, value: float, comparison: str, limit: float, remedy: str) -> GateResult:
+    holds = {">=": value >= limit, "<=": value <= limit, ">": value > limit}[comparison]
+    finite = math.isfinite(value) and math.isfinite(limit)
+    return GateResult(gate, value if math.isfinite(value) else 0.0, limit, comparison, bool(holds and finite), remedy)
+
+
+def _deflated_sharpe(evidence: Evidence, limits: GateLimits) -> GateResult:
+    return _verdict(
+        "deflated_sharpe",
+        evidence.deflated_sharpe,
+        ">=",
+        limits.deflated_sharpe,
+        f"after {evidence.n_trials} trials this out-of-sample result can be luck: bring more candles (a longer test span) or a "
+        "better forecast; more trials raise the bar",
+    )
+
+
+def _out_of_sample_ratio(evidence: Evidence, limits: GateLimits) -> GateResult:
+    return _verdict(
+        "out_of_sample_ratio",
+        out_of_sample_ratio(evidence),
+        ">=",
+        limits.out_of_sample_ratio,
+        f"Sharpe falls from {evidence.in_sample_sharpe:.2f} on train to {evidence.out_of_sample_sharpe:.2f} on test windows: "
+        "the search fits noise; search fewer parameters or trials, lengthen the train window, or improve the forecast",
+    )
+
+
+def _minimum_trades(evidence: Evidence, limits: GateLimits) -> GateResult:
+    return _verdict(
+        "minimum_trades",
+        float(evidence.n_trades),
+        ">=",
+        float(limits.minimum_trades),
+        "too few out-of-sample trades to judge: add candles, or loosen sssd_uncertainty_threshold and the costs a move must pay",
+    )
+
+
+def _coverage(row: CoverageEvidence) -> tuple[GateResult, GateResult]:
+    name = f"coverage_{round(row.nominal * 100)}"
+    about = f"nominal {row.nominal:.0%}, about {row.n_eff:.0f} independent cases"
+    return (
+        _verdict(
+            f"{name}_not_below",
+            row.observed,
+            ">=",
+            row.low,
+            f"bands are too narrow ({about}): calibrate again on a later or longer span, or train the model again",
+        ),
+        _verdict(
+            f"{name}_not_above",
+            row.observed,
+            "<=",
+            row.high,
+            f"bands are too wide ({about}): calibrate again on a later or longer span, or train the model again",
+        ),
+    )
+
+
+def _coverage_measured(evidence: Evidence) -> tuple[GateResult, ...]:
+    if evidence.coverage:
+        return ()
+    remedy = "coverage was never measured: materialize walk_forward_validation for this symbol and timeframe"
+    return (_verdict("coverage_measured", 0.0, ">", 0.0, remedy),)
+
+
+def _cost_x2(evidence: Evidence) -> GateResult:
+    return _verdict(
+        "cost_x2",
+        evidence.net_profit_cost_x2,
+        ">",
+        0.0,
+        "the edge does not survive doubled costs: trade longer horizons, ask for larger moves, or find a cheaper broker",
+    )

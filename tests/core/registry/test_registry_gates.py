@@ -1,0 +1,86 @@
+"""The gate board: each gate can fail alone, and says its number, its limit and what to do."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from fxgpt_core.registry.gates import CoverageEvidence, Evidence, GateLimits, all_passed, gate_board, out_of_sample_ratio
+
+GOOD = Evidence(
+    deflated_sharpe=0.97,
+    n_trials=240,
+    in_sample_sharpe=2.0,
+    out_of_sample_sharpe=1.6,
+    n_trades=80,
+    net_profit_cost_x2=1200.0,
+    coverage=tuple(CoverageEvidence(c, c, c - 0.05, c + 0.04, 300) for c in (0.5, 0.8, 0.95)),
+)
+
+
+def with_coverage(index: int, observed: float) -> Evidence:
+    rows = list(GOOD.coverage)
+    rows[index] = replace(rows[index], observed=observed)
+    return replace(GOOD, coverage=tuple(rows))
+
+
+def test_good_evidence_passes_every_gate() -> None:
+    board = gate_board(GOOD)
+    assert all_passed(board)
+    assert [gate.gate for gate in board] == [
+        "deflated_sharpe",
+        "out_of_sample_ratio",
+        "minimum_trades",
+        "coverage_50_not_below",
+        "coverage_50_not_above",
+        "coverage_80_not_below",
+        "coverage_80_not_above",
+        "coverage_95_not_below",
+        "coverage_95_not_above",
+        "cost_x2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "gate", "value", "limit"),
+    [
+        (replace(GOOD, deflated_sharpe=0.949), "deflated_sharpe", 0.949, 0.95),
+        (replace(GOOD, out_of_sample_sharpe=1.39), "out_of_sample_ratio", 0.695, 0.7),
+        (replace(GOOD, n_trades=29), "minimum_trades", 29.0, 30.0),
+        (with_coverage(0, 0.44), "coverage_50_not_below", 0.44, 0.45),
+        (with_coverage(1, 0.85), "coverage_80_not_above", 0.85, 0.84),
+        (with_coverage(2, 0.89), "coverage_95_not_below", 0.89, 0.90),
+        (replace(GOOD, net_profit_cost_x2=0.0), "cost_x2", 0.0, 0.0),
+        (replace(GOOD, coverage=()), "coverage_measured", 0.0, 0.0),
+    ],
+)
+def test_each_gate_can_fail_alone_with_its_number_and_limit(evidence: Evidence, gate: str, value: float, limit: float) -> None:
+    failed = [row for row in gate_board(evidence) if not row.passed]
+    assert [row.gate for row in failed] == [gate]
+    assert failed[0].value == pytest.approx(value)
+    assert failed[0].limit == pytest.approx(limit)
+    assert len(failed[0].remedy) > 40
+    assert not all_passed(gate_board(evidence))
+
+
+@pytest.mark.parametrize("field", ["deflated_sharpe", "out_of_sample_sharpe", "net_profit_cost_x2"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_number_that_is_not_finite_fails(field: str, value: float) -> None:
+    board = gate_board(replace(GOOD, **{field: value}))
+    assert sum(not row.passed for row in board) == 1
+    assert all(math.isfinite(row.value) for row in board)
+
+
+def test_two_losing_sharpes_do_not_make_a_good_ratio() -> None:
+    losing = replace(GOOD, in_sample_sharpe=-1.0, out_of_sample_sharpe=-2.0)
+    assert out_of_sample_ratio(losing) == 0.0
+    assert [row.gate for row in gate_board(losing) if not row.passed] == ["out_of_sample_ratio"]
+
+
+def test_an_empty_board_is_no_pass() -> None:
+    assert not all_passed(())
+
+
+def test_the_limits_are_an_argument() -> None:
+    assert not all_passed(gate_board(GOOD, GateLimits(minimum_trades=81)))
+    assert all_passed(gate_board(replace(GOOD, n_trades=5), GateLimits(minimum_trades=5)))
