@@ -1,0 +1,120 @@
+"""The one fill rule, shared by the backtest's kernel and the paper broker.
+
+All prices are single prices (no bid and ask): a trade pays the whole spread at its entry, stops and targets are compared
+with the raw candle, and an exit fills at the raw price. Within one candle the stop is looked at before the target. The
+operations and their order are those of backtesting.py 0.6.6, to the last bit; keep fastmath off.
+Every function is compiled by numba and takes and returns plain numbers: `side` is 1 or -1, `units` whole units > 0.
+"""
+
+from typing import Final, NamedTuple
+
+from numba import njit
+
+REASON_NONE: Final = 0
+REASON_STOP: Final = 1
+REASON_TARGET: Final = 2
+REASON_BREAKEVEN: Final = 3
+REASON_TRAILING: Final = 4
+REASON_TIME: Final = 5
+REASON_END: Final = 6
+REASON_NAMES: Final = ("", "stop", "target", "breakeven", "trailing", "time", "end")
+"""The name of each reason code; every name but the first is a fill reason of `market.orders`."""
+
+
+class ExitPlan(NamedTuple):
+    """When a stop is tightened: triggers are profits as fractions of the entry price, the distance is a fraction of the close.
+
+    An infinite trigger switches its rule off.
+    """
+
+    breakeven_trigger: float
+    trailing_activation: float
+    trailing_distance: float
+
+
+@njit(cache=True, nogil=True)
+def entry_price(side: int, open_: float, spread: float) -> float:
+    """Price of a market entry at a candle's open, in quote currency: the open, worse by the whole `spread` fraction."""
+    return open_ * (1.0 + side * spread)
+
+
+@njit(cache=True, nogil=True)
+def commission_paid(units: int, price: float, commission: float) -> float:
+    """Commission of one side in quote currency; `commission` is a fraction of the notional."""
+    return units * price * commission
+
+
+@njit(cache=True, nogil=True)
+def bracket(side: int, close: float, stop_distance: float, target_distance: float) -> tuple[float, float]:
+    """Stop and target price of an entry decided at `close`; distances are in quote currency and positive."""
+    return close - side * stop_distance, close + side * target_distance
+
+
+@njit(cache=True, nogil=True)
+def bracket_holds(side: int, close: float, spread: float, stop: float, target: float) -> bool:
+    """Whether stop and target are prices on the right sides of the entry price expected at the decision's close."""
+    expected = close * (1.0 + side * spread)
+    if side > 0:
+        return 0.0 < stop < expected < target
+    return 0.0 < target < expected < stop
+
+
+@njit(cache=True, nogil=True)
+def margin_allows(side: int, units: int, open_: float, spread: float, commission: float, buying_power: float) -> bool:
+    """Whether a flat account can enter: `units` at the entry price plus commission within equity × leverage (quote currency)."""
+    price = entry_price(side, open_, spread) + commission_paid(units, open_, commission) / units
+    return not units * price > buying_power
+
+
+@njit(cache=True, nogil=True)
+def exit_in_candle(side: int, open_: float, high: float, low: float, stop: float, target: float) -> tuple[float, int]:
+    """Exit price and reason code if the candle touches the stop or the target, else (0.0, 0).
+
+    The stop is looked at first. A gap through either fills at the open: worse than the stop, better than the target.
+    """
+    if side > 0:
+        if low <= stop:
+            return min(open_, stop), REASON_STOP
+        if high >= target:
+            return max(open_, target), REASON_TARGET
+    else:
+        if high >= stop:
+            return max(open_, stop), REASON_STOP
+        if low <= target:
+            return min(open_, target), REASON_TARGET
+    return 0.0, REASON_NONE
+
+
+@njit(cache=True, nogil=True)
+def tightened_stop(side: int, entry: float, close: float, stop: float, stop_reason: int, plan: ExitPlan) -> tuple[float, int]:
+    """The stop after a candle's close, and the reason an exit at it will have: breakeven first, then trailing; only tighter.
+
+    Breakeven moves the stop to the entry price.
+    """
+    profit = side * (close - entry) / entry
+    if profit >= plan.breakeven_trigger and side * (entry - stop) > 0.0:
+        stop, stop_reason = entry, REASON_BREAKEVEN
+    if profit >= plan.trailing_activation:
+        trailed = close * (1.0 - side * plan.trailing_distance)
+        if side * (trailed - stop) > 0.0:
+            stop, stop_reason = trailed, REASON_TRAILING
+    return stop, stop_reason
+
+
+@njit(cache=True, nogil=True)
+def time_is_up(candles_held: int, max_candles: int) -> bool:
+    """Whether a position held for `candles_held` candles, its entry candle included, is closed at the next open (0: never)."""
+    return max_candles > 0 and candles_held >= max_candles
+
+
+@njit(cache=True, nogil=True)
+def realised(side: int, units: int, entry: float, exit_: float) -> float:
+    """Profit of a closed position before commission, in quote currency."""
+    return side * units * (exit_ - entry)
+
+
+@njit(cache=True, nogil=True)
+def unrealised(side: int, units: int, entry: float, close: float) -> float:
+    """Profit of an open position at a close, in quote currency and before the commission of its exit."""
+    signed = side * units
+    return close * signed - signed * entry
