@@ -1,0 +1,85 @@
+"""The FX week and day: open from Sunday 17:00 to Friday 17:00 New York, a new day at 17:00 New York.
+
+Everything rests on the FX clock: New York wall-clock time plus seven hours, on which a day starts at midnight and the week is
+Monday to Friday. New York changes its clock on Sundays at 02:00, while the week is closed, so an open FX day has 24 hours.
+"""
+
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
+
+NEW_YORK = "America/New_York"
+FX_CLOCK_AHEAD_US = 7 * HOUR_US
+OPEN_DAYS = 5
+YEAR_US = 365.25 * DAY_US
+_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
+_NO_BREAK = timedelta(0)
+
+
+def fx_clock_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[N]: µs on the FX clock (New York wall clock + 7 h, midnight = 17:00 New York) of UTC times int64[N] in µs."""
+    utc = pl.Series(np.asarray(time_us, dtype=np.int64)).cast(pl.Datetime("us", "UTC"))
+    wall_clock = utc.dt.convert_time_zone(NEW_YORK).dt.replace_time_zone(None).to_physical().to_numpy()
+    return np.asarray(wall_clock + np.int64(FX_CLOCK_AHEAD_US), dtype=np.int64)
+
+
+def fx_day(open_time_us: NDArray[np.int64]) -> NDArray[np.int32]:
+    """int32[N]: the FX day of each candle, in days since the epoch, named by the date on which it closes (a trade date).
+
+    The candle that opens on Sunday at 17:00 New York belongs to Monday.
+    """
+    return (fx_clock_us(open_time_us) // DAY_US).astype(np.int32)
+
+
+def hour_of_week(open_time_us: NDArray[np.int64]) -> NDArray[np.int16]:
+    """int16[N]: hour of the FX week, 0 from Sunday 17:00 New York, 119 the last open hour, 120..167 the weekend."""
+    hours = fx_clock_us(open_time_us) // HOUR_US + _EPOCH_WEEKDAY * 24
+    return (hours % (7 * 24)).astype(np.int16)
+
+
+def is_open(time_us: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """bool[N]: is the FX market open at these UTC times (int64 µs)? Open at Sunday 17:00 New York, closed at Friday 17:00."""
+    return (fx_day(time_us) + _EPOCH_WEEKDAY) % 7 < OPEN_DAYS
+
+
+def missing_candles(
+    open_time_us: NDArray[np.int64], timeframe: Timeframe, daily_break: timedelta = _NO_BREAK
+) -> NDArray[np.int64]:
+    """int64[M]: open times expected between the first and the last candle, inside the FX week, that are absent.
+
+    Weekend hours are no gaps, nor are candles that lie wholly inside `daily_break` after 17:00 New York (one hour for gold).
+    Holidays are not known here: their hours are reported as missing.
+    """
+    if len(open_time_us) == 0:
+        return np.empty(0, dtype=np.int64)
+    expected = expected_open_times(int(open_time_us[0]), int(open_time_us[-1]), timeframe, daily_break)
+    return np.setdiff1d(expected, open_time_us)
+
+
+def expected_open_times(
+    first_us: int, last_us: int, timeframe: Timeframe, daily_break: timedelta = _NO_BREAK
+) -> NDArray[np.int64]:
+    """int64[M]: every open time of a timeframe in [first_us, last_us] while the market is open, on the timeframe's grid."""
+    # 4h and 1d candles start on the FX clock, whose distance from UTC changes with summer time, by whole hours.
+    step = min(timeframe.us, HOUR_US)
+    times = np.arange(-(-first_us // step) * step, last_us + 1, step, dtype=np.int64)
+    clock = fx_clock_us(times)
+    break_us = daily_break // timedelta(microseconds=1)
+    on_grid = clock % timeframe.us == 0
+    after_break = clock % DAY_US + timeframe.us > break_us
+    expected: NDArray[np.int64] = times[on_grid & after_break & is_open(times)]
+    return expected
+
+
+def periods_per_year(known_at_us: NDArray[np.int64]) -> float:
+    """Candles a year as measured from a series' own stamps (int64[N] µs, ascending); raises `BadInputError` below two."""
+    if len(known_at_us) < 2 or known_at_us[-1] <= known_at_us[0]:
+        raise BadInputError(
+            f"{len(known_at_us)} candles tell no rate; at least two at different times are needed; give a longer span"
+        )
+    return float((len(known_at_us) - 1) * YEAR_US / (known_at_us[-1] - known_at_us[0]))
