@@ -6,6 +6,7 @@ operations and their order are those of backtesting.py 0.6.6, to the last bit; k
 Every function is compiled by numba and takes and returns plain numbers: `side` is 1 or -1, `units` whole units > 0.
 """
 
+import math
 from typing import Final, NamedTuple
 
 from numba import njit
@@ -52,11 +53,11 @@ def bracket(side: int, close: float, stop_distance: float, target_distance: floa
 
 @njit(cache=True, nogil=True)
 def bracket_holds(side: int, close: float, spread: float, stop: float, target: float) -> bool:
-    """Whether stop and target are prices on the right sides of the entry price expected at the decision's close."""
+    """Whether stop and target are finite prices on the right sides of the entry price expected at the decision's close."""
     expected = close * (1.0 + side * spread)
     if side > 0:
-        return 0.0 < stop < expected < target
-    return 0.0 < target < expected < stop
+        return 0.0 < stop < expected < target < math.inf
+    return 0.0 < target < expected < stop < math.inf
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,142 @@
+"""What a decision sees: for each candle the close, the volatility and the calibrated band at the chosen horizon.
+
+Every number of a row depends on that candle and the candles before it only, and by the same operations in the same order
+whether later rows exist or not, so a live row and the same row of a backtest are equal to the last bit.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.errors import BadInputError, ParameterError
+from fxgpt_core.strategy.parameters import StrategyParameters
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+SLOW_ATR_PERIODS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class MarketView:
+    """N rows, one a candle; NaN where a number is not known.
+
+    `close` in quote currency; `atr` the mean true range over `risk_atr_period` candles and `slow_atr` over ten times as many,
+    both in quote currency; `median`, `lower`, `upper` the calibrated cumulative log-return at the chosen horizon and
+    confidence; `scale` the random-walk standard deviation of that return.
+    """
+
+    known_at_us: IntArray
+    close: FloatArray
+    atr: FloatArray
+    slow_atr: FloatArray
+    median: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    scale: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.known_at_us)
+
+    def slice(self, start: int, stop: int) -> "MarketView":
+        """The rows [start, stop)."""
+        return MarketView(*(getattr(self, item.name)[start:stop] for item in fields(self)))
+
+
+def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParameters) -> MarketView:
+    """The view of every candle; NaN rows where there is no forecast.
+
+    Raises `ParameterError` when the bands lack the horizon or do not span the confidence, `BadInputError` when a band belongs
+    to no candle.
+    """
+    step = _step_index(bands, parameters.sssd_forecast_horizon)
+    lower, upper = _at_confidence(bands, step, parameters.sssd_quantile_confidence)
+    rows = _candle_rows(candles, bands)
+    atr = average_true_range(candles, parameters.risk_atr_period)
+    return MarketView(
+        known_at_us=candles.known_at_us,
+        close=candles.close,
+        atr=atr,
+        slow_atr=_mean_of_lags(atr, SLOW_ATR_PERIODS, parameters.risk_atr_period),
+        median=_placed(bands.median[:, step], rows, len(candles)),
+        lower=_placed(lower, rows, len(candles)),
+        upper=_placed(upper, rows, len(candles)),
+        scale=_placed(bands.scale[:, step], rows, len(candles)),
+    )
+
+
+def average_true_range(candles: CandleArrays, period: int) -> FloatArray:
+    """float64[N]: mean of the last `period` true ranges in quote currency (Wilder 1978, with a plain mean); NaN before.
+
+    The true range of the first candle is unknown, for want of a previous close. The sum is taken oldest first in a loop over
+    the lag, because a running sum would depend on where the series starts and numpy's own sum on how long it is.
+    """
+    true_range = np.full(len(candles), np.nan)
+    previous = candles.close[:-1]
+    high, low = candles.high[1:], candles.low[1:]
+    true_range[1:] = np.maximum(np.maximum(high - low, np.abs(high - previous)), np.abs(low - previous))
+    return _mean_of_lags(true_range, period, 1)
+
+
+def _mean_of_lags(values: FloatArray, count: int, spacing: int) -> FloatArray:
+    """Mean over `count` values that lie `spacing` rows apart, ending at each row; NaN where one of them is missing."""
+    n, reach = len(values), (count - 1) * spacing
+    mean = np.full(n, np.nan)
+    if n > reach:
+        total = np.zeros(n - reach)
+        for lag in range(reach, -1, -spacing):
+            total += values[reach - lag : n - lag]
+        mean[reach:] = total / count
+    return mean
+
+
+def _step_index(bands: Bands, horizon: int) -> int:
+    found = np.flatnonzero(bands.steps == horizon)
+    if len(found) == 0:
+        raise ParameterError(
+            f"sssd_forecast_horizon is {horizon}, but the forecast has only the steps {bands.steps.tolist()}; choose one of them"
+        )
+    return int(found[0])
+
+
+def _at_confidence(bands: Bands, step: int, confidence: float) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper edge at a confidence, linear between the two calibrated coverages around it."""
+    coverages = bands.coverages
+    if not coverages[0] <= confidence <= coverages[-1]:
+        raise ParameterError(
+            f"sssd_quantile_confidence is {confidence}, but the bands are calibrated from {coverages[0]} to {coverages[-1]}; "
+            "choose one in between"
+        )
+    above = int(np.searchsorted(coverages, confidence))
+    if coverages[above] == confidence:
+        return bands.lower[:, step, above], bands.upper[:, step, above]
+    weight = (confidence - coverages[above - 1]) / (coverages[above] - coverages[above - 1])
+
+    def between(edge: FloatArray) -> FloatArray:
+        inner, outer = edge[:, step, above - 1], edge[:, step, above]
+        blended: FloatArray = (1.0 - weight) * inner + weight * outer
+        return blended
+
+    return between(bands.lower), between(bands.upper)
+
+
+def _candle_rows(candles: CandleArrays, bands: Bands) -> IntArray:
+    rows = np.searchsorted(candles.known_at_us, bands.known_at_us)
+    inside = rows < len(candles)
+    astray = ~inside
+    astray[inside] = candles.known_at_us[rows[inside]] != bands.known_at_us[inside]
+    if astray.any():
+        raise BadInputError(
+            f"{int(astray.sum())} of {len(rows)} bands belong to no candle, "
+            f"the first known at {int(bands.known_at_us[astray][0])} µs; use the candles that the forecasts were made from"
+        )
+    return rows
+
+
+def _placed(values: FloatArray, rows: IntArray, n: int) -> FloatArray:
+    placed = np.full(n, np.nan)
+    placed[rows] = values
+    return placed

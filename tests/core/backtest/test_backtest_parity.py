@@ -1,0 +1,119 @@
+"""The kernel equals backtesting.py 0.6.6: every trade and every point of the equity curve, under `==`."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fxgpt_core.backtest.engine import BacktestAccount, ExecutionParameters, Trades, backtest
+from fxgpt_core.backtest.reference import reference_backtest
+from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
+from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.fills import REASON_NAMES, ExitPlan
+from fxgpt_core.market.timeframes import HOUR_US, Timeframe
+from fxgpt_core.strategy.decision import Decisions
+
+START_US = 1_500_000_000_000_000 // HOUR_US * HOUR_US
+
+
+@pytest.fixture(scope="module")
+def eurusd():
+    return candle_arrays(SampleProvider().candles("EURUSD", Timeframe.H1), Timeframe.H1)
+
+
+def random_decisions(candles, rng, density, distance, risk):
+    """Sides and distances drawn from a seed; distances are multiples of `distance` × the close."""
+    n = len(candles)
+    side = np.where(rng.random(n) < density, rng.choice([1, -1], n), 0).astype(np.int8)
+    stop, target = (distance * candles.close * rng.uniform(0.3, 2.0, n) for _ in range(2))
+    risk_fraction = risk * rng.uniform(0.3, 2.0, n)
+    return Decisions(candles.known_at_us, side, stop, target, risk_fraction, np.zeros(n, np.int8))
+
+
+def random_execution(rng, scale):
+    """Every switch on or off by chance; `scale` is the size of the levels as a fraction of the price."""
+    on = rng.random(4) < 0.6
+    return ExecutionParameters(
+        plan=ExitPlan(
+            breakeven_trigger=scale * rng.uniform(0.2, 1.5) if on[0] else math.inf,
+            trailing_activation=scale * rng.uniform(0.2, 1.5) if on[1] else math.inf,
+            trailing_distance=scale * rng.uniform(0.2, 1.5),
+        ),
+        max_candles=int(rng.integers(1, 40)) if on[2] else 0,
+        daily_loss_limit=rng.uniform(0.002, 0.05) if on[3] else 1.0,
+        max_margin_fraction=rng.choice([0.1, 0.5, 1.0]),
+    )
+
+
+def assert_equal(kernel, reference):
+    for field in dataclasses.fields(Trades):
+        mine, theirs = getattr(kernel.trades, field.name), getattr(reference.trades, field.name)
+        assert np.array_equal(mine, theirs), (field.name, mine, theirs)
+    assert np.array_equal(kernel.equity, reference.equity)
+    assert kernel.final_equity == reference.final_equity
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_kernel_equals_backtesting_py_on_eurusd_with_random_decisions(eurusd, seed):
+    rng = np.random.default_rng(seed)
+    start = int(rng.integers(0, 4000))
+    candles = eurusd.slice(start, start + 1000)
+    distance = rng.choice([0.0008, 0.002, 0.006])
+    decisions = random_decisions(candles, rng, density=rng.choice([0.02, 0.3, 1.0]), distance=distance, risk=0.01)
+    execution = random_execution(rng, distance)
+    costs = Costs(spread=rng.choice([0.0, 0.00007, 0.0005]), commission=rng.choice([0.0, 0.00002]))
+    account = BacktestAccount(cash=rng.choice([1_000.0, 100_000.0]), leverage=rng.choice([1.0, 30.0, 50.0]))
+    kernel = backtest(candles, decisions, execution, costs, account)
+    assert_equal(kernel, reference_backtest(candles, decisions, execution, costs, account))
+    assert len(kernel.trades) > 0
+
+
+def test_the_random_runs_meet_every_reason(eurusd):
+    rng = np.random.default_rng(7)
+    decisions = random_decisions(eurusd, rng, density=0.5, distance=0.004, risk=0.01)
+    execution = ExecutionParameters(ExitPlan(0.001, 0.002, 0.002), max_candles=20, daily_loss_limit=0.03, max_margin_fraction=0.5)
+    kernel = backtest(eurusd, decisions, execution, Costs(0.00007, 0.00002))
+    assert_equal(kernel, reference_backtest(eurusd, decisions, execution, Costs(0.00007, 0.00002)))
+    assert {REASON_NAMES[code] for code in kernel.trades.reason} >= set(REASON_NAMES[1:]) - {"end"}
+
+
+@st.composite
+def coarse_candles(draw):
+    """Few candles on a coarse price grid: gaps, equal prices, zero ranges and touches happen all the time."""
+    n = draw(st.integers(1, 14))
+    prices = draw(st.lists(st.tuples(*[st.integers(1, 12)] * 4), min_size=n, max_size=n))
+    ohlc = np.array([(row[0], max(row), min(row), row[3]) for row in prices], dtype=np.float64) / 8.0
+    times = START_US + np.arange(n, dtype=np.int64) * HOUR_US * draw(st.sampled_from([1, 9]))
+    columns = (np.ascontiguousarray(ohlc[:, column]) for column in range(4))
+    return CandleArrays(times, *columns, np.ones(n), Timeframe.H1)
+
+
+@st.composite
+def coarse_runs(draw):
+    """Candles with decisions, switches and costs on the same coarse grid, so that prices meet levels exactly."""
+    candles = draw(coarse_candles())
+    n = len(candles)
+    eighths = st.lists(st.integers(0, 8), min_size=n, max_size=n)
+    side = np.array(draw(st.lists(st.sampled_from([1, 1, -1, 0]), min_size=n, max_size=n)), dtype=np.int8)
+    stop, target = (np.array(draw(eighths), dtype=np.float64) / 8.0 for _ in range(2))
+    risk = np.full(n, draw(st.sampled_from([0.01, 0.3, 3.0])))
+    level = st.sampled_from([0.0, 0.125, 0.25, math.inf])
+    execution = ExecutionParameters(
+        plan=ExitPlan(draw(level), draw(level), draw(st.sampled_from([0.0, 0.125, 0.5]))),
+        max_candles=draw(st.integers(0, 4)),
+        daily_loss_limit=draw(st.sampled_from([0.02, 0.3, 1.0])),
+        max_margin_fraction=draw(st.sampled_from([0.1, 1.0])),
+    )
+    costs = Costs(draw(st.sampled_from([0.0, 0.01])), draw(st.sampled_from([0.0, 0.02])))
+    account = BacktestAccount(cash=draw(st.sampled_from([100.0, 10_000.0])), leverage=draw(st.sampled_from([1.0, 30.0])))
+    return candles, Decisions(candles.known_at_us, side, stop, target, risk, np.zeros(n, np.int8)), execution, costs, account
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(coarse_runs())
+def test_the_kernel_equals_backtesting_py_on_candles_with_gaps_and_equal_prices(run):
+    assert_equal(backtest(*run), reference_backtest(*run))
