@@ -41,8 +41,8 @@ class Bands:
                     f"bands.{name} has shape {found}; {n} origins, {s} steps and {c} coverages need {shape}; rebuild the bands"
                 )
 
-    def select(self, mask: npt.NDArray[np.bool_] | IntArray) -> "Bands":
-        """The bands of the origins chosen by a mask bool[N] or by indices."""
+    def select(self, mask: npt.NDArray[np.bool_] | IntArray | slice) -> "Bands":
+        """The bands of the origins chosen by a mask bool[N], by indices or by a slice."""
         return Bands(
             known_at_us=self.known_at_us[mask],
             steps=self.steps,

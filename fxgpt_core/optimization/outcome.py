@@ -1,0 +1,69 @@
+"""What a finished optimization says: the proposed set, what each fold chose, and the stitched out-of-sample record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fxgpt_core.backtest.engine import BacktestAccount
+from fxgpt_core.optimization.problem import Evaluation, Problem, joined
+from fxgpt_core.performance.measures import Metrics
+from fxgpt_core.registry.trials import TrialRecord
+from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.validation.folds import Fold, Window
+
+
+@dataclass(frozen=True)
+class FoldOutcome:
+    """One fold: the trial chosen on its train window and what it did on the test window, from a fresh account.
+
+    `idle`: no trial of the fold traded enough on the train window; the least bad one stands in, and the Sharpe of a test
+    window without trades is no merit: read `test.total_trades` beside it.
+    """
+
+    fold: Fold
+    chosen: TrialRecord
+    parameters: StrategyParameters
+    train_sharpe: float
+    test: Metrics
+    idle: bool
+
+
+@dataclass(frozen=True, eq=False)
+class OptimizationOutcome:
+    """`proposed`: the choice of the last search, on the latest train window; it has seen every candle, so its own numbers
+    prove nothing. `out_of_sample`: the folds' choices on their test windows, one account through all of them.
+    `pareto`: trial numbers on the front of the last search; `n_trials`: trials of this run.
+    """
+
+    run_id: int
+    proposed: StrategyParameters
+    final: TrialRecord
+    folds: tuple[FoldOutcome, ...]
+    out_of_sample: Evaluation
+    in_sample_sharpe: float
+    pareto: tuple[int, ...]
+    n_trials: int
+
+
+def walked_forward(
+    problem: Problem, choices: Sequence[tuple[StrategyParameters, Window]], *, cost_multiplier: float = 1.0
+) -> Evaluation:
+    """Parameter sets played on successive test windows with one account; a bust account stays at zero and trades no more.
+
+    `choices` must be in time order and the windows must not overlap.
+    """
+    parts: list[Evaluation] = []
+    cash = problem.account.cash
+    for parameters, window in choices:
+        account = BacktestAccount(cash=cash, leverage=problem.account.leverage)
+        parts.append(problem.evaluate(parameters, window, account=account, cost_multiplier=cost_multiplier))
+        cash = parts[-1].result.final_equity
+        if cash <= 0.0:
+            break
+    return joined(parts, problem.account.cash)
+
+
+def mean_in_sample_sharpe(folds: Sequence[FoldOutcome]) -> float:
+    """Mean annual Sharpe ratio of the folds' choices on their own train windows."""
+    return float(np.mean([fold.train_sharpe for fold in folds]))

@@ -1,0 +1,130 @@
+"""What is optimized: one symbol's candles, calibrated bands and costs, and how a parameter set is played on a window."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fxgpt_core import content_hash
+from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, Trades, backtest, execution_parameters
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.market.costs import Costs
+from fxgpt_core.performance.measures import Metrics, metrics
+from fxgpt_core.strategy.decision import Decisions, decide
+from fxgpt_core.strategy.parameters import StrategyParameters, definition
+from fxgpt_core.strategy.view import SLOW_ATR_PERIODS, market_view
+from fxgpt_core.validation.folds import Window
+
+LOOKBACK_CANDLES = int(definition("risk_atr_period").high or 0) * SLOW_ATR_PERIODS + 1
+"""How many candles before a window its first view needs: the longest slow range, and one previous close."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A parameter set played on one window: the candles [N] of the window, the result on them and its metrics."""
+
+    candles: CandleArrays
+    result: BacktestResult
+    metrics: Metrics
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Everything the search needs: `bands` are calibrated before the first candle that is searched on.
+
+    `code_sha256` names the code that evaluates; a run is resumed only under the same candles, bands, costs and code.
+    """
+
+    symbol: str
+    candles: CandleArrays
+    bands: Bands
+    costs: Costs
+    account: BacktestAccount = field(default_factory=BacktestAccount)
+    code_sha256: str = ""
+
+    def decisions(self, parameters: StrategyParameters, window: Window) -> Decisions:
+        """The decisions at the candles known within a window; equal, bit for bit, to that part of deciding on the series."""
+        rows = window.slice(self.candles.known_at_us)
+        start = max(0, rows.start - LOOKBACK_CANDLES)
+        candles = self.candles.slice(start, rows.stop)
+        known_at = candles.known_at_us
+        span = Window(int(known_at[0]), int(known_at[-1]) + 1) if len(candles) else window
+        bands = self.bands.select(span.slice(self.bands.known_at_us))
+        return decide(market_view(candles, bands, parameters), parameters, self.costs).slice(
+            rows.start - start, rows.stop - start
+        )
+
+    def evaluate(
+        self,
+        parameters: StrategyParameters,
+        window: Window,
+        *,
+        account: BacktestAccount | None = None,
+        cost_multiplier: float = 1.0,
+    ) -> Evaluation:
+        """Play a parameter set on the candles known within a window, flat at its start and closed at its end.
+
+        `cost_multiplier` makes trading dearer than the decisions believe: the stress of being wrong about costs.
+        """
+        rows = window.slice(self.candles.known_at_us)
+        candles = self.candles.slice(rows.start, rows.stop)
+        result = backtest(
+            candles,
+            self.decisions(parameters, window),
+            execution_parameters(parameters, candles.timeframe),
+            self.costs.times(cost_multiplier),
+            account or self.account,
+        )
+        return Evaluation(candles, result, metrics(result, candles))
+
+    @property
+    def sha256(self) -> str:
+        """Content hash of the problem: symbol, candles, bands, costs, account and code."""
+        arrays = {
+            f"{owner}.{item.name}": _array_sha256(getattr(record, item.name))
+            for owner, record in (("candles", self.candles), ("bands", self.bands))
+            for item in dataclasses.fields(record)
+            if isinstance(getattr(record, item.name), np.ndarray)
+        }
+        rest = {
+            "symbol": self.symbol,
+            "timeframe": str(self.candles.timeframe),
+            "costs": dataclasses.asdict(self.costs),
+            "account": dataclasses.asdict(self.account),
+            "code": self.code_sha256,
+        }
+        return content_hash.of_json({**arrays, **rest})
+
+
+def joined(parts: Sequence[Evaluation], cash: float) -> Evaluation:
+    """Evaluations of successive windows as one: candles, equity and trades one after another; at least one part.
+
+    The parts must be chained, each begun with the equity the one before ended with; `cash` is what the first began with.
+    """
+    offsets = np.cumsum([0, *(len(part.candles) for part in parts)])
+    candles = dataclasses.replace(
+        parts[0].candles,
+        **{
+            item.name: np.concatenate([getattr(part.candles, item.name) for part in parts])
+            for item in dataclasses.fields(CandleArrays)
+            if isinstance(getattr(parts[0].candles, item.name), np.ndarray)
+        },
+    )
+    columns = {
+        item.name: np.concatenate([getattr(part.result.trades, item.name) for part in parts])
+        for item in dataclasses.fields(Trades)
+    }
+    shift = np.concatenate([np.full(len(part.result.trades), offset) for part, offset in zip(parts, offsets, strict=False)])
+    for name in ("entry_index", "exit_index"):
+        columns[name] = columns[name] + shift.astype(np.int64)
+    result = BacktestResult(Trades(**columns), np.concatenate([part.result.equity for part in parts]), cash)
+    return Evaluation(candles, result, metrics(result, candles))
+
+
+def _array_sha256(array: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> str:
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
