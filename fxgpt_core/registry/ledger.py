@@ -1,0 +1,113 @@
+"""The ledger database, SQLite or PostgreSQL: how it is opened, and one transaction at a time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from fxgpt_core.errors import BadInputError, LedgerMissingError
+from fxgpt_core.registry.tables import optimization_runs
+
+BUSY_TIMEOUT_MS = 10_000
+WRITES = "fxgpt_writes"
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON")
+
+
+def utc_now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """One ledger database. `clock` gives the stamps of what is written through it."""
+
+    def __init__(self, url: str, clock: Callable[[], datetime] = utc_now) -> None:
+        self.url = url
+        self.clock = clock
+        self.engine = open_engine(url)
+        self._writers = self.engine.execution_options(**{WRITES: True})
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A writing transaction: committed when the block ends, rolled back when it raises.
+
+        On SQLite it holds the write lock from its first moment, so that what it read is still true when it writes.
+        """
+        with self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads: one consistent view, never waiting for a writer on SQLite."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def require_migrated(self) -> None:
+        """Raise `LedgerMissingError` unless the database is there and has the ledger's tables."""
+        database = make_url(self.url).database
+        if self.is_sqlite and not (database and Path(database).exists()):
+            raise LedgerMissingError(f"there is no ledger at {database}. Run `fxgpt setup`.")
+        try:
+            with self.reading() as connection:
+                found = inspect(connection).has_table(optimization_runs.name)
+        except OperationalError as error:
+            raise LedgerMissingError(
+                f"the ledger {self.shown_url} does not answer: {error.orig}. Start it, then `fxgpt setup`."
+            ) from error
+        if not found:
+            raise LedgerMissingError(f"the ledger {self.shown_url} has no tables. Run `fxgpt setup`.")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the ledger is a SQLite file."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def shown_url(self) -> str:
+        """The URL with its password hidden, for messages."""
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    def now(self) -> datetime:
+        """The time by this ledger's clock."""
+        return self.clock()
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with fxgpt's guarantees; the folder of a SQLite file is made. Raises `BadInputError` for another database."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        raise BadInputError("a PostgreSQL URL needs its driver: write postgresql+psycopg2://… instead of postgresql://…")
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        # CURRENT_TIMESTAMP follows the session's zone, and the columns have none.
+        return create_engine(url, connect_args={"options": "-c timezone=utc"}, pool_pre_ping=True)
+    if backend != "sqlite" or not parsed.database:
+        raise BadInputError(f"{parsed.drivername} cannot hold the ledger; use a sqlite:///file or a postgresql+psycopg2:// URL")
+    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver would begin transactions by itself, late and deferred; `_begin_sqlite` does it instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
