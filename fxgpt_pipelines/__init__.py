@@ -1,0 +1,1 @@
+"""The Dagster side of fxgpt: a thin skin of assets, checks, jobs, sensors that read, call one core function, record; no formula."""

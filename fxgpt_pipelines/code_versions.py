@@ -1,0 +1,40 @@
+"""Which rooms each asset's code lives in; the hash of their sources is the asset's code version."""
+
+from functools import cache
+from pathlib import Path
+
+import fxgpt_core
+from fxgpt_core import content_hash
+
+ROOT = Path(fxgpt_core.__file__).resolve().parents[1]
+
+_CANDLES = ("market", "candles")
+_FEATURES = (*_CANDLES, "features", "validation/lookahead.py")
+_FORECASTS = (*_FEATURES, "forecasts", "networks", "diffusion", "training", "validation/spans.py")
+_CALIBRATION = ("forecasts", "conformal")
+_STRATEGY = (*_CANDLES, "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
+_SEARCH = (*_STRATEGY, "optimization", "registry/trials.py")
+_LIVE = (*_FORECASTS, *_STRATEGY)
+
+ROOMS: dict[str, tuple[str, ...]] = {
+    "raw_candles": _CANDLES,
+    "candles": _CANDLES,
+    "features": _FEATURES,
+    "diffusion_model": _FORECASTS,
+    "forecasts": _FORECASTS,
+    "calibration_quantiles": _CALIBRATION,
+    "walk_forward_validation": _STRATEGY,
+    "optimized_parameters": _SEARCH,
+    "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_results.py"),
+    "deployment": ("registry/deployments.py",),
+    "live_orders": ("registry/tables.py",),
+    "adherence": (*_LIVE, "live/adherence.py"),
+    "live_decision": _LIVE,
+}
+"""By asset (and `live_decision`, the live trading job): rooms and files below fxgpt_core."""
+
+
+@cache
+def code_version(asset: str) -> str:
+    """SHA-256 over the sources of an asset's rooms, whole and without its history; a few milliseconds."""
+    return content_hash.of_code(ROOT, (f"fxgpt_core/{room}" for room in set(ROOMS[asset])))

@@ -1,0 +1,21 @@
+"""What Dagster loads. Assembled in one function, so that tests and the demo get fresh definitions with their own resources."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from fxgpt_pipelines.assets import candles, features
+from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
+
+ASSETS = [candles.raw_candles, candles.candles, features.feature_matrix]
+
+
+def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """The definitions; `overrides` replaces resources by name (lake, ledger, tracking)."""
+    resources = {"lake": LakeResource(), "ledger": LedgerResource(), "tracking": TrackingResource()}
+    # In-process: one asset is one run, and a process of its own for each step would pay every import again.
+    return dg.Definitions(assets=ASSETS, resources=resources | dict(overrides or {}), executor=dg.in_process_executor)
+
+
+defs = build_definitions()

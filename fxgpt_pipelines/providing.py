@@ -1,0 +1,58 @@
+"""Which provider a symbol's candles come from, and which of its candles are held out for the live replay."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from fxgpt_core.candles.provider import CandleProvider, provided_candles
+from fxgpt_core.candles.providers.imported import ImportedProvider
+from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.candles.store import CandleStore
+from fxgpt_core.errors import BadInputError, MissingError
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.settings import Settings
+
+AUTOMATIC = "auto"
+
+
+@dataclass(frozen=True)
+class ProvidedSource:
+    """`frame` of the timeframe asked for, `source` as the provider has it (of `source_timeframe`)."""
+
+    provider: str
+    source_timeframe: Timeframe
+    source: pl.DataFrame
+    frame: pl.DataFrame
+
+    def without_last(self, n_candles: int, timeframe: Timeframe) -> pl.DataFrame:
+        """The source cut so that the last `n_candles` of `frame` cannot be known from it. Raises `BadInputError`."""
+        if not 0 <= n_candles < len(self.frame):
+            raise BadInputError(
+                f"{n_candles} candles cannot be held out of {len(self.frame)}; 0 to {len(self.frame) - 1} can; choose fewer"
+            )
+        if n_candles == 0:
+            return self.source
+        known_until = self.frame["open_time"][-1 - n_candles] + timeframe.duration
+        return self.source.filter(pl.col("open_time") + self.source_timeframe.duration <= known_until)
+
+
+def providers(settings: Settings) -> tuple[CandleProvider, ...]:
+    """All providers, the one that is asked first in front: what the user imported goes before the sample."""
+    return ImportedProvider(CandleStore(settings.import_root)), SampleProvider()
+
+
+def provided(settings: Settings, symbol: str, timeframe: Timeframe, provider: str = AUTOMATIC) -> ProvidedSource:
+    """The candles of the first provider that has them (or of the one named). Raises `MissingError`, `BadInputError`."""
+    candidates = [role for role in providers(settings) if provider in (AUTOMATIC, role.name)]
+    if not candidates:
+        known = ", ".join((AUTOMATIC, *(role.name for role in providers(settings))))
+        raise BadInputError(f"provider {provider!r} is unknown; known: {known}; choose one of them")
+    refusals: list[str] = []
+    for role in candidates:
+        try:
+            got = provided_candles(role, symbol, timeframe)
+        except MissingError as error:
+            refusals.append(str(error))
+            continue
+        return ProvidedSource(role.name, got.source_timeframe, role.candles(symbol, got.source_timeframe), got.frame)
+    raise MissingError("\n".join(refusals))
