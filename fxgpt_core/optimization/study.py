@@ -7,7 +7,7 @@ trials of its own fold and on (seed, trial number) only, so a run killed at any 
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BrokenLineageError
@@ -16,6 +16,7 @@ from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome, me
 from fxgpt_core.optimization.pareto import knee, pareto_front
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.space import EvaluatedTrial, SamplerParameters, propose, trial_seed
+from fxgpt_core.performance.measures import Metrics
 from fxgpt_core.registry.trials import RunRequest, TrialRecord, TrialStore
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Fold, FoldParameters, Window, latest_train, walk_forward
@@ -23,6 +24,8 @@ from fxgpt_core.validation.folds import Fold, FoldParameters, Window, latest_tra
 RUN_NAMESPACE = uuid.UUID("5f0b6d3e-0d0f-5a55-9a0b-6f7867707400")
 METHOD = "bayesian"
 REGIME_MODE = "global"
+BESIDE_THE_COLUMNS = ("cost_ratio", "n_periods", "sharpe_per_period")
+"""Metrics that a trial record keeps in fields of its own, not among the user's 17 result columns."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,11 @@ def optimize(
 
 
 def planned(problem: Problem, parameters: SearchParameters) -> list[Search]:
-    """The searches of a run in order: one for each of the latest folds of the forecasts, then the final one."""
+    """The searches of a run in order: one for each of the latest folds of the forecasts, numbered from 0, then the final one."""
     known_at = problem.bands.known_at_us
-    folds = walk_forward(known_at, parameters.folds)[-parameters.max_folds :]
-    searches = [
-        Search(index, fold.train, index * parameters.n_trials, parameters.n_trials, fold) for index, fold in enumerate(folds)
-    ]
+    latest = walk_forward(known_at, parameters.folds)[-parameters.max_folds :]
+    folds = [replace(fold, index=index) for index, fold in enumerate(latest)]
+    searches = [Search(fold.index, fold.train, fold.index * parameters.n_trials, parameters.n_trials, fold) for fold in folds]
     first = len(folds) * parameters.n_trials
     last = Search(len(folds), latest_train(known_at, parameters.folds), first, parameters.n_final_trials, None)
     return [*searches, last]
@@ -140,7 +142,7 @@ def run_trial(
         phase=search.phase,
         seed=seed,
         parameters=candidate.to_json(),
-        metrics={**measured.columns(), "objective_value": objective_value(objectives)},
+        metrics={**_result_columns(measured), "objective_value": objective_value(objectives)},
         objectives=objectives.to_json(),
         n_periods=measured.n_periods,
         sharpe_per_period=measured.sharpe_per_period,
@@ -197,6 +199,10 @@ def concluded(problem: Problem, searches: Sequence[Search], trials: Sequence[Tri
         pareto=front,
         n_trials=len(trials),
     )
+
+
+def _result_columns(measured: Metrics) -> dict[str, float | int]:
+    return {name: value for name, value in measured.to_json().items() if name not in BESIDE_THE_COLUMNS}
 
 
 def _request(problem: Problem, parameters: SearchParameters, total: int) -> RunRequest:

@@ -26,7 +26,8 @@ class Evidence:
     `deflated_sharpe`: probability, of the stitched out-of-sample returns, deflated by `n_trials` trials ever made.
     `in_sample_sharpe`: mean annual Sharpe ratio of the folds' winners on their train windows; `out_of_sample_sharpe`:
     annual, of the stitched test windows. `n_trades`: closed trades there. `net_profit_cost_x2`: money earned there at
-    doubled costs. `coverage`: one row for each nominal coverage that is judged.
+    doubled costs. `coverage`: one row for each nominal coverage that is judged. `sharpe_per_period` is what was deflated by
+    `lucky_sharpe`, the best that so many worthless trials would show.
     """
 
     deflated_sharpe: float
@@ -36,6 +37,8 @@ class Evidence:
     n_trades: int
     net_profit_cost_x2: float
     coverage: tuple[CoverageEvidence, ...]
+    sharpe_per_period: float = 0.0
+    lucky_sharpe: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ def _deflated_sharpe(evidence: Evidence, limits: GateLimits) -> GateResult:
         evidence.deflated_sharpe,
         ">=",
         limits.deflated_sharpe,
-        f"after {evidence.n_trials} trials this out-of-sample result can be luck: bring more candles (a longer test span) or a "
-        "better forecast; more trials raise the bar",
+        f"{evidence.n_trials} worthless trials would show a Sharpe of {evidence.lucky_sharpe:.3f} a day, this one shows "
+        f"{evidence.sharpe_per_period:.3f}: it can be luck; bring more candles (a longer test span) or a better forecast",
     )
 
 

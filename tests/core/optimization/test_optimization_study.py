@@ -1,0 +1,235 @@
+"""The search as a whole: plan, resume, choice, outcome, evidence."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from search_problem import SMALL, problem
+
+from fxgpt_core.conformal.coverage import CoverageRow
+from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError
+from fxgpt_core.optimization.evidence import evidence
+from fxgpt_core.optimization.objectives import IDLE, Objectives, gains
+from fxgpt_core.optimization.outcome import OptimizationOutcome
+from fxgpt_core.optimization.pareto import dominates, pareto_front
+from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.study import SearchProgress, chosen, optimize, planned, resumed, run_uuid
+from fxgpt_core.registry.gates import gate_board
+from fxgpt_core.registry.trials import RunRequest, TrialRecord
+from fxgpt_core.strategy.parameters import StrategyParameters
+
+TOTAL = 3 * 5 + 6
+
+
+class MemoryStore:
+    """The trials of one run in a list; what the ledger does is tested with the ledger."""
+
+    def __init__(self) -> None:
+        self.kept: list[TrialRecord] = []
+        self.requests: list[RunRequest] = []
+        self.finished: list[tuple[TrialRecord, tuple[int, ...], float]] = []
+        self.failures: list[str] = []
+
+    def open_run(self, request: RunRequest) -> int:
+        self.requests.append(request)
+        return 17
+
+    def trials(self, run_id: int) -> list[TrialRecord]:
+        assert run_id == 17
+        return list(self.kept)
+
+    def record(self, run_id: int, trial: TrialRecord) -> None:
+        assert run_id == 17
+        assert trial.trial_number == len(self.kept)
+        self.kept.append(trial)
+
+    def finish(self, run_id: int, best: TrialRecord, pareto: tuple[int, ...], duration_s: float) -> None:
+        assert run_id == 17
+        self.finished.append((best, pareto, duration_s))
+
+    def fail(self, run_id: int, reason: str) -> None:
+        assert run_id == 17
+        self.failures.append(reason)
+
+
+@pytest.fixture(scope="module")
+def ran() -> tuple[OptimizationOutcome, MemoryStore, list[SearchProgress]]:
+    store, heard = MemoryStore(), []
+    ticks = iter(range(10_000))
+    outcome = optimize(problem(), SMALL, store, progress=heard.append, clock=lambda: float(next(ticks)))
+    return outcome, store, heard
+
+
+def test_the_plan_numbers_trials_over_the_run_and_ends_with_the_latest_train_window() -> None:
+    small = problem()
+    searches = planned(small, SMALL)
+    assert [(s.index, s.phase, s.first, s.n_trials) for s in searches] == [
+        (0, "search", 0, 5),
+        (1, "search", 5, 5),
+        (2, "search", 10, 5),
+        (3, "final", 15, 6),
+    ]
+    assert searches[-1].window.slice(small.bands.known_at_us).stop == len(small.bands.known_at_us)
+    assert [s.fold.index for s in searches[:-1]] == [0, 1, 2]
+
+
+def test_every_trial_is_recorded_once_in_order_and_progress_counts_them(ran: tuple) -> None:
+    outcome, store, heard = ran
+    assert [trial.trial_number for trial in store.kept] == list(range(TOTAL))
+    assert [report.done for report in heard] == list(range(1, TOTAL + 1))
+    assert {report.total for report in heard} == {TOTAL}
+    assert heard[-1].remaining_s == 0.0
+    assert heard[0].remaining_s == pytest.approx((TOTAL - 1) * heard[0].elapsed_s)
+    assert outcome.n_trials == TOTAL
+    assert len(store.finished) == 1
+    assert store.failures == []
+
+
+def test_a_record_holds_what_was_played(ran: tuple) -> None:
+    _, store, _ = ran
+    small = problem()
+    searches = planned(small, SMALL)
+    for number in (0, 7, 20):
+        trial = store.kept[number]
+        candidate = small.evaluate(_set(trial), searches[min(number // 5, 3)].window).metrics
+        assert trial.metrics["sharpe_ratio"] == candidate.sharpe_ratio
+        assert trial.metrics["total_trades"] == candidate.total_trades
+        assert trial.params_sha256 == _set(trial).sha256
+        assert (trial.n_periods, trial.sharpe_per_period) == (candidate.n_periods, candidate.sharpe_per_period)
+
+
+def _set(trial: TrialRecord) -> StrategyParameters:
+    return StrategyParameters.from_json(trial.parameters)
+
+
+def test_the_choice_of_a_fold_is_on_the_front_of_its_own_trials_only(ran: tuple) -> None:
+    outcome, store, _ = ran
+    for index, fold in enumerate(outcome.folds):
+        own = store.kept[index * 5 : index * 5 + 5]
+        assert fold.chosen in own
+        point = gains([Objectives.from_json(fold.chosen.objectives)])[0]
+        assert not any(dominates(other, point) for other in gains([Objectives.from_json(t.objectives) for t in own]))
+    final = store.kept[15:]
+    front = pareto_front(gains([Objectives.from_json(trial.objectives) for trial in final]))
+    assert outcome.pareto == tuple(15 + i for i in front)
+    assert outcome.final.trial_number in outcome.pareto
+    assert outcome.proposed.sha256 == outcome.final.params_sha256
+
+
+def test_what_comes_after_a_fold_does_not_change_its_trials() -> None:
+    whole, cut = MemoryStore(), MemoryStore()
+    small = problem()
+    optimize(small, replace(SMALL, max_folds=2), whole)
+    second = planned(small, replace(SMALL, max_folds=2))[1].fold
+    last = second.test.slice(small.candles.known_at_us).stop + 1
+    shorter = replace(small, candles=small.candles.slice(0, last), bands=small.bands.select(slice(0, last)))
+    optimize(shorter, replace(SMALL, max_folds=2), cut)
+    assert [t.params_sha256 for t in whole.kept[:10]] == [t.params_sha256 for t in cut.kept[:10]]
+    assert [t.metrics for t in whole.kept[:10]] == [t.metrics for t in cut.kept[:10]]
+
+
+@pytest.mark.parametrize("done", [0, 1, 4, 5, 12, 20, 21])
+def test_a_run_that_stopped_anywhere_ends_with_the_same_trials_and_outcome(ran: tuple, done: int) -> None:
+    outcome, store, _ = ran
+    second = MemoryStore()
+    second.kept = list(store.kept[:done])
+    again = optimize(problem(), SMALL, second)
+    assert second.kept == store.kept
+    assert again.proposed == outcome.proposed
+    assert again.pareto == outcome.pareto
+    assert np.array_equal(again.out_of_sample.result.equity, outcome.out_of_sample.result.equity)
+    assert second.requests[0].run_uuid == store.requests[0].run_uuid
+
+
+def test_a_changed_ledger_is_not_resumed(ran: tuple) -> None:
+    _, store, _ = ran
+    searches = planned(problem(), SMALL)
+    for broken in (
+        [store.kept[1]],
+        [store.kept[0], store.kept[2]],
+        [replace(store.kept[0], seed=1)],
+        [replace(store.kept[0], phase="final")],
+        [*store.kept, replace(store.kept[-1], trial_number=21)],
+    ):
+        with pytest.raises(BrokenLineageError, match="changed by hand"):
+            resumed(broken, searches, SMALL.seed)
+
+
+def test_the_name_of_a_run_changes_with_problem_and_search() -> None:
+    small = problem(24 * 30)
+    names = {
+        run_uuid(small, SMALL),
+        run_uuid(small, replace(SMALL, seed=8)),
+        run_uuid(small, replace(SMALL, n_trials=6)),
+        run_uuid(replace(small, code_sha256="other"), SMALL),
+        run_uuid(replace(small, costs=small.costs.times(2)), SMALL),
+    }
+    assert len(names) == 5
+    assert run_uuid(problem(24 * 30), SMALL) in names
+
+
+def test_a_failure_is_written_to_the_run_and_raised() -> None:
+    class Full(MemoryStore):
+        def record(self, run_id: int, trial: TrialRecord) -> None:
+            raise OSError("disk full")
+
+    store = Full()
+    with pytest.raises(OSError, match="disk full"):
+        optimize(problem(), SMALL, store)
+    assert store.failures == ["OSError: disk full"]
+
+
+def test_forecasts_too_short_for_one_fold_are_refused_before_a_run_is_opened() -> None:
+    store = MemoryStore()
+    with pytest.raises(BadInputError, match="not one fold"):
+        optimize(problem(24 * 10), SMALL, store)
+    assert store.requests == []
+
+
+def test_an_idle_trial_is_never_chosen_beside_one_that_trades(ran: tuple) -> None:
+    _, store, _ = ran
+    losing = replace(store.kept[0], objectives=Objectives(-3.0, 40.0, 0.2, 0.9).to_json())
+    idle = replace(store.kept[1], objectives=IDLE.to_json())
+    best, front, all_idle = chosen([idle, losing])
+    assert (best, front, all_idle) == (losing, (0,), False)
+    assert chosen([idle])[2] is True
+
+
+def test_a_fold_without_trades_says_so() -> None:
+    quiet = problem()
+    flat = replace(quiet, bands=replace(quiet.bands, median=quiet.bands.median * 0.0))
+    outcome = optimize(flat, SMALL, MemoryStore())
+    assert [(fold.idle, fold.test.total_trades) for fold in outcome.folds] == [(True, 0)] * 3
+    assert outcome.out_of_sample.metrics.total_trades == 0
+
+
+def coverage_rows(step: int) -> list[CoverageRow]:
+    return [CoverageRow(step, c, c, 100, 100, c - 0.05, c + 0.04, True, 0.01, 2) for c in (0.5, 0.8, 0.95)]
+
+
+def failed_gates(small: Problem, outcome: OptimizationOutcome) -> set[str]:
+    coverage = coverage_rows(outcome.proposed.sssd_forecast_horizon)
+    found = evidence(small, outcome, coverage, n_trials_ever=TOTAL, sharpe_variance=0.05)
+    return {gate.gate for gate in gate_board(found) if not gate.passed}
+
+
+def test_a_strategy_on_noise_fails_the_board() -> None:
+    for seed in (3, 4, 5):
+        noise = problem(edge=0.0, seed=seed)
+        failed = failed_gates(noise, optimize(noise, SMALL, MemoryStore()))
+        assert "deflated_sharpe" in failed
+        assert len(failed) >= 2
+
+
+def test_a_planted_edge_with_enough_candles_passes_the_board() -> None:
+    long = problem(24 * 120, edge=0.7)
+    outcome = optimize(long, replace(SMALL, max_folds=20, n_trials=3, n_final_trials=3), MemoryStore())
+    assert len(outcome.folds) == 20
+    assert failed_gates(long, outcome) == set()
+
+
+def test_evidence_needs_the_coverage_of_the_horizon_that_is_traded(ran: tuple) -> None:
+    outcome, _, _ = ran
+    other = outcome.proposed.sssd_forecast_horizon + 1
+    with pytest.raises(MissingError, match="no coverage was measured"):
+        evidence(problem(), outcome, coverage_rows(other), n_trials_ever=TOTAL, sharpe_variance=0.05)
