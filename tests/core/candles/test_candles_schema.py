@@ -21,7 +21,8 @@ def series(n: int = 6, step: timedelta = timedelta(hours=1), start: datetime = S
 
 
 def with_value(column: str, row: int, value: float | None) -> pl.DataFrame:
-    return series().with_columns(pl.when(pl.int_range(pl.len()) == row).then(pl.lit(value)).otherwise(pl.col(column)).alias(column))
+    changed = pl.when(pl.int_range(pl.len()) == row).then(pl.lit(value)).otherwise(pl.col(column))
+    return series().with_columns(changed.alias(column))
 
 
 def test_a_sound_series_passes_unchanged() -> None:
@@ -29,7 +30,8 @@ def test_a_sound_series_passes_unchanged() -> None:
 
 
 def test_columns_are_put_in_order_types_are_made_exact_and_others_dropped() -> None:
-    odd = series().select("close", "volume", pl.lit(1).alias("spread"), "low", "high", "open", pl.col("open_time").dt.cast_time_unit("ms"))
+    stamps = pl.col("open_time").dt.cast_time_unit("ms")
+    odd = series().select("close", "volume", pl.lit(1).alias("spread"), "low", "high", "open", stamps)
     odd = odd.with_columns(pl.col("volume").cast(pl.Int32))
     checked = check_candles(odd, H1)
     assert checked.columns == list(COLUMNS)
@@ -45,8 +47,8 @@ def test_another_time_zone_is_turned_into_utc() -> None:
     ("broken", "message"),
     [
         (series().head(0), r"there are 0 candles; .*at least one; check the file"),
-        (series().drop("low", "volume"), r"lack the columns low, volume \(found: open_time, open, high, close\); needed .*rename"),
-        (series().with_columns(pl.col("open_time").dt.replace_time_zone(None)), r"without a time zone; .*convert them to UTC"),
+        (series().drop("low", "volume"), r"lack the columns low, volume \(found: open_time, open, high, close\); needed"),
+        (series().with_columns(pl.col("open_time").dt.replace_time_zone(None)), r"without a time zone; .*to UTC"),
         (series().with_columns(pl.col("open_time").cast(pl.Int64)), r"open_time is of type Int64.*aware"),
         (series().with_columns(pl.col("close").cast(pl.String)), r"not numeric: close \(String\); .*convert"),
         (pl.concat([series(), series().tail(2)]), r"2 of 8 candles with a stamp that was there before \(first: 2024-01-02T04:00"),
@@ -57,7 +59,7 @@ def test_another_time_zone_is_turned_into_utc() -> None:
         (with_value("open", 1, float("nan")), r"1 of 6 candles with a price that is missing, not finite"),
         (with_value("high", 1, float("inf")), r"1 of 6 candles with a price that is missing, not finite"),
         (with_value("low", 1, 0.0), r"1 of 6 candles with a price .* not above zero"),
-        (with_value("volume", 3, -1.0), r"1 of 6 candles with a volume that is missing, not finite or negative \(first: 2024-01-02T03"),
+        (with_value("volume", 3, -1.0), r"1 of 6 candles with a volume that is missing, not finite or negative \(first: .*T03"),
         (with_value("volume", 3, None), r"1 of 6 candles with a volume that is missing.*write 0"),
     ],
 )  # fmt: skip
@@ -67,7 +69,7 @@ def test_each_defect_is_named_with_its_count_and_first_stamp(broken: pl.DataFram
 
 
 def test_a_missing_stamp_is_named() -> None:
-    broken = series().with_columns(pl.when(pl.int_range(pl.len()) == 2).then(None).otherwise(pl.col("open_time")).alias("open_time"))
+    broken = series().with_columns(pl.when(pl.int_range(pl.len()) != 2).then(pl.col("open_time")))
     with pytest.raises(CandleSchemaError, match=r"1 of 6 candles without an open_time \(first: none\)"):
         check_candles(broken, H1)
 
@@ -85,7 +87,7 @@ def test_days_start_at_17_new_york_in_winter_and_summer(start_hour: int, month: 
     assert len(check_candles(series(3, timedelta(days=1), evening), Timeframe.D1)) == 3
     assert len(check_candles(series(9, timedelta(hours=4), evening), Timeframe.H4)) == 9
     midnight = datetime(2024, month, 9, tzinfo=UTC)
-    with pytest.raises(CandleSchemaError, match=r"3 of 3 candles off the grid of 1d .*counted from 17:00 New York.*smaller timeframe"):
+    with pytest.raises(CandleSchemaError, match=r"3 of 3 candles off the grid of 1d .*from 17:00 New York.*smaller timeframe"):
         check_candles(series(3, timedelta(days=1), midnight), Timeframe.D1)
 
 

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.sessions import expected_open_times, fx_clock_us, fx_day, hour_of_week, is_open, missing_candles, periods_per_year
+from fxgpt_core.market.sessions import (
+    expected_open_times,
+    fx_clock_us,
+    fx_day,
+    hour_of_week,
+    is_open,
+    missing_candles,
+    periods_per_year,
+)
 from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
 
 NEW_YORK = ZoneInfo("America/New_York")
