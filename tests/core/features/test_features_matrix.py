@@ -1,0 +1,110 @@
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.candles.resample import resample
+from fxgpt_core.features.matrix import FEATURES, WARM_UP, features
+from fxgpt_core.market.timeframes import Timeframe
+
+H1 = Timeframe.H1
+
+
+@pytest.fixture(scope="module")
+def sample() -> pl.DataFrame:
+    return SampleProvider().candles("EURUSD", H1)
+
+
+@pytest.fixture(scope="module")
+def matrix(sample: pl.DataFrame) -> pl.DataFrame:
+    return features(sample, H1)
+
+
+def test_there_are_forty_features_each_once_and_in_order(matrix: pl.DataFrame) -> None:
+    assert len(FEATURES) == len(set(FEATURES)) == 40
+    assert matrix.columns == ["open_time", "known_at", *FEATURES]
+    assert set(matrix.select(FEATURES).dtypes) == {pl.Float64}
+
+
+@pytest.mark.parametrize("timeframe", [H1, Timeframe.H4, Timeframe.D1])
+def test_each_row_is_known_at_its_candle_s_close(sample: pl.DataFrame, timeframe: Timeframe) -> None:
+    candles = sample if timeframe is H1 else resample(sample, H1, timeframe)
+    matrix = features(candles, timeframe)
+    assert matrix["open_time"].equals(candles["open_time"])
+    assert set((matrix["known_at"] - matrix["open_time"]).to_list()) == {timeframe.duration}
+
+
+def test_the_warm_up_is_null_and_everything_after_it_finite(matrix: pl.DataFrame) -> None:
+    warm_up, rest = matrix.head(WARM_UP).select(FEATURES), matrix.tail(-WARM_UP).select(FEATURES)
+    assert set(warm_up.null_count().row(0)) == {WARM_UP}
+    assert set(rest.null_count().row(0)) == {0}
+    assert all(rest.select(pl.all().is_finite().all()).row(0))
+
+
+def test_fewer_candles_than_the_warm_up_give_nulls_only(sample: pl.DataFrame) -> None:
+    short = features(sample.head(50), H1)
+    assert set(short.select(FEATURES).null_count().row(0)) == {50}
+
+
+def test_every_prefix_gives_bit_equal_rows(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
+    for cut in [*range(WARM_UP, WARM_UP + 40), 777, 1024, 2048, 3001, 4096, 4999]:
+        assert features(sample.head(cut), H1).equals(matrix.head(cut)), cut
+
+
+def test_candles_appended_in_pieces_give_bit_equal_rows(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
+    pieces = pl.concat([sample.slice(0, 4000), *(sample.slice(row, 1) for row in range(4000, 4100))], rechunk=False)
+    assert pieces.n_chunks() > 1
+    assert features(pieces, H1).equals(matrix.head(4100))
+
+
+@pytest.mark.parametrize("scale", [0.01, 150.0])
+def test_the_scale_of_the_price_and_of_the_volume_does_not_matter(
+    sample: pl.DataFrame, matrix: pl.DataFrame, scale: float
+) -> None:
+    scaled = sample.with_columns(pl.col("open", "high", "low", "close") * scale, pl.col("volume") * 7.0)
+    difference = (features(scaled, H1).select(FEATURES) - matrix.select(FEATURES)).tail(-WARM_UP)
+    assert max(difference.select(pl.all().abs().max()).row(0)) < 1e-7
+
+
+def test_the_start_of_the_series_is_forgotten(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
+    later = features(sample.tail(-500), H1).select(FEATURES).tail(-WARM_UP)
+    whole = matrix.select(FEATURES).tail(-500 - WARM_UP)
+    spread = whole.select(pl.all().std()).row(0)
+    difference = (later - whole).select(pl.all().abs().max()).row(0)
+    assert all(gap <= 2e-2 * width for gap, width in zip(difference, spread, strict=True))
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_every_feature_moves(matrix: pl.DataFrame, feature: str) -> None:
+    assert matrix[feature].n_unique() > 5
+
+
+def dead(sample: pl.DataFrame, start: int) -> pl.DataFrame:
+    """The sample with a frozen price and no volume from a row on: a dead feed after a lively one."""
+    price = sample["close"][start - 1]
+    frozen = pl.int_range(pl.len()) >= start
+    return sample.with_columns(
+        pl.when(frozen).then(price).otherwise(pl.col(name)).alias(name) for name in ("open", "high", "low", "close")
+    ).with_columns(volume=pl.when(frozen).then(0.0).otherwise(pl.col("volume") + 0.1))
+
+
+def test_a_frozen_price_without_volume_stays_finite_and_its_windows_go_to_exactly_zero(sample: pl.DataFrame) -> None:
+    matrix = features(dead(sample, 400).head(600), H1).tail(-WARM_UP).select(FEATURES)
+    assert all(matrix.select(pl.all().is_finite().all()).row(0))
+    still = matrix.tail(100).select(
+        "volatility_20", "volatility_ratio", "close_position", "efficiency_20", "obv", "vwap", "cmf", "bollinger_upper"
+    )
+    assert max(still.drop("bollinger_upper").select(pl.all().abs().max()).row(0)) == 0.0
+    assert still["bollinger_upper"].abs().max() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_feed_without_volume_has_zero_volume_features(sample: pl.DataFrame) -> None:
+    matrix = features(sample.with_columns(volume=pl.lit(0.0)), H1).tail(-WARM_UP)
+    assert matrix.select("obv", "vwap", "cmf").unique().rows() == [(0.0, 0.0, 0.0)]
+
+
+def test_the_timeframe_only_moves_known_at(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
+    other = features(sample, Timeframe.M5)
+    assert other.drop("known_at").equals(matrix.drop("known_at"))
+    assert other["known_at"][0] == sample["open_time"][0] + timedelta(minutes=5)

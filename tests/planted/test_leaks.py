@@ -1,0 +1,61 @@
+"""Leaks planted on purpose among the honest features: the look-ahead check must name each, and only it."""
+
+import polars as pl
+import pytest
+
+from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.candles.resample import resample
+from fxgpt_core.features.matrix import features
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.validation.lookahead import lookahead_differences
+
+H1 = Timeframe.H1
+CLOSE = pl.col("close")
+
+LEAKS = {
+    "shift(-1)": CLOSE.shift(-1) / CLOSE,
+    "shift(-24)": CLOSE.shift(-24) / CLOSE,
+    "centred rolling window": CLOSE.rolling_mean(21, center=True),
+    "centred window that fills its edges": CLOSE.rolling_mean(21, center=True, min_samples=1),
+    "whole-column z-score": (CLOSE - CLOSE.mean()) / CLOSE.std(),
+    "whole-column min-max": (CLOSE - CLOSE.min()) / (CLOSE.max() - CLOSE.min()),
+    "whole-column rank": CLOSE.rank() / pl.len(),
+    "filled backwards": pl.when(pl.int_range(pl.len()) % 7 == 3).then(None).otherwise(CLOSE).backward_fill(),
+    "filled between neighbours": pl.when(pl.int_range(pl.len()) % 7 == 3).then(None).otherwise(CLOSE).interpolate(),
+    "the day's close on each of its hours": CLOSE.last().over(pl.col("open_time").dt.date()),
+    "smoothed in both directions": CLOSE.ewm_mean(span=20, adjust=False).reverse().ewm_mean(span=20, adjust=False).reverse(),
+}
+
+
+@pytest.fixture(scope="module")
+def sample() -> pl.DataFrame:
+    return SampleProvider().candles("EURUSD", H1).head(2000)
+
+
+def test_the_features_raise_no_alarm(sample: pl.DataFrame) -> None:
+    report = lookahead_differences(lambda candles: features(candles, H1), sample, range(300, 2000, 137))
+    assert report.clean
+    assert len(report.columns_compared) == 41
+
+
+@pytest.mark.parametrize("timeframe", [Timeframe.H4, Timeframe.D1])
+def test_the_features_of_resampled_candles_raise_no_alarm(timeframe: Timeframe) -> None:
+    longer = resample(SampleProvider().candles("EURUSD", H1), H1, timeframe)
+    assert lookahead_differences(lambda candles: features(candles, timeframe), longer).clean
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_planted_leak_is_the_only_one_named(sample: pl.DataFrame, leak: str) -> None:
+    def leaky(candles: pl.DataFrame) -> pl.DataFrame:
+        return features(candles, H1).with_columns(candles.select(leak=LEAKS[leak]))
+
+    report = lookahead_differences(leaky, sample)
+    assert [found.column for found in report.differences] == ["leak"]
+    assert report.differences[0].max_difference > 0.0
+
+
+def test_dropping_rows_whose_future_is_unknown_is_named(sample: pl.DataFrame) -> None:
+    def leaky(candles: pl.DataFrame) -> pl.DataFrame:
+        return features(candles, H1).filter(candles.select(CLOSE.shift(-1).is_not_null()).to_series())
+
+    assert [found.column for found in lookahead_differences(leaky, sample).differences] == ["(rows)"]
