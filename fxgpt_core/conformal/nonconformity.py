@@ -20,7 +20,8 @@ def quantile_excess(lower: FloatArray, upper: FloatArray, realised: FloatArray, 
     """
     outside = np.maximum(lower - realised, realised - upper)
     usable = np.isfinite(outside) & np.isfinite(scale) & (scale > 0.0)
-    return np.divide(outside, scale, out=np.full(outside.shape, np.nan), where=usable)
+    scores: FloatArray = np.divide(outside, scale, out=np.full(outside.shape, np.nan), where=usable)
+    return scores
 
 
 def conformal_rank(n: int, coverage: float) -> int:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from fxgpt_core.performance.measures import Metrics
 
 FloatArray = npt.NDArray[np.float64]
 
-DIRECTIONS = ("maximize", "minimize", "maximize", "minimize")
+DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = ("maximize", "minimize", "maximize", "minimize")
 """Of sharpe, max_drawdown, profit_factor, cost_ratio."""
 
 SIGNS = np.array([1.0, -1.0, 1.0, -1.0])
@@ -73,4 +74,5 @@ def objective_value(objectives: Objectives) -> float:
 
 def gains(rows: Sequence[Objectives]) -> FloatArray:
     """Objectives as points [N,4] in which more is better in every column."""
-    return np.array([row.values() for row in rows], dtype=np.float64).reshape(-1, 4) * SIGNS
+    points: FloatArray = np.array([row.values() for row in rows], dtype=np.float64).reshape(-1, 4) * SIGNS
+    return points

@@ -33,7 +33,8 @@ class FoldOutcome:
 class OptimizationOutcome:
     """`proposed`: the choice of the last search, on the latest train window; it has seen every candle, so its own numbers
     prove nothing. `out_of_sample`: the folds' choices on their test windows, one account through all of them.
-    `pareto`: trial numbers on the front of the last search; `n_trials`: trials of this run.
+    `pareto`: trial numbers on the front of the last search; `n_trials`: trials of this run; `regime_parameters_id`: the
+    ledger's row of the proposed set.
     """
 
     run_id: int
@@ -44,6 +45,7 @@ class OptimizationOutcome:
     in_sample_sharpe: float
     pareto: tuple[int, ...]
     n_trials: int
+    regime_parameters_id: int | None = None
 
 
 def walked_forward(

@@ -105,14 +105,11 @@ def joined(parts: Sequence[Evaluation], cash: float) -> Evaluation:
     The parts must be chained, each begun with the equity the one before ended with; `cash` is what the first began with.
     """
     offsets = np.cumsum([0, *(len(part.candles) for part in parts)])
-    candles = dataclasses.replace(
-        parts[0].candles,
-        **{
-            item.name: np.concatenate([getattr(part.candles, item.name) for part in parts])
-            for item in dataclasses.fields(CandleArrays)
-            if isinstance(getattr(parts[0].candles, item.name), np.ndarray)
-        },
-    )
+    series = {
+        name: np.concatenate([getattr(part.candles, name) for part in parts])
+        for name in ("open_time_us", "open", "high", "low", "close", "volume")
+    }
+    candles = CandleArrays(**series, timeframe=parts[0].candles.timeframe)
     columns = {
         item.name: np.concatenate([getattr(part.result.trades, item.name) for part in parts])
         for item in dataclasses.fields(Trades)

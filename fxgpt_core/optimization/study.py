@@ -23,7 +23,7 @@ from fxgpt_core.validation.folds import Fold, FoldParameters, Window, latest_tra
 
 RUN_NAMESPACE = uuid.UUID("5f0b6d3e-0d0f-5a55-9a0b-6f7867707400")
 METHOD = "bayesian"
-REGIME_MODE = "global"
+REGIME_MODE = REGIME = "global"
 BESIDE_THE_COLUMNS = ("cost_ratio", "n_periods", "sharpe_per_period")
 """Metrics that a trial record keeps in fields of its own, not among the user's 17 result columns."""
 
@@ -107,7 +107,8 @@ def optimize(
         store.fail(run_id, f"{type(error).__name__}: {error}")
         raise
     store.finish(run_id, outcome.final, outcome.pareto, clock() - began)
-    return outcome
+    proposal = (outcome.final.trial_number, problem.symbol, str(problem.candles.timeframe), REGIME, outcome.proposed.to_json())
+    return replace(outcome, regime_parameters_id=store.record_proposal(run_id, *proposal))
 
 
 def planned(problem: Problem, parameters: SearchParameters) -> list[Search]:

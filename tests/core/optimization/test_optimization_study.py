@@ -29,6 +29,7 @@ class MemoryStore:
         self.requests: list[RunRequest] = []
         self.finished: list[tuple[TrialRecord, tuple[int, ...], float]] = []
         self.failures: list[str] = []
+        self.proposals: list[tuple[object, ...]] = []
 
     def open_run(self, request: RunRequest) -> int:
         self.requests.append(request)
@@ -46,6 +47,11 @@ class MemoryStore:
     def finish(self, run_id: int, best: TrialRecord, pareto: tuple[int, ...], duration_s: float) -> None:
         assert run_id == 17
         self.finished.append((best, pareto, duration_s))
+
+    def record_proposal(self, run_id: int, *proposal: object) -> int:
+        assert run_id == 17
+        self.proposals.append(proposal)
+        return 4
 
     def fail(self, run_id: int, reason: str) -> None:
         assert run_id == 17
@@ -114,6 +120,13 @@ def test_the_choice_of_a_fold_is_on_the_front_of_its_own_trials_only(ran: tuple)
     assert outcome.pareto == tuple(15 + i for i in front)
     assert outcome.final.trial_number in outcome.pareto
     assert outcome.proposed.sha256 == outcome.final.params_sha256
+
+
+def test_the_proposed_set_is_written_to_the_ledger(ran: tuple) -> None:
+    outcome, store, _ = ran
+    number, values = outcome.final.trial_number, outcome.proposed.to_json()
+    assert store.proposals == [(number, "EURUSD", "1h", "global", values)]
+    assert outcome.regime_parameters_id == 4
 
 
 def test_what_comes_after_a_fold_does_not_change_its_trials() -> None:
