@@ -1,5 +1,6 @@
 """Candles from a CSV or Parquet file, as brokers and notebooks write them."""
 
+import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -82,9 +83,7 @@ def _table(path: Path) -> pl.DataFrame:
 
 
 def _separator(path: Path) -> str:
-    if path.name.endswith(".gz"):
-        return SEPARATORS[0]
-    with path.open("rb") as file:
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
         header = file.read(HEADER_BYTES).split(b"\n")[0].decode("utf-8", errors="replace")
     return max(SEPARATORS, key=header.count)
 
