@@ -1,0 +1,46 @@
+"""How good a forecast was. Outcomes are float64[N,S] log-returns as `forecast.realised` gives them; NaN rows do not count."""
+
+import numpy as np
+import numpy.typing as npt
+
+from fxgpt_core.forecasts.forecast import Forecasts
+
+FloatArray = npt.NDArray[np.float64]
+_FIRST_CRPS_LEVEL, _LAST_CRPS_LEVEL = 0.049, 0.951
+
+
+def pinball(quantile: FloatArray, outcome: FloatArray, level: float) -> FloatArray:
+    """Pinball loss of a quantile forecast (Koenker & Bassett 1978), elementwise, in the unit of the outcome."""
+    miss = outcome - quantile
+    loss: FloatArray = np.maximum(level * miss, (level - 1.0) * miss)
+    return loss
+
+
+def crps(forecasts: Forecasts, outcome: FloatArray) -> FloatArray:
+    """float64[N,S]: continuous ranked probability score, as the mean of twice the pinball loss over the levels 0.05 … 0.95.
+
+    CRPS = 2·∫ pinball dlevel (Gneiting & Raftery 2007); in log-return units, NaN where the outcome is not known.
+    """
+    inner = np.flatnonzero((forecasts.levels > _FIRST_CRPS_LEVEL) & (forecasts.levels < _LAST_CRPS_LEVEL))
+    total = np.zeros(outcome.shape)
+    for i in inner.tolist():
+        total += 2.0 * pinball(forecasts.values[:, :, i], outcome, float(forecasts.levels[i]))
+    return total / len(inner)
+
+
+def directional_accuracy(forecasts: Forecasts, outcome: FloatArray) -> FloatArray:
+    """float64[S]: share of known, non-zero outcomes whose sign the median has; NaN when a step has none. A zero median misses."""
+    median = forecasts.level(0.5)
+    counted = np.isfinite(outcome) & (outcome != 0.0)
+    hits = counted & (np.sign(median) == np.sign(outcome))
+    counts = counted.sum(axis=0)
+    return np.where(counts > 0, hits.sum(axis=0) / np.maximum(counts, 1), np.nan)
+
+
+def rmse(forecasts: Forecasts, outcome: FloatArray) -> FloatArray:
+    """float64[S]: root mean square error of the median, in log-return units; NaN when a step has no outcome."""
+    squares = (forecasts.level(0.5) - outcome) ** 2
+    known = np.isfinite(squares)
+    counts = known.sum(axis=0)
+    total = np.where(known, squares, 0.0).sum(axis=0)
+    return np.where(counts > 0, np.sqrt(total / np.maximum(counts, 1)), np.nan)
