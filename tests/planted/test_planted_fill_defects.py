@@ -1,0 +1,92 @@
+"""The comparison with backtesting.py notices a kernel that fills by other rules."""
+
+import math
+
+import numpy as np
+import pytest
+
+from fxgpt_core.backtest import kernel
+from fxgpt_core.backtest.engine import BacktestAccount, ExecutionParameters, backtest, market_of, rules_of, trades_of, wishes_of
+from fxgpt_core.backtest.reference import reference_backtest
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.market import fills
+from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.timeframes import HOUR_US, Timeframe
+from fxgpt_core.strategy.decision import Decisions
+
+COSTS = Costs(0.0002, 0.00002)
+TRUE_EXIT = kernel._exit.py_func
+EXECUTION = ExecutionParameters(
+    fills.ExitPlan(0.004, 0.006, 0.004), max_candles=12, daily_loss_limit=0.03, max_margin_fraction=0.5
+)
+
+
+@pytest.fixture(scope="module")
+def run():
+    rng = np.random.default_rng(1)
+    n = 400
+    close = np.exp(np.cumsum(rng.normal(0, 0.003, n)))
+    open_ = np.concatenate([[1.0], close[:-1]]) * (1 + rng.normal(0, 0.002, n))
+    high = np.maximum(open_, close) * (1 + rng.uniform(0, 0.003, n))
+    low = np.minimum(open_, close) * (1 - rng.uniform(0, 0.003, n))
+    times = 1_515_369_600_000_000 + np.arange(n, dtype=np.int64) * HOUR_US
+    candles = CandleArrays(times, open_, high, low, close, np.ones(n), Timeframe.H1)
+    side = rng.choice([1, -1, 0], n).astype(np.int8)
+    stop, target = (close * rng.uniform(0.001, 0.004, n) for _ in range(2))
+    return candles, Decisions(candles.known_at_us, side, stop, target, np.full(n, 0.01), np.zeros(n, np.int8)), EXECUTION, COSTS
+
+
+def interpreted(candles, decisions, execution, costs):
+    """The kernel's loop run by Python itself, so that a defect can be planted in what it calls."""
+    equity, book = np.empty(len(candles)), kernel.empty_book(len(candles))
+    rules = rules_of(execution, costs, BacktestAccount())
+    n_trades = kernel.play.py_func(market_of(candles), wishes_of(decisions), rules, execution.plan, book, equity)
+    return trades_of(book, n_trades, candles), equity
+
+
+def target_first(market, held, i, closing):
+    if not closing:
+        open_, high, low = market.open[i], market.high[i], market.low[i]
+        if (high >= held.target) if held.side > 0 else (low <= held.target):
+            return kernel.Exit(i, max(open_, held.target) if held.side > 0 else min(open_, held.target), fills.REASON_TARGET)
+    return TRUE_EXIT(market, held, i, closing)
+
+
+def stop_filled_at_its_price_through_a_gap(market, held, i, closing):
+    end = TRUE_EXIT(market, held, i, closing)
+    return end if end.reason in {0, fills.REASON_TARGET, fills.REASON_TIME} else kernel.Exit(i, held.stop, end.reason)
+
+
+def entry_candle_spared(market, held, i, closing):
+    return TRUE_EXIT(market, held, i, closing) if i > held.entry_index else kernel.Exit(i, 0.0, 0)
+
+
+def test_the_loop_itself_equals_the_compiled_kernel_and_backtesting_py(run):
+    trades, equity = interpreted(*run)
+    for other in (backtest(*run), reference_backtest(*run)):
+        assert np.array_equal(equity, other.equity)
+        assert np.array_equal(trades.exit_price, other.trades.exit_price)
+    assert len(trades) > 50
+
+
+@pytest.mark.parametrize("defect", [target_first, stop_filled_at_its_price_through_a_gap, entry_candle_spared])
+def test_a_defect_in_the_exit_rule_breaks_the_equality(run, monkeypatch, defect):
+    expected = reference_backtest(*run)
+    monkeypatch.setattr(kernel, "_exit", defect)
+    trades, equity = interpreted(*run)
+    assert not np.array_equal(equity, expected.equity)
+    assert not (len(trades) == len(expected.trades) and np.array_equal(trades.exit_price, expected.trades.exit_price))
+
+
+def test_a_last_bit_in_the_spread_breaks_the_equality(run, monkeypatch):
+    monkeypatch.setattr(kernel, "_entered", _nudged(kernel._entered))
+    _, equity = interpreted(*run)
+    assert not np.array_equal(equity, reference_backtest(*run).equity)
+
+
+def _nudged(original):
+    def planted(*arguments):
+        held = original(*arguments)
+        return held._replace(entry=math.nextafter(held.entry, math.inf)) if held.units else held
+
+    return planted
