@@ -62,7 +62,10 @@ class Search:
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """After a trial: `done` of `total` trials, seconds since this process began, and the estimate of those left."""
+    """After a trial: `done` of `total` trials, seconds since this process began, and an estimate of the seconds left.
+
+    The estimate is the pace since this process's first trial, which compiles and imports; None after that one alone.
+    """
 
     done: int
     total: int
@@ -70,7 +73,7 @@ class SearchProgress:
     phase: str
     trial: TrialRecord
     elapsed_s: float
-    remaining_s: float
+    remaining_s: float | None
 
 
 def optimize(
@@ -89,9 +92,8 @@ def optimize(
     searches = planned(problem, parameters)
     total = sum(search.n_trials for search in searches)
     run_id = store.open_run(_request(problem, parameters, total))
-    began = clock()
     trials = resumed(store.trials(run_id), searches, parameters.seed)
-    already = len(trials)
+    pace = _Pace(clock, total)
     try:
         for search in searches:
             for number in range(max(search.first, len(trials)), search.first + search.n_trials):
@@ -99,16 +101,36 @@ def optimize(
                 store.record(run_id, trial)
                 trials.append(trial)
                 if progress is not None:
-                    elapsed = clock() - began
-                    left = elapsed / (len(trials) - already) * (total - len(trials))
-                    progress(SearchProgress(len(trials), total, search.index, search.phase, trial, elapsed, left))
+                    progress(pace.after(trial, search))
         outcome = concluded(problem, searches, trials, run_id)
     except Exception as error:
         store.fail(run_id, f"{type(error).__name__}: {error}")
         raise
-    store.finish(run_id, outcome.final, outcome.pareto, clock() - began)
+    store.finish(run_id, outcome.final, outcome.pareto, pace.elapsed_s)
     proposal = (outcome.final.trial_number, problem.symbol, str(problem.candles.timeframe), REGIME, outcome.proposed.to_json())
     return replace(outcome, regime_parameters_id=store.record_proposal(run_id, *proposal))
+
+
+class _Pace:
+    """Counts the trials of this process against the clock."""
+
+    def __init__(self, clock: Callable[[], float], total: int) -> None:
+        self.clock, self.total = clock, total
+        self.began = clock()
+        self.first: tuple[float, int] | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        return self.clock() - self.began
+
+    def after(self, trial: TrialRecord, search: Search) -> SearchProgress:
+        now, done = self.clock(), trial.trial_number + 1
+        left = None
+        if self.first is None:
+            self.first = now, done
+        elif done > self.first[1]:
+            left = (now - self.first[0]) / (done - self.first[1]) * (self.total - done)
+        return SearchProgress(done, self.total, search.index, search.phase, trial, now - self.began, left)
 
 
 def planned(problem: Problem, parameters: SearchParameters) -> list[Search]:
