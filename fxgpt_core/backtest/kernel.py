@@ -114,7 +114,7 @@ def empty_book(n: int) -> Book:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _record(book: Book, n: int, held: Held, end: Exit, rate: float) -> float:
     """Writes trade number `n` and returns what it adds to the cash."""
     gross = realised(held.side, held.units, held.entry, end.price)
@@ -132,21 +132,21 @@ def _record(book: Book, n: int, held: Held, end: Exit, rate: float) -> float:
     return gross - at_exit
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _ordered(market: Market, wishes: Wishes, rules: Rules, i: int, equity: float) -> Held:
-    """The order that the decision at candle `i` makes for the next open, or none."""
+    """The order that the wish at candle `i` makes for the next open; no units if its bracket or size is impossible."""
     side = int(wishes.side[i])
     close = market.close[i]
     stop, target = bracket(side, close, wishes.stop_distance[i], wishes.target_distance[i])
     units = 0
-    if side != 0 and bracket_holds(side, close, rules.spread, stop, target):
+    if bracket_holds(side, close, rules.spread, stop, target):
         units = position_units(
             equity, close, wishes.stop_distance[i], wishes.risk_fraction[i], rules.max_margin_fraction, rules.leverage
         )
     return Held(side, units, 0.0, -1, stop, target, REASON_STOP)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _exit(market: Market, held: Held, i: int, closing: bool) -> Exit:
     """How the position ends in candle `i`; reason 0 if it does not."""
     if closing:
@@ -155,7 +155,7 @@ def _exit(market: Market, held: Held, i: int, closing: bool) -> Exit:
     return Exit(i, price, held.stop_reason if reason == REASON_STOP else reason)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _entered(market: Market, held: Held, rules: Rules, i: int, cash: float) -> Held:
     """The order as a position entered at the open of candle `i`, or nothing if the margin does not allow it."""
     buying_power = max(0.0, cash) * rules.leverage
@@ -165,7 +165,7 @@ def _entered(market: Market, held: Held, rules: Rules, i: int, cash: float) -> H
     return Held(held.side, held.units, price, i, held.stop, held.target, held.stop_reason)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _managed(market: Market, held: Held, plan: ExitPlan, i: int) -> Held:
     """The position with its stop tightened by the close of candle `i`."""
     stop, reason = tightened_stop(held.side, held.entry, market.close[i], held.stop, held.stop_reason, plan)
@@ -204,7 +204,7 @@ def play(market: Market, wishes: Wishes, rules: Rules, plan: ExitPlan, book: Boo
             closing = time_is_up(i - held.entry_index + 1, rules.max_candles)
             if not closing:
                 held = _managed(market, held, plan, i)
-        elif not daily_loss_reached(equity[i], day_start, rules.daily_loss_limit):
+        elif wishes.side[i] != 0 and not daily_loss_reached(equity[i], day_start, rules.daily_loss_limit):
             held = _ordered(market, wishes, rules, i, equity[i])
     if held.units > 0:
         cash += _record(book, n_trades, held, Exit(n - 1, market.open[n - 1], REASON_END), rate)

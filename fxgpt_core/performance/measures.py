@@ -20,6 +20,7 @@ from fxgpt_core.market.timeframes import HOUR_US
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+DayArray = npt.NDArray[np.int32]
 
 RATIO_LIMIT = 100.0
 WEEKDAYS_A_YEAR = 365.25 * 5.0 / 7.0
@@ -91,8 +92,8 @@ def metrics(result: Played, candles: CandleArrays, *, risk_free_rate: float = 0.
 
     Raises `BadInputError` when the equity curve and the candles differ in length.
     """
-    returns = period_returns(result, candles)
-    a_year = periods_a_year(candles)
+    day = fx_day(candles.open_time_us)
+    returns, a_year = _returns(result, day), _days_a_year(day)
     excess = returns - risk_free_rate / a_year
     drawdown, drawdown_fraction = max_drawdown(result)
     total = float(result.equity[-1] - result.cash) if len(result.equity) else 0.0
@@ -113,19 +114,11 @@ def metrics(result: Played, candles: CandleArrays, *, risk_free_rate: float = 0.
 
 
 def period_returns(result: Played, candles: CandleArrays) -> FloatArray:
-    """float64[P]: the return of each FX day with a candle, as fractions; 0 for a day that began with no equity."""
-    if len(result.equity) != len(candles):
-        raise BadInputError(
-            f"the equity has {len(result.equity)} points for {len(candles)} candles; measure a run on its own candles"
-        )
-    if len(candles) == 0:
-        return np.empty(0)
-    day = fx_day(candles.open_time_us)
-    last_of_day = np.append(day[1:] != day[:-1], True)
-    closing = result.equity[last_of_day]
-    opening = np.concatenate([[result.cash], closing[:-1]])
-    returns: FloatArray = np.divide(closing - opening, opening, out=np.zeros(len(closing)), where=opening > 0.0)
-    return returns
+    """float64[P]: the return of each FX day with a candle, as fractions; 0 for a day that began with no equity.
+
+    Raises `BadInputError` when the equity curve and the candles differ in length.
+    """
+    return _returns(result, fx_day(candles.open_time_us))
 
 
 def periods_a_year(candles: CandleArrays) -> float:
@@ -133,9 +126,26 @@ def periods_a_year(candles: CandleArrays) -> float:
 
     Counting weekdays rather than hours makes a single week give the same number as a year.
     """
-    if len(candles) == 0:
+    return _days_a_year(fx_day(candles.open_time_us))
+
+
+def _returns(result: Played, day: DayArray) -> FloatArray:
+    if len(result.equity) != len(day):
+        raise BadInputError(
+            f"the equity has {len(result.equity)} points for {len(day)} candles; measure a run on its own candles"
+        )
+    if len(day) == 0:
+        return np.empty(0)
+    closing = result.equity[np.append(day[1:] != day[:-1], True)]
+    opening = np.concatenate([[result.cash], closing[:-1]])
+    returns: FloatArray = np.divide(closing - opening, opening, out=np.zeros(len(closing)), where=opening > 0.0)
+    return returns
+
+
+def _days_a_year(day: DayArray) -> float:
+    if len(day) == 0:
         return WEEKDAYS_A_YEAR
-    days = np.unique(fx_day(candles.open_time_us)).astype("datetime64[D]")
+    days = np.unique(day).astype("datetime64[D]")
     weekdays = int(np.busday_count(days[0], days[-1] + 1))
     return len(days) / max(weekdays, 1) * WEEKDAYS_A_YEAR
 
