@@ -62,6 +62,4 @@ def realised_features() -> list[pl.Expr]:
 
 
 def _deviation(series: pl.Expr, span: int) -> pl.Expr:
-    # A running variance keeps rounding dust; where all values are equal the deviation is exactly 0.
-    flat = series.rolling_max(span) == series.rolling_min(span)
-    return pl.when(flat).then(0.0).otherwise(series.rolling_std(span, ddof=0))
+    return series.rolling_std(span, ddof=0)

@@ -54,6 +54,7 @@ def test_another_time_zone_is_turned_into_utc() -> None:
         (pl.concat([series(), series().tail(2)]), r"2 of 8 candles with a stamp that was there before \(first: 2024-01-02T04:00"),
         (series().reverse(), r"5 of 6 candles before the candle above \(first: 2024-01-02T04:00.*sort by open_time"),
         (with_value("high", 2, 1.0), r"1 of 6 candles with broken OHLC \(first: 2024-01-02T02:00:00\+00:00\); low <= open"),
+        *((with_value(name, 2, price), "1 of 6 candles with broken OHLC") for name in ("open", "close") for price in (1.0, 1.2)),
         (with_value("low", 0, 1.2), r"1 of 6 candles with broken OHLC \(first: 2024-01-02T00:00"),
         (with_value("close", 1, None), r"1 of 6 candles with a price that is missing, not finite or not above zero"),
         (with_value("open", 1, float("nan")), r"1 of 6 candles with a price that is missing, not finite"),
