@@ -35,10 +35,6 @@ GROUPS = {
     "sizing": "sizing",
     "filter": "filters",
 }
-RUN_CONFLICT = (
-    "run {uuid} was opened for {found}, and is now asked for {asked}; the run_uuid must name its recipe: "
-    "derive it from everything that shapes the run"
-)
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,7 @@ class TrialStore:
             _status(connection, run_id)
             _set_run(connection, run_id, self.ledger.now(), status="failed", notes=reason)
 
-    def record_proposal(  # noqa: PLR0913 the columns of the row it makes
+    def record_proposal(
         self, run_id: int, trial_number: int, symbol: str, timeframe: str, regime: str, parameters: Mapping[str, Any]
     ) -> int:
         """The id of the proposed parameter set's row; the same proposal again is the same row. Raises `MissingError`."""
@@ -203,7 +199,9 @@ def _check_same(found: Row[Any], request: RunRequest) -> None:
     was = (found.symbol, found.timeframe, found.optimization_method, found.n_trials)
     asked = (request.symbol, request.timeframe, request.method, request.n_trials)
     if was != asked:
-        raise BadInputError(RUN_CONFLICT.format(uuid=request.run_uuid, found=was, asked=asked))
+        raise BadInputError(
+            f"run {request.run_uuid} was opened for {was}, not {asked}; derive the run_uuid from everything that shapes the run"
+        )
 
 
 def _set_run(connection: Connection, run_id: int, now: datetime, **values: Any) -> None:
