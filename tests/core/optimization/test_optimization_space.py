@@ -49,6 +49,13 @@ def test_a_proposal_depends_on_the_trials_and_the_seed_only() -> None:
     assert propose(trials, SAMPLER, 99) != propose(trials[:-1], SAMPLER, 99)
 
 
+def test_the_start_up_and_the_number_of_candidates_change_what_is_proposed() -> None:
+    trials = walked(12)
+    learnt = propose(trials, SAMPLER, 99)
+    assert propose(trials, SamplerParameters(n_startup_trials=40), 99) != learnt
+    assert propose(trials, SamplerParameters(n_startup_trials=4, n_candidates=200), 99) != learnt
+
+
 def test_the_sampler_learns_where_the_good_trials_are() -> None:
     values = [float(trial.parameters["risk_atr_multiplier"]) for trial in walked(45)]
     near = [abs(value - 2.5) < 0.3 for value in values]

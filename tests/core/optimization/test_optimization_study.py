@@ -214,6 +214,7 @@ def test_a_fold_without_trades_says_so() -> None:
     outcome = optimize(flat, SMALL, MemoryStore())
     assert [(fold.idle, fold.test.total_trades) for fold in outcome.folds] == [(True, 0)] * 3
     assert outcome.out_of_sample.metrics.total_trades == 0
+    assert failed_gates(flat, outcome) == {"deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "cost_x2"}
 
 
 def coverage_rows(step: int) -> list[CoverageRow]:
