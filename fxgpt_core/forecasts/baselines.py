@@ -21,9 +21,7 @@ class RandomWalk:
     volatility: Volatility
     name: str = "random walk"
 
-    def forecast(
-        self, features: pl.DataFrame, candles: CandleArrays, origins: npt.NDArray[np.int64], *, seed: int
-    ) -> Forecasts:
+    def forecast(self, features: pl.DataFrame, candles: CandleArrays, origins: npt.NDArray[np.int64], *, seed: int) -> Forecasts:
         """Exact Gaussian quantiles; `features` and `seed` are not needed. Raises `BadInputError` inside the warm-up."""
         del features, seed
         scale = cumulative_scale(self.volatility.ahead(candles, self.volatility.at_close(candles), origins))

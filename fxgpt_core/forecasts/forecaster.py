@@ -18,9 +18,7 @@ class Forecaster(Protocol):
         """A short name for tables."""
         ...
 
-    def forecast(
-        self, features: pl.DataFrame, candles: CandleArrays, origins: npt.NDArray[np.int64], *, seed: int
-    ) -> Forecasts:
+    def forecast(self, features: pl.DataFrame, candles: CandleArrays, origins: npt.NDArray[np.int64], *, seed: int) -> Forecasts:
         """Forecasts made at the close of the candles `origins` (ascending row numbers of `candles`, which `features` match).
 
         Raises `BadInputError` for an origin that lacks the history the forecaster needs.

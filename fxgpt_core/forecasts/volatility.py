@@ -27,7 +27,7 @@ _SEASON_PRIOR = 8.0
 
 @dataclass(frozen=True, eq=False)
 class Volatility:
-    """σ_t known at each close, times a season: `season` float64[168] by hour of the FX week, mean square 1 where it was fitted."""
+    """σ_t known at each close, times a season: `season` float64[168] by hour of the FX week, mean square 1 where fitted."""
 
     season: FloatArray
     decay: float = DECAY

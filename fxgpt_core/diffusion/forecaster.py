@@ -1,0 +1,143 @@
+"""The diffusion model as a forecaster: one candle, one call, always in the same shapes, so that live equals backtest."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+
+from fxgpt_core import content_hash
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.diffusion.model import DiffusionModel
+from fxgpt_core.diffusion.sampler import probability_flow_euler
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts
+from fxgpt_core.forecasts.volatility import cumulative_scale
+from fxgpt_core.networks.temporal_unet import N_TOKENS
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SamplingParameters:
+    """How paths are drawn: `n_paths` (even: each noise and its mirror image) and the number of Euler `n_steps`."""
+
+    n_paths: int = 64
+    n_steps: int = 2
+
+    def __post_init__(self) -> None:
+        if self.n_paths < 2 or self.n_paths % 2 or self.n_steps < 1:
+            raise BadInputError(f"{self} found; paths come in mirrored pairs (even, at least 2) and at least one step is needed")
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the sampler; a calibration holds for one sampler only."""
+        return content_hash.of_json({"sampler": "probability_flow_euler", **asdict(self)})
+
+
+@dataclass(frozen=True, eq=False)
+class DiffusionForecaster:
+    """Forecasts by sampling `model`; the noise of a candle depends on the seed and the candle's time, and on nothing else."""
+
+    model: DiffusionModel
+    sampling: SamplingParameters = SamplingParameters()
+    name: str = "diffusion"
+
+    def forecast(
+        self,
+        features: pl.DataFrame,
+        candles: CandleArrays,
+        origins: IntArray,
+        *,
+        seed: int,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Forecasts:
+        """Forecasts at the close of the candles `origins`, whose features need a whole context before them.
+
+        `progress(done, total)` is told after each origin. Raises `BadInputError` for an origin without that context.
+        """
+        self._check(features, candles, origins)
+        inputs = model_inputs(self.model, features, candles)
+        sigma = self.model.volatility.at_close(candles)
+        ahead = self.model.volatility.ahead(candles, sigma, origins)
+        values = np.empty((len(origins), len(STEPS), len(LEVELS)))
+        with _single_thread(), torch.inference_mode():
+            self.model.network.eval()
+            for i, origin in enumerate(origins.tolist()):
+                paths = self._paths(inputs, origin, int(candles.known_at_us[origin]), seed)
+                values[i] = path_quantiles(paths * ahead[i])
+                if progress is not None:
+                    progress(i + 1, len(origins))
+        return Forecasts(
+            symbol=self.model.symbol,
+            timeframe=self.model.timeframe,
+            known_at_us=candles.known_at_us[origins],
+            close=candles.close[origins],
+            steps=STEPS,
+            levels=LEVELS,
+            values=values,
+            scale=cumulative_scale(ahead),
+        )
+
+    def _paths(self, inputs: npt.NDArray[np.float32], origin: int, known_at_us: int, seed: int) -> FloatArray:
+        """float64[P,24]: sampled increments in units of each candle's standard deviation."""
+        window = inputs[origin - self.model.parameters.context + 1 : origin + 1]
+        context = self.model.network.encoder(torch.from_numpy(np.ascontiguousarray(window.T))[None])
+        half = _noise(seed, known_at_us, self.sampling.n_paths // 2)
+        noise = torch.from_numpy(np.concatenate([half, -half]))
+        sampled = probability_flow_euler(
+            lambda x, angle: self.model.network.denoiser(x, angle, context), noise, self.model.schedule, self.sampling.n_steps
+        )
+        return sampled.numpy().astype(np.float64)
+
+    def _check(self, features: pl.DataFrame, candles: CandleArrays, origins: IntArray) -> None:
+        if features.height != len(candles):
+            raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
+        if str(candles.timeframe) != self.model.timeframe:
+            raise BadInputError(f"candles of {candles.timeframe}, but the model was trained on {self.model.timeframe}")
+        first = first_origin(self.model, features)
+        if len(origins) == 0 or origins[0] < first or origins[-1] >= len(candles):
+            raise BadInputError(
+                f"origins {origins[:1].tolist()} … {origins[-1:].tolist()} found; "
+                f"a forecast needs {self.model.parameters.context} candles with features: rows {first} to {len(candles) - 1}"
+            )
+
+
+def model_inputs(model: DiffusionModel, features: pl.DataFrame, candles: CandleArrays) -> npt.NDArray[np.float32]:
+    """float32[N,F]: what the context encoder reads of each candle."""
+    if features.height != len(candles):
+        raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
+    return model.scaler.scaled(features)
+
+
+def first_origin(model: DiffusionModel, features: pl.DataFrame) -> int:
+    """The first row with a whole context of features."""
+    complete = features.select(pl.all_horizontal(pl.col(model.scaler.columns).is_not_null()))[:, 0]
+    warm_up = int(complete.arg_max() or 0) if complete.any() else features.height
+    return warm_up + model.parameters.context - 1
+
+
+def path_quantiles(increments: FloatArray) -> FloatArray:
+    """float64[24,L]: quantiles at `LEVELS` of the cumulative log-return, from increments float64[P,24] of P paths."""
+    quantiles: FloatArray = np.quantile(np.cumsum(increments, axis=1), LEVELS, axis=0).T
+    return np.maximum.accumulate(quantiles, axis=1)
+
+
+def _noise(seed: int, known_at_us: int, n: int) -> npt.NDArray[np.float32]:
+    generator = np.random.Generator(np.random.Philox(key=[seed, known_at_us]))
+    return generator.standard_normal((n, N_TOKENS)).astype(np.float32)
+
+
+@contextmanager
+def _single_thread() -> Iterator[None]:
+    # Sums split over threads round differently; with one thread a forecast is the same on every machine with this build.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,73 @@
+"""A trained model as one record: the networks and everything that must be known to use them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+from torch import nn
+
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.volatility import Volatility
+from fxgpt_core.networks.context_encoder import ContextEncoder
+from fxgpt_core.networks.temporal_unet import NetworkParameters, TemporalUNet
+
+FloatArray = npt.NDArray[np.float64]
+
+# Beyond eight standard deviations an input says "shock" and no more.
+CLIP = 8.0
+
+
+@dataclass(frozen=True)
+class FeatureScaler:
+    """Mean and standard deviation of each input column over the training span."""
+
+    columns: tuple[str, ...]
+    mean: FloatArray
+    deviation: FloatArray
+
+    def scaled(self, features: pl.DataFrame) -> npt.NDArray[np.float32]:
+        """float32[N,F]: standardised, clipped columns; rows with a missing value are NaN. Raises `BadInputError`."""
+        missing = [name for name in self.columns if name not in features.columns]
+        if missing:
+            raise BadInputError(
+                f"the features lack {', '.join(missing[:5])}; the model was trained on {len(self.columns)} columns"
+            )
+        values = features.select(self.columns).to_numpy().astype(np.float64)
+        return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
+
+
+class DenoisingNetwork(nn.Module):
+    """Context encoder and denoiser, trained together."""
+
+    def __init__(self, parameters: NetworkParameters) -> None:
+        super().__init__()
+        self.encoder = ContextEncoder(parameters.n_inputs, parameters.embedding, parameters.dropout)
+        self.denoiser = TemporalUNet(parameters)
+
+    def forward(self, path: torch.Tensor, angle: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """The v of noisy paths float32[B,24] at angles float32[B], given raw context float32[B,F,L]."""
+        velocity: torch.Tensor = self.denoiser(path, angle, self.encoder(context))
+        return velocity
+
+
+@dataclass(frozen=True, eq=False)
+class DiffusionModel:
+    """A denoising model of the next 24 candles of one symbol and timeframe; `seed` made its weights and batches."""
+
+    symbol: str
+    timeframe: str
+    network: DenoisingNetwork
+    parameters: NetworkParameters
+    schedule: str
+    scaler: FeatureScaler
+    volatility: Volatility
+    seed: int
+
+
+def untrained(parameters: NetworkParameters, seed: int) -> DenoisingNetwork:
+    """A fresh network; its weights depend on the seed alone, and the global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return DenoisingNetwork(parameters)

@@ -1,0 +1,122 @@
+"""TemporalUNet: the denoiser of a path of future candles. B batch, C channels, T tokens (24 → 12 → 6), E embedding.
+
+Encoder, bottleneck with attention, decoder with skips; every block is shifted and scaled by the embedding of noise level and
+context (FiLM, Perez et al. 2018). The last layer starts at zero, so that an untrained network predicts v = 0.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+N_TOKENS = 24
+GROUPS = 8
+_FASTEST_FREQUENCY = 1000.0
+
+
+@dataclass(frozen=True)
+class NetworkParameters:
+    """Sizes: `n_inputs` input columns of `context` candles; channels `width` and twice that; `embedding`; attention `heads`."""
+
+    n_inputs: int
+    context: int = 64
+    width: int = 24
+    embedding: int = 64
+    heads: int = 4
+    dropout: float = 0.1
+
+
+def step_embedding(angle: torch.Tensor, size: int) -> torch.Tensor:
+    """float32[B,size]: sinusoids of the noise angle float32[B] in [0, π/2] (Vaswani et al. 2017; Ho et al. 2020)."""
+    half = size // 2
+    frequencies = torch.exp(torch.linspace(0.0, math.log(_FASTEST_FREQUENCY), half, device=angle.device))
+    phase = angle[:, None] * frequencies[None, :]
+    return torch.cat([phase.sin(), phase.cos()], dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """GroupNorm, SiLU, convolution, FiLM, and again; the second convolution starts at zero, so the block starts as its skip."""
+
+    def __init__(self, narrow: int, wide: int, embedding: int, dropout: float) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.GroupNorm(GROUPS, narrow), nn.SiLU(), nn.Conv1d(narrow, wide, 3, padding=1))
+        self.film = nn.Linear(embedding, 2 * wide)
+        self.norm = nn.GroupNorm(GROUPS, wide)
+        self.dropout = nn.Dropout(dropout)
+        self.second = _zero(nn.Conv1d(wide, wide, 3, padding=1))
+        self.skip = nn.Identity() if narrow == wide else nn.Conv1d(narrow, wide, 1)
+
+    def forward(self, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+        """float32[B,C,T] and the embedding float32[B,E] or [1,E] → float32[B,C',T]."""
+        scale, shift = self.film(functional.silu(embedding))[:, :, None].chunk(2, dim=1)
+        hidden = functional.silu(self.norm(self.first(x)) * (1.0 + scale) + shift)
+        out: torch.Tensor = self.skip(x) + self.second(self.dropout(hidden))
+        return out
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention over the tokens, added to its input; starts as the identity."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.to_query_key_value = nn.Conv1d(channels, 3 * channels, 1)
+        self.project = _zero(nn.Conv1d(channels, channels, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[B,C,T] → float32[B,C,T]."""
+        batch, channels, tokens = x.shape
+        stacked = self.to_query_key_value(self.norm(x)).reshape(batch, 3, self.heads, channels // self.heads, tokens)
+        query, key, value = stacked.transpose(3, 4).unbind(1)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        out: torch.Tensor = x + self.project(mixed.transpose(2, 3).reshape(batch, channels, tokens))
+        return out
+
+
+class TemporalUNet(nn.Module):
+    """v-prediction of a noisy path: float32[B,24], noise angle and context embedding → float32[B,24]."""
+
+    def __init__(self, parameters: NetworkParameters) -> None:
+        super().__init__()
+        w, e, drop = parameters.width, parameters.embedding, parameters.dropout
+        self.embedding_size = e
+        self.embed = nn.Sequential(nn.Linear(e, e), nn.SiLU(), nn.Linear(e, e))
+        # The tokens differ only by their place, which convolutions cannot see; so each place brings a vector of its own.
+        self.place = nn.Parameter(torch.zeros(1, w, N_TOKENS))
+        self.enter = nn.Conv1d(1, w, 3, padding=1)
+        self.encode_24 = ResidualBlock(w, w, e, drop)
+        self.down_12 = nn.Conv1d(w, 2 * w, 3, stride=2, padding=1)
+        self.encode_12 = ResidualBlock(2 * w, 2 * w, e, drop)
+        self.down_6 = nn.Conv1d(2 * w, 2 * w, 3, stride=2, padding=1)
+        self.bottleneck = ResidualBlock(2 * w, 2 * w, e, drop)
+        self.attention = SelfAttention(2 * w, parameters.heads)
+        self.up_12 = nn.Conv1d(2 * w, 2 * w, 3, padding=1)
+        self.decode_12 = ResidualBlock(4 * w, 2 * w, e, drop)
+        self.up_24 = nn.Conv1d(2 * w, w, 3, padding=1)
+        self.decode_24 = ResidualBlock(2 * w, w, e, drop)
+        self.leave = nn.Sequential(nn.GroupNorm(GROUPS, w), nn.SiLU(), _zero(nn.Conv1d(w, 1, 3, padding=1)))
+
+    def forward(self, path: torch.Tensor, angle: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """The v of `path` float32[B,24] at `angle` float32[B] or [1], given `context` float32[B,E] or [1,E]."""
+        embedding = self.embed(step_embedding(angle, self.embedding_size)) + context
+        at_24 = self.encode_24(self.enter(path[:, None, :]) + self.place, embedding)
+        at_12 = self.encode_12(self.down_12(at_24), embedding)
+        deep = self.attention(self.bottleneck(self.down_6(at_12), embedding))
+        at_12 = self.decode_12(torch.cat([self.up_12(_doubled(deep)), at_12], dim=1), embedding)
+        at_24 = self.decode_24(torch.cat([self.up_24(_doubled(at_12)), at_24], dim=1), embedding)
+        velocity: torch.Tensor = self.leave(at_24)[:, 0, :]
+        return velocity
+
+
+def _doubled(x: torch.Tensor) -> torch.Tensor:
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def _zero(convolution: nn.Conv1d) -> nn.Conv1d:
+    nn.init.zeros_(convolution.weight)
+    if convolution.bias is not None:
+        nn.init.zeros_(convolution.bias)
+    return convolution

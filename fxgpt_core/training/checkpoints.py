@@ -1,0 +1,102 @@
+"""A model as one safetensors file: weights, scaler and season as tensors, everything else as JSON in its header. No pickle."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from fxgpt_core import content_hash
+from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler
+from fxgpt_core.errors import CorruptArtifactError
+from fxgpt_core.forecasts.volatility import Volatility
+from fxgpt_core.networks.temporal_unet import NetworkParameters
+
+FORMAT = "fxgpt-diffusion-1"
+_LENGTH_BYTES = 8
+
+
+def model_bytes(model: DiffusionModel) -> bytes:
+    """The file of a model; the same model gives the same bytes."""
+    tensors = {f"network.{name}": tensor.detach().contiguous() for name, tensor in model.network.state_dict().items()}
+    tensors["scaler.mean"] = torch.from_numpy(model.scaler.mean)
+    tensors["scaler.deviation"] = torch.from_numpy(model.scaler.deviation)
+    tensors["volatility.season"] = torch.from_numpy(model.volatility.season)
+    return save(tensors, metadata={"fxgpt": content_hash.canonical_json(model_description(model))})
+
+
+def model_description(model: DiffusionModel) -> dict[str, Any]:
+    """What a model is, without its weights, as JSON values."""
+    return {
+        "format": FORMAT,
+        "symbol": model.symbol,
+        "timeframe": model.timeframe,
+        "network": asdict(model.parameters),
+        "schedule": model.schedule,
+        "columns": list(model.scaler.columns),
+        "volatility_decay": model.volatility.decay,
+        "seed": model.seed,
+    }
+
+
+def load_model(path: Path, expected_sha256: str) -> DiffusionModel:
+    """The model of a file. Raises `CorruptArtifactError` unless its bytes are the expected ones and hold a whole model."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorruptArtifactError(
+            f"model file {path} cannot be read ({error.strerror}); materialize diffusion_model again"
+        ) from error
+    return model_of_bytes(data, expected_sha256, str(path))
+
+
+def model_of_bytes(data: bytes, expected_sha256: str, source: str) -> DiffusionModel:
+    """The model of a file's bytes; `source` names it in errors. Raises `CorruptArtifactError`."""
+    found = content_hash.of_bytes(data)
+    if found != expected_sha256:
+        raise CorruptArtifactError(
+            f"model file {source} has hash {found[:16]}, expected {expected_sha256[:16]}: its bytes were changed; "
+            "restore the file or materialize diffusion_model again"
+        )
+    try:
+        return _model(load(data), _description(data))
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CorruptArtifactError(
+            f"model file {source} is not a whole {FORMAT} model ({type(error).__name__}: {error}); "
+            "materialize diffusion_model again"
+        ) from error
+
+
+def _description(data: bytes) -> dict[str, Any]:
+    """The JSON of a safetensors header: 8 bytes of length, then the header itself."""
+    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
+    header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    description: dict[str, Any] = json.loads(header["__metadata__"]["fxgpt"])
+    if description["format"] != FORMAT:
+        raise ValueError(f"format {description['format']!r}, expected {FORMAT!r}")
+    return description
+
+
+def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> DiffusionModel:
+    parameters = NetworkParameters(**description["network"])
+    network = DenoisingNetwork(parameters).requires_grad_(False)
+    weights = {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
+    network.load_state_dict(weights, strict=True)
+    return DiffusionModel(
+        symbol=description["symbol"],
+        timeframe=description["timeframe"],
+        network=network.eval(),
+        parameters=parameters,
+        schedule=description["schedule"],
+        scaler=FeatureScaler(tuple(description["columns"]), _array(tensors["scaler.mean"]), _array(tensors["scaler.deviation"])),
+        volatility=Volatility(_array(tensors["volatility.season"]), description["volatility_decay"]),
+        seed=description["seed"],
+    )
+
+
+def _array(tensor: torch.Tensor) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    return np.array(tensor.numpy(), dtype=np.float64)

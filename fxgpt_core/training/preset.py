@@ -1,0 +1,55 @@
+"""How much training: named sizes, from a test's three seconds to a night."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fxgpt_core.diffusion.noise_schedule import SCHEDULES
+from fxgpt_core.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class TrainingParameters:
+    """Steps of AdamW on batches of windows; network sizes; `threads` of torch while training.
+
+    `validation_share` of the windows, the latest ones, judge the averaged weights; training ends after `patience` reports
+    without a new best, and the best weights are the model.
+    """
+
+    n_steps: int = 600
+    batch: int = 128
+    learning_rate: float = 5e-4
+    warm_up_steps: int = 60
+    weight_decay: float = 3e-2
+    ema_decay: float = 0.995
+    gradient_clip: float = 1.0
+    context: int = 64
+    width: int = 24
+    embedding: int = 64
+    dropout: float = 0.2
+    schedule: str = "cosine"
+    threads: int = 2
+    validation_share: float = 0.15
+    patience: int = 15
+
+    def __post_init__(self) -> None:
+        if min(self.n_steps, self.batch, self.context, self.threads) < 1 or not 0.0 < self.ema_decay < 1.0:
+            raise BadInputError(f"{self} found; steps, batch, context and threads are at least 1 and ema_decay lies in (0, 1)")
+        if self.schedule not in SCHEDULES:
+            raise BadInputError(f"noise schedule {self.schedule!r} is unknown; known: {', '.join(SCHEDULES)}")
+
+
+_DEMO = TrainingParameters()
+PRESETS: Final = {
+    "tiny": replace(_DEMO, n_steps=40, batch=64, width=16, embedding=32, warm_up_steps=10, ema_decay=0.9, threads=1),
+    "demo": _DEMO,
+    "base": replace(_DEMO, n_steps=6_000, batch=256, width=32, embedding=96, ema_decay=0.999, warm_up_steps=200),
+    "large": replace(_DEMO, n_steps=20_000, batch=512, width=96, embedding=192, ema_decay=0.9995, warm_up_steps=500),
+}
+
+
+def preset(name: str) -> TrainingParameters:
+    """The parameters of a named size. Raises `BadInputError` for an unknown name."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise BadInputError(f"preset {name!r} is unknown; known: {', '.join(PRESETS)}") from None
