@@ -10,20 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from backtesting import Backtest, Strategy, backtesting
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, ExecutionParameters, Trades, check_same_times, rules_of
-from fxgpt_core.backtest.kernel import Rules
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.portfolio.sizing import daily_loss_reached, position_units
 from fxgpt_core.strategy.decision import Decisions
-
-with warnings.catch_warnings():
-    # Its plotting module asks for a Jupyter progress bar and a notebook at import; neither is used here.
-    warnings.filterwarnings("ignore", message="Jupyter Notebook detected|IProgress not found")
-    from backtesting import Backtest, Strategy, backtesting
 
 # A progress bar has no place in a library call; this is what the package itself does when tqdm is not installed.
 backtesting._tqdm = lambda candles, **_: candles
@@ -39,22 +34,24 @@ def reference_backtest(
     """What `engine.backtest` returns, computed by backtesting.py. Raises `BadInputError` as that does."""
     account = account or BacktestAccount()
     check_same_times(candles, decisions)
-    run = Backtest(
-        _frame(candles),
-        _DecisionStrategy,
-        cash=account.cash,
-        spread=costs.spread,
-        commission=costs.commission,
-        margin=1.0 / account.leverage,
-        finalize_trades=True,
-    )
     with warnings.catch_warnings():
+        # Meant for whole bitcoins: here one unit is one unit of the base currency, and sizes of 0 are not ordered.
+        warnings.filterwarnings("ignore", message="Some prices are larger than initial cash value", category=UserWarning)
         # An order beyond the margin is dropped, which is the rule; the library also warns of it.
         warnings.filterwarnings("ignore", message=".*Broker canceled the order due to insufficient margin", category=UserWarning)
         # Its statistics use a name that pandas renamed.
         warnings.filterwarnings("ignore", message="DatetimeIndex.dayofweek is deprecated", category=DeprecationWarning)
-        # Statistics of an account that lost everything, or of one candle, divide by zero; they are not read here.
-        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"backtesting\._stats|numpy|pandas")
+        # Statistics of an account that lost everything, or of one candle, overflow or divide by zero; they are not read here.
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"backtesting\._stats")
+        run = Backtest(
+            _frame(candles),
+            _DecisionStrategy,
+            cash=account.cash,
+            spread=costs.spread,
+            commission=costs.commission,
+            margin=1.0 / account.leverage,
+            finalize_trades=True,
+        )
         statistics = run.run(
             decisions=decisions,
             execution=execution,
@@ -67,11 +64,11 @@ def reference_backtest(
 class _DecisionStrategy(Strategy):  # type: ignore[misc]
     """Plays given decisions, one position at a time; keeps the reason of each stop and of each close by the trade's tag."""
 
-    decisions: Decisions
-    execution: ExecutionParameters
-    rules: Rules
+    # The library takes a run's arguments as class attributes that must exist beforehand.
+    decisions: Any = None
+    execution: Any = None
+    rules: Any = None
     fx_days: Any = None
-    decisions = execution = rules = None  # type: ignore[assignment]
 
     def init(self) -> None:
         self.notes: dict[int, dict[str, Any]] = {}

@@ -1,6 +1,8 @@
 """The engine by hand numbers: one small story per rule."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -209,3 +211,12 @@ def test_the_ledger_of_no_trades_keeps_its_columns():
     assert frame.height == 0
     assert frame.columns == trade_frame(play(flat(4)).trades).columns
     assert trade_dicts(play(flat(4), at=0).trades) == []
+
+
+def test_the_engine_loads_neither_backtesting_py_nor_pandas_nor_torch():
+    program = (
+        "import sys, fxgpt_core.backtest.engine, fxgpt_core.backtest.ledger, fxgpt_core.performance.measures; "
+        "print(sorted({'backtesting', 'pandas', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -117,3 +117,19 @@ def coarse_runs(draw):
 @given(coarse_runs())
 def test_the_kernel_equals_backtesting_py_on_candles_with_gaps_and_equal_prices(run):
     assert_equal(backtest(*run), reference_backtest(*run))
+
+
+def test_prices_above_the_cash_are_played_alike_and_without_a_warning(eurusd):
+    scaled = CandleArrays(
+        eurusd.open_time_us,
+        *(getattr(eurusd, name) * 2000 for name in ("open", "high", "low", "close")),
+        eurusd.volume,
+        eurusd.timeframe,
+    ).slice(0, 500)
+    rng = np.random.default_rng(1)
+    decisions = random_decisions(scaled, rng, density=0.3, distance=0.002, risk=0.2)
+    execution = ExecutionParameters(ExitPlan(0.001, 0.002, 0.002), max_candles=20, daily_loss_limit=1.0, max_margin_fraction=1.0)
+    account = BacktestAccount(cash=1_000.0, leverage=50.0)
+    kernel = backtest(scaled, decisions, execution, Costs(0.00007, 0.00002), account)
+    assert_equal(kernel, reference_backtest(scaled, decisions, execution, Costs(0.00007, 0.00002), account))
+    assert len(kernel.trades) > 10
