@@ -25,10 +25,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "calibration_quantiles": _CALIBRATION,
     "walk_forward_validation": _STRATEGY,
     "optimized_parameters": _SEARCH,
-    "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_results.py"),
-    "deployment": ("registry/deployments.py",),
+    "robustness": (*_SEARCH, "registry/gates.py"),
+    "deployment": ("registry",),
     "live_orders": ("registry/tables.py",),
-    "adherence": (*_LIVE, "live/adherence.py"),
+    "adherence": _LIVE,
     "live_decision": _LIVE,
 }
 """By asset (and `live_decision`, the live trading job): rooms and files below fxgpt_core."""

@@ -5,17 +5,31 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_pipelines.assets import candles, features
+from fxgpt_pipelines.assets import calibration, candles, features, models, optimization
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
 
-ASSETS = [candles.raw_candles, candles.candles, features.feature_matrix]
+ASSETS = [
+    candles.raw_candles,
+    candles.candles,
+    features.feature_matrix,
+    models.diffusion_model,
+    calibration.out_of_sample_forecasts,
+    calibration.calibration_quantiles,
+    calibration.walk_forward_validation,
+    optimization.optimized_parameters,
+    optimization.robustness,
+]
 
 
-def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """The definitions; `overrides` replaces resources by name (lake, ledger, tracking)."""
+def build_definitions(
+    overrides: Mapping[str, Any] | None = None, loggers: Mapping[str, dg.LoggerDefinition] | None = None
+) -> dg.Definitions:
+    """The definitions; `overrides` replaces resources by name (lake, ledger, tracking), `loggers` replaces Dagster's own."""
     resources = {"lake": LakeResource(), "ledger": LedgerResource(), "tracking": TrackingResource()}
     # In-process: one asset is one run, and a process of its own for each step would pay every import again.
-    return dg.Definitions(assets=ASSETS, resources=resources | dict(overrides or {}), executor=dg.in_process_executor)
+    return dg.Definitions(
+        assets=ASSETS, resources=resources | dict(overrides or {}), loggers=loggers, executor=dg.in_process_executor
+    )
 
 
 defs = build_definitions()

@@ -11,14 +11,15 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from fxgpt_core.settings import Settings, read_settings
-from fxgpt_pipelines.code_versions import ROOT, code_version
+from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.instance.proof_of_life import ProofOfLife
 from fxgpt_pipelines.partitions import cell
 
 if TYPE_CHECKING:
+    from fxgpt_core.registry.tracking import Tracking
+
     from fxgpt_core.registry.lake import Lake, Making
     from fxgpt_core.registry.ledger import Ledger
-    from fxgpt_core.registry.tracking import Tracking
 
 
 class SettingsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -62,7 +63,7 @@ class LakeResource(LedgerResource):
         from fxgpt_core.registry.code_identity import code_identity
         from fxgpt_core.registry.lake import Lake
 
-        return Lake(self.settings().lake_root, self.ledger, code_identity(ROOT))
+        return Lake(self.settings().lake_root, self.ledger, code_identity())
 
     def making(
         self, context: dg.AssetExecutionContext, settings: dict[str, Any], seed: int | None = None

@@ -24,9 +24,7 @@ class RawCandlesConfig(dg.Config):
 
 
 @dg.asset(partitions_def=grid, group_name=GROUP, code_version=code_version("raw_candles"), kinds={"polars"})
-def raw_candles(
-    context: dg.AssetExecutionContext, config: RawCandlesConfig, lake: LakeResource
-) -> "dg.MaterializeResult[Any]":
+def raw_candles(context: dg.AssetExecutionContext, config: RawCandlesConfig, lake: LakeResource) -> "dg.MaterializeResult[Any]":
     """Candles as the provider has them: of the partition's timeframe, or of the longest shorter one it has."""
     from fxgpt_core.candles.versions import candles_sha256
     from fxgpt_pipelines.providing import provided
@@ -55,9 +53,7 @@ def raw_candles(
     check_specs=checks.CANDLE_CHECKS,
     kinds={"polars"},
 )
-def candles(
-    context: dg.AssetExecutionContext, lake: LakeResource
-) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
+def candles(context: dg.AssetExecutionContext, lake: LakeResource) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
     """Checked candles of the partition's timeframe; 4h and 1d are resampled from the shorter candles of the source."""
     from fxgpt_core.candles.quality import quality
     from fxgpt_core.candles.resample import resample
@@ -78,7 +74,5 @@ def candles(
         reused = making.unchanged()
         artifact = reused or making.write_frame(frame, report.to_dict())
     picture = line(f"{context.partition_key}: close", frame["open_time"].to_list(), frame["close"].to_list(), "close")
-    yield materialized(
-        artifact, reused=reused is not None, metadata={"close": picture, "quality": two_columns(report.to_dict())}
-    )
+    yield materialized(artifact, reused=reused is not None, metadata={"close": picture, "quality": two_columns(report.to_dict())})
     yield from checks.schema_and_quality(report)

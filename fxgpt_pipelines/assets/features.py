@@ -44,8 +44,10 @@ def feature_matrix(
         span = {"first": matrix["known_at"][0].isoformat(), "last": matrix["known_at"][-1].isoformat()}
         summary = {"features": len(FEATURES), "warm_up": WARM_UP, **span}
         artifact = reused or making.write_frame(matrix, summary)
-    rows = matrix.select(FEATURES).describe(percentiles=(0.05, 0.5, 0.95)).transpose(
-        include_header=True, header_name="feature", column_names="statistic"
+    rows = (
+        matrix.select(FEATURES)
+        .describe(percentiles=(0.05, 0.5, 0.95))
+        .transpose(include_header=True, header_name="feature", column_names="statistic")
     )
     yield materialized(artifact, reused=reused is not None, metadata={"columns": table(rows.to_dicts())})
     yield checks.warm_up(matrix, FEATURES, WARM_UP)

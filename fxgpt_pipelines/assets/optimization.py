@@ -1,0 +1,103 @@
+"""The search for a parameter set, and the gate board it must pass."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from fxgpt_pipelines.assets.calibration import calibration_quantiles, walk_forward_validation
+from fxgpt_pipelines.checks import gates as checks
+from fxgpt_pipelines.code_versions import code_version
+from fxgpt_pipelines.partitions import cell, grid
+from fxgpt_pipelines.recording import materialized, table, two_columns
+from fxgpt_pipelines.resources import LakeResource
+
+GROUP = "optimization"
+
+
+class SearchConfig(dg.Config):
+    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days."""
+
+    seed: int = 7
+    n_trials: int = 25
+    n_final_trials: int = 40
+    max_folds: int = 8
+    train_days: float = 30.0
+    test_days: float = 7.0
+    step_days: float = 7.0
+
+
+@dg.asset(
+    partitions_def=grid,
+    group_name=GROUP,
+    code_version=code_version("optimized_parameters"),
+    deps=[calibration_quantiles],
+    kinds={"optuna", "numba"},
+)
+def optimized_parameters(
+    context: dg.AssetExecutionContext, config: SearchConfig, lake: LakeResource
+) -> "dg.MaterializeResult[Any]":
+    """A parameter set found by multi-objective search on each fold's train window, tested on its unseen test window."""
+    from fxgpt_core.registry.trials import TrialStore
+    from fxgpt_pipelines import searching
+    from fxgpt_pipelines.pictures import line
+
+    with lake.making(context, config.model_dump(), seed=config.seed) as making:
+        for asset in searching.INPUTS:
+            making.read(asset)
+        reused = making.unchanged()
+        artifact = reused or searching.search(making, config.model_dump(), TrialStore(lake.ledger), context.log.info)
+    proposal = artifact.json()
+    numbers = {name: proposal["out_of_sample"][name] for name in searching.METRICS}
+    equity = proposal["equity"]
+    return materialized(
+        artifact,
+        reused=reused is not None,
+        metadata={
+            "equity": line("equity over the unseen test windows", range(len(equity)), equity, "account currency"),
+            "out_of_sample": two_columns(numbers | {"trials": proposal["n_trials"], "run": proposal["run_id"]}),
+            "folds": table(searching.fold_rows(proposal)),
+            "parameters": two_columns(proposal["parameters"]),
+        },
+    )
+
+
+@dg.asset(
+    partitions_def=grid,
+    group_name=GROUP,
+    code_version=code_version("robustness"),
+    deps=[optimized_parameters, walk_forward_validation],
+    check_specs=checks.GATE_CHECKS,
+    kinds={"numpy"},
+)
+def robustness(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
+    """The evidence for the proposed set, all of it out of sample, and every gate's number, limit and verdict."""
+    from fxgpt_core.registry.gate_results import GateResults
+
+    from fxgpt_core.conformal.coverage import CoverageRow
+    from fxgpt_core.optimization.evidence import evidence
+    from fxgpt_core.registry.gates import gate_board
+    from fxgpt_core.registry.trials import TrialStore
+    from fxgpt_pipelines import searching
+
+    symbol, timeframe = cell(context.partition_key)
+    store = TrialStore(lake.ledger)
+    ever = {"n_trials_ever": store.n_trials_ever(symbol, timeframe), "sharpe_variance": store.sharpe_variance(symbol, timeframe)}
+    with lake.making(context, ever) as making:
+        parameter_set, validation = making.read("optimized_parameters"), making.read("walk_forward_validation")
+        case = searching.judged(making, parameter_set.json(), parameter_set.settings, store)
+        coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
+        found = evidence(case.problem, case.outcome, coverage, **ever)
+        board = gate_board(found)
+        GateResults(lake.ledger).store(parameter_set.id, board)
+        reused = making.unchanged()
+        stored = {"parameter_set_id": parameter_set.id, "evidence": asdict(found), "gates": [asdict(gate) for gate in board]}
+        passed = sum(gate.passed for gate in board)
+        artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
+    yield materialized(
+        artifact, reused=reused is not None, metadata={"gates": table(searching.gate_rows(board)), "passed": passed}
+    )
+    yield from checks.verdicts(board)

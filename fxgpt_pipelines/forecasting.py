@@ -1,0 +1,64 @@
+"""Forecasts of a span from stored artifacts, and their picture."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fxgpt_pipelines.reading import arrays_of, spans_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fxgpt_core.forecasts.forecast import Forecasts
+    from fxgpt_core.registry.lake import Artifact, Making
+
+TOLD_EVERY = 500
+FAN = ((0.025, 0.975), (0.1, 0.9), (0.25, 0.75))
+
+
+def forecast_span(
+    making: "Making", inputs: "tuple[Artifact, ...]", config: Mapping[str, Any], tell: Callable[[str], None]
+) -> "Artifact":
+    """Forecast at every candle behind the training span; `inputs` are candles, features and model."""
+    from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
+    from fxgpt_core.training.checkpoints import load_model
+
+    candles, features, model = inputs
+    arrays, spans = arrays_of(candles), spans_of(model)
+    sampling = SamplingParameters(n_paths=config["n_paths"], n_steps=config["n_steps"])
+    forecaster = DiffusionForecaster(load_model(model.path, model.sha256), sampling)
+    origins = np.flatnonzero(arrays.known_at_us >= spans.calibration.start_us)
+
+    def progress(done: int, total: int) -> None:
+        if done % TOLD_EVERY == 0 or done == total:
+            tell(f"{done} of {total} candles forecast")
+
+    forecasts = forecaster.forecast(features.frame(), arrays, origins, seed=config["seed"], progress=progress)
+    frame = forecasts.to_frame()
+    summary = {
+        "first": frame["known_at"][0].isoformat(),
+        "last": frame["known_at"][-1].isoformat(),
+        "origins": len(forecasts),
+        "model_sha256": model.sha256,
+        "sampling_sha256": sampling.sha256,
+        "n_paths": config["n_paths"],
+        "n_steps": config["n_steps"],
+        "seed": config["seed"],
+    }
+    return making.write_frame(frame, summary)
+
+
+def fan(forecasts: "Forecasts") -> "Callable[[Axes], None]":
+    """Draws the last forecast as a fan of quantiles, as prices."""
+
+    def draw(axes: "Axes") -> None:
+        last = forecasts.select(np.array([len(forecasts) - 1]))
+        steps, close = last.steps.tolist(), float(last.close[0])
+        for low, high in FAN:
+            edges = (close * np.exp(last.level(level)[0]) for level in (low, high))
+            axes.fill_between(steps, *edges, color="#2563eb", alpha=0.18, linewidth=0, label=f"{high - low:.0%}")
+        axes.plot(steps, close * np.exp(last.level(0.5)[0]), color="#2563eb", linewidth=1.2, label="median")
+        axes.set_xlabel("candles ahead")
+
+    return draw

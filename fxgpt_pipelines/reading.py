@@ -1,0 +1,78 @@
+"""From stored artifacts to the core's records: the same few steps that several assets begin with."""
+
+from typing import TYPE_CHECKING
+
+from fxgpt_core.market.timeframes import timeframe as timeframe_of
+
+if TYPE_CHECKING:
+    from fxgpt_core.candles.arrays import CandleArrays
+    from fxgpt_core.conformal.bands import Bands
+    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.forecasts.forecast import Forecasts
+    from fxgpt_core.market.costs import Costs
+    from fxgpt_core.registry.lake import Artifact
+    from fxgpt_core.validation.folds import Window
+    from fxgpt_core.validation.spans import Spans
+
+
+def arrays_of(candles: "Artifact") -> "CandleArrays":
+    """The candles of a `candles` artifact as arrays."""
+    from fxgpt_core.candles.arrays import candle_arrays
+
+    return candle_arrays(candles.frame(), timeframe_of(candles.timeframe))
+
+
+def forecasts_of(forecasts: "Artifact") -> "Forecasts":
+    """The forecasts of a `forecasts` artifact."""
+    from fxgpt_core.forecasts.forecast import Forecasts
+
+    return Forecasts.from_frame(forecasts.frame())
+
+
+def calibration_of(calibration: "Artifact", forecasts: "Artifact") -> "Calibration":
+    """The calibration of a `calibration_quantiles` artifact; raises `RefusedError` unless it fits these forecasts."""
+    from fxgpt_core.conformal.split import Calibration
+
+    read = Calibration.from_json(calibration.bytes().decode())
+    read.require(forecasts.summary["model_sha256"], forecasts.summary["sampling_sha256"])
+    return read
+
+
+def test_bands(forecasts: "Artifact", calibration: "Artifact", spans: "Spans") -> "tuple[Forecasts, Bands]":
+    """Forecasts and calibrated bands of the test span, which neither the model nor the calibration has seen."""
+    from fxgpt_core.conformal.bands import calibrated_bands
+
+    every = forecasts_of(forecasts)
+    unseen = every.select(spans.test.mask(every.known_at_us))
+    return unseen, calibrated_bands(unseen, calibration_of(calibration, forecasts))
+
+
+def spans_to_json(spans: "Spans") -> dict[str, object]:
+    """The spans as JSON values: start and stop of each in microseconds."""
+    return {
+        **{name: [window.start_us, window.stop_us] for name, window in _windows(spans)},
+        "embargo_candles": spans.embargo_candles,
+    }
+
+
+def spans_of(model: "Artifact") -> "Spans":
+    """The spans a `diffusion_model` artifact was trained under."""
+    from fxgpt_core.validation.folds import Window
+    from fxgpt_core.validation.spans import Spans
+
+    stored = model.summary["spans"]
+    train, calibration, test = (Window(*stored[name]) for name in ("train", "calibration", "test"))
+    return Spans(train, calibration, test, int(stored["embargo_candles"]))
+
+
+def costs_of(symbol: str, candles: "CandleArrays", spans: "Spans") -> "Costs":
+    """The symbol's costs at the last price of the training span, which every later decision may know."""
+    from fxgpt_core.market.costs import costs_for
+    from fxgpt_core.market.symbols import symbol as symbol_of
+
+    rows = spans.train.slice(candles.known_at_us)
+    return costs_for(symbol_of(symbol), float(candles.close[rows.stop - 1]))
+
+
+def _windows(spans: "Spans") -> "tuple[tuple[str, Window], ...]":
+    return ("train", spans.train), ("calibration", spans.calibration), ("test", spans.test)

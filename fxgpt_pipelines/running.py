@@ -1,0 +1,74 @@
+"""Materialize one asset of one partition in this process, on the real instance, with its log lines handed to a listener."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from fxgpt_pipelines.definitions import build_definitions
+from fxgpt_pipelines.partitions import add_symbol, partition_key
+
+
+@dataclass(frozen=True)
+class Made:
+    """One materialization: metadata as plain values by name, checks as passed or not by name, seconds it took."""
+
+    asset: str
+    run_id: str
+    reused: bool
+    metadata: Mapping[str, Any]
+    checks: Mapping[str, bool]
+    seconds: float
+
+
+class Runner:
+    """Materializes assets of one symbol and timeframe; `listen` gets every line an asset logs."""
+
+    def __init__(self, instance: dg.DagsterInstance, symbol: str, timeframe: str, listen: Callable[[str], None]) -> None:
+        self._instance = instance
+        self._key = partition_key(symbol, timeframe)
+        add_symbol(instance, symbol)
+        definitions = build_definitions(loggers={"listener": listener(listen)})
+        self._job = definitions.resolve_implicit_global_asset_job_def()
+
+    def materialize(self, asset: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> Made:
+        """Make one asset as a run of its own; raises what the asset raises, after the run is recorded as failed."""
+        began = time.monotonic()
+        result = self._job.execute_in_process(
+            instance=self._instance,
+            partition_key=self._key,
+            asset_selection=[dg.AssetKey(asset)],
+            run_config={"ops": {asset: {"config": dict(config)}}} if config else {},
+            tags={"fxgpt/lane": "batch"} | dict(tags or {}),
+        )
+        (event,) = result.asset_materializations_for_node(asset)
+        metadata = {name: value.value for name, value in event.metadata.items()}
+        checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+        reused = str(metadata.get("made", "")).startswith("unchanged")
+        return Made(asset, result.run_id, reused, metadata, checks, time.monotonic() - began)
+
+
+def listener(listen: Callable[[str], None]) -> dg.LoggerDefinition:
+    """A Dagster logger that hands on what assets log and nothing of Dagster's own events."""
+
+    @dg.logger(description="Hands the lines that assets log to a listener.")
+    def lines(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("fxgpt.listener", logging.INFO)
+        logger.addHandler(_Listener(listen))
+        return logger
+
+    return lines
+
+
+class _Listener(logging.Handler):
+    def __init__(self, listen: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._listen = listen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        meta = getattr(record, "dagster_meta", {})
+        if not meta.get("dagster_event"):
+            self._listen(str(meta.get("orig_message", record.getMessage())))

@@ -1,0 +1,149 @@
+"""The optimization problem of a partition, from stored artifacts: the search and the gate board must judge the same one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from fxgpt_pipelines.code_versions import code_version
+from fxgpt_pipelines.reading import arrays_of, costs_of, spans_of, test_bands
+
+if TYPE_CHECKING:
+    from fxgpt_core.optimization.outcome import OptimizationOutcome
+    from fxgpt_core.optimization.problem import Problem
+    from fxgpt_core.optimization.study import SearchParameters, SearchProgress
+    from fxgpt_core.registry.gates import GateResult
+    from fxgpt_core.registry.lake import Artifact, Making
+    from fxgpt_core.registry.trials import TrialStore
+
+INPUTS = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
+METRICS = ("total_trades", "total_return_pct", "sharpe_ratio", "max_drawdown_pct", "profit_factor", "win_rate", "cost_ratio")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the gate board needs to be computed again: the problem and its outcome from the ledger's trials."""
+
+    problem: "Problem"
+    outcome: "OptimizationOutcome"
+
+
+def problem_of(making: "Making") -> "Problem":
+    """Candles, calibrated bands of the test span and costs, read through the making."""
+    from fxgpt_core.optimization.problem import Problem
+
+    candles, model, forecasts, calibration = (making.read(asset) for asset in INPUTS)
+    arrays, spans = arrays_of(candles), spans_of(model)
+    return Problem(
+        symbol=candles.symbol,
+        candles=arrays,
+        bands=test_bands(forecasts, calibration, spans)[1],
+        costs=costs_of(candles.symbol, arrays, spans),
+        code_sha256=code_version("optimized_parameters"),
+    )
+
+
+def search_parameters(config: Mapping[str, Any]) -> "SearchParameters":
+    """The budget of a configuration."""
+    from fxgpt_core.optimization.study import SearchParameters
+    from fxgpt_core.validation.folds import FoldParameters
+
+    days = FoldParameters(**{name: config[name] for name in ("train_days", "test_days", "step_days")})
+    names = ("seed", "n_trials", "n_final_trials", "max_folds")
+    return SearchParameters(folds=days, **{name: config[name] for name in names})
+
+
+def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tell: Callable[[str], None]) -> "Artifact":
+    """Run or resume the search and store the proposed parameter set."""
+    from fxgpt_core.optimization.study import optimize
+
+    problem, parameters = problem_of(making), search_parameters(config)
+    outcome = optimize(problem, parameters, store, progress=lambda progress: _tell(progress, tell))
+    proposal = {
+        "parameters": outcome.proposed.to_json(),
+        "params_sha256": outcome.proposed.sha256,
+        "run_id": outcome.run_id,
+        "trial_number": outcome.final.trial_number,
+        "trial_seed": outcome.final.seed,
+        "regime_parameters_id": outcome.regime_parameters_id,
+        "pareto": list(outcome.pareto),
+        "n_trials": outcome.n_trials,
+        "in_sample_sharpe": outcome.in_sample_sharpe,
+        "out_of_sample": outcome.out_of_sample.metrics.to_json(),
+        "equity": _thinned(outcome.out_of_sample.result.equity.tolist()),
+        "folds": [_fold(fold) for fold in outcome.folds],
+        "costs": asdict(problem.costs),
+        "problem_sha256": problem.sha256,
+        "search": asdict(parameters),
+    }
+    summary = {name: proposal[name] for name in ("params_sha256", "run_id", "trial_number", "trial_seed", "n_trials")}
+    return making.write_json(proposal, {**summary, "folds": len(outcome.folds)})
+
+
+def judged(making: "Making", proposal: Mapping[str, Any], config: Mapping[str, Any], store: "TrialStore") -> Judged:
+    """The outcome of the proposal's run again, from the ledger's own trials. Raises `BrokenLineageError` when they differ."""
+    from fxgpt_core.errors import BrokenLineageError
+    from fxgpt_core.optimization.study import concluded, planned, resumed
+
+    problem, parameters = problem_of(making), search_parameters(config)
+    searches = planned(problem, parameters)
+    trials = resumed(store.trials(proposal["run_id"]), searches, parameters.seed)
+    outcome = concluded(problem, searches, trials, proposal["run_id"])
+    if outcome.proposed.sha256 != proposal["params_sha256"]:
+        raise BrokenLineageError(
+            f"the trials of run {proposal['run_id']} now propose {outcome.proposed.sha256[:16]}, the stored set is "
+            f"{proposal['params_sha256'][:16]}; candles, forecasts or calibration changed since: "
+            "materialize optimized_parameters again"
+        )
+    return Judged(problem, outcome)
+
+
+def fold_rows(proposal: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row for each fold: the choice on its train window, and what it did on the unseen test window."""
+    return [
+        {
+            "fold": fold["index"],
+            "test": fold["test_window"],
+            "train_sharpe": fold["train_sharpe"],
+            **{f"test_{name}": fold["test"][name] for name in ("sharpe_ratio", "total_trades", "total_return_pct")},
+        }
+        for fold in proposal["folds"]
+    ]
+
+
+def gate_rows(board: "tuple[GateResult, ...]") -> list[dict[str, Any]]:
+    """The gate board as rows for people."""
+    return [
+        {
+            "gate": gate.gate,
+            "passed": "yes" if gate.passed else "NO",
+            "value": gate.value,
+            "must be": f"{gate.comparison} {gate.limit:.4g}",
+            "remedy": "" if gate.passed else gate.remedy,
+        }
+        for gate in board
+    ]
+
+
+def _fold(fold: Any) -> dict[str, Any]:
+    return {
+        "index": fold.fold.index,
+        "train_window": str(fold.fold.train),
+        "test_window": str(fold.fold.test),
+        "trial_number": fold.chosen.trial_number,
+        "params_sha256": fold.parameters.sha256,
+        "train_sharpe": fold.train_sharpe,
+        "test": fold.test.to_json(),
+        "idle": fold.idle,
+    }
+
+
+def _thinned(values: list[float], points: int = 500) -> list[float]:
+    return values[:: max(1, len(values) // points)]
+
+
+def _tell(progress: "SearchProgress", tell: Callable[[str], None]) -> None:
+    if progress.done % 10 == 0 or progress.done == progress.total:
+        tell(
+            f"trial {progress.done}/{progress.total}  {progress.phase}  sharpe {progress.trial.objectives['sharpe']:.2f}  "
+            f"about {progress.remaining_s:.0f} s left"
+        )

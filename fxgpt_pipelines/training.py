@@ -1,0 +1,90 @@
+"""One training, from artifacts to an artifact: cut the span, train, keep the file, register the version in MLflow."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from fxgpt_pipelines.reading import arrays_of, spans_to_json
+
+if TYPE_CHECKING:
+    from fxgpt_core.registry.tracking import Tracking
+
+    from fxgpt_core.registry.lake import Artifact, Making
+    from fxgpt_core.training.loop import TrainedModel, TrainingProgress
+
+NUMBERS = ("n_steps", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
+
+
+def trained(
+    making: "Making", config: Mapping[str, Any], tracking: "Callable[[], Tracking]", tell: Callable[[str], None]
+) -> "Artifact":
+    """Train on the training span of the candles and features in the making, and store the model."""
+    from fxgpt_core.training.checkpoints import model_bytes
+    from fxgpt_core.training.loop import train
+    from fxgpt_core.training.preset import preset
+    from fxgpt_core.validation.spans import SpanParameters, split_spans
+
+    candles, features = making.read("candles"), making.read("features")
+    arrays = arrays_of(candles)
+    spans = split_spans(
+        arrays.known_at_us, SpanParameters(train_share=config["train_share"], calibration_share=config["calibration_share"])
+    )
+    stop = spans.train.slice(arrays.known_at_us).stop
+    parameters = preset(config["preset"])
+    tell(f"training on {stop} candles, {parameters.n_steps} steps")
+    model = train(
+        features.frame().head(stop),
+        arrays.slice(0, stop),
+        parameters,
+        symbol=candles.symbol,
+        seed=config["seed"],
+        progress=lambda progress: tell(progress_line(progress)),
+    )
+    summary = _summary(model) | {"spans": spans_to_json(spans), "parameters": asdict(parameters), "preset": config["preset"]}
+    return _stored(making, model_bytes(model.model), summary, model, tracking)
+
+
+def progress_line(progress: "TrainingProgress") -> str:
+    """One line of the log for one report of the loop."""
+    return (
+        f"step {progress.step}/{progress.n_steps}  loss {progress.loss:.4f}  "
+        f"{progress.seconds:.0f} s, about {progress.seconds_left:.0f} s left"
+    )
+
+
+def curve(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
+    """Training and validation loss over the steps."""
+    from fxgpt_pipelines.pictures import picture
+
+    def draw(axes: Any) -> None:
+        steps = [point["step"] for point in summary["losses"]]
+        for name in ("training", "validation"):
+            axes.plot(steps, [point[name] for point in summary["losses"]], label=name, linewidth=1.2)
+        axes.set_xlabel("step")
+
+    return picture("loss (an untrained network has about 1)", draw)
+
+
+def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a training worth a table."""
+    return {name: summary[name] for name in NUMBERS if name in summary}
+
+
+def _summary(model: "TrainedModel") -> dict[str, Any]:
+    return {
+        "losses": [asdict(point) for point in model.losses],
+        "n_steps": model.losses[-1].step,
+        "n_windows": model.n_windows,
+        "n_weights": model.n_weights,
+        "best_validation_loss": min(point.validation for point in model.losses),
+        "seconds": model.seconds,
+        "device": "cpu",
+    }
+
+
+def _stored(
+    making: "Making", data: bytes, summary: Mapping[str, Any], model: "TrainedModel", tracking: "Callable[[], Tracking]"
+) -> "Artifact":
+    return making.write_bytes(data, "safetensors", summary)

@@ -1,0 +1,89 @@
+"""What a walk-forward validation stores, and how it is shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fxgpt_pipelines.recording import table
+
+if TYPE_CHECKING:
+    from fxgpt_core.candles.arrays import CandleArrays
+    from fxgpt_core.conformal.bands import Bands
+    from fxgpt_core.forecasts.forecast import Forecasts
+
+SHOWN_STEPS = (1, 4, 12, 24)
+
+
+def measured(candles: "CandleArrays", forecasts: "Forecasts", bands: "Bands", days: Mapping[str, float]) -> dict[str, Any]:
+    """Coverage of the calibrated bands over the test span, and the scores of each fold, as JSON values."""
+    import numpy as np
+
+    from fxgpt_core.conformal.coverage import coverage_table
+    from fxgpt_core.conformal.walk_forward import walk_forward_scores
+    from fxgpt_core.forecasts.baselines import random_walk_like
+    from fxgpt_core.forecasts.forecast import realised
+    from fxgpt_core.forecasts.scores import crps, directional_accuracy
+    from fxgpt_core.validation.folds import FoldParameters, walk_forward
+
+    outcome = realised(candles.close, candles.known_at_us, forecasts)
+    scores = walk_forward_scores(forecasts, outcome, walk_forward(forecasts.known_at_us, FoldParameters(**days)))
+    ours, theirs = crps(forecasts, outcome), crps(random_walk_like(forecasts), outcome)
+    hits = np.nan_to_num(directional_accuracy(forecasts, outcome))
+    return {
+        "coverage": [asdict(row) for row in coverage_table(bands, outcome)],
+        "horizons": [
+            {
+                "step": int(step),
+                "crps": float(np.nanmean(ours[:, s])),
+                "crps_random_walk": float(np.nanmean(theirs[:, s])),
+                "directional_accuracy": float(hits[s]),
+            }
+            for s, step in enumerate(forecasts.steps)
+        ],
+        "crps": float(np.nanmean(ours)),
+        "crps_random_walk": float(np.nanmean(theirs)),
+        "folds": [asdict(score) for score in scores.folds],
+        "pooled": [asdict(row) for row in scores.pooled],
+        "origins": len(forecasts),
+    }
+
+
+def summary(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers that describe a validation in one line."""
+    skill = 1.0 - stored["crps"] / stored["crps_random_walk"]
+    return {"origins": stored["origins"], "folds": len({row["fold"] for row in stored["folds"]}), "crps_skill": skill}
+
+
+def coverage_rows(stored: Mapping[str, Any], steps: Sequence[int] = SHOWN_STEPS) -> list[dict[str, Any]]:
+    """The coverage of some horizons, one row for each nominal level."""
+    names = ("step", "nominal", "observed", "low", "high", "n_eff", "within")
+    return [{name: row[name] for name in names} for row in stored["coverage"] if row["step"] in steps]
+
+
+def shown(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a validation."""
+    horizons = [row for row in stored["horizons"] if row["step"] in SHOWN_STEPS]
+    return {
+        **summary(stored),
+        "coverage": table(coverage_rows(stored)),
+        "horizons": table(horizons),
+        "coverage_picture": _picture(stored),
+    }
+
+
+def _picture(stored: Mapping[str, Any]) -> Any:
+    from fxgpt_pipelines.pictures import picture
+
+    def draw(axes: Any) -> None:
+        for nominal in sorted({row["nominal"] for row in stored["coverage"]}):
+            rows = [row for row in stored["coverage"] if row["nominal"] == nominal]
+            steps = [row["step"] for row in rows]
+            (drawn,) = axes.plot(steps, [row["observed"] for row in rows], label=f"{nominal:.0%}", linewidth=1.2)
+            axes.fill_between(
+                steps, [row["low"] for row in rows], [row["high"] for row in rows], color=drawn.get_color(), alpha=0.1
+            )
+            axes.axhline(nominal, color=drawn.get_color(), linewidth=0.6, linestyle=":")
+        axes.set_xlabel("candles ahead")
+        axes.set_ylabel("share of outcomes inside")
+
+    return picture("coverage on unseen candles, with its binomial band", draw)
