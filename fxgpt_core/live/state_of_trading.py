@@ -1,0 +1,75 @@
+"""The switch of an account and what a person wants to see beside it."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, select
+
+from fxgpt_core.content_hash import canonical_json
+from fxgpt_core.portfolio.trading_state import StateChange, TradingState, changed
+from fxgpt_core.registry import lineage
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.live_tables import alerts, heartbeats, order_intents, positions, risk_events, trading_states
+
+UNKNOWN = "UNKNOWN"
+
+
+def state(connection: Connection, account: str) -> TradingState:
+    """The state of an account; one that was never touched is active."""
+    found = connection.execute(select(trading_states.c.state).where(trading_states.c.account == account)).scalar_one_or_none()
+    return TradingState.ACTIVE if found is None else TradingState(found)
+
+
+def change(ledger: Ledger, account: str, wanted: TradingState, *, by: str, reason: str, by_person: bool = True) -> TradingState:
+    """Switch an account, with an entry in the lineage; returns the state it has now. Raises `RefusedError` for a relaxation
+    by a guard, without a reason, or while the outcome of an order is unknown.
+    """
+    with ledger.begin() as connection:
+        return change_within(connection, ledger, account, StateChange(wanted, by, reason, by_person))
+
+
+def change_within(connection: Connection, ledger: Ledger, account: str, wish: StateChange) -> TradingState:
+    """`change` inside the caller's transaction; unknown orders are counted here."""
+    n_unknown = connection.execute(
+        select(func.count()).where(order_intents.c.account == account, order_intents.c.state == UNKNOWN)
+    ).scalar_one()
+    before = state(connection, account)
+    after = changed(before, StateChange(wish.wanted, wish.by, wish.reason, wish.by_person, n_unknown))
+    now = ledger.now()
+    detail = {"account": account, "from": str(before), "to": str(after), "by": wish.by, "reason": wish.reason}
+    lineage.append(connection, "trading_state", detail, now)
+    connection.execute(delete(trading_states).where(trading_states.c.account == account))
+    row = {"account": account, "state": str(after), "reason": wish.reason, "by": wish.by, "updated_at": now}
+    connection.execute(insert(trading_states), row)
+    note_risk(connection, ledger, account, None, "trading_state", detail)
+    return after
+
+
+def note_risk(
+    connection: Connection, ledger: Ledger, account: str, symbol: str | None, kind: str, detail: dict[str, Any]
+) -> None:
+    """Write a risk event inside the caller's transaction."""
+    row = {"account": account, "symbol": symbol, "kind": kind, "detail_json": canonical_json(detail), "created_at": ledger.now()}
+    connection.execute(insert(risk_events), row)
+
+
+def alert(connection: Connection, ledger: Ledger, kind: str, key: str, message: str, remedy: str) -> None:
+    """Raise an alert once for each key, inside the caller's transaction."""
+    if connection.execute(select(alerts.c.id).where(alerts.c.key == key)).first() is None:
+        row = {"kind": kind, "key": key, "message": message, "remedy": remedy, "created_at": ledger.now()}
+        connection.execute(insert(alerts), row)
+
+
+def snapshot(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
+    """Trading states, processes, open positions, orders of unknown outcome and open alerts, as rows."""
+    with ledger.reading() as connection:
+        return {
+            "trading_states": _rows(connection, trading_states),
+            "processes": _rows(connection, heartbeats),
+            "open_positions": _rows(connection, positions, positions.c.state == "open"),
+            "unknown_orders": _rows(connection, order_intents, order_intents.c.state == UNKNOWN),
+            "open_alerts": _rows(connection, alerts, alerts.c.resolved_at.is_(None)),
+        }
+
+
+def _rows(connection: Connection, table: Table, *conditions: Any) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(select(table).where(*conditions))]
