@@ -1,0 +1,71 @@
+"""fxgpt candles import | list: the user's own candle files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.settings import read_settings
+
+app = typer.Typer(help="Import and list candles.", no_args_is_help=True, rich_markup_mode=None)
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet file of open time, OHLC and volume (UTC).")]
+
+
+@app.command("import")
+def import_candles(file: FileArgument, symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = False) -> None:
+    """Check a candle file and store it; the stored series goes before the sample from then on.
+
+    Example: fxgpt candles import eurusd.csv --symbol EURUSD --timeframe 1h
+    """
+    from fxgpt_core.candles.providers.files import read_candle_file
+    from fxgpt_core.candles.quality import quality
+    from fxgpt_core.candles.schema import check_candles
+    from fxgpt_core.candles.store import CandleStore
+    from fxgpt_core.market import symbols, timeframes
+
+    wanted, length = symbols.symbol(symbol), timeframes.timeframe(timeframe)
+    frame = check_candles(read_candle_file(file), length)
+    stored = CandleStore(read_settings().import_root).put(frame, wanted.name, length, str(file.resolve()))
+    report = quality(frame, length).to_dict()
+    payload = {"symbol": wanted.name, "sha256": stored.sha256, "path": stored.path, **report}
+
+    def tell() -> None:
+        say(f"stored {stored.rows} candles of {wanted.name} {length}, {stored.first:%Y-%m-%d} to {stored.last:%Y-%m-%d}")
+        tell_pairs({name: payload[name] for name in ("path", "sha256", "completeness", "n_missing", "n_spikes", "n_flat")})
+
+    answer(payload, json, tell)
+
+
+@app.command("list")
+def list_candles(json: JsonFlag = False) -> None:
+    """Every stored version of every imported series, and the sample that ships with fxgpt.
+
+    Example: fxgpt candles list --json
+    """
+    from fxgpt_core.candles.providers.sample import SampleProvider
+    from fxgpt_core.candles.store import CandleStore
+
+    store = CandleStore(read_settings().import_root)
+    latest = {store.latest(symbol, timeframe).sha256 for symbol, timeframe in store.series()}
+    rows: list[dict[str, object]] = [
+        {
+            "symbol": card.symbol,
+            "timeframe": str(card.timeframe),
+            "rows": card.rows,
+            "first": card.first,
+            "last": card.last,
+            "latest": card.sha256 in latest,
+            "sha256": card.sha256[:16],
+            "source": card.source,
+        }
+        for card in store.list()
+    ]
+    sample = [{"symbol": symbol, "timeframe": str(timeframe)} for symbol, timeframe in SampleProvider().available()]
+
+    def tell() -> None:
+        tell_table(rows, "nothing imported yet; `fxgpt candles import FILE --symbol EURUSD --timeframe 1h` stores a file")
+        say("sample, always there: " + ", ".join(f"{item['symbol']} {item['timeframe']}" for item in sample))
+
+    answer({"candles": rows, "sample": sample}, json, tell)

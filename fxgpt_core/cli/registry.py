@@ -1,0 +1,158 @@
+"""fxgpt gates | deploy | deployments | rollback: what may trade, what trades, and the way back."""
+
+import getpass
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.settings import read_settings
+
+if TYPE_CHECKING:
+    from fxgpt_core.registry.deployments import Deployment
+    from fxgpt_core.registry.lake import Lake
+
+BrokerOption = Annotated[str, typer.Option("--broker", help="paper is the only broker of this release.")]
+OverrideOption = Annotated[
+    str | None,
+    typer.Option("--paper-override", metavar="REASON", help="Deploy on paper in spite of failed gates."),
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with your name in the ledger.")]
+BY_HAND = "cli"
+HASH_LENGTH = 64
+
+
+def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = False) -> None:
+    """The gate board of the latest optimized parameter set: number, limit, verdict, and what to do about a failure.
+
+    Example: fxgpt gates --symbol EURUSD --timeframe 1h
+    """
+    lake = _lake()
+    symbol, timeframe = _names(symbol, timeframe)
+    from fxgpt_core.registry.gate_results import GateResults
+
+    parameter_set = lake.latest("optimized_parameters", symbol, timeframe)
+    board = GateResults(lake.ledger).read(parameter_set.id)
+    rows: list[dict[str, object]] = [
+        {"gate": gate.gate, "passed": gate.passed, "value": gate.value, "needs": f"{gate.comparison} {gate.limit:.6g}"}
+        for gate in board
+    ]
+    failed = [gate for gate in board if not gate.passed]
+
+    def tell() -> None:
+        tell_table(rows, "no gates were recorded for this parameter set; materialize optimized_parameters again")
+        for gate in failed:
+            say(f"{gate.gate}: {gate.remedy}")
+        say("all gates passed: it may be deployed" if board and not failed else f"{len(failed)} of {len(board)} gates failed")
+
+    remedies = {gate.gate: gate.remedy for gate in failed}
+    answer(
+        {"parameter_set_id": parameter_set.id, "passed": bool(board) and not failed, "gates": rows, "remedies": remedies},
+        json,
+        tell,
+    )
+
+
+def deploy(
+    symbol: SymbolOption,
+    timeframe: TimeframeOption,
+    broker: BrokerOption = "paper",
+    paper_override: OverrideOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Let the latest optimized parameter set trade. Refused (5) when a gate failed, unless overridden, on paper, with a reason.
+
+    Example: fxgpt deploy --symbol EURUSD --timeframe 1h --paper-override "to watch the bands for a week"
+    """
+    lake = _lake()
+    symbol, timeframe = _names(symbol, timeframe)
+    from fxgpt_core.cli.stored import PROJECT_ROOT
+    from fxgpt_core.registry.code_identity import code_identity
+    from fxgpt_core.registry.deployments import DeploymentRequest, Deployments
+
+    parameter_set = lake.latest("optimized_parameters", symbol, timeframe)
+    proposal = parameter_set.json()
+    # The model and calibration that the set was searched with, not whatever is the latest by now.
+    parents = {edge.parent.asset: edge.parent for edge in lake.inputs(parameter_set.id)}
+    request = DeploymentRequest(
+        symbol=symbol,
+        timeframe=timeframe,
+        parameter_set_id=parameter_set.id,
+        params_sha256=proposal["params_sha256"],
+        model_id=parents["diffusion_model"].id,
+        calibration_id=parents["calibration_quantiles"].id,
+        validation_id=lake.latest("walk_forward_validation", symbol, timeframe).id,
+        broker=broker,
+        deployed_by=getpass.getuser(),
+        override_reason=paper_override,
+        code=code_identity(PROJECT_ROOT),
+        dagster_run_id=BY_HAND,
+        regime_parameters_id=proposal["regime_parameters_id"],
+    )
+    _answer_deployment(Deployments(lake.ledger).deploy(request), json, "deployed")
+
+
+def deployments(json: JsonFlag = False) -> None:
+    """Every deployment, the active ones marked.
+
+    Example: fxgpt deployments --json
+    """
+    from fxgpt_core.cli.stored import opened_ledger
+
+    ledger = opened_ledger(read_settings())
+    from fxgpt_core.registry.deployments import Deployments
+
+    rows = [asdict(deployment) for deployment in Deployments(ledger).list()]
+    answer({"deployments": rows}, json, lambda: tell_table([_told(row) for row in rows], "nothing was ever deployed"))
+
+
+def rollback(symbol: SymbolOption, timeframe: TimeframeOption, reason: ReasonOption, json: JsonFlag = False) -> None:
+    """Put the previous deployment of a symbol and timeframe back in force.
+
+    Example: fxgpt rollback --symbol EURUSD --timeframe 1h --reason "coverage drifted"
+    """
+    from fxgpt_core.cli.stored import opened_ledger
+
+    symbol, timeframe = _names(symbol, timeframe)
+    ledger = opened_ledger(read_settings())
+    from fxgpt_core.registry.deployments import Deployments
+
+    restored = Deployments(ledger).rollback(symbol, timeframe, by=getpass.getuser(), reason=reason)
+    _answer_deployment(restored, json, "in force again")
+
+
+VERBS: dict[str, Callable[..., Any]] = {"gates": gates, "deploy": deploy, "deployments": deployments, "rollback": rollback}
+
+
+def _answer_deployment(deployment: "Deployment", json: bool, done: str) -> None:
+    told = asdict(deployment)
+
+    def tell() -> None:
+        say(f"deployment {deployment.id} of {deployment.symbol} {deployment.timeframe}: {done}")
+        tell_pairs(_told(told))
+
+    answer({"deployment": told}, json, tell)
+
+
+def _told(row: dict[str, Any]) -> dict[str, object]:
+    return {name: _short(value) for name, value in row.items() if not isinstance(value, dict)}
+
+
+def _short(value: object) -> object:
+    # The hashes of a table are recognised by their beginning.
+    return value[:16] if isinstance(value, str) and len(value) == HASH_LENGTH else value
+
+
+def _lake() -> "Lake":
+    from fxgpt_core.cli.stored import opened_ledger, read_only_lake
+
+    settings = read_settings()
+    return read_only_lake(settings, opened_ledger(settings))
+
+
+def _names(symbol: str, timeframe: str) -> tuple[str, str]:
+    from fxgpt_core.market import symbols, timeframes
+
+    return symbols.symbol(symbol).name, str(timeframes.timeframe(timeframe))

@@ -1,0 +1,130 @@
+"""What a verb finds stored: the ledger opened (and never made by looking at it), and the pieces of a backtest in the lake."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fxgpt_core.errors import BadInputError, CorruptArtifactError, LedgerMissingError
+from fxgpt_core.settings import Settings
+
+if TYPE_CHECKING:
+    from fxgpt_core.optimization.problem import Problem
+    from fxgpt_core.registry.lake import Lake
+    from fxgpt_core.registry.ledger import Ledger
+    from fxgpt_core.strategy.parameters import StrategyParameters
+    from fxgpt_core.validation.folds import Window
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+SQLITE_PREFIX = "sqlite:///"
+SEARCH_ROOMS = ("market", "candles", "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL, None for another database."""
+    return Path(url.removeprefix(SQLITE_PREFIX)) if url.startswith(SQLITE_PREFIX) else None
+
+
+def opened_ledger(settings: Settings) -> "Ledger":
+    """The migrated ledger of a set-up. Raises `LedgerMissingError`, `CorruptArtifactError`; never makes a file or folder."""
+    file = sqlite_file(settings.ledger_url)
+    if file is not None and not file.is_file():
+        raise LedgerMissingError(f"there is no ledger at {file}; it is needed for this. Run `fxgpt setup`, or `make demo`.")
+    from fxgpt_core.registry.ledger import Ledger
+
+    ledger = Ledger(settings.ledger_url)
+    with sound_database(ledger.shown_url):
+        ledger.require_migrated()
+    return ledger
+
+
+@contextmanager
+def sound_database(shown_url: str) -> Iterator[None]:
+    """Turn the database's own complaint about a damaged file into `CorruptArtifactError`."""
+    from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+
+    try:
+        yield
+    except (IntegrityError, OperationalError):
+        raise
+    except DatabaseError as error:
+        raise CorruptArtifactError(
+            f"the ledger {shown_url} is not a sound database ({error.orig}); put a sound copy in its place"
+        ) from error
+
+
+def read_only_lake(settings: Settings, ledger: "Ledger") -> "Lake":
+    """The lake of a set-up, for reading: nothing is made through it, so the code's identity is not asked of git."""
+    from fxgpt_core.registry.code_identity import UNKNOWN, CodeIdentity
+    from fxgpt_core.registry.lake import Lake
+
+    return Lake(settings.lake_root, ledger, CodeIdentity(UNKNOWN, None, UNKNOWN))
+
+
+@dataclass(frozen=True, eq=False)
+class StoredProblem:
+    """A problem put together from the lake; `unseen` is the test span, which neither model nor calibration saw."""
+
+    problem: "Problem"
+    unseen: "Window"
+    artifacts: dict[str, str]
+
+
+def stored_problem(settings: Settings, symbol: str, timeframe: str) -> StoredProblem:
+    """The latest candles, forecasts and calibration of a symbol and timeframe.
+
+    Raises `UnknownSymbolError`, `UnknownTimeframeError`, `LedgerMissingError`, `MissingError` naming the asset to make, and
+    `CorruptArtifactError` when the bytes are not those that were written.
+    """
+    from fxgpt_core.market import costs, symbols, timeframes
+
+    wanted, length = symbols.symbol(symbol), timeframes.timeframe(timeframe)
+    lake = read_only_lake(settings, opened_ledger(settings))
+    from fxgpt_core import content_hash
+    from fxgpt_core.candles.arrays import candle_arrays
+    from fxgpt_core.conformal.bands import calibrated_bands
+    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.forecasts.forecast import Forecasts
+    from fxgpt_core.optimization.problem import Problem
+    from fxgpt_core.validation.folds import Window
+
+    stored = {name: lake.latest(name, wanted.name, str(length)) for name in ("candles", "diffusion_model", "forecasts")}
+    stored["calibration_quantiles"] = lake.latest("calibration_quantiles", wanted.name, str(length))
+    # A backtest rests on the model too: a changed file must not pass for the one that was calibrated.
+    stored["diffusion_model"].bytes()
+    spans = stored["diffusion_model"].summary["spans"]
+    candles = candle_arrays(stored["candles"].frame(), length)
+    forecasts = Forecasts.from_frame(stored["forecasts"].frame())
+    calibration = Calibration.from_json(stored["calibration_quantiles"].bytes().decode())
+    summary = stored["forecasts"].summary
+    calibration.require(summary["model_sha256"], summary["sampling_sha256"])
+    unseen = Window(*spans["test"])
+    bands = calibrated_bands(forecasts.select(unseen.mask(forecasts.known_at_us)), calibration)
+    # Costs are those of the last price of the training span, which every later decision may know.
+    last_trained = Window(*spans["train"]).slice(candles.known_at_us).stop - 1
+    problem = Problem(
+        symbol=wanted.name,
+        candles=candles,
+        bands=bands,
+        costs=costs.costs_for(wanted, float(candles.close[last_trained])),
+        code_sha256=content_hash.of_code(PROJECT_ROOT / "fxgpt_core", (*SEARCH_ROOMS, "optimization")),
+    )
+    return StoredProblem(problem, unseen, {name: artifact.id for name, artifact in stored.items()})
+
+
+def read_parameters(file: Path | None) -> "StrategyParameters":
+    """The defaults, changed by the names in a JSON file if one is given. Raises `BadInputError`, `ParameterError`."""
+    from fxgpt_core.strategy.parameters import StrategyParameters
+
+    if file is None:
+        return StrategyParameters.default()
+    try:
+        values = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{file} cannot be read as JSON ({error}); an object of names and values is needed") from error
+    if isinstance(values, dict):
+        # A stored proposal holds its parameters under that name, beside its evidence.
+        return StrategyParameters.default().replace(**values.get("parameters", values))
+    raise BadInputError(f"{file} holds a {type(values).__name__}; an object of names and values is needed")
