@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fxgpt_core.cli.answer import JsonFlag, answer, tell_table
+from fxgpt_core.cli.answer import JsonFlag, answer, say, tell_table
 from fxgpt_core.settings import read_settings
 
 LastOption = Annotated[int, typer.Option("--last", min=1, help="How many of the latest.")]
@@ -56,7 +56,7 @@ def trace(order: OrderArgument, json: JsonFlag = False) -> None:
     from fxgpt_core.live import genealogy
 
     found = genealogy.trace(read_only_lake(settings, ledger), order)
-    answer(found.to_json(), json, lambda: [say(line) for line in found.lines()])
+    answer(found.to_json(), json, lambda: say("\n".join(found.lines())))
 
 
 VERBS: dict[str, Callable[..., Any]] = {"orders": orders, "trace": trace}
