@@ -54,6 +54,10 @@ class PaperBroker:
             self._open_book.close()
             self._open_book = None
 
+    def trade(self, symbol: str, costs: Costs) -> None:
+        """Accept orders on a symbol, at these costs from now on."""
+        self._costs[symbol] = costs
+
     def place(self, request: OrderRequest) -> OrderResult:
         """Accept a market order for the next candle's open; rejects repeated ids, units below 1 and symbols without costs."""
         if request.units < 1:

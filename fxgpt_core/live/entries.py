@@ -1,0 +1,171 @@
+"""From signal to order: the guards a signal must pass, and its size by the account's equity."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from fxgpt_core.brokers.broker import Broker
+from fxgpt_core.live import state_of_trading
+from fxgpt_core.live.deployed import Deployed
+from fxgpt_core.live.order_path import IntentState, OrderPath, client_order_id
+from fxgpt_core.market import fills
+from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.orders import OrderRequest, Side
+from fxgpt_core.portfolio.limits import AccountSituation, Limits, denials
+from fxgpt_core.portfolio.sizing import position_units
+from fxgpt_core.registry import lineage
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.live_tables import decisions, order_intents, positions, risk_events, signals
+
+DAY_STARTED = "fx_day_started"
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class MarketMoment:
+    """The market's own time: close of the last candle played, in µs; a signal made at another moment came too late."""
+
+    symbol: str
+    timeframe: str
+    known_at_us: int
+    costs: Costs
+
+
+class Entries:
+    """Turns the new signals of one account into orders, or writes down why not."""
+
+    def __init__(self, ledger: Ledger, broker: Broker, account: str, path: OrderPath) -> None:
+        self._ledger, self._broker, self._account, self._path = ledger, broker, account, path
+
+    def enter(self, deployment: Deployed, moment: MarketMoment) -> int:
+        """Handle the new signals of a deployment at a market moment; returns how many orders were sent."""
+        sent = 0
+        for signal in self._new_signals(deployment.deployment_id):
+            request, refusals = self._request(signal, deployment, moment)
+            if refusals:
+                state = "expired" if signal.known_at_us < moment.known_at_us else "denied"
+                self._refuse(signal, state, "; ".join(refusals))
+            elif self._path.plan(signal, request, deployment.deployment_id):
+                self._path.send(request)
+                sent += 1
+        return sent
+
+    def continue_planned(self, moments: dict[str, int]) -> int:
+        """Send intents that were planned but not sent when the process ended; too old ones are rejected unsent.
+
+        `moments` has the market time of each symbol. Nothing of a PLANNED intent ever left this process.
+        """
+        asked = (
+            select(order_intents, decisions.c.known_at_us)
+            .join(signals, signals.c.signal_key == order_intents.c.signal_key)
+            .join(decisions, decisions.c.id == signals.c.decision_id)
+            .where(order_intents.c.account == self._account, order_intents.c.state == IntentState.PLANNED)
+        )
+        with self._ledger.reading() as connection:
+            planned = connection.execute(asked).all()
+        sent = 0
+        for intent in planned:
+            request = _stored_request(intent)
+            if intent.known_at_us == moments.get(intent.symbol):
+                self._path.send(request)
+                sent += 1
+            else:
+                self._drop(intent.client_order_id)
+        return sent
+
+    def _drop(self, order: str) -> None:
+        with self._ledger.begin() as connection:
+            reason = "planned before a restart; its candle has passed"
+            values = {"state": IntentState.EXPIRED, "reason": reason, "updated_at": self._ledger.now()}
+            connection.execute(update(order_intents).where(order_intents.c.client_order_id == order).values(**values))
+            fact = {"client_order_id": order, "from": "PLANNED", "to": "EXPIRED", "reason": reason}
+            lineage.append(connection, "order_state", fact, self._ledger.now())
+
+    def _new_signals(self, deployment_id: int) -> list[Row[tuple[object, ...]]]:
+        asked = (
+            select(signals, decisions.c.known_at_us, decisions.c.payload_json)
+            .join(decisions, decisions.c.id == signals.c.decision_id)
+            .where(signals.c.state == "new", decisions.c.deployment_id == deployment_id)
+            .order_by(decisions.c.known_at_us)
+        )
+        with self._ledger.reading() as connection:
+            return list(connection.execute(asked).all())
+
+    def _request(
+        self, signal: Row[tuple[object, ...]], deployment: Deployed, moment: MarketMoment
+    ) -> tuple[OrderRequest, tuple[str, ...]]:
+        """The order a signal would become, and every reason why it may not."""
+        close = float(json.loads(str(signal.payload_json))["decision"]["numbers"]["close"])
+        account, execution = self._broker.account(), deployment.execution
+        stop, target = fills.bracket(signal.side, close, signal.stop_distance, signal.target_distance)
+        units = position_units(
+            account.equity, close, signal.stop_distance, signal.risk_fraction, execution.max_margin_fraction,
+            1.0 / (1.0 / account.leverage),
+        )  # fmt: skip
+        request = OrderRequest(
+            client_order_id(str(signal.signal_key)), moment.symbol, Side(signal.side), units, stop, target, moment.known_at_us
+        )
+        refusals = []
+        if signal.known_at_us != moment.known_at_us:
+            refusals.append(
+                f"the signal is of {signal.known_at_us} µs and the market at {moment.known_at_us} µs: "
+                "it may only be traded at the next open"
+            )
+        if not fills.bracket_holds(signal.side, close, moment.costs.spread, stop, target):
+            refusals.append(f"stop {stop} and target {target} do not enclose the price {close} after the spread")
+        limits = Limits(daily_loss_limit=execution.daily_loss_limit)
+        return request, (*refusals, *denials(units, self._situation(moment.symbol, account.equity), limits))
+
+    def _situation(self, symbol: str, equity: float) -> AccountSituation:
+        with self._ledger.reading() as connection:
+            mine = (order_intents.c.account == self._account,)
+            minute_ago = self._ledger.now() - _MINUTE
+            pending = (IntentState.SENT, IntentState.ACCEPTED)
+            return AccountSituation(
+                state=state_of_trading.state(connection, self._account),
+                equity=equity,
+                day_start_equity=day_start_equity(connection, self._account, equity),
+                open_positions=_count(connection, positions.c.account == self._account, positions.c.symbol == symbol,
+                                      positions.c.state == "open")
+                + _count(connection, *mine, order_intents.c.symbol == symbol, order_intents.c.state.in_(pending)),
+                unknown_orders=_count(connection, *mine, order_intents.c.symbol == symbol,
+                                      order_intents.c.state == IntentState.UNKNOWN),
+                orders_last_minute=_count(connection, *mine, order_intents.c.sent_at >= minute_ago),
+            )  # fmt: skip
+
+    def _refuse(self, signal: Row[tuple[object, ...]], state: str, reason: str) -> None:
+        with self._ledger.begin() as connection:
+            refused = update(signals).where(signals.c.signal_key == signal.signal_key, signals.c.state == "new")
+            if connection.execute(refused.values(state=state, reason=reason)).rowcount:
+                fact = {"signal_key": signal.signal_key, "state": state, "reason": reason}
+                lineage.append(connection, "signal_refused", fact, self._ledger.now())
+
+
+def day_start_equity(connection: Connection, account: str, otherwise: float) -> float:
+    """Equity when the FX day of the last candle began; `otherwise` before the first candle."""
+    asked = (
+        select(risk_events.c.detail_json)
+        .where(risk_events.c.account == account, risk_events.c.kind == DAY_STARTED)
+        .order_by(risk_events.c.id.desc())
+        .limit(1)
+    )
+    found = connection.execute(asked).scalar_one_or_none()
+    return otherwise if found is None else float(json.loads(found)["equity"])
+
+
+def _count(connection: Connection, *conditions: object) -> int:
+    return connection.execute(select(func.count()).where(*conditions)).scalar_one()  # type: ignore[arg-type]
+
+
+def _stored_request(intent: Row[tuple[object, ...]]) -> OrderRequest:
+    return OrderRequest(
+        client_order_id=str(intent.client_order_id),
+        symbol=str(intent.symbol),
+        side=Side(intent.side),
+        units=int(intent.units),
+        stop_price=intent.stop_price,
+        target_price=intent.target_price,
+        requested_at_us=int(intent.known_at_us),
+    )

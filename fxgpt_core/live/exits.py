@@ -1,0 +1,155 @@
+"""After each close: fills written down, stops tightened, positions closed whose time is up. The rules are the backtest's."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from fxgpt_core.brokers.broker import Broker
+from fxgpt_core.live import state_of_trading
+from fxgpt_core.live.candle_feed import ClosedCandle
+from fxgpt_core.live.deployed import Deployed
+from fxgpt_core.live.order_path import IntentState
+from fxgpt_core.market import fills as fill_rule
+from fxgpt_core.market.orders import Fill, Position
+from fxgpt_core.registry import lineage
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.live_tables import fills, live_candles, order_intents, orders, positions
+
+_STOP_CODES = {"stop": fill_rule.REASON_STOP, "breakeven": fill_rule.REASON_BREAKEVEN, "trailing": fill_rule.REASON_TRAILING}
+
+
+@dataclass(frozen=True)
+class Exits:
+    """Books fills and manages the open positions of one account."""
+
+    ledger: Ledger
+    broker: Broker
+    account: str
+
+    def book_fills(self) -> int:
+        """Write every fill the broker has and the ledger has not, each in one transaction; returns how many."""
+        with self.ledger.reading() as connection:
+            n_known = set(connection.execute(select(fills.c.fill_id).where(fills.c.account == self.account)).scalars())
+        new = [fill for _, fill in self.broker.fills_since(0) if fill.fill_id not in n_known]
+        for fill in new:
+            with self.ledger.begin() as connection:
+                self._book(connection, fill)
+        return len(new)
+
+    def manage(self, deployment: Deployed, candle: ClosedCandle) -> None:
+        """Apply the deployment's exit rules to the open positions of its symbol, at a candle's close."""
+        for held in self.broker.positions():
+            if held.symbol != deployment.symbol or self._deployment_of(held) != deployment.deployment_id:
+                continue
+            if fill_rule.time_is_up(self._candles_held(held, deployment, candle), deployment.execution.max_candles):
+                with self.ledger.reading() as connection:
+                    may_close = state_of_trading.state(connection, self.account).may_close
+                if may_close:
+                    self.broker.close(held.position_id, f"{held.client_order_id}-time", "time")
+                continue
+            self._tighten(held, deployment, candle)
+
+    def _tighten(self, held: Position, deployment: Deployed, candle: ClosedCandle) -> None:
+        if held.stop_price is None:
+            return
+        code = _STOP_CODES[self._stop_reason(held)]
+        stop, _ = fill_rule.tightened_stop(
+            int(held.side), held.entry_price, candle.close, held.stop_price, code, deployment.execution.plan
+        )
+        if stop != held.stop_price:
+            self.broker.amend(held.position_id, stop, held.target_price)
+            with self.ledger.begin() as connection:
+                moved = update(positions).where(positions.c.position_id == held.position_id)
+                connection.execute(moved.values(stop_price=stop))
+                fact = {"position_id": held.position_id, "stop_price": stop, "open_time_us": candle.open_time_us}
+                lineage.append(connection, "stop_tightened", fact, self.ledger.now())
+
+    def _book(self, connection: Connection, fill: Fill) -> None:
+        """One fill with everything it changes."""
+        intent = connection.execute(
+            select(order_intents).where(order_intents.c.client_order_id == fill.client_order_id)
+        ).one_or_none()
+        reason = self._named(connection, fill)
+        row = {
+            "fill_id": fill.fill_id,
+            "order_id": intent.order_id if intent else None,
+            "client_order_id": fill.client_order_id,
+            "position_id": fill.position_id,
+            "account": self.account,
+            "symbol": fill.symbol,
+            "side": int(fill.side),
+            "units": fill.units,
+            "price": fill.price,
+            "commission": fill.commission,
+            "reason": reason,
+            "time_us": fill.time_us,
+        }
+        connection.execute(insert(fills), {**row, "created_at": self.ledger.now()})
+        lineage.append(connection, "fill", row, self.ledger.now())
+        if fill.reason == "entry":
+            self._book_entry(connection, fill)
+        else:
+            closed = {"state": "closed", "exit_price": fill.price, "exit_time_us": fill.time_us, "exit_reason": reason}
+            connection.execute(update(positions).where(positions.c.position_id == fill.position_id).values(**closed))
+
+    def _book_entry(self, connection: Connection, fill: Fill) -> None:
+        now = self.ledger.now()
+        mine = order_intents.c.client_order_id == fill.client_order_id
+        intent = connection.execute(select(order_intents).where(mine)).one_or_none()
+        filled = {"state": IntentState.FILLED, "position_id": fill.position_id, "updated_at": now}
+        connection.execute(update(order_intents).where(mine).values(**filled))
+        by_id = orders.c.client_order_id == fill.client_order_id
+        connection.execute(update(orders).where(by_id).values(state=IntentState.FILLED, updated_at=now))
+        row = {
+            "position_id": fill.position_id,
+            "client_order_id": fill.client_order_id,
+            "account": self.account,
+            "symbol": fill.symbol,
+            "side": int(fill.side),
+            "units": fill.units,
+            "entry_price": fill.price,
+            "entry_time_us": fill.time_us,
+            "stop_price": intent.stop_price if intent else None,
+            "target_price": intent.target_price if intent else None,
+            "state": "open",
+        }
+        connection.execute(insert(positions), row)
+
+    def _named(self, connection: Connection, fill: Fill) -> str:
+        """The reason of a fill: a broker says "stop", we know which of our rules had put the stop there."""
+        if fill.reason != "stop":
+            return fill.reason
+        held = connection.execute(select(positions).where(positions.c.position_id == fill.position_id)).one_or_none()
+        if held is None or held.stop_price is None:
+            return fill.reason
+        return _stop_reason(held.entry_price, held.stop_price, self._first_stop(connection, held.client_order_id))
+
+    def _stop_reason(self, held: Position) -> str:
+        with self.ledger.reading() as connection:
+            first = self._first_stop(connection, held.client_order_id)
+        return "stop" if held.stop_price is None else _stop_reason(held.entry_price, held.stop_price, first)
+
+    def _first_stop(self, connection: Connection, client_order_id: str) -> float | None:
+        asked = select(order_intents.c.stop_price).where(order_intents.c.client_order_id == client_order_id)
+        return connection.execute(asked).scalar_one_or_none()
+
+    def _deployment_of(self, held: Position) -> int | None:
+        asked = select(order_intents.c.deployment_id).where(order_intents.c.client_order_id == held.client_order_id)
+        with self.ledger.reading() as connection:
+            return connection.execute(asked).scalar_one_or_none()
+
+    def _candles_held(self, held: Position, deployment: Deployed, candle: ClosedCandle) -> int:
+        """Candles since the entry, the entry candle included."""
+        asked = select(func.count()).where(
+            live_candles.c.symbol == deployment.symbol,
+            live_candles.c.timeframe == deployment.timeframe,
+            live_candles.c.open_time_us.between(held.entry_time_us, candle.open_time_us),
+        )
+        with self.ledger.reading() as connection:
+            return connection.execute(asked).scalar_one()
+
+
+def _stop_reason(entry_price: float, stop_price: float, first_stop: float | None) -> str:
+    if stop_price == first_stop:
+        return "stop"
+    return "breakeven" if stop_price == entry_price else "trailing"

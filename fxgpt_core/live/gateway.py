@@ -1,0 +1,146 @@
+"""The one long-lived process of an account: it owns the broker, executes signals and protects positions."""
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, insert
+
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.content_hash import canonical_json
+from fxgpt_core.errors import RefusedError
+from fxgpt_core.live import lease, reconciliation, state_of_trading
+from fxgpt_core.live.deployed import Deployed, deployed
+from fxgpt_core.live.entries import Entries, MarketMoment
+from fxgpt_core.live.exits import Exits
+from fxgpt_core.live.order_path import Checkpoint, OrderPath, no_checkpoint
+from fxgpt_core.live.replay_market import ReplayMarket
+from fxgpt_core.registry.lake import Lake
+from fxgpt_core.registry.live_tables import heartbeats
+
+POLL_S = 0.2
+HEARTBEAT = timedelta(seconds=2)
+PAPER_CASH, PAPER_LEVERAGE = 100_000.0, 30.0
+
+
+class Gateway:
+    """One account on the paper broker. `start`, then `step` for ever; any step may be the last one of the process."""
+
+    def __init__(self, lake: Lake, broker: PaperBroker, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
+        self._lake, self._ledger, self._broker, self._account = lake, lake.ledger, broker, account
+        self._checkpoint = checkpoint
+        self._path = OrderPath(self._ledger, broker, account, checkpoint)
+        self._entries = Entries(self._ledger, broker, account, self._path)
+        self._exits = Exits(self._ledger, broker, account)
+        self._lease: lease.Lease | None = None
+        self._last_beat: datetime | None = None
+
+    def start(self) -> None:
+        """Take the lease, connect, settle what a crash left open, compare books; only then may `step` send anything.
+
+        Raises `RefusedError` when another process holds the account. A mismatch halts the account.
+        """
+        self._lease = lease.acquire(self._ledger, f"gateway:{self._account}", lease.this_process())
+        self._broker.connect()
+        self._trade_symbols()
+        self._exits.book_fills()
+        self._path.resolve()
+        if found := reconciliation.mismatches(self._ledger, self._broker, self._account):
+            reconciliation.halt_on(self._ledger, self._account, found)
+        moments = {market.symbol: market.known_at_us() for market in self._markets(self._deployments())}
+        self._entries.continue_planned({symbol: time for symbol, time in moments.items() if time is not None})
+        self._beat()
+
+    def step(self) -> bool:
+        """Execute new signals and play the next candle of each series; False when there was nothing to do.
+
+        Raises `RefusedError` when the lease was lost: the process must end.
+        """
+        self._beat()
+        deployments = self._trade_symbols()
+        return any([self._advance(market, deployments) for market in self._markets(deployments)])
+
+    def stop(self) -> None:
+        """Give the account up; open positions stay as they are."""
+        self._broker.disconnect()
+        if self._lease is not None:
+            lease.give_up(self._ledger, self._lease)
+            self._lease = None
+
+    def _advance(self, market: ReplayMarket, deployments: tuple[Deployed, ...]) -> bool:
+        mine = [item for item in deployments if (item.symbol, item.timeframe) == (market.symbol, market.timeframe)]
+        if not market.all_decided(deployments):
+            return False
+        known_at_us, sent = market.known_at_us(), 0
+        if known_at_us is not None:
+            for item in mine:
+                moment = MarketMoment(market.symbol, market.timeframe, known_at_us, item.costs)
+                sent += self._entries.enter(item, moment)
+        candle = market.next_candle()
+        if candle is None:
+            return sent > 0
+        market.play(candle)
+        self._checkpoint("played")
+        self._exits.book_fills()
+        self._path.resolve()
+        for item in mine:
+            self._exits.manage(item, candle)
+        self._checkpoint("managed")
+        market.finish(candle)
+        return True
+
+    def _deployments(self) -> tuple[Deployed, ...]:
+        return deployed(self._lake, self._broker.name, include_past=True)
+
+    def _trade_symbols(self) -> tuple[Deployed, ...]:
+        """All deployments, with the costs of their symbols made known to the broker; the active one's count."""
+        found = self._deployments()
+        for item in sorted(found, key=lambda item: item.is_active):
+            self._broker.trade(item.symbol, item.costs)
+        return found
+
+    def _markets(self, deployments: tuple[Deployed, ...]) -> list[ReplayMarket]:
+        series = sorted({(item.symbol, item.timeframe) for item in deployments if item.is_active})
+        return [ReplayMarket(self._ledger, self._broker, self._account, *place) for place in series]
+
+    def _beat(self) -> None:
+        """Show that the process lives, and hold the lease, every two seconds."""
+        if self._lease is None:
+            raise RefusedError(f"the gateway of {self._account} was not started; call start first")
+        now = self._ledger.now()
+        if self._last_beat is not None and now - self._last_beat < HEARTBEAT:
+            return
+        with self._ledger.begin() as connection:
+            lease.renew(connection, self._lease, now)
+            process = f"gateway:{self._account}"
+            detail = {"owner": self._lease.owner, "fence": self._lease.fence}
+            detail |= {"state": str(state_of_trading.state(connection, self._account))}
+            connection.execute(delete(heartbeats).where(heartbeats.c.process == process))
+            connection.execute(insert(heartbeats), {"process": process, "at": now, "detail_json": canonical_json(detail)})
+        self._last_beat = now
+
+
+async def run(gateway: Gateway, *, stop: asyncio.Event) -> None:
+    """Start a gateway and keep stepping until `stop` is set. Raises what `Gateway.start` and `step` raise."""
+    gateway.start()
+    try:
+        while not stop.is_set():
+            if not gateway.step():
+                await _pause(stop)
+            else:
+                await asyncio.sleep(0)
+    finally:
+        gateway.stop()
+
+
+def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:
+    """The gateway of a paper account, whose book is a file below the data root."""
+    book = data_root / "paper" / f"{account}.db"
+    return Gateway(lake, PaperBroker(book, {}, PAPER_CASH, PAPER_LEVERAGE), account)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), POLL_S)
+    except TimeoutError:
+        return

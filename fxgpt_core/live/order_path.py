@@ -1,0 +1,166 @@
+"""The life of an order intent: PLANNED → SENT → ACCEPTED → FILLED, or REJECTED, or UNKNOWN → (adopted | EXPIRED).
+
+Each step is committed before the next one begins. After SENT the broker may have the order, so from there on nothing is sent
+again: what the broker does not answer is UNKNOWN until the broker says.
+"""
+
+import hashlib
+from collections.abc import Callable
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from fxgpt_core.brokers.broker import Broker, OrderResult, OrderState
+from fxgpt_core.live.state_of_trading import alert, note_risk
+from fxgpt_core.market.orders import OrderOutcome, OrderRequest
+from fxgpt_core.registry import lineage
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.live_tables import order_intents, orders, signals
+
+
+class IntentState(StrEnum):
+    """Where an intent is; FILLED, REJECTED and EXPIRED are final."""
+
+    PLANNED = "PLANNED"
+    SENT = "SENT"
+    ACCEPTED = "ACCEPTED"
+    FILLED = "FILLED"
+    REJECTED = "REJECTED"
+    UNKNOWN = "UNKNOWN"
+    EXPIRED = "EXPIRED"
+
+
+Checkpoint = Callable[[str], None]
+"""Told the name of each step just done; tests end the process there."""
+
+
+def no_checkpoint(step: str) -> None:
+    """The checkpoint of production: nothing."""
+
+
+def client_order_id(signal_key: str) -> str:
+    """The id of the one order a signal may become: the same after any restart."""
+    return "fx1-" + hashlib.blake2b(signal_key.encode(), digest_size=16).hexdigest()
+
+
+class OrderPath:
+    """Sends planned intents of one account through a broker and writes down what became of them."""
+
+    def __init__(self, ledger: Ledger, broker: Broker, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
+        self._ledger, self._broker, self._account, self._checkpoint = ledger, broker, account, checkpoint
+
+    def plan(self, signal: Row[tuple[object, ...]], request: OrderRequest, deployment_id: int) -> bool:
+        """Write the intent and take the signal, in one transaction; False when that signal has an intent already."""
+        with self._ledger.begin() as connection:
+            taken = update(signals).where(signals.c.signal_key == signal.signal_key, signals.c.state == "new")
+            if connection.execute(taken.values(state="taken")).rowcount != 1:
+                return False
+            now = self._ledger.now()
+            values = {
+                "client_order_id": request.client_order_id,
+                "signal_key": signal.signal_key,
+                "deployment_id": deployment_id,
+                "account": self._account,
+                "broker": self._broker.name,
+                "symbol": request.symbol,
+                "side": int(request.side),
+                "units": request.units,
+                "stop_price": request.stop_price,
+                "target_price": request.target_price,
+            }
+            connection.execute(
+                insert(order_intents), {**values, "state": IntentState.PLANNED, "created_at": now, "updated_at": now}
+            )
+            lineage.append(connection, "order_intent", values, now)
+        self._checkpoint("planned")
+        return True
+
+    def send(self, request: OrderRequest) -> OrderResult:
+        """Send a planned intent. An exception after SENT leaves it UNKNOWN, which blocks the symbol."""
+        self._move(request.client_order_id, IntentState.SENT, None)
+        self._checkpoint("sent")
+        try:
+            result = self._broker.place(request)
+        except Exception as error:  # noqa: BLE001 whatever failed, the broker may have the order
+            result = OrderResult(OrderOutcome.UNKNOWN, reason=f"{type(error).__name__}: {error}")
+        self._checkpoint("placed")
+        self._settle(request.client_order_id, result)
+        self._checkpoint("settled")
+        return result
+
+    def resolve(self) -> int:
+        """Ask the broker about every intent that may have reached it; returns how many are still unknown.
+
+        Known to the broker: adopted. Unknown to the broker: EXPIRED, and never sent again.
+        """
+        open_states = (IntentState.SENT, IntentState.UNKNOWN, IntentState.ACCEPTED)
+        asked = select(order_intents).where(order_intents.c.account == self._account, order_intents.c.state.in_(open_states))
+        with self._ledger.reading() as connection:
+            intents = connection.execute(asked).all()
+        n_unknown = 0
+        for intent in intents:
+            try:
+                known = self._broker.order(intent.client_order_id)
+            except Exception as error:  # noqa: BLE001 no answer is not an answer
+                self._settle(intent.client_order_id, OrderResult(OrderOutcome.UNKNOWN, reason=f"{type(error).__name__}: {error}"))
+                n_unknown += 1
+                continue
+            if known is None:
+                self._expire(intent)
+            elif known.state is OrderState.REJECTED:
+                self._settle(intent.client_order_id, OrderResult(OrderOutcome.REJECTED, known.order_id, reason=known.reason))
+            else:
+                self._settle(intent.client_order_id, OrderResult(OrderOutcome.CONFIRMED, known.order_id, known.position_id))
+        return n_unknown
+
+    def _settle(self, order: str, result: OrderResult) -> None:
+        """Write down what is known of an order."""
+        states = {
+            OrderOutcome.CONFIRMED: IntentState.FILLED if result.position_id else IntentState.ACCEPTED,
+            OrderOutcome.REJECTED: IntentState.REJECTED,
+            OrderOutcome.DENIED: IntentState.REJECTED,
+            OrderOutcome.UNKNOWN: IntentState.UNKNOWN,
+        }
+        self._move(order, states[result.outcome], result)
+
+    def _expire(self, intent: Row[tuple[object, ...]]) -> None:
+        result = OrderResult(OrderOutcome.REJECTED, reason="the broker never received it; it is not sent again")
+        self._move(str(intent.client_order_id), IntentState.EXPIRED, result)
+
+    def _move(self, order: str, state: IntentState, result: OrderResult | None) -> None:
+        with self._ledger.begin() as connection:
+            intent = connection.execute(select(order_intents).where(order_intents.c.client_order_id == order)).one()
+            if intent.state == state and result is not None and result.order_id == intent.order_id:
+                return
+            now = self._ledger.now()
+            values: dict[str, object] = {"state": state, "updated_at": now}
+            if state is IntentState.SENT:
+                values |= {"sent_at": now, "attempts": intent.attempts + 1}
+            if result is not None:
+                values |= {"reason": result.reason or None}
+                values |= {
+                    "order_id": result.order_id or intent.order_id,
+                    "position_id": result.position_id or intent.position_id,
+                }
+            connection.execute(update(order_intents).where(order_intents.c.client_order_id == order).values(**values))
+            fact = {"client_order_id": order, "from": intent.state, "to": str(state), "reason": result.reason if result else ""}
+            lineage.append(connection, "order_state", fact, now)
+            if result is not None and result.order_id:
+                _write_order(connection, self._ledger, intent, result.order_id, state)
+            if state is IntentState.UNKNOWN:
+                note_risk(connection, self._ledger, self._account, intent.symbol, "unknown_order", fact)
+                alert(
+                    connection, self._ledger, "unknown_order", f"unknown_order:{order}",
+                    f"the outcome of order {order} on {intent.symbol} is unknown ({fact['reason']})",
+                    "No entry is sent on the symbol until the broker answers; look at the account at the broker.",
+                )  # fmt: skip
+
+
+def _write_order(
+    connection: Connection, ledger: Ledger, intent: Row[tuple[object, ...]], order_id: str, state: IntentState
+) -> None:
+    now = ledger.now()
+    changed = connection.execute(update(orders).where(orders.c.order_id == order_id).values(state=state, updated_at=now))
+    if changed.rowcount == 0:
+        row = {name: getattr(intent, name) for name in ("client_order_id", "account", "symbol", "side", "units")}
+        connection.execute(insert(orders), {**row, "order_id": order_id, "state": state, "created_at": now, "updated_at": now})

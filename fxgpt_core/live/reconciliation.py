@@ -1,0 +1,49 @@
+"""Before the first order: our books against the broker's. A difference is never traded away, it halts."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from fxgpt_core.brokers.broker import Broker
+from fxgpt_core.live.state_of_trading import alert, change_within
+from fxgpt_core.market.orders import Position
+from fxgpt_core.portfolio.trading_state import StateChange, TradingState
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.live_tables import positions
+
+GUARD = "reconciliation"
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One difference: which position, what we have, what the broker has."""
+
+    position_id: str
+    ours: str
+    brokers: str
+
+
+def mismatches(ledger: Ledger, broker: Broker, account: str) -> tuple[Mismatch, ...]:
+    """Differences between the open positions of the ledger and the broker's, after all fills were booked."""
+    asked = select(positions).where(positions.c.account == account, positions.c.state == "open")
+    with ledger.reading() as connection:
+        ours = {row.position_id: f"{row.side:+d} × {row.units} {row.symbol}" for row in connection.execute(asked)}
+    theirs = {held.position_id: _shown(held) for held in broker.positions()}
+    different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+    return tuple(Mismatch(key, ours.get(key, "nothing"), theirs.get(key, "nothing")) for key in different)
+
+
+def halt_on(ledger: Ledger, account: str, found: tuple[Mismatch, ...]) -> None:
+    """Halt the account, with an alert that names every difference."""
+    text = "; ".join(f"{item.position_id}: ledger {item.ours}, broker {item.brokers}" for item in found)
+    with ledger.begin() as connection:
+        reason = f"ledger and broker differ: {text}"
+        change_within(connection, ledger, account, StateChange(TradingState.HALTED, GUARD, reason, by_person=False))
+        alert(
+            connection, ledger, "mismatch", f"mismatch:{account}:{text}", reason,
+            "Compare the account at the broker, correct what is wrong there, then `fxgpt live resume --reason ...`.",
+        )  # fmt: skip
+
+
+def _shown(held: Position) -> str:
+    return f"{int(held.side):+d} × {held.units} {held.symbol}"
