@@ -1,0 +1,135 @@
+"""fxgpt backtest and optimize over a stored problem: both engines agree, parameters move trades, changed bytes are refused."""
+
+import json
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from fxgpt_core.candles.arrays import candle_arrays
+from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.conformal import split
+from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts, realised
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.registry.code_identity import CodeIdentity
+from fxgpt_core.registry.lake import Lake
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.settings import read_settings
+from fxgpt_core.validation.spans import SpanParameters, split_spans
+
+PLACE = ("--symbol", "EURUSD", "--timeframe", "1h")
+MODEL = b"not a network: the backtest checks its bytes and reads its spans"
+HASHES = {"model_sha256": "m" * 64, "sampling_sha256": "s" * 64}
+PUSH = 0.8
+
+
+def _forecasts(candles, origins):
+    """Gaussian bands whose median leans up or down, by chance, far enough to pay the costs."""
+    deviation = float(np.std(np.diff(np.log(candles.close))))
+    scale = np.tile(deviation * np.sqrt(STEPS.astype(float)), (len(origins), 1))
+    normal = NormalDist()
+    lean = PUSH * np.random.default_rng(3).choice([-1.0, 0.0, 1.0], size=len(origins))
+    quantiles = np.array([normal.inv_cdf(level) for level in LEVELS.tolist()])
+    values = scale[:, :, None] * (quantiles[None, None, :] + lean[:, None, None])
+    return Forecasts("EURUSD", "1h", candles.known_at_us[origins], candles.close[origins], STEPS, LEVELS, values, scale)
+
+
+@pytest.fixture
+def problem(fxgpt, data_root):
+    """A ledger and lake that hold candles, a stand-in for a model, forecasts and their calibration."""
+    assert fxgpt("setup").code == 0
+    frame = SampleProvider().candles("EURUSD", Timeframe.H1)
+    candles = candle_arrays(frame, Timeframe.H1)
+    spans = split_spans(candles.known_at_us, SpanParameters())
+    names = ("train", "calibration", "test")
+    windows = {name: [getattr(spans, name).start_us, getattr(spans, name).stop_us] for name in names}
+    forecasts = _forecasts(candles, np.arange(spans.calibration.slice(candles.known_at_us).start, len(candles)))
+    calibrating = forecasts.select(spans.calibration.mask(forecasts.known_at_us))
+    calibration = split.fit(calibrating, realised(candles.close, candles.known_at_us, calibrating), **HASHES)
+    settings = read_settings()
+    ledger = Ledger(settings.ledger_url)
+    lake = Lake(settings.lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))
+    made = {}
+    for asset, write in {
+        "candles": lambda making: making.write_frame(frame, {}),
+        "diffusion_model": lambda making: making.write_bytes(MODEL, "safetensors", {"spans": windows}),
+        "forecasts": lambda making: making.write_frame(forecasts.to_frame(), HASHES),
+        "calibration_quantiles": lambda making: making.write_bytes(calibration.to_json().encode(), "json", {}),
+    }.items():
+        with lake.making(asset, "EURUSD", "1h", {}, code_sha256="k" * 64, run_id="test") as making:
+            made[asset] = write(making)
+    ledger.close()
+    return made
+
+
+def test_kernel_and_reference_answer_with_equal_trades(fxgpt, problem, stored):
+    before = stored()
+    kernel = fxgpt("backtest", *PLACE, "--json").json
+    reference = fxgpt("backtest", *PLACE, "--engine", "reference", "--json").json
+    assert len(kernel["trades"]) > 20
+    names = {"entry_time", "exit_time", "side", "size", "entry_price", "exit_price", "reason"}
+    assert names <= set(kernel["trades"][0])
+    assert kernel["trades"] == reference["trades"]
+    assert kernel["metrics"] == reference["metrics"]
+    assert (kernel["engine"], reference["engine"]) == ("kernel", "reference")
+    assert kernel["metrics"]["total_trades"] == len(kernel["trades"])
+    assert sum(trade["profit"] for trade in kernel["trades"]) == pytest.approx(kernel["final_equity"] - 100_000.0)
+    assert stored() == before
+
+
+def test_the_artifacts_a_backtest_rests_on_are_named(fxgpt, problem):
+    answered = fxgpt("backtest", *PLACE, "--json").json["artifacts"]
+    assert answered == {asset: artifact.id for asset, artifact in problem.items()}
+
+
+def test_parameters_of_a_file_or_of_a_stored_proposal_move_the_trades(fxgpt, problem, tmp_path):
+    changed = {"risk_max_holding_hours": 6, "sssd_forecast_horizon": 8}
+    plain, proposal = tmp_path / "plain.json", tmp_path / "proposal.json"
+    plain.write_text(json.dumps(changed))
+    proposal.write_text(json.dumps({"parameters": changed, "n_trials": 5}))
+    default = fxgpt("backtest", *PLACE, "--json").json
+    moved = fxgpt("backtest", *PLACE, "--params", plain, "--json").json
+    assert moved["trades"] != default["trades"]
+    assert moved["parameters_sha256"] != default["parameters_sha256"]
+    assert fxgpt("backtest", *PLACE, "--params", proposal, "--json").json["trades"] == moved["trades"]
+
+
+@pytest.mark.parametrize("asset", ["candles", "diffusion_model", "forecasts", "calibration_quantiles"])
+def test_one_changed_byte_of_what_it_rests_on_ends_with_six_and_names_the_file(fxgpt, problem, stored, asset):
+    path = problem[asset].path
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    before = stored()
+    answer = fxgpt("backtest", *PLACE)
+    assert (answer.code, answer.out) == (6, "")
+    assert str(path) in answer.err
+    assert asset in answer.err
+    assert stored() == before
+
+
+def test_a_model_file_that_is_gone_ends_with_six(fxgpt, problem):
+    problem["diffusion_model"].path.unlink()
+    answer = fxgpt("backtest", *PLACE, "--json")
+    assert (answer.code, answer.json["exit_code"]) == (6, 6)
+    assert "is gone" in answer.json["error"]
+
+
+def test_people_are_told_the_measures_and_the_last_trades(fxgpt, problem):
+    answer = fxgpt("backtest", *PLACE)
+    assert answer.code == 0
+    assert "trades over" in answer.out
+    assert "sharpe_ratio" in answer.out
+    assert "entry_time" in answer.out
+
+
+def test_a_search_is_recorded_resumes_to_the_same_run_and_writes_its_proposal(fxgpt, problem, tmp_path):
+    out = tmp_path / "proposed.json"
+    wanted = ("optimize", *PLACE, "--trials", "2", "--final-trials", "2", "--out", out, "--json")
+    first, again = fxgpt(*wanted).json, fxgpt(*wanted).json
+    assert first == again
+    assert json.loads(out.read_text()) == first["proposed"]
+    assert first["n_trials"] == 2 * len(first["folds"]) + 2
+    assert all(math.isfinite(value) for value in first["out_of_sample"].values())
+    assert fxgpt("backtest", *PLACE, "--params", out).code == 0
