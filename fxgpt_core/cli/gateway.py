@@ -1,12 +1,17 @@
 """fxgpt gateway: the one long-lived process of an account that talks to its broker."""
 
+import asyncio
+import signal
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, answer, say
 from fxgpt_core.settings import read_settings
+
+if TYPE_CHECKING:
+    from fxgpt_core.live.gateway import Gateway
 
 AccountOption = Annotated[str, typer.Option("--account", help="Account name; one gateway holds it at a time.")]
 
@@ -16,18 +21,26 @@ def gateway(account: AccountOption = "paper", json: JsonFlag = False) -> None:
 
     Example: fxgpt gateway --account paper
     """
-    from fxgpt_core.cli.stored import opened_ledger
+    from fxgpt_core.cli.stored import opened_ledger, read_only_lake
 
     settings = read_settings()
-    ledger = opened_ledger(settings)
-    from fxgpt_core.live import gateway as trading
+    lake = read_only_lake(settings, opened_ledger(settings))
+    from fxgpt_core.live.gateway import paper_gateway
 
-    played = trading.run(ledger, account, settings.data_root / "accounts" / f"{account}.db", _silent if json else say)
-    answer({"account": account, **played}, json, lambda: say(f"gateway of account {account} stopped"))
+    if not json:
+        say(f"gateway of account {account}, on paper; interrupt it to stop (positions stay as they are)")
+    asyncio.run(_until_interrupted(paper_gateway(lake, settings.data_root, account)))
+    answer({"account": account, "stopped": True}, json, lambda: say(f"gateway of account {account} stopped"))
 
 
 VERBS: dict[str, Callable[..., Any]] = {"gateway": gateway}
 
 
-def _silent(_: str) -> None:
-    """Say nothing: with --json only the final object goes to stdout."""
+async def _until_interrupted(process: "Gateway") -> None:
+    from fxgpt_core.live.gateway import run
+
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        # A step is never cut in half: the signal asks, and the loop ends after the step it is in.
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await run(process, stop=stop)
