@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Row, func, select, update
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.deployed import Deployed
-from fxgpt_core.live.order_path import IntentState, OrderPath, client_order_id
+from fxgpt_core.live.order_id import client_order_id
+from fxgpt_core.live.order_path import IntentState, OrderPath
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.orders import OrderRequest, Side

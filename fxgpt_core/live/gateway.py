@@ -58,7 +58,8 @@ class Gateway:
         """
         self._beat()
         deployments = self._trade_symbols()
-        return any([self._advance(market, deployments) for market in self._markets(deployments)])
+        advanced = [self._advance(market, deployments) for market in self._markets(deployments)]
+        return any(advanced)
 
     def stop(self) -> None:
         """Give the account up; open positions stay as they are."""

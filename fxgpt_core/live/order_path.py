@@ -4,7 +4,6 @@ Each step is committed before the next one begins. After SENT the broker may hav
 again: what the broker does not answer is UNKNOWN until the broker says.
 """
 
-import hashlib
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -36,11 +35,6 @@ Checkpoint = Callable[[str], None]
 
 def no_checkpoint(step: str) -> None:
     """The checkpoint of production: nothing."""
-
-
-def client_order_id(signal_key: str) -> str:
-    """The id of the one order a signal may become: the same after any restart."""
-    return "fx1-" + hashlib.blake2b(signal_key.encode(), digest_size=16).hexdigest()
 
 
 class OrderPath:
