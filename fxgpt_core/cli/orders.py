@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, answer, say, tell_table
+from fxgpt_core.errors import BrokenLineageError
 from fxgpt_core.settings import read_settings
 
 LastOption = Annotated[int, typer.Option("--last", min=1, help="How many of the latest.")]
@@ -56,7 +57,9 @@ def trace(order: OrderArgument, json: JsonFlag = False) -> None:
     from fxgpt_core.live import genealogy
 
     found = genealogy.trace(read_only_lake(settings, ledger), order)
-    answer(found.to_json(), json, lambda: say("\n".join(found.lines())))
+    answer(found.to_json(), json, lambda: say(genealogy.as_text(found)))
+    if not found.ok:
+        raise typer.Exit(BrokenLineageError.exit_code)
 
 
 VERBS: dict[str, Callable[..., Any]] = {"orders": orders, "trace": trace}

@@ -193,3 +193,10 @@ def test_a_log_that_cannot_be_written_below_the_data_root_goes_to_the_temporary_
     assert answer.code == 1
     assert str(data_root.parent / "temporary") in answer.json["error"]
     assert json.loads(answer.out)["exit_code"] == 1
+
+
+def test_a_trace_of_an_order_nobody_placed_ends_with_four(fxgpt, stored):
+    assert fxgpt("setup").code == 0
+    before = stored()
+    _one_line(fxgpt("trace", "fx1-nothing"), 4, "fx1-nothing")
+    assert stored() == before
