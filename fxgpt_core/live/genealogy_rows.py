@@ -88,20 +88,21 @@ def decision_fact(row: Row[Any]) -> Fact:
         "side": row.side,
         "dagster_run_id": row.dagster_run_id,
         "inputs": payload.get("inputs"),
-        **{name: payload.get("code", {}).get(name) for name in ("commit", "dirty", "lock")},
+        "commit": payload["code"]["commit"],
+        "dirty": payload["code"]["dirty_sha256"],
+        "lock": payload["code"]["lock_sha256"],
         "numbers": payload["decision"]["numbers"],
     }
     return Fact("decision", str(row.id), row.sha256, content_hash.of_bytes(row.payload_json.encode()), details)
 
 
 def live_candles_fact(connection: Connection, row: Row[Any]) -> Fact:
-    """The closed candles the decision saw beyond the stored history."""
+    """The closed candles that had been received when the decision was made."""
     stored = json.loads(row.payload_json)["live_candles"]
     asked = select(live_candles).where(
         live_candles.c.symbol == row.symbol,
         live_candles.c.timeframe == row.timeframe,
         live_candles.c.known_at_us <= row.known_at_us,
-        live_candles.c.open_time_us > stored["after_open_time_us"],
     )
     found = ReceivedCandles(tuple(map(closed_candle, connection.execute(asked.order_by(live_candles.c.open_time_us)))))
     details = {"candles": stored["n"], "until": _stamp(row.known_at_us)}
