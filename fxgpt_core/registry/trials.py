@@ -26,15 +26,8 @@ from fxgpt_core.registry.tables import (
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GLOBAL_REGIME = "global"
-GROUPS = {
-    "sssd": "sssd",
-    "riskfolio": "riskfolio",
-    "pattern": "patterns",
-    "rl": "rl",
-    "risk": "risk",
-    "sizing": "sizing",
-    "filter": "filters",
-}
+PLURALS = {"pattern": "patterns", "filter": "filters"}
+GROUPS = ("sssd", "riskfolio", "patterns", "rl", "risk", "sizing", "filters")
 
 
 @dataclass(frozen=True)
@@ -239,9 +232,10 @@ def _ledger_values(trial: TrialRecord) -> dict[str, Any]:
 
 
 def _parameter_values(name: str, value: Any) -> dict[str, Any]:
-    group = GROUPS.get(name.split("_", 1)[0])
-    if group is None:
-        raise BadInputError(f"parameter {name} belongs to no group; names begin with one of {', '.join(GROUPS)}")
+    prefix = name.split("_", 1)[0]
+    group = PLURALS.get(prefix, prefix)
+    if group not in GROUPS:
+        raise BadInputError(f"parameter {name} belongs to none of the groups {', '.join(GROUPS)}; begin its name with a group's")
     return {
         "regime": GLOBAL_REGIME,
         "parameter_group": group,
