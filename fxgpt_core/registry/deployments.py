@@ -1,6 +1,6 @@
 """Which parameter set trades what, on what evidence: deployed past no failing gate, one at a time, reversible."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -113,27 +113,23 @@ class Deployments:
             lineage.append(connection, "rollback", {"symbol": symbol, "timeframe": timeframe, **payload}, now)
             return _by_id(connection, previous.id)
 
-    def active(self, symbol: str | None = None, timeframe: str | None = None) -> list[Deployment]:
+    def active(self, symbol: str | None = None, timeframe: str | None = None) -> Sequence[Deployment]:
         """The active deployments, all or of one symbol or timeframe, in the order of their ids."""
         asked = _every().where(deployment_configs.c.is_active)
         if symbol is not None:
             asked = asked.where(deployment_configs.c.symbol == symbol)
         if timeframe is not None:
             asked = asked.where(deployment_configs.c.timeframe == timeframe)
-        return self._read(asked)
+        return _read(self.ledger, asked)
 
-    def list(self) -> "list[Deployment]":
+    def list(self) -> Sequence[Deployment]:
         """Every deployment ever, in the order of their ids."""
-        return self._read(_every())
+        return _read(self.ledger, _every())
 
     def get(self, deployment_id: int) -> Deployment:
         """The deployment of an id. Raises `MissingError`."""
         with self.ledger.reading() as connection:
             return _by_id(connection, deployment_id)
-
-    def _read(self, asked: Select[Any]) -> "list[Deployment]":
-        with self.ledger.reading() as connection:
-            return [_deployment(row) for row in connection.execute(asked)]
 
 
 def _require_gates(connection: Connection, request: DeploymentRequest) -> None:
@@ -217,6 +213,11 @@ def _choose_parameters(connection: Connection, chosen_id: int | None, now: datet
 def _every() -> Select[Any]:
     joined = deployment_configs.join(deployment_evidence, deployment_evidence.c.deployment_id == deployment_configs.c.id)
     return select(deployment_configs, deployment_evidence).select_from(joined).order_by(deployment_configs.c.id)
+
+
+def _read(ledger: Ledger, asked: Select[Any]) -> list[Deployment]:
+    with ledger.reading() as connection:
+        return [_deployment(row) for row in connection.execute(asked)]
 
 
 def _active(connection: Connection, symbol: str, timeframe: str) -> Deployment | None:

@@ -1,0 +1,260 @@
+"""Model versions in MLflow, by its client only: explicit run ids, absolute places, no pickle, no telemetry, no chatter."""
+
+import importlib
+import logging
+import os
+import re
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SADeprecationWarning
+from sqlalchemy.orm import configure_mappers
+
+from fxgpt_core.atomic_file import write_atomically
+from fxgpt_core.errors import MissingError, NotReadyError
+
+EXPERIMENT = "fxgpt"
+MODEL_FOLDER = "model"
+REQUIRED_TAGS = ("artifact_sha256", "dagster_run_id", "code_sha256", "data_sha256", "ledger_head")
+CHALLENGER, CHAMPION = "challenger", "champion"
+PREPARE = "the MLflow store {url} has no schema of the installed version. Run `fxgpt setup`."
+_REVISION = re.compile(r"^(down_revision|revision)\s*(?::[^=]+)?=\s*(.+)$", re.MULTILINE)
+_NAMES = re.compile(r"[\"'](\w+)[\"']")
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One registered version: its run, its number and the URI of the folder with its files."""
+
+    name: str
+    run_id: str
+    version: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """One version as the store has it; `folder` is None when its files are not on this machine's disk."""
+
+    name: str
+    version: str
+    run_id: str | None
+    folder: Path | None
+    tags: Mapping[str, str]
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is told of a version: parameters and metrics on its run, tags (all of `REQUIRED_TAGS`) on run and version."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Tracking:
+    """One MLflow store, by its database URL, with its files below `artifacts`."""
+
+    def __init__(self, url: str, artifacts: Path, experiment: str = EXPERIMENT) -> None:
+        self.url = url
+        self.artifacts = artifacts.resolve()
+        self.experiment = experiment
+
+    def register_model(
+        self,
+        name: str,
+        files: Mapping[str, bytes | Path],
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> RegisteredModel:
+        """Make a run with these files, parameters and metrics, register it as the next version and call it the challenger.
+
+        `files`: bytes or a path by file name. Raises `MissingError` for a tag of `REQUIRED_TAGS` that is not given and
+        `NotReadyError` when the store was never prepared. A failure marks the run FAILED and registers nothing.
+        """
+        missing = [tag for tag in REQUIRED_TAGS if tag not in tags]
+        if missing:
+            raise MissingError(
+                f"model {name} cannot be registered without the tags {', '.join(missing)}; give all of {REQUIRED_TAGS}"
+            )
+        client = self._client()
+        run = client.create_run(self._experiment_id(client), tags=dict(tags), run_name=name)
+        try:
+            registered = self._filled(client, run, name, files, ModelFacts(parameters, metrics, tags))
+        except BaseException:
+            client.set_terminated(run.info.run_id, "FAILED")
+            raise
+        client.set_terminated(run.info.run_id, "FINISHED")
+        client.set_registered_model_alias(name, CHALLENGER, registered.version)
+        return registered
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Let an alias (`challenger`, `champion`) name a version; MLflow keeps no history of it, the ledger does."""
+        self._client().set_registered_model_alias(name, alias, version)
+
+    def _filled(self, client: Any, run: Any, name: str, files: Mapping[str, bytes | Path], facts: ModelFacts) -> RegisteredModel:
+        from mlflow.entities import Metric, Param
+
+        run_id = run.info.run_id
+        now = time.time_ns() // 1_000_000
+        client.log_batch(
+            run_id,
+            metrics=[Metric(key, float(value), now, 0) for key, value in facts.metrics.items()],
+            params=[Param(key, str(value)) for key, value in facts.parameters.items()],
+        )
+        folder = _local_path(run.info.artifact_uri)
+        if folder is None:
+            raise NotReadyError(f"MLflow keeps files at {run.info.artifact_uri}; fxgpt registers models on a local disk only")
+        for file_name, content in files.items():
+            data = content.read_bytes() if isinstance(content, Path) else content
+            write_atomically(folder / MODEL_FOLDER / file_name, data)
+        uri = f"{run.info.artifact_uri}/{MODEL_FOLDER}"
+        _make_registered_model(client, name)
+        made = client.create_model_version(name, source=uri, run_id=run_id, tags=dict(facts.tags))
+        return RegisteredModel(name, run_id, str(made.version), uri)
+
+    def _client(self) -> Any:
+        quiet()
+        if not is_prepared(self.url):
+            raise NotReadyError(PREPARE.format(url=_shown(self.url)))
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.url, registry_uri=self.url)
+
+    def _experiment_id(self, client: Any) -> str:
+        from mlflow.exceptions import MlflowException
+
+        found = client.get_experiment_by_name(self.experiment)
+        if found is None:
+            location = self.artifacts / self.experiment
+            location.mkdir(parents=True, exist_ok=True)
+            try:
+                return str(client.create_experiment(self.experiment, artifact_location=location.as_uri()))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                # Another process was faster between the question and the creation.
+                found = client.get_experiment_by_name(self.experiment)
+        return str(found.experiment_id)
+
+
+def quiet() -> None:
+    """Import MLflow without telemetry, pickle loading, or messages below warnings."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # MLflow's tables still use it, under SQLAlchemy 2.1; it is said once, when the mappers are configured, so here.
+        warnings.filterwarnings("ignore", "The ``noload`` loader strategy is deprecated", SADeprecationWarning)
+        importlib.import_module("mlflow.store.db.utils")
+        configure_mappers()
+
+
+def upgrade_store(url: str) -> None:
+    """Bring the schema of an MLflow store to the installed version; about 7 s for a new one, at once when it is there."""
+    if is_prepared(url):
+        return
+    quiet()
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    # Typed loosely: MLflow offers this under a private name only; the tests hold it to what it does.
+    utils: Any = importlib.import_module("mlflow.store.db.utils")
+    engine = utils.create_sqlalchemy_engine_with_retry(url)
+    try:
+        if inspect(engine).has_table("runs"):
+            utils._upgrade_db(engine)
+        else:
+            utils._safe_initialize_tables(engine)
+    finally:
+        engine.dispose()
+
+
+def is_prepared(url: str) -> bool:
+    """Whether an MLflow store has the schema of the installed version; MLflow itself is not imported."""
+    database = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and not (database and Path(database).is_file()):
+        return False
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return False
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [installed_revision()]
+    finally:
+        engine.dispose()
+
+
+def installed_revision() -> str:
+    """The newest schema revision of the installed MLflow, read from its files. Raises `NotReadyError`."""
+    spec = find_spec("mlflow")
+    if spec is None or spec.origin is None:
+        raise NotReadyError("MLflow is not installed; install fxgpt's requirements")
+    made: set[str] = set()
+    followed: set[str] = set()
+    for source in (Path(spec.origin).parent / "store" / "db_migrations" / "versions").glob("*.py"):
+        for key, value in _REVISION.findall(source.read_text()):
+            (made if key == "revision" else followed).update(_NAMES.findall(value))
+    heads = made - followed
+    if len(heads) != 1:
+        raise NotReadyError(f"the installed MLflow has the schema heads {sorted(heads)}, not one; install the locked version")
+    return heads.pop()
+
+
+def registered_version(url: str, name: str, version: str) -> StoredVersion:
+    """One version with its tags, aliases and folder, by plain SQL: the trace must answer faster than MLflow imports.
+
+    Raises `MissingError` when the store does not have it and `NotReadyError` when its schema is not the installed one.
+    """
+    if not is_prepared(url):
+        raise NotReadyError(PREPARE.format(url=_shown(url)))
+    engine = create_engine(url)
+    try:
+        return _read_version(engine, name, version)
+    finally:
+        engine.dispose()
+
+
+def _read_version(engine: Engine, name: str, version: str) -> StoredVersion:
+    key = {"name": name, "version": int(version)}
+    same = "WHERE name = :name AND version = :version"
+    with engine.connect() as connection:
+        row = connection.execute(text(f"SELECT run_id, source FROM model_versions {same}"), key).one_or_none()  # noqa: S608 constant
+        if row is None:
+            raise MissingError(f"MLflow has no version {version} of {name}; it was deleted, or the store is another one")
+        tags = connection.execute(text(f"SELECT key, value FROM model_version_tags {same}"), key).all()  # noqa: S608 constant
+        aliases = connection.execute(text(f"SELECT alias FROM registered_model_aliases {same}"), key).scalars()  # noqa: S608 constant
+        names = tuple(sorted(aliases))
+    return StoredVersion(name, str(version), row.run_id, _local_path(row.source), {tag.key: tag.value for tag in tags}, names)
+
+
+def _local_path(uri: str | None) -> Path | None:
+    parts = urlsplit(uri or "")
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    return Path(uri) if uri and not parts.scheme else None
+
+
+def _make_registered_model(client: Any, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _shown(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
