@@ -1,1 +1,1 @@
-"""The Dagster side of fxgpt: a thin skin of assets, checks, jobs, sensors that read, call one core function, record; no formula."""
+"""The Dagster side of fxgpt: a thin skin of assets, checks, jobs and sensors that read, call one core function, record."""

@@ -5,8 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_pipelines.assets import calibration, candles, features, models, optimization
+from fxgpt_pipelines.assets import calibration, candles, features, live, models, optimization
+from fxgpt_pipelines.jobs import live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
+from fxgpt_pipelines.sensors import closed_candle_sensor
 
 ASSETS = [
     candles.raw_candles,
@@ -18,6 +20,9 @@ ASSETS = [
     calibration.walk_forward_validation,
     optimization.optimized_parameters,
     optimization.robustness,
+    live.deployment,
+    live.live_orders,
+    live.adherence,
 ]
 
 
@@ -28,7 +33,12 @@ def build_definitions(
     resources = {"lake": LakeResource(), "ledger": LedgerResource(), "tracking": TrackingResource()}
     # In-process: one asset is one run, and a process of its own for each step would pay every import again.
     return dg.Definitions(
-        assets=ASSETS, resources=resources | dict(overrides or {}), loggers=loggers, executor=dg.in_process_executor
+        assets=ASSETS,
+        jobs=[live_trading_job],
+        sensors=[closed_candle_sensor],
+        resources=resources | dict(overrides or {}),
+        loggers=loggers,
+        executor=dg.in_process_executor,
     )
 
 

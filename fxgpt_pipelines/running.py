@@ -41,7 +41,7 @@ class Runner:
             instance=self._instance,
             partition_key=self._key,
             asset_selection=[dg.AssetKey(asset)],
-            run_config={"ops": {asset: {"config": dict(config)}}} if config else {},
+            run_config={"loggers": {"listener": {}}} | ({"ops": {asset: {"config": dict(config)}}} if config else {}),
             tags={"fxgpt/lane": "batch"} | dict(tags or {}),
         )
         (event,) = result.asset_materializations_for_node(asset)

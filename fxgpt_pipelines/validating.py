@@ -79,9 +79,8 @@ def _picture(stored: Mapping[str, Any]) -> Any:
             rows = [row for row in stored["coverage"] if row["nominal"] == nominal]
             steps = [row["step"] for row in rows]
             (drawn,) = axes.plot(steps, [row["observed"] for row in rows], label=f"{nominal:.0%}", linewidth=1.2)
-            axes.fill_between(
-                steps, [row["low"] for row in rows], [row["high"] for row in rows], color=drawn.get_color(), alpha=0.1
-            )
+            low, high = ([row[edge] for row in rows] for edge in ("low", "high"))
+            axes.fill_between(steps, low, high, color=drawn.get_color(), alpha=0.1)
             axes.axhline(nominal, color=drawn.get_color(), linewidth=0.6, linestyle=":")
         axes.set_xlabel("candles ahead")
         axes.set_ylabel("share of outcomes inside")

@@ -75,10 +75,9 @@ def robustness(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
     """The evidence for the proposed set, all of it out of sample, and every gate's number, limit and verdict."""
-    from fxgpt_core.registry.gate_results import GateResults
-
     from fxgpt_core.conformal.coverage import CoverageRow
     from fxgpt_core.optimization.evidence import evidence
+    from fxgpt_core.registry.gate_results import record_board
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
     from fxgpt_pipelines import searching
@@ -92,12 +91,11 @@ def robustness(
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
         found = evidence(case.problem, case.outcome, coverage, **ever)
         board = gate_board(found)
-        GateResults(lake.ledger).store(parameter_set.id, board)
+        record_board(lake.ledger, parameter_set.id, board)
         reused = making.unchanged()
         stored = {"parameter_set_id": parameter_set.id, "evidence": asdict(found), "gates": [asdict(gate) for gate in board]}
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-    yield materialized(
-        artifact, reused=reused is not None, metadata={"gates": table(searching.gate_rows(board)), "passed": passed}
-    )
+    shown = {"gates": table(searching.gate_rows(board)), "passed": passed}
+    yield materialized(artifact, reused=reused is not None, metadata=shown)
     yield from checks.verdicts(board)

@@ -1,0 +1,90 @@
+"""Deployment, what came of it, and the proof that live decided as the backtest path decides."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from fxgpt_core.errors import BrokenLineageError
+from fxgpt_pipelines.assets.optimization import robustness
+from fxgpt_pipelines.checks import live as checks
+from fxgpt_pipelines.code_versions import code_version
+from fxgpt_pipelines.partitions import cell, grid
+from fxgpt_pipelines.recording import materialized, table, two_columns
+from fxgpt_pipelines.resources import LakeResource
+
+GROUP = "live"
+
+
+class DeploymentConfig(dg.Config):
+    """`broker` that trades it; `override_reason`: why failed gates are accepted, on paper only and kept for ever."""
+
+    broker: str = "paper"
+    override_reason: str = ""
+    deployed_by: str = "dagster"
+
+
+@dg.asset(
+    partitions_def=grid,
+    group_name=GROUP,
+    code_version=code_version("deployment"),
+    deps=[robustness],
+    kinds={"sqlite"},
+)
+def deployment(context: dg.AssetExecutionContext, config: DeploymentConfig, lake: LakeResource) -> "dg.MaterializeResult[Any]":
+    """The parameter set that trades from now on. Refused when a gate failed, unless overridden with a reason, on paper."""
+    from fxgpt_pipelines import deploying
+
+    with lake.making(context, config.model_dump()) as making:
+        record = deploying.deploy(making, lake.ledger, config.model_dump(), context.run_id)
+        reused = making.unchanged()
+        artifact = reused or making.write_json(record, {"deployment_id": record["deployment_id"]})
+    return materialized(artifact, reused=reused is not None, metadata={"deployment": two_columns(record)})
+
+
+@dg.asset(partitions_def=grid, group_name=GROUP, code_version=code_version("live_orders"), deps=[deployment], kinds={"sqlite"})
+def live_orders(context: dg.AssetExecutionContext, lake: LakeResource) -> "dg.MaterializeResult[Any]":
+    """Decisions, orders and fills of the partition's deployments, as they are in the ledger now."""
+    from fxgpt_pipelines import trading
+
+    symbol, timeframe = cell(context.partition_key)
+    traded = trading.traded(lake.ledger, symbol, timeframe)
+    with lake.making(context, {"ledger_sha256": traded.sha256}) as making:
+        making.read("deployment")
+        reused = making.unchanged()
+        artifact = reused or making.write_json(traded.to_json(), traded.counts)
+    return materialized(
+        artifact,
+        reused=reused is not None,
+        metadata={**traded.counts, "order_table": table(traded.orders), "fill_table": table(traded.fills)},
+    )
+
+
+@dg.asset(
+    partitions_def=grid,
+    group_name=GROUP,
+    code_version=code_version("adherence"),
+    deps=[live_orders],
+    check_specs=checks.ADHERENCE_CHECKS,
+    kinds={"pytorch"},
+)
+def adherence(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
+    """Every live decision computed again in one pass over all candles, as a backtest does, and compared: none may differ."""
+    from fxgpt_pipelines import adhering
+
+    with lake.making(context, {}) as making:
+        orders = making.read("live_orders")
+        compared = adhering.compared(lake.lake, making.read("deployment").json()["deployment_id"])
+        verdict = checks.no_difference(compared)
+        if compared.differences:
+            yield verdict
+            raise BrokenLineageError(
+                f"{len(compared.differences)} of {compared.n_decisions} live decisions differ from the backtest path (live_orders "
+                f"{orders.id[:12]}); none may: halt trading (`fxgpt live halt`) and look at the check's table"
+            )
+        reused = making.unchanged()
+        artifact = reused or making.write_json(compared.to_json(), {"decisions": compared.n_decisions, "differences": 0})
+    yield materialized(artifact, reused=reused is not None, metadata={"decisions": compared.n_decisions, "differences": 0})
+    yield verdict

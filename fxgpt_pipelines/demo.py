@@ -1,0 +1,202 @@
+"""`python -m fxgpt_pipelines.demo`: from raw candles to an audited paper order, once through the whole line.
+
+Every asset is materialized on the real, persistent Dagster instance; the latest 48 candles are held out and released as if
+they closed now, so that sensor, live job and gateway do what they would do live. A second run reuses what is unchanged.
+"""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fxgpt_core.errors import FxgptError
+from fxgpt_core.settings import Settings, read_settings
+from fxgpt_pipelines import demo_report, services
+from fxgpt_pipelines.progress import Steps
+from fxgpt_pipelines.replay import Series, Standing, held_out, standing, wait_until_complete
+
+if TYPE_CHECKING:
+    from fxgpt_core.live.candle_feed import ClosedCandle
+    from fxgpt_core.registry.lake import Lake
+    from fxgpt_core.registry.ledger import Ledger
+    from fxgpt_pipelines.running import Made, Runner
+
+HELD_OUT = 48
+RELEASED_FIRST = 24
+RELEASED_MORE = 8
+ACCOUNT = "paper"
+SOURCE = "replay of held-out candles"
+OVERRIDE_REASON = "demo: first walk through the line; the failed gates were shown"
+
+# Seconds on two cores, for the estimate of what is left before anything has been measured.
+TYPICAL_S = {
+    "set-up": 10.0,
+    "raw_candles": 1.0,
+    "candles": 2.0,
+    "features": 2.0,
+    "diffusion_model": 75.0,
+    "forecasts": 30.0,
+    "calibration_quantiles": 1.0,
+    "walk_forward_validation": 2.0,
+    "optimized_parameters": 40.0,
+    "robustness": 2.0,
+    "deployment": 1.0,
+    "live decisions": 90.0,
+    "live_orders": 2.0,
+    "adherence": 4.0,
+}
+CONFIG: dict[str, dict[str, Any]] = {
+    "raw_candles": {"hold_out_candles": HELD_OUT},
+    "diffusion_model": {"preset": "demo"},
+    "deployment": {"override_reason": OVERRIDE_REASON},
+}
+TO_THE_GATES = (
+    *("raw_candles", "candles", "features", "diffusion_model", "forecasts", "calibration_quantiles"),
+    *("walk_forward_validation", "optimized_parameters", "robustness"),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the demo was asked for."""
+
+    symbol: str
+    timeframe: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; returns the exit code (see fxgpt_core/errors.py) after saying what went wrong, without a traceback."""
+    _quiet()
+    plan = _plan(arguments)
+    settings = read_settings()
+    try:
+        _demo(plan, settings)
+    except FxgptError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; what was made is kept, run the demo again to go on\n")
+        return 130
+    return 0
+
+
+def _demo(plan: Plan, settings: Settings) -> None:
+    from fxgpt_pipelines.instance.home import opened_instance
+    from fxgpt_pipelines.running import Runner
+
+    steps = Steps(TYPICAL_S)
+    steps.say(f"fxgpt demo: {plan.symbol} {plan.timeframe}, data in {settings.data_root}")
+    ledger = _set_up(steps, settings)
+    with opened_instance(settings) as instance:
+        runner = Runner(instance, plan.symbol, plan.timeframe, steps.tell)
+        for asset in TO_THE_GATES:
+            _materialize(steps, runner, asset)
+        lake = _lake(settings, ledger)
+        demo_report.gates(steps, lake.latest("robustness", plan.symbol, plan.timeframe))
+        _materialize(steps, runner, "deployment")
+        deployed = lake.latest("deployment", plan.symbol, plan.timeframe).json()
+        series = Series(plan.symbol, plan.timeframe, deployed["deployment_id"])
+        _live(steps, settings, ledger, series)
+        for asset in ("live_orders", "adherence"):
+            _materialize(steps, runner, asset)
+    demo_report.end(steps, lake, series)
+
+
+def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series) -> None:
+    """Gateway and daemon run while the held-out candles are released; nothing is started when all were decided before."""
+    began = time.monotonic()
+    with steps.step("live decisions"):
+        before = standing(ledger, series)
+        if before.complete and before.filled:
+            steps.made(f"reused  {before}", time.monotonic() - began)
+            return
+        waiting = held_out(settings, ledger, series)
+        with services.Services(settings.data_root / "logs") as started:
+            started.start(services.gateway(settings, ACCOUNT))
+            started.start(services.daemon(settings))
+            now = _played(steps, ledger, series, started, waiting[:RELEASED_FIRST])
+            for first in range(RELEASED_FIRST, HELD_OUT, RELEASED_MORE):
+                if now.filled:
+                    break
+                now = _played(steps, ledger, series, started, waiting[first : first + RELEASED_MORE])
+        steps.made(f"made    {now}", time.monotonic() - began)
+
+
+def _played(
+    steps: Steps, ledger: "Ledger", series: Series, started: services.Services, candles: "list[ClosedCandle]"
+) -> Standing:
+    from fxgpt_core.live.candle_feed import release
+
+    release(ledger, series.symbol, series.timeframe, candles, SOURCE)
+    return wait_until_complete(ledger, series, started, steps.tell)
+
+
+def _lake(settings: Settings, ledger: "Ledger") -> "Lake":
+    from fxgpt_core.registry.code_identity import code_identity
+    from fxgpt_core.registry.lake import Lake
+
+    return Lake(settings.lake_root, ledger, code_identity())
+
+
+def _set_up(steps: Steps, settings: Settings) -> "Ledger":
+    from fxgpt_pipelines.instance.home import prepare_home
+
+    began = time.monotonic()
+    with steps.step("set-up"):
+        from fxgpt_core.registry.ledger import Ledger
+        from fxgpt_core.registry.migration import upgrade
+
+        steps.tell("ledger")
+        ledger = Ledger(settings.ledger_url)
+        upgrade(ledger)
+        steps.tell("Dagster home")
+        prepare_home(settings)
+        steps.tell("MLflow store")
+        steps.made("ledger, Dagster home, MLflow store", time.monotonic() - began)
+    return ledger
+
+
+def _materialize(steps: Steps, runner: "Runner", asset: str) -> "Made":
+    with steps.step(asset):
+        made = runner.materialize(asset, CONFIG.get(asset))
+        steps.made(("reused  " if made.reused else "made    ") + headline(made), made.seconds)
+    return made
+
+
+def headline(made: "Made") -> str:
+    """What one asset made, in one line."""
+    facts = made.metadata
+    parts = [f"{facts['dagster/row_count']} rows"] if "dagster/row_count" in facts else []
+    parts += [f"{facts['first'][:10]} … {facts['last'][:10]}"] if "first" in facts else []
+    parts += [f"{name} {facts[name]:.4g}" for name in ("origins", "crps_skill", "passed", "orders", "fills") if name in facts]
+    failed = [name for name, passed in made.checks.items() if not passed]
+    checked = len(made.checks)
+    parts += [f"{checked - len(failed)}/{checked} checks passed"] if checked else []
+    return ", ".join(parts) or f"sha256 {str(facts.get('sha256', ''))[:12]}"
+
+
+def _plan(arguments: Sequence[str] | None) -> Plan:
+    from fxgpt_core.market.symbols import symbol
+    from fxgpt_core.market.timeframes import timeframe
+
+    parser = argparse.ArgumentParser(prog="python -m fxgpt_pipelines.demo", description="From raw candles to an audited order.")
+    parser.add_argument("--symbol", default="EURUSD", help="a symbol of the sample or of your imported candles")
+    parser.add_argument("--timeframe", default="1h", help="5m, 15m, 30m, 1h, 4h or 1d")
+    given = parser.parse_args(arguments)
+    try:
+        return Plan(symbol(given.symbol).name, timeframe(given.timeframe).value)
+    except FxgptError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(error.exit_code) from error
+
+
+def _quiet() -> None:
+    # Alembic tells each revision it applies; the demo has one line for all of them.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""What the demo shows at its gates and at its end."""
+
+import io
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
+
+from fxgpt_pipelines.progress import Steps
+
+if TYPE_CHECKING:
+    from fxgpt_core.registry.lake import Artifact, Lake
+    from fxgpt_pipelines.replay import Series
+
+
+def gates(steps: Steps, robustness: "Artifact") -> None:
+    """The gate board: every gate with number and limit, every failed one with what to do."""
+    board = robustness.json()["gates"]
+    failed = [gate for gate in board if not gate["passed"]]
+    steps.say()
+    steps.say(f"gate board: {len(board) - len(failed)} of {len(board)} passed")
+    for gate in board:
+        verdict = "passed" if gate["passed"] else "FAILED"
+        steps.say(f"  {verdict}  {gate['gate']:<24} {gate['value']:>9.4g}  must be {gate['comparison']} {gate['limit']:.4g}")
+    for gate in failed:
+        steps.say(f"  {gate['gate']}: {gate['remedy']}")
+    if failed:
+        steps.say("it would be refused; the demo deploys it on paper under an override that is recorded with its reason")
+    steps.say()
+
+
+def end(steps: Steps, lake: "Lake", series: "Series") -> None:
+    """The trace of the last order, and what to open next."""
+    from fxgpt_pipelines.trading import traded
+
+    orders = [row for row in traded(lake.ledger, series.symbol, series.timeframe).orders if row["state"] == "FILLED"]
+    steps.say()
+    if orders:
+        last = orders[-1]["client_order_id"]
+        steps.say(f"trace of the last order, {last}:")
+        steps.say(_trace(last))
+    else:
+        steps.say("no order was filled: no decision of the released candles wanted to trade; `fxgpt orders` shows every intent")
+    steps.say(f"done in {steps.seconds:.0f} s. Next:")
+    steps.say("  make ui                        Dagster and MLflow in the browser, gateway and daemon running")
+    for order in orders[-1:]:
+        steps.say(f"  fxgpt trace {order['client_order_id']}")
+    steps.say(f"  fxgpt gates --symbol {series.symbol} --timeframe {series.timeframe}")
+
+
+def _trace(order: str) -> str:
+    """What `fxgpt trace` prints, so that the demo shows the very command."""
+    from fxgpt_core.cli.orders import trace
+
+    text = io.StringIO()
+    with redirect_stdout(text):
+        trace(order)
+    return text.getvalue()

@@ -1,0 +1,29 @@
+"""Jobs that are not the materialization of an asset: the decision on one closed candle."""
+
+import dagster as dg
+
+from fxgpt_pipelines.resources import LakeResource
+
+LIVE_LANE = {"fxgpt/lane": "live", "dagster/priority": "10"}
+
+
+class LiveDecisionConfig(dg.Config):
+    """Which deployment decides on the candle that closed at `known_at_us` (microseconds since the epoch, UTC)."""
+
+    deployment_id: int
+    known_at_us: int
+
+
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=2.0))
+def decide_on_candle(context: dg.OpExecutionContext, config: LiveDecisionConfig, lake: LakeResource) -> None:
+    """Decide once on one candle and record it; a second run of the same candle finds the decision and changes nothing."""
+    from fxgpt_pipelines.live_recording import decide_and_record
+
+    told = decide_and_record(lake.lake, config.deployment_id, config.known_at_us, context.run_id)
+    context.log.info(told)
+
+
+@dg.job(tags=LIVE_LANE, executor_def=dg.in_process_executor, description="Decides on one closed candle of a deployment.")
+def live_trading_job() -> None:
+    """One closed candle: features, forecast, calibrated bands, decision, and a signal if there is one."""
+    decide_on_candle()

@@ -1,0 +1,122 @@
+"""From a deployment and its candles to decisions: the one path that the live job and the adherence check both take.
+
+It is here and not in fxgpt_core/live, because that room never loads torch and a forecast needs it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fxgpt_core.market.timeframes import timeframe as timeframe_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+
+    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+    from fxgpt_core.market.costs import Costs
+    from fxgpt_core.registry.lake import Artifact, Lake
+    from fxgpt_core.strategy.decision import Decisions
+    from fxgpt_core.strategy.parameters import StrategyParameters
+
+ROLES = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
+
+
+@dataclass(frozen=True)
+class DeployedIds:
+    """The artifacts a deployment rests on, by id."""
+
+    parameter_set_id: str
+    model_id: str
+    calibration_id: str
+
+
+@dataclass(frozen=True, eq=False)
+class Deployed:
+    """A deployment made ready to decide: every artifact read and its bytes verified.
+
+    `history`: the stored candles that were known at deployment; `inputs`: artifact id and hash by role.
+    """
+
+    symbol: str
+    timeframe: str
+    history: "pl.DataFrame"
+    forecaster: "DiffusionForecaster"
+    seed: int
+    calibration: "Calibration"
+    parameters: "StrategyParameters"
+    costs: "Costs"
+    inputs: Mapping[str, Mapping[str, str]]
+
+
+def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
+    """Read a deployment's artifacts, by id and not by "latest": what was approved is what decides.
+
+    Raises `CorruptArtifactError` when bytes changed, `RefusedError` when calibration and model do not belong together.
+    """
+    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
+    from fxgpt_core.market.costs import Costs
+    from fxgpt_core.strategy.parameters import StrategyParameters
+    from fxgpt_core.training.checkpoints import model_of_bytes
+
+    parameter_set = lake.get(ids.parameter_set_id)
+    read = {"optimized_parameters": parameter_set} | _inputs_of(lake, parameter_set)
+    model, forecasts = lake.get(ids.model_id), read["forecasts"]
+    calibration_artifact = lake.get(ids.calibration_id)
+    read |= {"diffusion_model": model, "calibration_quantiles": calibration_artifact}
+    sampling = SamplingParameters(n_paths=int(forecasts.settings["n_paths"]), n_steps=int(forecasts.settings["n_steps"]))
+    calibration = Calibration.from_json(calibration_artifact.bytes().decode())
+    calibration.require(model.sha256, sampling.sha256)
+    proposal = parameter_set.json()
+    return Deployed(
+        symbol=parameter_set.symbol,
+        timeframe=parameter_set.timeframe,
+        history=read["candles"].frame(),
+        forecaster=DiffusionForecaster(model_of_bytes(model.bytes(), model.sha256, str(model.path)), sampling),
+        seed=int(forecasts.settings["seed"]),
+        calibration=calibration,
+        parameters=StrategyParameters.from_json(proposal["parameters"]),
+        costs=Costs(**proposal["costs"]),
+        inputs={role: {"id": artifact.id, "sha256": artifact.sha256} for role, artifact in sorted(read.items())},
+    )
+
+
+def decisions_at(deployed: Deployed, live_candles: "pl.DataFrame", known_at_us: "npt.NDArray[np.int64]") -> "Decisions":
+    """The decisions at every candle of history and live candles; only the closes `known_at_us` [N], ascending, have a forecast.
+
+    `live_candles` follow the history. Bit-equal whether one candle is asked or all of them, and whatever comes later:
+    features are causal, a forecast depends on seed and candle only, `decide` is elementwise.
+    """
+    import numpy as np
+
+    from fxgpt_core.candles.arrays import candle_arrays
+    from fxgpt_core.conformal.bands import calibrated_bands
+    from fxgpt_core.features.matrix import features
+    from fxgpt_core.strategy.decision import decide
+    from fxgpt_core.strategy.view import market_view
+
+    timeframe = timeframe_of(deployed.timeframe)
+    frame = continued(deployed, live_candles)
+    candles = candle_arrays(frame, timeframe)
+    origins = np.searchsorted(candles.known_at_us, known_at_us)
+    forecasts = deployed.forecaster.forecast(features(frame, timeframe), candles, origins, seed=deployed.seed)
+    view = market_view(candles, calibrated_bands(forecasts, deployed.calibration), deployed.parameters)
+    return decide(view, deployed.parameters, deployed.costs)
+
+
+def continued(deployed: Deployed, live_candles: "pl.DataFrame") -> "pl.DataFrame":
+    """History and live candles as one checked series. Raises `CandleSchemaError` when they do not fit together."""
+    import polars as pl
+
+    from fxgpt_core.candles.schema import COLUMNS, check_candles
+
+    joined = pl.concat([deployed.history.select(COLUMNS), live_candles.select(COLUMNS)])
+    return check_candles(joined, timeframe_of(deployed.timeframe))
+
+
+def _inputs_of(lake: "Lake", parameter_set: "Artifact") -> "dict[str, Artifact]":
+    edges = {edge.role: edge.parent for edge in lake.inputs(parameter_set.id)}
+    return {role: edges[role] for role in ROLES}

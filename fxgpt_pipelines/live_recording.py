@@ -1,0 +1,82 @@
+"""Decide on one closed candle of a deployment and record it, once: decision, and signal if it wants to trade."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fxgpt_core.errors import MissingError
+from fxgpt_pipelines.code_versions import code_version
+from fxgpt_pipelines.live_decision import Deployed, DeployedIds, decisions_at, deployed
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from fxgpt_core.live.candle_feed import ReceivedCandles
+    from fxgpt_core.registry.deployments import Deployment
+    from fxgpt_core.registry.lake import Lake
+    from fxgpt_core.registry.ledger import Ledger
+    from fxgpt_core.strategy.decision import Decision
+
+
+def decide_and_record(lake: "Lake", deployment_id: int, known_at_us: int, run_id: str) -> str:
+    """One line that says what was decided. Raises `MissingError` for an unknown deployment or a candle that is not there."""
+    from fxgpt_core.live.candle_feed import received
+    from fxgpt_core.registry.deployments import Deployments
+    from fxgpt_core.registry.live_records import decision_at
+
+    deployment = Deployments(lake.ledger).get(deployment_id)
+    before = decision_at(lake.ledger, deployment_id, deployment.symbol, deployment.timeframe, known_at_us)
+    if before is not None:
+        return f"decided before: {before.reason}"
+    feed = received(lake.ledger, deployment.symbol, deployment.timeframe, known_at_us)
+    ready = deployed(lake, ids_of(deployment))
+    decision = decisions_at(ready, frame_of(feed, ready), np.array([known_at_us], dtype=np.int64)).row(-1)
+    if decision.known_at_us != known_at_us:
+        raise MissingError(f"no candle of {ready.symbol} {ready.timeframe} closed at {known_at_us} µs; release it first")
+    _record(lake.ledger, deployment, decision, payload_of(lake, decision, ready, feed, run_id))
+    return f"{decision.reason} (side {decision.side})"
+
+
+def ids_of(deployment: "Deployment") -> DeployedIds:
+    """The artifacts of a deployment."""
+    return DeployedIds(deployment.parameter_set_id, deployment.model_id, deployment.calibration_id)
+
+
+def frame_of(feed: "ReceivedCandles", ready: Deployed) -> "pl.DataFrame":
+    """The candles of the feed behind the history, as a candle frame. Raises `MissingError` when there is none."""
+    import polars as pl
+
+    if not feed.candles:
+        raise MissingError(f"no live candle of {ready.symbol} {ready.timeframe} was received up to then; release candles first")
+    frame = pl.DataFrame([asdict(candle) for candle in feed.candles])
+    frame = frame.with_columns(pl.col("open_time_us").cast(pl.Datetime("us", "UTC")).alias("open_time")).drop("open_time_us")
+    return frame.filter(pl.col("open_time") > ready.history["open_time"][-1])
+
+
+def payload_of(lake: "Lake", decision: "Decision", ready: Deployed, feed: "ReceivedCandles", run_id: str) -> dict[str, Any]:
+    """All that a decision rests on: its numbers, the artifacts read, the candles received, the code, the run."""
+    return {
+        "decision": decision.to_json(),
+        "parameters_sha256": ready.parameters.sha256,
+        "costs": asdict(ready.costs),
+        "inputs": {role: dict(read) for role, read in ready.inputs.items()},
+        "live_candles": {"n": len(feed.candles), "sha256": feed.sha256},
+        "code": asdict(lake.code) | {"code_sha256": code_version("live_decision")},
+        "dagster_run_id": run_id,
+    }
+
+
+def _record(ledger: "Ledger", deployment: "Deployment", decision: "Decision", payload: dict[str, Any]) -> None:
+    """Decision and, if it wants to trade, signal in one transaction; a decision made meanwhile by another run stands."""
+    from fxgpt_core.registry.live_records import DecisionRecord, SignalRecord, insert_decision, insert_signal, signal_key
+
+    place = (deployment.id, deployment.symbol, deployment.timeframe, decision.known_at_us)
+    record = DecisionRecord(*place, decision.side, decision.reason, payload, payload["dagster_run_id"])
+    with ledger.begin() as connection:
+        now = ledger.now()
+        stored = insert_decision(connection, record, now)
+        if stored.id is None or stored.sha256 != record.sha256 or decision.side == 0:
+            return
+        wish = {name: getattr(decision, name) for name in ("side", "stop_distance", "target_distance", "risk_fraction")}
+        insert_signal(connection, SignalRecord(signal_key(*place), stored.id, reason=decision.reason, **wish), now)

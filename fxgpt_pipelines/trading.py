@@ -1,0 +1,111 @@
+"""What the ledger says was decided, ordered and filled for one symbol and timeframe."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from fxgpt_core import content_hash
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
+    from fxgpt_core.registry.ledger import Ledger
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Traded:
+    """Rows as plain values: decisions with a side first given, orders, fills."""
+
+    decisions: Sequence[Row]
+    orders: Sequence[Row]
+    fills: Sequence[Row]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each, and how many decisions wanted to trade."""
+        return {
+            "decisions": len(self.decisions),
+            "signals": sum(row["side"] != 0 for row in self.decisions),
+            "orders": len(self.orders),
+            "fills": len(self.fills),
+        }
+
+    @property
+    def sha256(self) -> str:
+        """Content hash of all rows."""
+        return content_hash.of_json(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """All rows."""
+        return {name: [dict(row) for row in rows] for name, rows in asdict(self).items()}
+
+
+def traded(ledger: "Ledger", symbol: str, timeframe: str) -> Traded:
+    """Everything of the deployments of a symbol and timeframe, oldest first."""
+    from sqlalchemy import select
+
+    from fxgpt_core.registry.live_tables import decisions, fills, order_intents
+    from fxgpt_core.registry.tables import deployment_configs
+
+    ids = select(deployment_configs.c.id).where(
+        deployment_configs.c.symbol == symbol, deployment_configs.c.timeframe == timeframe
+    )
+    intents = order_intents.c
+    of_them = select(intents.client_order_id).where(intents.deployment_id.in_(ids))
+    return Traded(
+        decisions=_rows(
+            ledger,
+            select(
+                *(
+                    decisions.c[name]
+                    for name in ("id", "deployment_id", "known_at_us", "side", "reason", "sha256", "dagster_run_id")
+                )
+            )
+            .where(decisions.c.deployment_id.in_(ids))
+            .order_by(decisions.c.deployment_id, decisions.c.known_at_us),
+        ),
+        orders=_rows(
+            ledger,
+            select(
+                *(
+                    intents[name]
+                    for name in (
+                        *("client_order_id", "signal_key", "deployment_id", "account", "symbol", "side", "units"),
+                        *("stop_price", "target_price", "state", "order_id", "position_id", "reason"),
+                    )
+                )
+            )
+            .where(intents.deployment_id.in_(ids))
+            .order_by(intents.created_at, intents.client_order_id),
+        ),
+        fills=_rows(
+            ledger,
+            select(
+                *(
+                    fills.c[name]
+                    for name in (
+                        *(
+                            "fill_id",
+                            "client_order_id",
+                            "position_id",
+                            "side",
+                            "units",
+                            "price",
+                            "commission",
+                            "reason",
+                            "time_us",
+                        ),
+                    )
+                )
+            )
+            .where(fills.c.client_order_id.in_(of_them))
+            .order_by(fills.c.time_us, fills.c.fill_id),
+        ),
+    )
+
+
+def _rows(ledger: "Ledger", asked: "Select[Any]") -> list[dict[str, Any]]:
+    with ledger.reading() as connection:
+        return [dict(row._mapping) for row in connection.execute(asked)]
