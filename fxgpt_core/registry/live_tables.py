@@ -47,7 +47,7 @@ signals = Table(
     Column("target_distance", Float, nullable=False),
     Column("risk_fraction", Float, nullable=False),
     Column("state", String(20), nullable=False),
-    Column("reason", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, default=""),
     created_at(),
     Index("idx_signals_state", "state"),
     Index("idx_signals_decision", "decision_id"),

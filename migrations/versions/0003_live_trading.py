@@ -84,7 +84,7 @@ def _make_decisions() -> None:
         sa.Column("target_distance", sa.Float(), nullable=False),
         sa.Column("risk_fraction", sa.Float(), nullable=False),
         sa.Column("state", sa.String(20), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False, server_default=""),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False, server_default=sa.func.current_timestamp()),
     )
     op.create_index("idx_signals_decision", "signals", ["decision_id"])
