@@ -6,12 +6,15 @@ they closed now, so that sensor, live job and gateway do what they would do live
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from fxgpt_core.cli import failure
 from fxgpt_core.errors import FxgptError
 from fxgpt_core.settings import Settings, read_settings
 from fxgpt_pipelines import demo_report, services
@@ -28,6 +31,7 @@ HELD_OUT = 48
 RELEASED_FIRST = 24
 RELEASED_MORE = 8
 ACCOUNT = "paper"
+INTERRUPTED = 130
 SOURCE = "replay of held-out candles"
 OVERRIDE_REASON = "demo: first walk through the line; the failed gates were shown"
 
@@ -74,12 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = read_settings()
     try:
         _demo(plan, settings)
-    except FxgptError as error:
-        sys.stderr.write(f"\n{error}\n")
-        return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; what was made is kept, run the demo again to go on\n")
-        return 130
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 -- the edge: told in one line, the traceback goes to the log folder
+        return failure.told(error, False, settings.data_root / "logs", datetime.now(UTC))
     return 0
 
 
@@ -111,7 +114,7 @@ def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series) ->
     with steps.step("live decisions"):
         before = standing(ledger, series)
         if before.complete and before.filled:
-            steps.made(f"reused  {before}", time.monotonic() - began)
+            steps.made(f"reused  {before}", time.monotonic() - began, reused=True)
             return
         waiting = held_out(settings, ledger, series)
         with services.Services(settings.data_root / "logs") as started:
@@ -148,6 +151,7 @@ def _set_up(steps: Steps, settings: Settings) -> "Ledger":
     with steps.step("set-up"):
         from fxgpt_core.registry.ledger import Ledger
         from fxgpt_core.registry.migration import upgrade
+        from fxgpt_core.registry.tracking import upgrade_store
 
         steps.tell("ledger")
         ledger = Ledger(settings.ledger_url)
@@ -155,14 +159,15 @@ def _set_up(steps: Steps, settings: Settings) -> "Ledger":
         steps.tell("Dagster home")
         prepare_home(settings)
         steps.tell("MLflow store")
-        steps.made("ledger, Dagster home, MLflow store", time.monotonic() - began)
+        upgrade_store(settings.mlflow_url)
+        steps.made("ledger, Dagster home, MLflow store", time.monotonic() - began, reused=True)
     return ledger
 
 
 def _materialize(steps: Steps, runner: "Runner", asset: str) -> "Made":
     with steps.step(asset):
         made = runner.materialize(asset, CONFIG.get(asset))
-        steps.made(("reused  " if made.reused else "made    ") + headline(made), made.seconds)
+        steps.made(("reused  " if made.reused else "made    ") + headline(made), made.seconds, reused=made.reused)
     return made
 
 
@@ -172,6 +177,7 @@ def headline(made: "Made") -> str:
     parts = [f"{facts['dagster/row_count']} rows"] if "dagster/row_count" in facts else []
     parts += [f"{facts['first'][:10]} … {facts['last'][:10]}"] if "first" in facts else []
     parts += [f"{name} {facts[name]:.4g}" for name in ("origins", "crps_skill", "passed", "orders", "fills") if name in facts]
+    parts += [str(facts["model_version"])] if "model_version" in facts else []
     failed = [name for name, passed in made.checks.items() if not passed]
     checked = len(made.checks)
     parts += [f"{checked - len(failed)}/{checked} checks passed"] if checked else []
@@ -194,6 +200,8 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
 
 
 def _quiet() -> None:
+    # Threads that wait for each other by spinning take the core the other one needs, as soon as anything else runs as well.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Alembic tells each revision it applies; the demo has one line for all of them.
     logging.getLogger("alembic").setLevel(logging.WARNING)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from fxgpt_pipelines.progress import Steps
 
 if TYPE_CHECKING:
-    from fxgpt_core.registry.lake import Artifact, Lake
+    from fxgpt_core.registry.artifact import Artifact
+    from fxgpt_core.registry.lake import Lake
     from fxgpt_pipelines.replay import Series
 
 

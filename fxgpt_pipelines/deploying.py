@@ -5,8 +5,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Making
     from fxgpt_core.registry.ledger import Ledger
+    from fxgpt_core.registry.tracking import Tracking
 
 
 def deploy(making: "Making", ledger: "Ledger", config: Mapping[str, str], run_id: str) -> dict[str, Any]:
@@ -37,3 +39,11 @@ def deploy(making: "Making", ledger: "Ledger", config: Mapping[str, str], run_id
     deployment = Deployments(ledger).deploy(request)
     approved = {name: value for name, value in asdict(request).items() if name not in ("dagster_run_id", "code")}
     return {"deployment_id": deployment.id, **approved}
+
+
+def name_champion(model: "Artifact", tracking: "Tracking") -> None:
+    """Let MLflow's alias `champion` name the deployed version; a convenience for people, the ledger is what is trusted."""
+    from fxgpt_core.registry.tracking import CHAMPION
+
+    if model.model_name is not None and model.model_version is not None:
+        tracking.set_alias(model.model_name, CHAMPION, model.model_version)

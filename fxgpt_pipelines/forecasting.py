@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from fxgpt_core.forecasts.forecast import Forecasts
-    from fxgpt_core.registry.lake import Artifact, Making
+    from fxgpt_core.registry.artifact import Artifact
+    from fxgpt_core.registry.lake import Making
 
 TOLD_EVERY = 500
 FAN = ((0.025, 0.975), (0.1, 0.9), (0.25, 0.75))

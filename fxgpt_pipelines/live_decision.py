@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from fxgpt_core.conformal.split import Calibration
     from fxgpt_core.diffusion.forecaster import DiffusionForecaster
     from fxgpt_core.market.costs import Costs
-    from fxgpt_core.registry.lake import Artifact, Lake
+    from fxgpt_core.registry.artifact import Artifact
+    from fxgpt_core.registry.lake import Lake
     from fxgpt_core.strategy.decision import Decisions
     from fxgpt_core.strategy.parameters import StrategyParameters
 

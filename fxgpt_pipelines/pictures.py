@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -30,7 +30,7 @@ def thinned(n: int, points: int = POINTS) -> slice:
     return slice(None, None, max(1, n // points))
 
 
-def line(title: str, x: Sequence[object], y: Sequence[float], label: str) -> dg.MarkdownMetadataValue:
+def line(title: str, x: Sequence[Any], y: Sequence[float], label: str) -> dg.MarkdownMetadataValue:
     """One line over time or steps."""
     every = thinned(len(y))
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 TOLD_EVERY_S = 5.0
+REUSED_S = 1.5
 
 
 class Steps:
@@ -21,6 +22,8 @@ class Steps:
         self._done = 0
         self._began = time.monotonic()
         self._last_told = 0.0
+        self._last_line = ""
+        self._all_reused = True
         self._status: Status | None = None
         self._name = ""
 
@@ -44,15 +47,19 @@ class Steps:
         """What the step is doing now: always shown on a terminal, every few seconds elsewhere."""
         if self._status is not None:
             self._status.update(self._line(line))
-        elif time.monotonic() - self._last_told >= TOLD_EVERY_S:
-            self._last_told = time.monotonic()
+        elif line != self._last_line and time.monotonic() - self._last_told >= TOLD_EVERY_S:
+            self._last_told, self._last_line = time.monotonic(), line
             self._write(f"        {line}")
 
-    def made(self, what: str, seconds: float) -> None:
-        """The step is finished: what it made, its seconds, and about how many are left in all."""
+    def made(self, what: str, seconds: float, *, reused: bool = False) -> None:
+        """The step is finished: what it made, its seconds, and about how many are left in all.
+
+        While every step so far was reused, the rest is expected to be reused as well.
+        """
         self._done += 1
+        self._all_reused &= reused
         self._typical_s.pop(self._name, None)
-        left = sum(self._typical_s.values())
+        left = sum(min(typical, REUSED_S) if self._all_reused else typical for typical in self._typical_s.values())
         total = self._done + len(self._typical_s)
         ahead = f"  about {left:.0f} s left" if left >= 1.0 else ""
         self._write(f"[{self._done:>2}/{total}] {self._name:<26} {seconds:6.1f} s  {what}{ahead}")

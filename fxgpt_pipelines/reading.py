@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fxgpt_core.conformal.split import Calibration
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.market.costs import Costs
-    from fxgpt_core.registry.lake import Artifact
+    from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.validation.folds import Window
     from fxgpt_core.validation.spans import Spans
 

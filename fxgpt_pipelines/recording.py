@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
-    from fxgpt_core.registry.lake import Artifact
+    from fxgpt_core.registry.artifact import Artifact
 
 SHOWN_ROWS = 200
 

@@ -54,13 +54,12 @@ class Runner:
 def listener(listen: Callable[[str], None]) -> dg.LoggerDefinition:
     """A Dagster logger that hands on what assets log and nothing of Dagster's own events."""
 
-    @dg.logger(description="Hands the lines that assets log to a listener.")
     def lines(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("fxgpt.listener", logging.INFO)
         logger.addHandler(_Listener(listen))
         return logger
 
-    return lines
+    return dg.LoggerDefinition(lines, description="Hands the lines that assets log to a listener.")
 
 
 class _Listener(logging.Handler):

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from fxgpt_core.optimization.outcome import OptimizationOutcome
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.optimization.study import SearchParameters, SearchProgress
+    from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.gates import GateResult
-    from fxgpt_core.registry.lake import Artifact, Making
+    from fxgpt_core.registry.lake import Making
     from fxgpt_core.registry.trials import TrialStore
 
 INPUTS = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")

@@ -9,17 +9,15 @@ import dagster as dg
 from fxgpt_pipelines.reading import arrays_of, spans_to_json
 
 if TYPE_CHECKING:
+    from fxgpt_core.registry.artifact import Artifact
+    from fxgpt_core.registry.lake import Making
     from fxgpt_core.registry.tracking import Tracking
-
-    from fxgpt_core.registry.lake import Artifact, Making
     from fxgpt_core.training.loop import TrainedModel, TrainingProgress
 
 NUMBERS = ("n_steps", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
 
 
-def trained(
-    making: "Making", config: Mapping[str, Any], tracking: "Callable[[], Tracking]", tell: Callable[[str], None]
-) -> "Artifact":
+def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], None]) -> "Artifact":
     """Train on the training span of the candles and features in the making, and store the model."""
     from fxgpt_core.training.checkpoints import model_bytes
     from fxgpt_core.training.loop import train
@@ -43,7 +41,7 @@ def trained(
         progress=lambda progress: tell(progress_line(progress)),
     )
     summary = _summary(model) | {"spans": spans_to_json(spans), "parameters": asdict(parameters), "preset": config["preset"]}
-    return _stored(making, model_bytes(model.model), summary, model, tracking)
+    return making.write_bytes(model_bytes(model.model), "safetensors", summary)
 
 
 def progress_line(progress: "TrainingProgress") -> str:
@@ -84,7 +82,36 @@ def _summary(model: "TrainedModel") -> dict[str, Any]:
     }
 
 
-def _stored(
-    making: "Making", data: bytes, summary: Mapping[str, Any], model: "TrainedModel", tracking: "Callable[[], Tracking]"
-) -> "Artifact":
-    return making.write_bytes(data, "safetensors", summary)
+def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], Tracking]") -> "Artifact":
+    """The artifact with its MLflow version, which is made when there is none: a crash may have come between the two."""
+    if artifact.model_version is not None:
+        return artifact
+    from fxgpt_core.registry import lineage
+
+    with making.lake.ledger.reading() as connection:
+        ledger_head = lineage.head_hash(connection)
+    version = tracking().register_model(
+        f"fxgpt-{artifact.symbol}-{artifact.timeframe}",
+        {"model.safetensors": artifact.path},
+        parameters={**artifact.settings, **artifact.summary["parameters"]},
+        metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "seconds", "n_windows")},
+        tags={
+            "artifact_id": artifact.id,
+            "artifact_sha256": artifact.sha256,
+            "dagster_run_id": making.origin.run_id,
+            "code_sha256": artifact.code_sha256,
+            "data_sha256": making.read("features").sha256,
+            "ledger_head": ledger_head,
+        },
+    )
+    return making.lake.record_model(artifact, version.run_id, version.name, version.version)
+
+
+def version_facts(artifact: "Artifact") -> dict[str, Any]:
+    """The artifact's MLflow version as metadata; the page is there while `make ui` runs."""
+    page = f"http://127.0.0.1:5000/#/models/{artifact.model_name}/versions/{artifact.model_version}"
+    return {
+        "mlflow_run_id": artifact.mlflow_run_id or "",
+        "model_version": f"{artifact.model_name} version {artifact.model_version}",
+        "mlflow": dg.MetadataValue.url(page),
+    }

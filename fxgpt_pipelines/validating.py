@@ -26,7 +26,8 @@ def measured(candles: "CandleArrays", forecasts: "Forecasts", bands: "Bands", da
     from fxgpt_core.validation.folds import FoldParameters, walk_forward
 
     outcome = realised(candles.close, candles.known_at_us, forecasts)
-    scores = walk_forward_scores(forecasts, outcome, walk_forward(forecasts.known_at_us, FoldParameters(**days)))
+    lengths = FoldParameters(days["train_days"], days["test_days"], days["step_days"])
+    scores = walk_forward_scores(forecasts, outcome, walk_forward(forecasts.known_at_us, lengths))
     ours, theirs = crps(forecasts, outcome), crps(random_walk_like(forecasts), outcome)
     hits = np.nan_to_num(directional_accuracy(forecasts, outcome))
     return {

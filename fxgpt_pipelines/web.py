@@ -88,15 +88,16 @@ def allowed_hosts(port: int) -> tuple[str, ...]:
 def serve(port: int, arguments: Sequence[str] = ()) -> None:
     """Run the guarded server on the loopback address until it is stopped. `arguments` go to dagster-webserver as they are."""
     require_free_port(HOST, port)
-    import dagster_webserver.cli as webserver
+    from dagster_webserver import cli
 
+    webserver: Any = cli
     # `create_app_from_workspace_process_context` is the one place where the stock server makes its application.
     make = webserver.create_app_from_workspace_process_context
 
     def guarded(*args: Any, **kwargs: Any) -> Guard:
         return Guard(make(*args, **kwargs), allowed_hosts(port))
 
-    webserver.create_app_from_workspace_process_context = guarded  # type: ignore[assignment]
+    webserver.create_app_from_workspace_process_context = guarded
     sys.argv = ["dagster-webserver", "--host", HOST, "--port", str(port), *arguments]
     webserver.main()
 

@@ -11,7 +11,7 @@ from fxgpt_pipelines.checks import live as checks
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.partitions import cell, grid
 from fxgpt_pipelines.recording import materialized, table, two_columns
-from fxgpt_pipelines.resources import LakeResource
+from fxgpt_pipelines.resources import LakeResource, TrackingResource
 
 GROUP = "live"
 
@@ -31,13 +31,17 @@ class DeploymentConfig(dg.Config):
     deps=[robustness],
     kinds={"sqlite"},
 )
-def deployment(context: dg.AssetExecutionContext, config: DeploymentConfig, lake: LakeResource) -> "dg.MaterializeResult[Any]":
+def deployment(
+    context: dg.AssetExecutionContext, config: DeploymentConfig, lake: LakeResource, tracking: TrackingResource
+) -> "dg.MaterializeResult[Any]":
     """The parameter set that trades from now on. Refused when a gate failed, unless overridden with a reason, on paper."""
     from fxgpt_pipelines import deploying
 
     with lake.making(context, config.model_dump()) as making:
         record = deploying.deploy(making, lake.ledger, config.model_dump(), context.run_id)
         reused = making.unchanged()
+        if reused is None:
+            deploying.name_champion(lake.lake.get(record["model_id"]), tracking.tracking())
         artifact = reused or making.write_json(record, {"deployment_id": record["deployment_id"]})
     return materialized(artifact, reused=reused is not None, metadata={"deployment": two_columns(record)})
 
@@ -75,14 +79,14 @@ def adherence(
     from fxgpt_pipelines import adhering
 
     with lake.making(context, {}) as making:
-        orders = making.read("live_orders")
+        making.read("live_orders")
         compared = adhering.compared(lake.lake, making.read("deployment").json()["deployment_id"])
         verdict = checks.no_difference(compared)
         if compared.differences:
             yield verdict
             raise BrokenLineageError(
-                f"{len(compared.differences)} of {compared.n_decisions} live decisions differ from the backtest path (live_orders "
-                f"{orders.id[:12]}); none may: halt trading (`fxgpt live halt`) and look at the check's table"
+                f"{len(compared.differences)} numbers of {compared.n_decisions} live decisions differ from the backtest path; "
+                "none may: halt trading (`fxgpt live halt`) and look at the check's table"
             )
         reused = making.unchanged()
         artifact = reused or making.write_json(compared.to_json(), {"decisions": compared.n_decisions, "differences": 0})

@@ -38,9 +38,14 @@ def diffusion_model(
         for asset in ("candles", "features"):
             making.read(asset)
         reused = making.unchanged()
-        artifact = reused or training.trained(making, config.model_dump(), tracking.tracking, context.log.info)
+        made = reused or training.trained(making, config.model_dump(), context.log.info)
+        artifact = training.registered(making, made, tracking.tracking)
     return materialized(
         artifact,
         reused=reused is not None,
-        metadata={"training": training.curve(artifact.summary), "numbers": two_columns(training.numbers(artifact.summary))},
+        metadata={
+            "training": training.curve(artifact.summary),
+            "numbers": two_columns(training.numbers(artifact.summary)),
+            **training.version_facts(artifact),
+        },
     )

@@ -84,12 +84,12 @@ def robustness(
 
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
-    ever = {"n_trials_ever": store.n_trials_ever(symbol, timeframe), "sharpe_variance": store.sharpe_variance(symbol, timeframe)}
-    with lake.making(context, ever) as making:
+    n_ever, variance = store.n_trials_ever(symbol, timeframe), store.sharpe_variance(symbol, timeframe)
+    with lake.making(context, {"n_trials_ever": n_ever, "sharpe_variance": variance}) as making:
         parameter_set, validation = making.read("optimized_parameters"), making.read("walk_forward_validation")
         case = searching.judged(making, parameter_set.json(), parameter_set.settings, store)
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
-        found = evidence(case.problem, case.outcome, coverage, **ever)
+        found = evidence(case.problem, case.outcome, coverage, n_trials_ever=n_ever, sharpe_variance=variance)
         board = gate_board(found)
         record_board(lake.ledger, parameter_set.id, board)
         reused = making.unchanged()

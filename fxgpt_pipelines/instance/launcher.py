@@ -49,7 +49,7 @@ class MonitoredRunLauncher(DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.FAILED, f"no sign of life in {waited:.0f} s and no code server knows the run")
 
     def _code_server_knows(self, run: DagsterRun) -> bool:
-        client = self._get_grpc_client_for_termination(run.run_id)
+        client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
         if client is None:
             return False
         from dagster._core.errors import DagsterUserCodeUnreachableError
