@@ -80,9 +80,7 @@ class Artifact:
 def parquet_bytes(frame: "pl.DataFrame") -> "bytes":
     """The Parquet (zstd) bytes of a table; the same table gives the same bytes, however it is chunked in memory."""
     buffer = io.BytesIO()
-    frame.rechunk().write_parquet(
-        buffer, compression="zstd", compression_level=ZSTD_LEVEL, statistics=True, row_group_size=ROWS_PER_GROUP
-    )
+    frame.write_parquet(buffer, compression="zstd", compression_level=ZSTD_LEVEL, statistics=True, row_group_size=ROWS_PER_GROUP)
     return buffer.getvalue()
 
 
