@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests: the one in the `pgserver` wheel, or the machine's own `pg_ctl`."""
 
+import atexit
 import os
 import pwd
 import shutil
@@ -34,8 +35,10 @@ def running_postgres() -> Iterator[str]:
                 yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
             finally:
                 server.cleanup()
+                # It would clean up once more when Python ends, and make its lock folder anew for that.
+                atexit.unregister(server._cleanup)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 def _wheel_server(folder: Path):
