@@ -52,11 +52,6 @@ TYPICAL_S = {
     "live_orders": 2.0,
     "adherence": 4.0,
 }
-CONFIG: dict[str, dict[str, Any]] = {
-    "raw_candles": {"hold_out_candles": HELD_OUT},
-    "diffusion_model": {"preset": "demo"},
-    "deployment": {"override_reason": OVERRIDE_REASON},
-}
 TO_THE_GATES = (
     *("raw_candles", "candles", "features", "diffusion_model", "forecasts", "calibration_quantiles"),
     *("walk_forward_validation", "optimized_parameters", "robustness"),
@@ -65,10 +60,20 @@ TO_THE_GATES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What the demo was asked for."""
+    """What the demo was asked for: `preset` of training, `release` held-out candles before the first look for an order."""
 
     symbol: str
     timeframe: str
+    preset: str = "demo"
+    release: int = RELEASED_FIRST
+
+    def config(self, asset: str) -> dict[str, Any] | None:
+        """The configuration of an asset, where it is not the default."""
+        configs: dict[str, dict[str, Any]] = {
+            "raw_candles": {"hold_out_candles": HELD_OUT},
+            "diffusion_model": {"preset": self.preset},
+        }
+        return configs.get(asset)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,19 +101,19 @@ def _demo(plan: Plan, settings: Settings) -> None:
     with opened_instance(settings) as instance:
         runner = Runner(instance, plan.symbol, plan.timeframe, steps.tell)
         for asset in TO_THE_GATES:
-            _materialize(steps, runner, asset)
+            _materialize(steps, runner, asset, plan.config(asset))
         lake = _lake(settings, ledger)
-        demo_report.gates(steps, lake.latest("robustness", plan.symbol, plan.timeframe))
-        _materialize(steps, runner, "deployment")
+        all_passed = demo_report.gates(steps, lake.latest("robustness", plan.symbol, plan.timeframe))
+        _materialize(steps, runner, "deployment", None if all_passed else {"override_reason": OVERRIDE_REASON})
         deployed = lake.latest("deployment", plan.symbol, plan.timeframe).json()
         series = Series(plan.symbol, plan.timeframe, deployed["deployment_id"])
-        _live(steps, settings, ledger, series)
+        _live(steps, settings, ledger, series, plan.release)
         for asset in ("live_orders", "adherence"):
             _materialize(steps, runner, asset)
     demo_report.end(steps, lake, series)
 
 
-def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series) -> None:
+def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series, n_first: int) -> None:
     """Gateway and daemon run while the held-out candles are released; nothing is started when all were decided before."""
     began = time.monotonic()
     with steps.step("live decisions"):
@@ -120,8 +125,8 @@ def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series) ->
         with services.Services(settings.data_root / "logs") as started:
             started.start(services.gateway(settings, ACCOUNT))
             started.start(services.daemon(settings))
-            now = _played(steps, ledger, series, started, waiting[:RELEASED_FIRST])
-            for first in range(RELEASED_FIRST, HELD_OUT, RELEASED_MORE):
+            now = _played(steps, ledger, series, started, waiting[:n_first])
+            for first in range(n_first, HELD_OUT, RELEASED_MORE):
                 if now.filled:
                     break
                 now = _played(steps, ledger, series, started, waiting[first : first + RELEASED_MORE])
@@ -164,9 +169,9 @@ def _set_up(steps: Steps, settings: Settings) -> "Ledger":
     return ledger
 
 
-def _materialize(steps: Steps, runner: "Runner", asset: str) -> "Made":
+def _materialize(steps: Steps, runner: "Runner", asset: str, config: dict[str, Any] | None = None) -> "Made":
     with steps.step(asset):
-        made = runner.materialize(asset, CONFIG.get(asset))
+        made = runner.materialize(asset, config)
         steps.made(("reused  " if made.reused else "made    ") + headline(made), made.seconds, reused=made.reused)
     return made
 
@@ -191,9 +196,13 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
     parser = argparse.ArgumentParser(prog="python -m fxgpt_pipelines.demo", description="From raw candles to an audited order.")
     parser.add_argument("--symbol", default="EURUSD", help="a symbol of the sample or of your imported candles")
     parser.add_argument("--timeframe", default="1h", help="5m, 15m, 30m, 1h, 4h or 1d")
+    parser.add_argument("--preset", default="demo", help="size of the training: tiny, demo, base or large")
+    parser.add_argument("--release", type=int, default=RELEASED_FIRST, help=f"held-out candles to replay, at most {HELD_OUT}")
     given = parser.parse_args(arguments)
+    if not 1 <= given.release <= HELD_OUT:
+        parser.error(f"--release {given.release} found; 1 to {HELD_OUT} candles are held out")
     try:
-        return Plan(symbol(given.symbol).name, timeframe(given.timeframe).value)
+        return Plan(symbol(given.symbol).name, timeframe(given.timeframe).value, given.preset, given.release)
     except FxgptError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(error.exit_code) from error

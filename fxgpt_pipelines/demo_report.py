@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from fxgpt_pipelines.replay import Series
 
 
-def gates(steps: Steps, robustness: "Artifact") -> None:
-    """The gate board: every gate with number and limit, every failed one with what to do."""
+def gates(steps: Steps, robustness: "Artifact") -> bool:
+    """The gate board: every gate with number and limit, every failed one with what to do. True when all passed."""
     board = robustness.json()["gates"]
     failed = [gate for gate in board if not gate["passed"]]
     steps.say()
@@ -26,6 +26,7 @@ def gates(steps: Steps, robustness: "Artifact") -> None:
     if failed:
         steps.say("it would be refused; the demo deploys it on paper under an override that is recorded with its reason")
     steps.say()
+    return not failed
 
 
 def end(steps: Steps, lake: "Lake", series: "Series") -> None:

@@ -70,9 +70,7 @@ class CandleStore:
         folder = self._folder(symbol, timeframe)
         pointer = folder / POINTER
         if not pointer.exists():
-            raise MissingError(
-                f"no {timeframe} candles of {symbol} are stored below {self.root}; import a file of them first"
-            )
+            raise MissingError(f"no {timeframe} candles of {symbol} are stored below {self.root}; import a file of them first")
         return _read_card(folder / f"{pointer.read_text()[:16]}.json")
 
     def list(self) -> tuple[StoredCandles, ...]:
@@ -101,15 +99,17 @@ class CandleStore:
 
 
 def _card(stored: StoredCandles) -> bytes:
-    return canonical_json({
-        "symbol": stored.symbol,
-        "timeframe": stored.timeframe.value,
-        "sha256": stored.sha256,
-        "rows": stored.rows,
-        "first": stored.first.isoformat(),
-        "last": stored.last.isoformat(),
-        "source": stored.source,
-    }).encode()
+    return canonical_json(
+        {
+            "symbol": stored.symbol,
+            "timeframe": stored.timeframe.value,
+            "sha256": stored.sha256,
+            "rows": stored.rows,
+            "first": stored.first.isoformat(),
+            "last": stored.last.isoformat(),
+            "source": stored.source,
+        }
+    ).encode()
 
 
 def _read_card(path: Path) -> StoredCandles:

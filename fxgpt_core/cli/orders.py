@@ -56,7 +56,7 @@ def trace(order: OrderArgument, json: JsonFlag = False) -> None:
     ledger = opened_ledger(settings)
     from fxgpt_core.live import genealogy
 
-    found = genealogy.trace(read_only_lake(settings, ledger), order)
+    found = genealogy.trace(read_only_lake(settings, ledger), order, genealogy.mlflow_check(settings.mlflow_url))
     answer(found.to_json(), json, lambda: say(genealogy.as_text(found)))
     if not found.ok:
         raise typer.Exit(BrokenLineageError.exit_code)

@@ -32,9 +32,9 @@ def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = Fal
     lake = _lake()
     symbol, timeframe = _names(symbol, timeframe)
     parameter_set = lake.latest("optimized_parameters", symbol, timeframe)
-    from fxgpt_core.registry.gate_results import GateResults
+    from fxgpt_core.registry.gate_results import board_of
 
-    board = GateResults(lake.ledger).read(parameter_set.id)
+    board = board_of(lake.ledger, parameter_set.id)
     rows: list[dict[str, object]] = [
         {"gate": gate.gate, "passed": gate.passed, "value": gate.value, "needs": f"{gate.comparison} {gate.limit:.6g}"}
         for gate in board

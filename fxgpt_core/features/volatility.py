@@ -17,9 +17,7 @@ SHORT_SPAN, LONG_SPAN = 10, 50
 def true_range() -> pl.Expr:
     """Wilder's true range in price units; the first candle, without a close before it, has high − low."""
     before = pl.col("close").shift(1)
-    return pl.max_horizontal(
-        pl.col("high") - pl.col("low"), (pl.col("high") - before).abs(), (pl.col("low") - before).abs()
-    )
+    return pl.max_horizontal(pl.col("high") - pl.col("low"), (pl.col("high") - before).abs(), (pl.col("low") - before).abs())
 
 
 def atr_features() -> list[pl.Expr]:

@@ -13,7 +13,9 @@ from fxgpt_core.registry import lineage
 from fxgpt_core.registry.artifact import Artifact
 from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.lake import Edge, Lake
+from fxgpt_core.registry.tracking import registered_version
 
+MODEL_FILE = "model.safetensors"
 OK, BROKEN, MISSING = "ok", "BROKEN", "MISSING"
 ASSET_ORDER = (
     "optimized_parameters", "robustness", "walk_forward_validation", "calibration_quantiles", "forecasts", "diffusion_model",
@@ -186,6 +188,26 @@ def _model_hop(artifact: Artifact, model_check: ModelCheck) -> Hop:
     same = said["artifact_sha256"] == said["file_sha256"] == artifact.sha256
     differing = said["file_sha256"] if said["file_sha256"] != artifact.sha256 else said["artifact_sha256"]
     return Hop("model version", name, artifact.sha256, artifact.sha256 if same else str(differing or ""), said)
+
+
+def mlflow_check(url: str) -> ModelCheck:
+    """The check of a model artifact against an MLflow store, by plain SQL and the bytes of MLflow's own copy."""
+
+    def check(artifact: Artifact) -> Mapping[str, Any]:
+        if artifact.model_name is None or artifact.model_version is None:
+            raise MissingError(f"{artifact.place} was never registered in MLflow; materialize diffusion_model again")
+        version = registered_version(url, artifact.model_name, artifact.model_version)
+        copy = None if version.folder is None else version.folder / MODEL_FILE
+        return {
+            "version": version.version,
+            "alias": ", ".join(version.aliases) or None,
+            "mlflow_run_id": version.run_id,
+            "artifact_sha256": version.tags.get("artifact_sha256"),
+            "file_sha256": content_hash.of_file(copy) if copy is not None and copy.is_file() else None,
+            "path": str(copy),
+        }
+
+    return check
 
 
 def _provider_hop(artifact: Artifact) -> Hop:

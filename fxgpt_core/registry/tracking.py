@@ -40,6 +40,11 @@ class RegisteredModel:
     uri: str
 
 
+VERSION_SQL = text("SELECT run_id, source FROM model_versions WHERE name = :name AND version = :version")
+TAGS_SQL = text("SELECT key, value FROM model_version_tags WHERE name = :name AND version = :version")
+ALIASES_SQL = text("SELECT alias FROM registered_model_aliases WHERE name = :name AND version = :version")
+
+
 @dataclass(frozen=True)
 class StoredVersion:
     """One version as the store has it; `folder` is None when its files are not on this machine's disk."""
@@ -228,13 +233,12 @@ def registered_version(url: str, name: str, version: str) -> StoredVersion:
 
 def _read_version(engine: Engine, name: str, version: str) -> StoredVersion:
     key = {"name": name, "version": int(version)}
-    same = "WHERE name = :name AND version = :version"
     with engine.connect() as connection:
-        row = connection.execute(text(f"SELECT run_id, source FROM model_versions {same}"), key).one_or_none()  # noqa: S608 constant
+        row = connection.execute(VERSION_SQL, key).one_or_none()
         if row is None:
             raise MissingError(f"MLflow has no version {version} of {name}; it was deleted, or the store is another one")
-        tags = connection.execute(text(f"SELECT key, value FROM model_version_tags {same}"), key).all()  # noqa: S608 constant
-        aliases = connection.execute(text(f"SELECT alias FROM registered_model_aliases {same}"), key).scalars()  # noqa: S608 constant
+        tags = connection.execute(TAGS_SQL, key).all()
+        aliases = connection.execute(ALIASES_SQL, key).scalars()
         names = tuple(sorted(aliases))
     return StoredVersion(name, str(version), row.run_id, _local_path(row.source), {tag.key: tag.value for tag in tags}, names)
 

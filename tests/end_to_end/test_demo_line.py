@@ -1,0 +1,232 @@
+"""The README's first command as a user runs it: the whole line once, then everything that is promised of its result."""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The small preset and six candles keep this below two minutes; what runs is the demo itself.
+DEMO = (
+    sys.executable,
+    "-m",
+    "fxgpt_pipelines.demo",
+    "--symbol",
+    "EURUSD",
+    "--timeframe",
+    "1h",
+    "--preset",
+    "tiny",
+    "--release",
+    "6",
+)
+ALARMS = re.compile(r"warning|traceback|error:|deprecat", re.IGNORECASE)
+FILES = ("raw_candles", "candles", "features", "diffusion_model", "forecasts", "calibration_quantiles", "walk_forward_validation",
+         "optimized_parameters")  # fmt: skip
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A finished demo: its folder and what both runs printed."""
+
+    root: Path
+    first: subprocess.CompletedProcess[str]
+    second: subprocess.CompletedProcess[str]
+    seconds: tuple[float, float]
+
+    def fxgpt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run((sys.executable, "-m", "fxgpt_core.cli.main", *arguments), self.root)
+
+    def rows(self, statement: str, *values: object) -> list[Any]:
+        with sqlite3.connect(self.root / "ledger.db") as connection:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(statement, values).fetchall()
+
+    def last_order(self) -> str:
+        return str(
+            self.rows("SELECT client_order_id FROM order_intents WHERE state = 'FILLED' ORDER BY created_at DESC LIMIT 1")[0][0]
+        )
+
+    def trace(self) -> tuple[int, dict[str, dict[str, Any]]]:
+        """Exit code and hops by name; of several fills the last."""
+        done = self.fxgpt("trace", self.last_order(), "--json")
+        return done.returncode, {hop["name"]: hop for hop in json.loads(done.stdout)["hops"]}
+
+
+def run(command: tuple[str, ...], root: Path) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FXGPT_", "DAGSTER_", "MLFLOW_"))}
+    return subprocess.run(
+        command, env={**kept, "FXGPT_DATA_ROOT": str(root)}, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    root = tmp_path_factory.mktemp("demo") / "data"
+    done, seconds = [], []
+    for _ in range(2):
+        began = time.monotonic()
+        done.append(run(DEMO, root))
+        seconds.append(time.monotonic() - began)
+    return Demo(root, done[0], done[1], (seconds[0], seconds[1]))
+
+
+def test_demo_ends_well_without_a_warning(demo: Demo) -> None:
+    assert demo.first.returncode == 0, demo.first.stdout + demo.first.stderr
+    assert demo.first.stderr == ""
+    assert not [line for line in demo.first.stdout.splitlines() if ALARMS.search(line)]
+    assert "every hop is ok" in demo.first.stdout
+    assert "make ui" in demo.first.stdout
+
+
+def test_demo_second_run_reuses_every_artifact_and_orders_nothing(demo: Demo) -> None:
+    assert demo.second.returncode == 0, demo.second.stdout + demo.second.stderr
+    made = [line for line in demo.second.stdout.splitlines() if re.search(r"^\[ ?\d+/\d+\].* made ", line)]
+    assert made == []
+    n_before = demo.first.stdout.count("units=")
+    assert demo.second.stdout.count("units=") == n_before
+    assert demo.seconds[1] < 60.0
+
+
+def test_demo_prints_the_gate_board_with_numbers_and_remedies(demo: Demo) -> None:
+    assert re.search(r"gate board: \d+ of \d+ passed", demo.first.stdout)
+    (override,) = demo.rows("SELECT override_reason FROM deployment_evidence")
+    assert "demo" in override[0]
+
+
+def test_demo_each_live_decision_is_the_backtests(demo: Demo) -> None:
+    (path,) = demo.rows("SELECT path FROM artifacts WHERE asset = 'adherence' ORDER BY created_at DESC LIMIT 1")
+    compared = json.loads((demo.root / "lake" / path[0]).read_text())
+    assert compared["decisions"] >= 6
+    assert compared["differences"] == []
+
+
+def test_demo_decisions_were_made_by_runs_the_sensor_started(demo: Demo) -> None:
+    runs = {row[0] for row in demo.rows("SELECT dagster_run_id FROM decisions")}
+    assert len(runs) == len(demo.rows("SELECT id FROM decisions"))
+    with sqlite3.connect(next(demo.root.rglob("runs.db"))) as connection:
+        tags = connection.execute(
+            "SELECT run_id FROM run_tags WHERE key = 'dagster/sensor_name' AND value = 'closed_candle_sensor'"
+        ).fetchall()
+    assert runs <= {row[0] for row in tags}
+
+
+def test_demo_trace_resolves_every_hop_below_a_second(demo: Demo) -> None:
+    began = time.monotonic()
+    code, hops = demo.trace()
+    took = time.monotonic() - began
+    assert code == 0
+    expected = {"order", "fill", "signal", "decision", "closed candles", "deployment", "parameter set", "trial", "model version",
+                "provider", "lineage ledger", *FILES}  # fmt: skip
+    assert expected <= set(hops)
+    assert {hop["status"] for hop in hops.values()} == {"ok"}
+    assert hops["trial"]["details"]["seed"]
+    assert all(hops[name]["details"]["dagster_run_id"] for name in FILES)
+    assert hops["candles"]["details"]["commit"]
+    assert took < 2.0  # the promise is one second on a quiet machine; tests run beside each other
+
+
+@contextmanager
+def flipped(file: Path) -> Iterator[None]:
+    """One byte of a file changed, and put back."""
+    whole = file.read_bytes()
+    damaged = bytearray(whole)
+    damaged[len(damaged) // 2] ^= 1
+    file.write_bytes(bytes(damaged))
+    try:
+        yield
+    finally:
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("asset", FILES)
+def test_demo_trace_names_the_file_in_which_one_byte_was_flipped(demo: Demo, asset: str) -> None:
+    _, hops = demo.trace()
+    with flipped(Path(hops[asset]["details"]["path"])):
+        code, broken = demo.trace()
+    assert code == 6
+    assert broken[asset]["status"] == "BROKEN"
+    others = {name for name, hop in broken.items() if hop["status"] != "ok"} - {asset}
+    # A parameter set that cannot be read has no parameters to hash, and no trial to find.
+    assert others <= ({"parameter set", "trial"} if asset == "optimized_parameters" else set())
+    assert demo.trace()[0] == 0
+
+
+@contextmanager
+def edited(demo: Demo, statement: str) -> Iterator[None]:
+    """The ledger changed behind its back, and put back whole."""
+    with closing(sqlite3.connect(demo.root / "ledger.db")) as ledger, closing(sqlite3.connect(":memory:")) as kept:
+        ledger.backup(kept)
+        assert ledger.execute(statement).rowcount > 0
+        ledger.commit()
+        try:
+            yield
+        finally:
+            kept.backup(ledger)
+
+
+@pytest.mark.parametrize(
+    ("hop", "statement"),
+    [
+        ("order", "UPDATE order_intents SET units = units + 1"),
+        ("fill", "UPDATE fills SET price = price + 0.0001"),
+        ("closed candles", "UPDATE live_candles SET close = close + 0.0001"),
+        ("decision", """UPDATE decisions SET payload_json = replace(payload_json, '"reason":"', '"reason":"x')"""),
+        ("deployment", "UPDATE deployment_evidence SET override_reason = 'all gates passed'"),
+        ("trial", "UPDATE optimization_parameters SET parameter_value = '29' WHERE parameter_name = 'riskfolio_rebalance_freq'"),
+    ],
+)
+def test_demo_trace_names_the_row_that_was_edited(demo: Demo, hop: str, statement: str) -> None:
+    with edited(demo, statement):
+        code, broken = demo.trace()
+    assert code == 6
+    assert {name for name, found in broken.items() if found["status"] != "ok"} == {hop}
+    assert demo.trace()[0] == 0
+
+
+def test_demo_changed_forecasts_stop_a_backtest_with_one_message(demo: Demo) -> None:
+    _, hops = demo.trace()
+    with flipped(Path(hops["forecasts"]["details"]["path"])):
+        done = demo.fxgpt("backtest", "--symbol", "EURUSD", "--timeframe", "1h", "--json")
+    assert done.returncode == 6
+    assert "forecasts" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_backtest_engines_print_the_same_trades(demo: Demo) -> None:
+    answers = []
+    for engine in ("kernel", "reference"):
+        done = demo.fxgpt("backtest", "--symbol", "EURUSD", "--timeframe", "1h", "--engine", engine, "--json")
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
+    assert answers[0]["trades"] == answers[1]["trades"]
+    assert answers[0]["trades"]
+    names = {"entry_time", "exit_time", "side", "entry_price", "exit_price", "size", "reason"}
+    assert names <= set(answers[0]["trades"][0])
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("gates", "--symbol", "EURUSD", "--timeframe", "1h"),
+        ("deployments",),
+        ("orders",),
+        ("live", "status"),
+        ("candles", "list"),
+    ],
+)
+def test_demo_every_reading_verb_answers_in_json(demo: Demo, verb: tuple[str, ...]) -> None:
+    done = demo.fxgpt(*verb, "--json")
+    assert done.returncode in (0, 5), done.stderr
+    assert isinstance(json.loads(done.stdout), dict)
