@@ -19,7 +19,7 @@ def decide_on_candle(context: dg.OpExecutionContext, config: LiveDecisionConfig,
     """Decide once on one candle and record it; a second run of the same candle finds the decision and changes nothing."""
     from fxgpt_pipelines.live_recording import decide_and_record
 
-    told = decide_and_record(lake.lake, config.deployment_id, config.known_at_us, context.run_id)
+    told = decide_and_record(lake.lake, config.deployment_id, config.known_at_us, context.run.run_id)
     context.log.info(told)
 
 

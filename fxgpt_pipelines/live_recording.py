@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fxgpt_core.errors import MissingError
+from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.live_decision import Deployed, DeployedIds, decisions_at, deployed
 
@@ -30,10 +31,13 @@ def decide_and_record(lake: "Lake", deployment_id: int, known_at_us: int, run_id
     if before is not None:
         return f"decided before: {before.reason}"
     feed = received(lake.ledger, deployment.symbol, deployment.timeframe, known_at_us)
+    length_us = timeframe_of(deployment.timeframe).us
+    if not feed.candles or feed.candles[-1].open_time_us + length_us != known_at_us:
+        raise MissingError(
+            f"no candle of {deployment.symbol} {deployment.timeframe} closed at {known_at_us} µs in the feed; release it first"
+        )
     ready = deployed(lake, ids_of(deployment))
     decision = decisions_at(ready, frame_of(feed, ready), np.array([known_at_us], dtype=np.int64)).row(-1)
-    if decision.known_at_us != known_at_us:
-        raise MissingError(f"no candle of {ready.symbol} {ready.timeframe} closed at {known_at_us} µs; release it first")
     _record(lake.ledger, deployment, decision, payload_of(lake, decision, ready, feed, run_id))
     return f"{decision.reason} (side {decision.side})"
 
@@ -44,11 +48,9 @@ def ids_of(deployment: "Deployment") -> DeployedIds:
 
 
 def frame_of(feed: "ReceivedCandles", ready: Deployed) -> "pl.DataFrame":
-    """The candles of the feed behind the history, as a candle frame. Raises `MissingError` when there is none."""
+    """The candles of a feed, at least one, that lie behind the history, as a candle frame."""
     import polars as pl
 
-    if not feed.candles:
-        raise MissingError(f"no live candle of {ready.symbol} {ready.timeframe} was received up to then; release candles first")
     frame = pl.DataFrame([asdict(candle) for candle in feed.candles])
     frame = frame.with_columns(pl.col("open_time_us").cast(pl.Datetime("us", "UTC")).alias("open_time")).drop("open_time_us")
     return frame.filter(pl.col("open_time") > ready.history["open_time"][-1])

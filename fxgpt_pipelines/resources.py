@@ -16,10 +16,9 @@ from fxgpt_pipelines.instance.proof_of_life import ProofOfLife
 from fxgpt_pipelines.partitions import cell
 
 if TYPE_CHECKING:
-    from fxgpt_core.registry.tracking import Tracking
-
     from fxgpt_core.registry.lake import Lake, Making
     from fxgpt_core.registry.ledger import Ledger
+    from fxgpt_core.registry.tracking import Tracking
 
 
 class SettingsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -72,7 +71,7 @@ class LakeResource(LedgerResource):
         symbol, timeframe = cell(context.partition_key)
         asset = context.asset_key.path[-1]
         return self.lake.making(
-            asset, symbol, timeframe, settings, code_sha256=code_version(asset), run_id=context.run_id, seed=seed
+            asset, symbol, timeframe, settings, code_sha256=code_version(asset), run_id=context.run.run_id, seed=seed
         )
 
 

@@ -27,11 +27,18 @@ class Made:
 class Runner:
     """Materializes assets of one symbol and timeframe; `listen` gets every line an asset logs."""
 
-    def __init__(self, instance: dg.DagsterInstance, symbol: str, timeframe: str, listen: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        symbol: str,
+        timeframe: str,
+        listen: Callable[[str], None],
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
         self._instance = instance
         self._key = partition_key(symbol, timeframe)
         add_symbol(instance, symbol)
-        definitions = build_definitions(loggers={"listener": listener(listen)})
+        definitions = build_definitions(overrides, {"listener": listener(listen)})
         self._job = definitions.resolve_implicit_global_asset_job_def()
 
     def materialize(self, asset: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> Made:

@@ -129,6 +129,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
     return variables | ({"FXGPT_DAGSTER_PG_URL": settings.dagster_pg_url} if settings.dagster_pg_url else {})
 

@@ -38,7 +38,7 @@ def deployment(
     from fxgpt_pipelines import deploying
 
     with lake.making(context, config.model_dump()) as making:
-        record = deploying.deploy(making, lake.ledger, config.model_dump(), context.run_id)
+        record = deploying.deploy(making, lake.ledger, config.model_dump(), context.run.run_id)
         reused = making.unchanged()
         if reused is None:
             deploying.name_champion(lake.lake.get(record["model_id"]), tracking.tracking())

@@ -1,0 +1,140 @@
+"""The assets up to the gate board: what they record, what they reuse, and what stops them."""
+
+import dagster as dg
+import polars as pl
+import pytest
+from tiny_line import CONFIG, HELD_OUT, LINE, N_CANDLES
+
+from fxgpt_core.errors import BrokenLineageError, CandleSchemaError, MissingError
+from fxgpt_core.features import matrix
+from fxgpt_core.registry.tracking import registered_version
+from fxgpt_pipelines.checks.gates import GATES
+from fxgpt_pipelines.code_versions import code_version
+
+
+def test_every_asset_reports_the_hash_of_the_bytes_it_stored_as_its_data_version(line):
+    for asset in LINE:
+        artifact = line.at.lake.latest(asset, "EURUSD", "1h")
+        event = line.at.instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert event.asset_materialization.tags["dagster/data_version"] == f"sha256:{artifact.sha256}"
+        assert line.made[asset].metadata["artifact"] == artifact.id
+        assert artifact.code_sha256 == code_version(asset)
+        assert artifact.run_id == line.made[asset].run_id
+        assert line.made[asset].reused is False
+
+
+def test_the_held_out_candles_are_in_no_artifact(line):
+    stored = line.at.lake.latest("candles", "EURUSD", "1h").frame()
+    assert len(stored) == N_CANDLES - HELD_OUT
+
+
+def test_every_artifact_knows_what_it_was_made_of(line):
+    lake = line.at.lake
+    roles = {asset: {edge.role for edge in lake.inputs(lake.latest(asset, "EURUSD", "1h").id)} for asset in LINE}
+    assert roles["raw_candles"] == set()
+    assert roles["candles"] == {"raw_candles"}
+    assert roles["features"] == {"candles"}
+    assert roles["diffusion_model"] == {"candles", "features"}
+    assert roles["forecasts"] == {"candles", "features", "diffusion_model"}
+    assert roles["calibration_quantiles"] == {"candles", "diffusion_model", "forecasts"}
+    assert roles["optimized_parameters"] == {"candles", "diffusion_model", "forecasts", "calibration_quantiles"}
+    assert {"optimized_parameters", "walk_forward_validation"} <= roles["robustness"]
+
+
+def test_forecasts_lie_behind_the_training_span_only(line):
+    model = line.at.lake.latest("diffusion_model", "EURUSD", "1h")
+    forecasts = line.at.lake.latest("forecasts", "EURUSD", "1h").frame()
+    assert forecasts["known_at"].to_physical().min() >= model.summary["spans"]["calibration"][0]
+    assert model.summary["spans"]["train"][1] < model.summary["spans"]["calibration"][0]
+
+
+def test_the_model_is_a_version_in_mlflow_that_carries_the_artifacts_hash(line):
+    model = line.at.lake.latest("diffusion_model", "EURUSD", "1h")
+    version = registered_version(line.at.settings.mlflow_url, model.model_name, model.model_version)
+    assert version.tags["artifact_sha256"] == model.sha256
+    assert version.folder is not None
+    assert (version.folder / "model.safetensors").read_bytes() == model.bytes()
+
+
+def test_pictures_are_small_enough_to_be_stored_with_every_event(line):
+    pictures = [
+        value
+        for made in line.made.values()
+        for value in made.metadata.values()
+        if isinstance(value, str) and "data:image/png" in value
+    ]
+    assert len(pictures) >= 5
+    assert max(len(picture) for picture in pictures) <= 50_000
+
+
+def test_training_and_search_tell_how_far_they_are(line):
+    assert any("loss" in told and "left" in told for told in line.at.lines)
+    assert any(told.startswith("trial ") for told in line.at.lines)
+
+
+def test_the_gate_board_is_one_check_a_gate_and_is_what_deployment_reads(line):
+    from fxgpt_core.registry.gate_results import board_of
+
+    parameter_set = line.at.lake.latest("optimized_parameters", "EURUSD", "1h")
+    board = {gate.gate: gate.passed for gate in board_of(line.at.ledger, parameter_set.id)}
+    assert set(board) == set(GATES)
+    assert line.made["robustness"].checks == board
+
+
+def test_an_unchanged_recipe_is_not_made_again_and_says_so(line):
+    before = line.at.lake.latest("features", "EURUSD", "1h")
+    made = line.at.runner.materialize("features")
+    assert made.reused is True
+    assert made.metadata["made"] == "unchanged, reused"
+    assert line.at.lake.latest("features", "EURUSD", "1h").id == before.id
+
+
+def test_other_settings_make_another_artifact(fresh):
+    first = fresh.runner.materialize("raw_candles", CONFIG["raw_candles"])
+    second = fresh.runner.materialize("raw_candles", {"hold_out_candles": HELD_OUT + 1})
+    again = fresh.runner.materialize("raw_candles", CONFIG["raw_candles"])
+    assert second.metadata["artifact"] != first.metadata["artifact"]
+    assert (second.reused, again.reused) == (False, True)
+    assert fresh.lake.latest("raw_candles", "EURUSD", "1h").id == first.metadata["artifact"]
+
+
+def test_an_asset_whose_input_was_never_made_says_what_to_materialize(fresh):
+    with pytest.raises(MissingError, match="materialize raw_candles for EURUSD 1h first"):
+        fresh.runner.materialize("candles")
+
+
+def _evaluations(instance, asset, check):
+    key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
+    return [record.event.dagster_event.event_specific_data.passed for record in records if record.event]
+
+
+def test_candles_that_break_the_schema_fail_the_blocking_check_and_are_not_stored(fresh):
+    fresh.runner.materialize("raw_candles", CONFIG["raw_candles"])
+    raw = fresh.lake.latest("raw_candles", "EURUSD", "1h")
+    broken = pl.concat([raw.frame(), raw.frame().tail(1)])
+    with fresh.lake.making(
+        "raw_candles", "EURUSD", "1h", {"planted": "a repeated candle"}, code_sha256="x", run_id="x"
+    ) as making:
+        making.write_frame(broken, raw.summary)
+    with pytest.raises(CandleSchemaError, match="stamp that was there before"):
+        fresh.runner.materialize("candles")
+    assert _evaluations(fresh.instance, "candles", "schema") == [False]
+    with pytest.raises(MissingError, match="no candles"):
+        fresh.lake.latest("candles", "EURUSD", "1h")
+
+
+def test_a_feature_that_sees_the_future_fails_the_blocking_check_and_is_not_stored(fresh, monkeypatch):
+    for asset in ("raw_candles", "candles"):
+        fresh.runner.materialize(asset, CONFIG.get(asset))
+    honest = matrix.features
+
+    def leaking(candles, timeframe):
+        return honest(candles, timeframe).with_columns(pl.col("return_1").shift(-1))
+
+    monkeypatch.setattr(matrix, "features", leaking)
+    with pytest.raises(BrokenLineageError, match="return_1"):
+        fresh.runner.materialize("features")
+    assert _evaluations(fresh.instance, "features", "no_look_ahead") == [False]
+    with pytest.raises(MissingError, match="no features"):
+        fresh.lake.latest("features", "EURUSD", "1h")

@@ -1,0 +1,160 @@
+"""From deployment to adherence: refused or overridden, decided once, the same numbers as the backtest path."""
+
+import json
+
+import dagster as dg
+import pytest
+from sqlalchemy import select, update
+from tiny_line import CONFIG, HELD_OUT
+
+from fxgpt_core.errors import BrokenLineageError, MissingError, RefusedError
+from fxgpt_core.live.candle_feed import received, release, undecided
+from fxgpt_core.registry.deployments import Deployments
+from fxgpt_core.registry.live_records import decisions_of, signals_in
+from fxgpt_core.registry.live_tables import decisions
+from fxgpt_pipelines.live_recording import decide_and_record
+from fxgpt_pipelines.replay import Series, held_out, standing
+from fxgpt_pipelines.resources import LakeResource, LedgerResource
+from fxgpt_pipelines.sensors import closed_candle_sensor
+
+SERIES = ("EURUSD", "1h")
+
+
+@pytest.fixture(scope="module")
+def deployed(line):
+    """The line with its parameter set deployed on paper; the id of the deployment."""
+    line.at.runner.materialize("deployment", CONFIG["deployment"])
+    return line.at.lake.latest("deployment", *SERIES).json()["deployment_id"]
+
+
+@pytest.fixture(scope="module")
+def replayed(line, deployed):
+    """All held-out candles released and decided, each as the live job would, one after the other."""
+    candles = held_out(line.at.settings, line.at.ledger, Series(*SERIES, deployed))
+    release(line.at.ledger, *SERIES, candles, "test")
+    waiting = undecided(line.at.ledger)
+    told = [decide_and_record(line.at.lake, item.deployment_id, item.known_at_us, "a run") for item in waiting]
+    return waiting, told
+
+
+def test_a_failed_gate_refuses_deployment_with_its_number_and_remedy_unless_overridden_with_a_reason(line):
+    with pytest.raises(RefusedError, match=r"gates failed:\n.*must be"):
+        line.at.runner.materialize("deployment", {"override_reason": ""})
+    assert line.at.runner.materialize("deployment", CONFIG["deployment"]).reused is False
+
+
+def test_an_override_is_never_accepted_for_a_broker_that_moves_money(line):
+    with pytest.raises(RefusedError, match="cannot be overridden for the broker ctrader"):
+        line.at.runner.materialize("deployment", {"override_reason": "a test", "broker": "ctrader"})
+
+
+def test_the_same_deployment_again_changes_nothing(line, deployed):
+    again = line.at.runner.materialize("deployment", CONFIG["deployment"])
+    assert again.reused is True
+    assert [item.id for item in Deployments(line.at.ledger).active(*SERIES)] == [deployed]
+    assert Deployments(line.at.ledger).get(deployed).override_reason == "a test"
+
+
+def test_every_released_candle_is_decided_once_and_a_second_run_of_it_changes_nothing(line, deployed, replayed):
+    waiting, told = replayed
+    assert len(waiting) == HELD_OUT
+    assert undecided(line.at.ledger) == []
+    before = decisions_of(line.at.ledger, deployed)
+    again = decide_and_record(line.at.lake, deployed, waiting[0].known_at_us, "another run")
+    assert again.startswith("decided before")
+    assert decisions_of(line.at.ledger, deployed) == before
+    assert len(told) == len(before)
+
+
+def test_a_decision_records_its_numbers_its_inputs_the_candles_it_saw_and_the_code(line, deployed, replayed):
+    first, *_, last = decisions_of(line.at.ledger, deployed)
+    assert set(last.payload["decision"]["numbers"]) >= {"close", "median", "lower", "upper", "scale", "atr"}
+    for role, read in last.payload["inputs"].items():
+        assert line.at.lake.get(read["id"]).asset == role
+        assert line.at.lake.get(read["id"]).sha256 == read["sha256"]
+    assert (first.payload["live_candles"]["n"], last.payload["live_candles"]["n"]) == (1, HELD_OUT)
+    assert last.payload["live_candles"]["sha256"] == received(line.at.ledger, *SERIES, last.known_at_us).sha256
+    assert last.payload["code"]["commit"] == "test"
+
+
+def test_a_decision_with_a_side_is_a_signal_with_its_key_and_one_without_is_none(line, deployed, replayed):
+    sided = {item.id: item for item in decisions_of(line.at.ledger, deployed) if item.side}
+    signals = signals_in(line.at.ledger, "new")
+    assert {signal.decision_id for signal in signals} == set(sided)
+    for signal in signals:
+        assert signal.signal_key == f"{deployed}:EURUSD:1h:{sided[signal.decision_id].known_at_us}:entry"
+
+
+def test_a_candle_that_is_not_in_the_feed_cannot_be_decided(line, deployed, replayed):
+    with pytest.raises(MissingError, match="release it first"):
+        decide_and_record(line.at.lake, deployed, replayed[0][-1].known_at_us + 3_600_000_000, "a run")
+
+
+def test_the_standing_counts_what_was_released_and_decided(line, deployed, replayed):
+    now = standing(line.at.ledger, Series(*SERIES, deployed))
+    assert (now.released, now.decided, now.played, now.filled) == (HELD_OUT, HELD_OUT, 0, 0)
+    assert not now.complete
+    assert held_out(line.at.settings, line.at.ledger, Series(*SERIES, deployed)) == []
+
+
+def test_live_orders_is_a_table_of_the_ledger_and_adherence_finds_no_difference(line, deployed, replayed):
+    orders = line.at.runner.materialize("live_orders")
+    assert orders.metadata["decisions"] == HELD_OUT
+    adherence = line.at.runner.materialize("adherence")
+    assert adherence.checks == {"no_difference": True}
+    assert adherence.metadata["decisions"] == HELD_OUT
+
+
+def test_a_live_decision_that_the_backtest_would_not_make_fails_the_blocking_check(line, deployed, replayed):
+    at_last = (decisions.c.deployment_id == deployed, decisions.c.known_at_us == replayed[0][-1].known_at_us)
+    with line.at.ledger.reading() as connection:
+        honest = connection.execute(select(decisions.c.payload_json).where(*at_last)).scalar_one()
+    planted = json.loads(honest)
+    planted["decision"]["numbers"]["median"] += 1e-15
+    try:
+        with line.at.ledger.begin() as connection:
+            connection.execute(update(decisions).where(*at_last).values(payload_json=json.dumps(planted)))
+        with pytest.raises(BrokenLineageError, match="1 numbers of 6 live decisions differ"):
+            line.at.runner.materialize("adherence")
+    finally:
+        with line.at.ledger.begin() as connection:
+            connection.execute(update(decisions).where(*at_last).values(payload_json=honest))
+    key = dg.AssetCheckKey(dg.AssetKey("adherence"), "no_difference")
+    (latest,) = line.at.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert latest.event.dagster_event.event_specific_data.passed is False
+
+
+def _tick(root):
+    context = dg.build_sensor_context(resources={"ledger": LedgerResource(data_root=str(root))})
+    return closed_candle_sensor(context)
+
+
+def test_the_sensor_asks_for_one_run_for_each_waiting_candle_under_a_key_that_never_repeats(fresh, monkeypatch):
+    from fxgpt_core.live import candle_feed
+
+    waiting = [candle_feed.Undecided(7, "EURUSD", "1h", 1_517_850_000_000_000), candle_feed.Undecided(7, "EURUSD", "1h", 2)]
+    monkeypatch.setattr(candle_feed, "undecided", lambda ledger, limit: waiting)
+    requests = _tick(fresh.settings.data_root)
+    assert [request.run_key for request in requests] == ["7:EURUSD:1h:1517850000000000", "7:EURUSD:1h:2"]
+    assert requests[0].run_config == {
+        "ops": {"decide_on_candle": {"config": {"deployment_id": 7, "known_at_us": 1_517_850_000_000_000}}}
+    }
+    assert requests[0].tags["fxgpt/lane"] == "live"
+
+
+def test_the_sensor_skips_with_a_reason_when_nothing_waits_and_when_there_is_no_ledger(fresh, tmp_path):
+    assert "decided" in _tick(fresh.settings.data_root).skip_message
+    assert "fxgpt setup" in _tick(tmp_path / "nowhere").skip_message
+
+
+def test_the_live_job_decides_on_one_candle_through_dagster(line, deployed, replayed):
+    from fxgpt_pipelines.jobs import live_trading_job
+
+    config = {"deployment_id": deployed, "known_at_us": replayed[0][0].known_at_us}
+    result = live_trading_job.execute_in_process(
+        run_config={"ops": {"decide_on_candle": {"config": config}}},
+        resources={"lake": LakeResource(data_root=str(line.at.settings.data_root))},
+        instance=line.at.instance,
+    )
+    assert result.success
+    assert line.at.instance.get_run_by_id(result.run_id).tags["fxgpt/pid"].isdigit()

@@ -1,0 +1,78 @@
+"""Child processes: started with a log, found dead, ended by their own pid, with what they started themselves."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fxgpt_core.errors import NotReadyError
+from fxgpt_core.settings import read_settings
+from fxgpt_pipelines import services
+from fxgpt_pipelines.services import ServicePlan, Services
+
+WITH_A_CHILD = (
+    "import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+    "print(child.pid, flush=True); time.sleep(60)"
+)
+
+
+def _gone(pid):
+    for _ in range(100):
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except FileNotFoundError:
+            return True
+        if stat.rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _wait_for_line(log):
+    for _ in range(200):
+        if log.exists() and log.read_text().strip():
+            return log.read_text().strip()
+        time.sleep(0.05)
+    raise AssertionError(f"nothing in {log}")
+
+
+def test_leaving_the_block_ends_every_child_and_its_children(tmp_path):
+    with Services(tmp_path) as started:
+        service = started.start(ServicePlan("sleeper", (sys.executable, "-c", WITH_A_CHILD), {}))
+        grandchild = int(_wait_for_line(service.log))
+        assert service.running()
+    assert not service.running()
+    assert _gone(service.pid)
+    assert _gone(grandchild)
+
+
+def test_a_child_that_ended_by_itself_is_named_with_the_end_of_its_log(tmp_path):
+    with Services(tmp_path) as started:
+        service = started.start(ServicePlan("broken", (sys.executable, "-c", "raise SystemExit('no ledger here')"), {}))
+        while service.running():
+            time.sleep(0.02)
+        with pytest.raises(NotReadyError, match=r"broken ended with code 1(.|\n)*no ledger here"):
+            started.require_running()
+
+
+def test_a_child_gets_the_parents_environment_and_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("FXGPT_TEST_OF_THE_PARENT", "parent")
+    program = "import os; print(os.environ['FXGPT_TEST_OF_THE_PARENT'], os.environ['OWN'])"
+    with Services(tmp_path) as started:
+        service = started.start(ServicePlan("teller", (sys.executable, "-c", program), {"OWN": "own"}))
+        assert _wait_for_line(service.log) == "parent own"
+
+
+def test_every_service_names_the_set_up_absolutely_and_listens_on_the_loopback_only(tmp_path):
+    settings = read_settings({"FXGPT_DATA_ROOT": str(tmp_path)})
+    plans = (services.daemon(settings), services.mlflow_server(settings, 5000), services.web_server(settings, 3000))
+    for plan in (*plans, services.gateway(settings, "paper")):
+        assert plan.environment["FXGPT_DATA_ROOT"] == str(tmp_path)
+        assert os.path.isabs(plan.environment["DAGSTER_HOME"])
+        assert plan.environment["DAGSTER_DISABLE_TELEMETRY"] == "1"
+        assert "0.0.0.0" not in plan.command  # noqa: S104 -- that it is absent
+    mlflow = services.mlflow_server(settings, 5000)
+    assert mlflow.command[mlflow.command.index("--host") + 1] == "127.0.0.1"
+    assert mlflow.environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
