@@ -211,9 +211,15 @@ def mlflow_check(url: str) -> ModelCheck:
 
 
 def _provider_hop(artifact: Artifact) -> Hop:
-    """Where the candles came from, as the provider's own content hash says."""
-    provider = str(artifact.summary.get("provider", "unknown"))
-    return Hop("provider", provider, artifact.sha256, artifact.sha256, dict(artifact.summary))
+    """Where the candles came from: the candles themselves, not their file, against the hash the provider's had."""
+    from fxgpt_core.candles.versions import candles_sha256
+
+    provider, stored = str(artifact.summary["provider"]), str(artifact.summary["candles_sha256"])
+    try:
+        recomputed = candles_sha256(artifact.frame())
+    except BrokenLineageError as error:
+        return Hop("provider", provider, stored, "", {**artifact.summary, "error": str(error)})
+    return Hop("provider", provider, stored, recomputed, dict(artifact.summary))
 
 
 def _from(fact: rows.Fact) -> Hop:
