@@ -22,6 +22,8 @@ from fxgpt_pipelines.progress import Steps
 from fxgpt_pipelines.replay import Series, Standing, held_out, standing, wait_until_complete
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from fxgpt_core.live.candle_feed import ClosedCandle
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.registry.ledger import Ledger
@@ -31,6 +33,7 @@ HELD_OUT = 48
 RELEASED_FIRST = 24
 RELEASED_MORE = 8
 ACCOUNT = "paper"
+LIVE_JOB = "live_trading_job"
 INTERRUPTED = 130
 SOURCE = "replay of held-out candles"
 OVERRIDE_REASON = "demo: first walk through the line; the failed gates were shown"
@@ -107,14 +110,16 @@ def _demo(plan: Plan, settings: Settings) -> None:
         _materialize(steps, runner, "deployment", None if all_passed else {"override_reason": OVERRIDE_REASON})
         deployed = lake.latest("deployment", plan.symbol, plan.timeframe).json()
         series = Series(plan.symbol, plan.timeframe, deployed["deployment_id"])
-        _live(steps, settings, ledger, series, plan.release)
+        _live(steps, settings, ledger, series, instance, plan.release)
         for asset in ("live_orders", "adherence"):
             _materialize(steps, runner, asset)
     demo_report.end(steps, lake, series)
 
 
-def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series, n_first: int) -> None:
+def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series, instance: "DagsterInstance", n_first: int) -> None:
     """Gateway and daemon run while the held-out candles are released; nothing is started when all were decided before."""
+    from fxgpt_pipelines.running import wait_until_ended
+
     began = time.monotonic()
     with steps.step("live decisions"):
         before = standing(ledger, series)
@@ -130,6 +135,8 @@ def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series, n_
                 if now.filled:
                     break
                 now = _played(steps, ledger, series, started, waiting[first : first + RELEASED_MORE])
+            # A decision is recorded a moment before its run ends; stopping the daemon in between would fail that run.
+            wait_until_ended(instance, LIVE_JOB)
         steps.made(f"made    {now}", time.monotonic() - began)
 
 

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
+from fxgpt_core.errors import NotReadyError
 from fxgpt_pipelines.definitions import build_definitions
 from fxgpt_pipelines.partitions import add_symbol, partition_key
+
+PATIENCE_S = 60.0
+SECONDS_BETWEEN_LOOKS = 0.3
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,19 @@ class Runner:
         checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
         reused = str(metadata.get("made", "")).startswith("unchanged")
         return Made(asset, result.run_id, reused, metadata, checks, time.monotonic() - began)
+
+
+def wait_until_ended(instance: dg.DagsterInstance, job: str, patience_s: float = PATIENCE_S) -> None:
+    """Return once no run of a job is under way. Raises `NotReadyError` when one still is after `patience_s` seconds."""
+    under_way = dg.RunsFilter(job_name=job, statuses=list(IN_PROGRESS_RUN_STATUSES))
+    began = time.monotonic()
+    while runs := instance.get_runs(filters=under_way):
+        if time.monotonic() - began > patience_s:
+            raise NotReadyError(
+                f"{len(runs)} runs of {job} have not ended after {patience_s:.0f} s, {runs[0].run_id} among them; "
+                "look at them in the Dagster UI (make ui)"
+            )
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def listener(listen: Callable[[str], None]) -> dg.LoggerDefinition:

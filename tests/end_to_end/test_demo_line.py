@@ -122,6 +122,12 @@ def test_demo_decisions_were_made_by_runs_the_sensor_started(demo: Demo) -> None
     assert runs <= {row[0] for row in tags}
 
 
+def test_demo_leaves_no_failed_run(demo: Demo) -> None:
+    with sqlite3.connect(next(demo.root.rglob("runs.db"))) as connection:
+        statuses = dict(connection.execute("SELECT status, count(*) FROM runs GROUP BY status").fetchall())
+    assert set(statuses) == {"SUCCESS"}
+
+
 def test_demo_trace_resolves_every_hop_below_a_second(demo: Demo) -> None:
     began = time.monotonic()
     code, hops = demo.trace()
