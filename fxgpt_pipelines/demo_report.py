@@ -1,6 +1,7 @@
 """What the demo shows at its gates and at its end."""
 
 import io
+import textwrap
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
     from fxgpt_pipelines.replay import Series
+
+WIDTH = 110
 
 
 def gates(steps: Steps, robustness: "Artifact") -> bool:
@@ -22,7 +25,7 @@ def gates(steps: Steps, robustness: "Artifact") -> bool:
         verdict = "passed" if gate["passed"] else "FAILED"
         steps.say(f"  {verdict}  {gate['gate']:<24} {gate['value']:>9.4g}  must be {gate['comparison']} {gate['limit']:.4g}")
     for gate in failed:
-        steps.say(f"  {gate['gate']}: {gate['remedy']}")
+        steps.say(textwrap.fill(f"{gate['gate']}: {gate['remedy']}", WIDTH, initial_indent="  ", subsequent_indent="    "))
     if failed:
         steps.say("it would be refused; the demo deploys it on paper under an override that is recorded with its reason")
     steps.say()

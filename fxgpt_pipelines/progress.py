@@ -34,7 +34,7 @@ class Steps:
         if self._out.isatty():
             from rich.console import Console
 
-            with Console(file=self._out).status(self._line("…")) as status:
+            with Console(file=self._out, highlight=False).status(self._line("…")) as status:
                 self._status = status
                 try:
                     yield self
@@ -79,5 +79,9 @@ class Steps:
         return f"[bold]{escape(self._name)}[/bold]  {escape(doing)}"
 
     def _write(self, line: str) -> None:
+        if self._status is not None:
+            # Through the console, which moves the line of what is happening out of the way.
+            self._status.console.print(line, markup=False, soft_wrap=True)
+            return
         self._out.write(line + "\n")
         self._out.flush()

@@ -52,9 +52,10 @@ def renew(connection: Connection, lease: Lease, now: datetime) -> None:
 
 
 def give_up(ledger: Ledger, lease: Lease) -> None:
-    """Free the lease; nothing happens if somebody else has it."""
+    """Free the lease; nothing happens if somebody else has it. The row stays: the fencing number only grows."""
+    held = (leases.c.name == lease.name, leases.c.owner == lease.owner, leases.c.fence == lease.fence)
     with ledger.begin() as connection:
-        connection.execute(delete(leases).where(leases.c.name == lease.name, leases.c.fence == lease.fence))
+        connection.execute(update(leases).where(*held).values(expires_at=ledger.now()))
 
 
 def _is_gone(owner: str) -> bool:

@@ -1,11 +1,13 @@
-"""The life of an order intent: PLANNED → SENT → ACCEPTED → FILLED, or REJECTED, or UNKNOWN → (adopted | EXPIRED).
+"""The life of an order intent: PLANNED → SENT → ACCEPTED → FILLED, or DENIED, REJECTED, or UNKNOWN → (adopted | EXPIRED).
 
-Each step is committed before the next one begins. After SENT the broker may have the order, so from there on nothing is sent
-again: what the broker does not answer is UNKNOWN until the broker says.
+Each step is committed before the next one begins. Whether an order may leave is asked in the very transaction that marks it
+SENT. After SENT the broker may have the order, so from there on nothing is sent again: what the broker does not answer is
+UNKNOWN until the broker says.
 """
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -18,16 +20,20 @@ from fxgpt_core.registry.live_tables import order_intents, orders, signals
 
 
 class IntentState(StrEnum):
-    """Where an intent is; FILLED, REJECTED and EXPIRED are final."""
+    """Where an intent is; FILLED, DENIED, REJECTED and EXPIRED are final."""
 
     PLANNED = "PLANNED"
     SENT = "SENT"
     ACCEPTED = "ACCEPTED"
     FILLED = "FILLED"
+    DENIED = "DENIED"
     REJECTED = "REJECTED"
     UNKNOWN = "UNKNOWN"
     EXPIRED = "EXPIRED"
 
+
+Permission = Callable[[Connection, Row[Any]], str]
+"""Asked about an intent (its row) inside the transaction that would mark it SENT: empty, or why it may not leave."""
 
 Checkpoint = Callable[[str], None]
 """Told the name of each step just done; tests end the process there."""
@@ -40,10 +46,13 @@ def no_checkpoint(step: str) -> None:
 class OrderPath:
     """Sends planned intents of one account through a broker and writes down what became of them."""
 
-    def __init__(self, ledger: Ledger, broker: Broker, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
-        self._ledger, self._broker, self._account, self._checkpoint = ledger, broker, account, checkpoint
+    def __init__(
+        self, ledger: Ledger, broker: Broker, account: str, may_send: Permission, checkpoint: Checkpoint = no_checkpoint
+    ) -> None:
+        self._ledger, self._broker, self._account = ledger, broker, account
+        self._may_send, self._checkpoint = may_send, checkpoint
 
-    def plan(self, signal: Row[tuple[object, ...]], request: OrderRequest, deployment_id: int) -> bool:
+    def plan(self, signal: Row[Any], request: OrderRequest, deployment_id: int) -> bool:
         """Write the intent and take the signal, in one transaction; False when that signal has an intent already."""
         with self._ledger.begin() as connection:
             taken = update(signals).where(signals.c.signal_key == signal.signal_key, signals.c.state == "new")
@@ -70,8 +79,9 @@ class OrderPath:
         return True
 
     def send(self, request: OrderRequest) -> OrderResult:
-        """Send a planned intent. An exception after SENT leaves it UNKNOWN, which blocks the symbol."""
-        self._move(request.client_order_id, IntentState.SENT, None)
+        """Send a planned intent, or deny it. An exception after SENT leaves it UNKNOWN, which blocks the symbol."""
+        if refusal := self._mark_sent(request.client_order_id):
+            return OrderResult(OrderOutcome.DENIED, reason=refusal)
         self._checkpoint("sent")
         try:
             result = self._broker.place(request)
@@ -107,52 +117,70 @@ class OrderPath:
                 self._settle(intent.client_order_id, OrderResult(OrderOutcome.CONFIRMED, known.order_id, known.position_id))
         return n_unknown
 
+    def _mark_sent(self, order: str) -> str:
+        """Mark a planned intent SENT, or DENIED with the reason that is returned: one transaction with the question."""
+        with self._ledger.begin() as connection:
+            intent = _intent(connection, order)
+            refusal = self._may_send(connection, intent)
+            if refusal:
+                self._write(connection, intent, IntentState.DENIED, OrderResult(OrderOutcome.DENIED, reason=refusal))
+            else:
+                self._write(connection, intent, IntentState.SENT, None)
+        return refusal
+
     def _settle(self, order: str, result: OrderResult) -> None:
         """Write down what is known of an order."""
         states = {
             OrderOutcome.CONFIRMED: IntentState.FILLED if result.position_id else IntentState.ACCEPTED,
             OrderOutcome.REJECTED: IntentState.REJECTED,
-            OrderOutcome.DENIED: IntentState.REJECTED,
+            OrderOutcome.DENIED: IntentState.DENIED,
             OrderOutcome.UNKNOWN: IntentState.UNKNOWN,
         }
         self._move(order, states[result.outcome], result)
 
-    def _expire(self, intent: Row[tuple[object, ...]]) -> None:
+    def _expire(self, intent: Row[Any]) -> None:
         result = OrderResult(OrderOutcome.REJECTED, reason="the broker never received it; it is not sent again")
         self._move(str(intent.client_order_id), IntentState.EXPIRED, result)
 
-    def _move(self, order: str, state: IntentState, result: OrderResult | None) -> None:
+    def _move(self, order: str, state: IntentState, result: OrderResult) -> None:
         with self._ledger.begin() as connection:
-            intent = connection.execute(select(order_intents).where(order_intents.c.client_order_id == order)).one()
-            if intent.state == state and result is not None and result.order_id == intent.order_id:
-                return
-            now = self._ledger.now()
-            values: dict[str, object] = {"state": state, "updated_at": now}
-            if state is IntentState.SENT:
-                values |= {"sent_at": now, "attempts": intent.attempts + 1}
-            if result is not None:
-                values |= {"reason": result.reason or None}
-                values |= {
-                    "order_id": result.order_id or intent.order_id,
-                    "position_id": result.position_id or intent.position_id,
-                }
-            connection.execute(update(order_intents).where(order_intents.c.client_order_id == order).values(**values))
-            fact = {"client_order_id": order, "from": intent.state, "to": str(state), "reason": result.reason if result else ""}
-            lineage.append(connection, "order_state", fact, now)
-            if result is not None and result.order_id:
-                _write_order(connection, self._ledger, intent, result.order_id, state)
-            if state is IntentState.UNKNOWN:
-                note_risk(connection, self._ledger, self._account, intent.symbol, "unknown_order", fact)
-                alert(
-                    connection, self._ledger, "unknown_order", f"unknown_order:{order}",
-                    f"the outcome of order {order} on {intent.symbol} is unknown ({fact['reason']})",
-                    "No entry is sent on the symbol until the broker answers; look at the account at the broker.",
-                )  # fmt: skip
+            intent = _intent(connection, order)
+            if intent.state != state or result.order_id != intent.order_id:
+                self._write(connection, intent, state, result)
+
+    def _write(self, connection: Connection, intent: Row[Any], state: IntentState, result: OrderResult | None) -> None:
+        """The new state of an intent and the fact of it; None when nothing was heard of the broker yet."""
+        now = self._ledger.now()
+        values: dict[str, object] = {"state": state, "updated_at": now}
+        if state is IntentState.SENT:
+            values |= {"sent_at": now, "attempts": intent.attempts + 1}
+        if result is not None:
+            values |= {
+                "reason": result.reason or None,
+                "order_id": result.order_id or intent.order_id,
+                "position_id": result.position_id or intent.position_id,
+            }
+        mine = order_intents.c.client_order_id == intent.client_order_id
+        connection.execute(update(order_intents).where(mine).values(**values))
+        reason = result.reason if result else ""
+        fact = {"client_order_id": intent.client_order_id, "from": intent.state, "to": str(state), "reason": reason}
+        lineage.append(connection, "order_state", fact, now)
+        if result is not None and result.order_id:
+            _write_order(connection, self._ledger, intent, result.order_id, state)
+        if state is IntentState.UNKNOWN:
+            note_risk(connection, self._ledger, self._account, intent.symbol, "unknown_order", fact)
+            alert(
+                connection, self._ledger, "unknown_order", f"unknown_order:{intent.client_order_id}",
+                f"the outcome of order {intent.client_order_id} on {intent.symbol} is unknown ({reason})",
+                "No entry is sent on the symbol until the broker answers; look at the account at the broker.",
+            )  # fmt: skip
 
 
-def _write_order(
-    connection: Connection, ledger: Ledger, intent: Row[tuple[object, ...]], order_id: str, state: IntentState
-) -> None:
+def _intent(connection: Connection, order: str) -> Row[Any]:
+    return connection.execute(select(order_intents).where(order_intents.c.client_order_id == order)).one()
+
+
+def _write_order(connection: Connection, ledger: Ledger, intent: Row[Any], order_id: str, state: IntentState) -> None:
     now = ledger.now()
     changed = connection.execute(update(orders).where(orders.c.order_id == order_id).values(state=state, updated_at=now))
     if changed.rowcount == 0:

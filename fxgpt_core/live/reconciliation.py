@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from fxgpt_core import content_hash
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live.state_of_trading import alert, change_within
 from fxgpt_core.market.orders import Position
@@ -40,7 +41,7 @@ def halt_on(ledger: Ledger, account: str, found: tuple[Mismatch, ...]) -> None:
         reason = f"ledger and broker differ: {text}"
         change_within(connection, ledger, account, StateChange(TradingState.HALTED, GUARD, reason, by_person=False))
         alert(
-            connection, ledger, "mismatch", f"mismatch:{account}:{text}", reason,
+            connection, ledger, "mismatch", f"mismatch:{account}:{content_hash.of_json(text)[:16]}", reason,
             "Compare the account at the broker, correct what is wrong there, then `fxgpt live resume --reason ...`.",
         )  # fmt: skip
 

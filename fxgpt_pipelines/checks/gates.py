@@ -31,5 +31,6 @@ def verdicts(board: "Sequence[GateResult]") -> Iterator[dg.AssetCheckResult]:
             check_name=name,
             passed=gate.passed,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"value": gate.value, "limit": gate.limit, "comparison": gate.comparison, "remedy": gate.remedy},
+            metadata={"value": gate.value, "limit": gate.limit, "comparison": gate.comparison}
+            | ({} if gate.passed else {"remedy": gate.remedy}),
         )
