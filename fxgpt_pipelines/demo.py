@@ -40,15 +40,15 @@ OVERRIDE_REASON = "demo: first walk through the line; the failed gates were show
 
 # Seconds on two cores, for the estimate of what is left before anything has been measured.
 TYPICAL_S = {
-    "set-up": 10.0,
+    "set-up": 8.0,
     "raw_candles": 1.0,
     "candles": 2.0,
     "features": 2.0,
-    "diffusion_model": 75.0,
-    "forecasts": 30.0,
+    "diffusion_model": 25.0,
+    "forecasts": 25.0,
     "calibration_quantiles": 1.0,
     "walk_forward_validation": 2.0,
-    "optimized_parameters": 40.0,
+    "optimized_parameters": 6.0,
     "robustness": 2.0,
     "deployment": 1.0,
     "live decisions": 90.0,

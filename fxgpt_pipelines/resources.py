@@ -54,7 +54,7 @@ class LakeResource(LedgerResource):
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Let the run name its process, which is the second proof of life that `MonitoredRunLauncher` asks for."""
         if context.run is not None and context.instance is not None:
-            context.instance.add_run_tags(context.run.run_id, ProofOfLife.own().tags())
+            context.instance.add_run_tags(context.run.run_id, ProofOfLife.own().tags(context.run.run_id))
 
     @property
     def lake(self) -> "Lake":

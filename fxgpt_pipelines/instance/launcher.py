@@ -29,7 +29,7 @@ class MonitoredRunLauncher(DefaultRunLauncher):
         """RUNNING while any proof of life holds, FAILED when both are gone."""
         if self._code_server_knows(run):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        process = ProofOfLife.from_tags(run.tags)
+        process = ProofOfLife.from_tags(run.tags, run.run_id)
         if process is None:
             return self._before_first_sign(run)
         lives = process.lives()

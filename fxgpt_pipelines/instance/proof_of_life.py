@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+RUN_TAG = "fxgpt/proof_of_run"
 HOST_TAG = "fxgpt/host"
 BOOT_TAG = "fxgpt/boot_id"
 PROCESS_TAG = "fxgpt/pid"
@@ -31,15 +32,21 @@ class ProofOfLife:
         return cls(socket.gethostname(), _boot_id(), os.getpid(), _started(os.getpid()) or "")
 
     @classmethod
-    def from_tags(cls, tags: Mapping[str, str]) -> Self | None:
-        """What a run wrote about itself; None when it never came so far."""
-        if not tags.get(PROCESS_TAG, "").isdigit():
+    def from_tags(cls, tags: Mapping[str, str], run_id: str) -> Self | None:
+        """What a run wrote about itself; None when it never came so far (a retried run has the tags of the one before)."""
+        if tags.get(RUN_TAG) != run_id or not tags.get(PROCESS_TAG, "").isdigit():
             return None
         return cls(tags.get(HOST_TAG, ""), tags.get(BOOT_TAG, ""), int(tags[PROCESS_TAG]), tags.get(BIRTH_TAG, ""))
 
-    def tags(self) -> dict[str, str]:
-        """As run tags."""
-        return {HOST_TAG: self.host, BOOT_TAG: self.boot_id, PROCESS_TAG: str(self.pid), BIRTH_TAG: self.process_started}
+    def tags(self, run_id: str) -> dict[str, str]:
+        """As tags of the run that this process works on."""
+        return {
+            RUN_TAG: run_id,
+            HOST_TAG: self.host,
+            BOOT_TAG: self.boot_id,
+            PROCESS_TAG: str(self.pid),
+            BIRTH_TAG: self.process_started,
+        }
 
     def lives(self) -> bool | None:
         """True or False when this machine can tell; None for a process of another machine."""

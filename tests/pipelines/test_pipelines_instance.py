@@ -57,12 +57,17 @@ def test_a_postgresql_url_without_a_driver_selects_postgresql_through_psycopg2(m
 
 def test_a_process_lives_until_it_ends_and_its_pid_alone_proves_nothing():
     own = ProofOfLife.own()
+    tags = own.tags("run 1")
     assert own.lives() is True
-    assert ProofOfLife.from_tags(own.tags()) == own
-    assert ProofOfLife.from_tags(own.tags() | {BIRTH_TAG: "1"}).lives() is False
-    assert ProofOfLife.from_tags(own.tags() | {BOOT_TAG: "another boot"}).lives() is False
-    assert ProofOfLife.from_tags(own.tags() | {HOST_TAG: "another machine"}).lives() is None
-    assert ProofOfLife.from_tags({}) is None
+    assert ProofOfLife.from_tags(tags, "run 1") == own
+    assert ProofOfLife.from_tags(tags | {BIRTH_TAG: "1"}, "run 1").lives() is False
+    assert ProofOfLife.from_tags(tags | {BOOT_TAG: "another boot"}, "run 1").lives() is False
+    assert ProofOfLife.from_tags(tags | {HOST_TAG: "another machine"}, "run 1").lives() is None
+
+
+def test_the_tags_a_retry_inherits_say_nothing_of_the_retry():
+    assert ProofOfLife.from_tags(ProofOfLife.own().tags("run 1"), "run 2") is None
+    assert ProofOfLife.from_tags({}, "run 1") is None
 
 
 def _started_run(instance, tags):
@@ -73,24 +78,25 @@ def _started_run(instance, tags):
     def idle() -> None:
         nothing()
 
-    run = instance.create_run_for_job(idle, status=dg.DagsterRunStatus.STARTED, tags=tags)
-    return run
+    run = instance.create_run_for_job(idle, status=dg.DagsterRunStatus.STARTED)
+    instance.add_run_tags(run.run_id, tags(run.run_id))
+    return instance.get_run_by_id(run.run_id)
 
 
 def test_a_run_is_failed_only_when_its_process_is_gone_too():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         stat = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
-        tags = ProofOfLife.own().tags() | {"fxgpt/pid": str(child.pid), BIRTH_TAG: stat[19]}
+        tags = {"fxgpt/pid": str(child.pid), BIRTH_TAG: stat[19]}
         with instance_for_test() as instance:
             launcher = MonitoredRunLauncher()
             launcher.register_instance(instance)
-            run = _started_run(instance, tags)
+            run = _started_run(instance, lambda run_id: ProofOfLife.own().tags(run_id) | tags)
             alive = launcher.check_run_worker_health(run)
             child.kill()
             child.wait()
             dead = launcher.check_run_worker_health(run)
-            young = launcher.check_run_worker_health(_started_run(instance, {}))
+            young = launcher.check_run_worker_health(_started_run(instance, lambda _: {}))
     finally:
         child.kill()
         child.wait()
@@ -104,7 +110,7 @@ def test_a_run_that_never_showed_a_sign_of_life_is_failed_after_the_waiting_time
     with instance_for_test() as instance:
         launcher = MonitoredRunLauncher()
         launcher.register_instance(instance)
-        run = _started_run(instance, {})
+        run = _started_run(instance, lambda _: {})
         monkeypatch.setattr("fxgpt_pipelines.instance.launcher.SECONDS_TO_FIRST_SIGN", 0.0)
         assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
 
