@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, or_, select
 
 from fxgpt_core.backtest.engine import ExecutionParameters, execution_parameters
 from fxgpt_core.errors import BrokenLineageError
@@ -13,18 +13,23 @@ from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.lake import Lake
+from fxgpt_core.registry.live_tables import order_intents, positions
 from fxgpt_core.registry.tables import deployment_configs
 from fxgpt_core.strategy.parameters import StrategyParameters
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A deployment with its parameter set, whose bytes and hash were checked, and the artifacts it was approved with."""
+    """A deployment with its parameter set, whose bytes and hash were checked, and the artifacts it was approved with.
+
+    `is_held`: a position or an order of it is open.
+    """
 
     deployment_id: int
     symbol: str
     timeframe: str
     is_active: bool
+    is_held: bool
     activated_at: datetime
     parameters: StrategyParameters
     costs: Costs
@@ -38,8 +43,8 @@ class Deployed:
         return execution_parameters(self.parameters, timeframe_of(self.timeframe))
 
 
-def deployed(lake: Lake, broker: str, include_past: bool = False) -> tuple[Deployed, ...]:
-    """Active deployments on a broker (and past ones, whose positions may still be open), by id.
+def deployed(lake: Lake, broker: str, account: str) -> tuple[Deployed, ...]:
+    """Active deployments on a broker, and past ones of which the account has something open, by id.
 
     Raises `BrokenLineageError` when stored parameters do not have the hash that was approved.
     """
@@ -49,14 +54,23 @@ def deployed(lake: Lake, broker: str, include_past: bool = False) -> tuple[Deplo
         .where(deployment_evidence.c.broker == broker)
         .order_by(deployment_configs.c.id)
     )
-    if not include_past:
-        asked = asked.where(deployment_configs.c.is_active)
     with lake.ledger.reading() as connection:
-        rows = connection.execute(asked).mappings().all()
-    return tuple(_deployed(lake, row) for row in rows)
+        held = _held(connection, account)
+        wanted = or_(deployment_configs.c.is_active, deployment_configs.c.id.in_(held))
+        rows = connection.execute(asked.where(wanted)).mappings().all()
+    return tuple(_deployed(lake, row, row["id"] in held) for row in rows)
 
 
-def _deployed(lake: Lake, row: Mapping[Any, Any]) -> Deployed:
+def _held(connection: Connection, account: str) -> set[int]:
+    """Ids of the deployments with an open position, or with an order that may become one."""
+    pending = ("SENT", "ACCEPTED", "UNKNOWN")
+    open_here = select(positions.c.client_order_id).where(positions.c.account == account, positions.c.state == "open")
+    may_be = or_(order_intents.c.state.in_(pending), order_intents.c.client_order_id.in_(open_here))
+    asked = select(order_intents.c.deployment_id).where(order_intents.c.account == account, may_be)
+    return set(connection.execute(asked).scalars())
+
+
+def _deployed(lake: Lake, row: Mapping[Any, Any], is_held: bool) -> Deployed:
     stored = lake.get(row["parameter_set_id"]).json()
     parameters = StrategyParameters.from_json(stored["parameters"])
     if parameters.sha256 != row["params_sha256"]:
@@ -69,6 +83,7 @@ def _deployed(lake: Lake, row: Mapping[Any, Any]) -> Deployed:
         symbol=row["symbol"],
         timeframe=row["timeframe"],
         is_active=row["is_active"],
+        is_held=is_held,
         activated_at=row["activated_at"],
         parameters=parameters,
         costs=Costs(**stored["costs"]),

@@ -1,10 +1,10 @@
 """From signal to order: the guards a signal must pass, and its size by the account's equity."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live import state_of_trading
@@ -13,15 +13,17 @@ from fxgpt_core.live.order_id import client_order_id
 from fxgpt_core.live.order_path import IntentState, OrderPath
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
-from fxgpt_core.market.orders import OrderRequest, Side
+from fxgpt_core.market.orders import OrderOutcome, OrderRequest, Side
 from fxgpt_core.portfolio.limits import AccountSituation, Limits, denials
 from fxgpt_core.portfolio.sizing import position_units
 from fxgpt_core.registry import lineage
+from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import decisions, order_intents, positions, risk_events, signals
+from fxgpt_core.registry.tables import deployment_configs
 
 DAY_STARTED = "fx_day_started"
-_MINUTE = timedelta(minutes=1)
+_MINUTE_US = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,36 @@ class Entries:
     def enter(self, deployment: Deployed, moment: MarketMoment) -> int:
         """Handle the new signals of a deployment at a market moment; returns how many orders were sent."""
         sent = 0
-        for signal in self._new_signals(deployment.deployment_id):
+        for signal in self._new_signals(deployment.deployment_id, moment.known_at_us):
             request, refusals = self._request(signal, deployment, moment)
             if refusals:
                 state = "expired" if signal.known_at_us < moment.known_at_us else "denied"
                 self._refuse(signal, state, "; ".join(refusals))
             elif self._path.plan(signal, request, deployment.deployment_id):
-                self._path.send(request)
-                sent += 1
+                sent += self._path.send(request).outcome is not OrderOutcome.DENIED
         return sent
 
-    def continue_planned(self, moments: dict[str, int]) -> int:
-        """Send intents that were planned but not sent when the process ended; too old ones are rejected unsent.
+    def refuse_untraded(self, unplayed: Mapping[int, str]) -> None:
+        """Deny the new signals of deployments that are not active any more, and of those in `unplayed` (id → why not)."""
+        asked = (
+            select(signals, decisions.c.deployment_id, deployment_configs.c.is_active)
+            .join(decisions, decisions.c.id == signals.c.decision_id)
+            .join(deployment_configs, deployment_configs.c.id == decisions.c.deployment_id)
+            .join(deployment_evidence, deployment_evidence.c.deployment_id == decisions.c.deployment_id)
+            .where(signals.c.state == "new", deployment_evidence.c.broker == self._broker.name)
+            .where(or_(deployment_configs.c.is_active.is_(False), decisions.c.deployment_id.in_(list(unplayed))))
+        )
+        with self._ledger.reading() as connection:
+            found = connection.execute(asked).all()
+        for signal in found:
+            inactive = f"deployment {signal.deployment_id} is not active any more; another one trades, or none"
+            self._refuse(signal, "denied", unplayed[signal.deployment_id] if signal.is_active else inactive)
 
-        `moments` has the market time of each symbol. Nothing of a PLANNED intent ever left this process.
+    def continue_planned(self, moments: Mapping[str, int]) -> int:
+        """Send intents that were planned but not sent when the process ended; those whose candle has passed expire unsent.
+
+        `moments` has the market time of each symbol. Nothing of a PLANNED intent ever left this process; whether it still may
+        is asked again when it is sent.
         """
         asked = (
             select(order_intents, decisions.c.known_at_us)
@@ -70,8 +88,7 @@ class Entries:
         for intent in planned:
             request = _stored_request(intent)
             if intent.known_at_us == moments.get(intent.symbol):
-                self._path.send(request)
-                sent += 1
+                sent += self._path.send(request).outcome is not OrderOutcome.DENIED
             else:
                 self._drop(intent.client_order_id)
         return sent
@@ -84,11 +101,12 @@ class Entries:
             fact = {"client_order_id": order, "from": "PLANNED", "to": "EXPIRED", "reason": reason}
             lineage.append(connection, "order_state", fact, self._ledger.now())
 
-    def _new_signals(self, deployment_id: int) -> list[Row[tuple[object, ...]]]:
+    def _new_signals(self, deployment_id: int, until_us: int) -> list[Row[tuple[object, ...]]]:
+        """Signals decided on candles this market has played; decisions may run ahead of it, theirs wait for their candle."""
         asked = (
             select(signals, decisions.c.known_at_us, decisions.c.payload_json)
             .join(decisions, decisions.c.id == signals.c.decision_id)
-            .where(signals.c.state == "new", decisions.c.deployment_id == deployment_id)
+            .where(signals.c.state == "new", decisions.c.deployment_id == deployment_id, decisions.c.known_at_us <= until_us)
             .order_by(decisions.c.known_at_us)
         )
         with self._ledger.reading() as connection:
@@ -117,12 +135,12 @@ class Entries:
         if not fills.bracket_holds(signal.side, close, moment.costs.spread, stop, target):
             refusals.append(f"stop {stop} and target {target} do not enclose the price {close} after the spread")
         limits = Limits(daily_loss_limit=execution.daily_loss_limit)
-        return request, (*refusals, *denials(units, self._situation(moment.symbol, account.equity), limits))
+        return request, (*refusals, *denials(units, self._situation(moment, account.equity), limits))
 
-    def _situation(self, symbol: str, equity: float) -> AccountSituation:
+    def _situation(self, moment: MarketMoment, equity: float) -> AccountSituation:
+        symbol = moment.symbol
         with self._ledger.reading() as connection:
             mine = (order_intents.c.account == self._account,)
-            minute_ago = self._ledger.now() - _MINUTE
             pending = (IntentState.SENT, IntentState.ACCEPTED)
             return AccountSituation(
                 state=state_of_trading.state(connection, self._account),
@@ -133,8 +151,19 @@ class Entries:
                 + _count(connection, *mine, order_intents.c.symbol == symbol, order_intents.c.state.in_(pending)),
                 unknown_orders=_count(connection, *mine, order_intents.c.symbol == symbol,
                                       order_intents.c.state == IntentState.UNKNOWN),
-                orders_last_minute=_count(connection, *mine, order_intents.c.sent_at >= minute_ago),
+                orders_last_minute=self._orders_after(connection, moment.known_at_us - _MINUTE_US),
             )  # fmt: skip
+
+    def _orders_after(self, connection: Connection, known_at_us: int) -> int:
+        """Orders sent on decisions after a moment, in market time: a replay of a day in a minute is no burst of orders."""
+        return connection.execute(
+            select(func.count())
+            .select_from(order_intents)
+            .join(signals, signals.c.signal_key == order_intents.c.signal_key)
+            .join(decisions, decisions.c.id == signals.c.decision_id)
+            .where(order_intents.c.account == self._account, order_intents.c.sent_at.is_not(None))
+            .where(decisions.c.known_at_us > known_at_us)
+        ).scalar_one()
 
     def _refuse(self, signal: Row[tuple[object, ...]], state: str, reason: str) -> None:
         with self._ledger.begin() as connection:

@@ -3,8 +3,9 @@
 import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, insert
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
@@ -13,10 +14,12 @@ from fxgpt_core.live import lease, reconciliation, state_of_trading
 from fxgpt_core.live.deployed import Deployed, deployed
 from fxgpt_core.live.entries import Entries, MarketMoment
 from fxgpt_core.live.exits import Exits
-from fxgpt_core.live.order_path import Checkpoint, OrderPath, no_checkpoint
+from fxgpt_core.live.order_path import Checkpoint, IntentState, OrderPath, no_checkpoint
 from fxgpt_core.live.replay_market import ReplayMarket
+from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.registry.lake import Lake
-from fxgpt_core.registry.live_tables import heartbeats
+from fxgpt_core.registry.live_tables import heartbeats, order_intents
+from fxgpt_core.registry.tables import deployment_configs
 
 POLL_S = 0.2
 HEARTBEAT = timedelta(seconds=2)
@@ -29,7 +32,7 @@ class Gateway:
     def __init__(self, lake: Lake, broker: PaperBroker, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
         self._lake, self._ledger, self._broker, self._account = lake, lake.ledger, broker, account
         self._checkpoint = checkpoint
-        self._path = OrderPath(self._ledger, broker, account, checkpoint)
+        self._path = OrderPath(self._ledger, broker, account, self._may_send, checkpoint)
         self._entries = Entries(self._ledger, broker, account, self._path)
         self._exits = Exits(self._ledger, broker, account)
         self._lease: lease.Lease | None = None
@@ -43,10 +46,9 @@ class Gateway:
         self._lease = lease.acquire(self._ledger, f"gateway:{self._account}", lease.this_process())
         self._broker.connect()
         self._trade_symbols()
-        self._exits.book_fills()
         self._path.resolve()
-        if found := reconciliation.mismatches(self._ledger, self._broker, self._account):
-            reconciliation.halt_on(self._ledger, self._account, found)
+        self._exits.book_fills()
+        reconciliation.compare(self._ledger, self._broker, self._account)
         moments = {market.symbol: market.known_at_us() for market in self._markets(self._deployments())}
         self._entries.continue_planned({symbol: time for symbol, time in moments.items() if time is not None})
         self._beat()
@@ -58,7 +60,9 @@ class Gateway:
         """
         self._beat()
         deployments = self._trade_symbols()
-        advanced = [self._advance(market, deployments) for market in self._markets(deployments)]
+        markets = self._markets(deployments)
+        self._entries.refuse_untraded(_unplayed(deployments, markets))
+        advanced = [self._advance(market, deployments) for market in markets]
         return any(advanced)
 
     def stop(self) -> None:
@@ -75,15 +79,15 @@ class Gateway:
         known_at_us, sent = market.known_at_us(), 0
         if known_at_us is not None:
             for item in mine:
-                moment = MarketMoment(market.symbol, market.timeframe, known_at_us, item.costs)
-                sent += self._entries.enter(item, moment)
+                if item.is_active:
+                    sent += self._entries.enter(item, MarketMoment(market.symbol, market.timeframe, known_at_us, item.costs))
         candle = market.next_candle()
         if candle is None:
             return sent > 0
         market.play(candle)
         self._checkpoint("played")
-        self._exits.book_fills()
         self._path.resolve()
+        self._exits.book_fills()
         for item in mine:
             self._exits.manage(item, candle)
         self._checkpoint("managed")
@@ -91,7 +95,7 @@ class Gateway:
         return True
 
     def _deployments(self) -> tuple[Deployed, ...]:
-        return deployed(self._lake, self._broker.name, include_past=True)
+        return deployed(self._lake, self._broker.name, self._account)
 
     def _trade_symbols(self) -> tuple[Deployed, ...]:
         """All deployments, with the costs of their symbols made known to the broker; the active one's count."""
@@ -101,8 +105,28 @@ class Gateway:
         return found
 
     def _markets(self, deployments: tuple[Deployed, ...]) -> list[ReplayMarket]:
-        series = sorted({(item.symbol, item.timeframe) for item in deployments if item.is_active})
-        return [ReplayMarket(self._ledger, self._broker, self._account, *place) for place in series]
+        """One market a symbol: that of an open position, else the shortest timeframe. Two would fill each other's orders."""
+        first: dict[str, str] = {}
+        for item in sorted(deployments, key=lambda item: (not item.is_held, timeframe_of(item.timeframe).us, item.deployment_id)):
+            first.setdefault(item.symbol, item.timeframe)
+        return [ReplayMarket(self._ledger, self._broker, self._account, *place) for place in sorted(first.items())]
+
+    def _may_send(self, connection: Connection, intent: Row[Any]) -> str:
+        """Why an intent may not leave now; asked in the transaction that would mark it sent. Raises if the lease was lost."""
+        if self._lease is None:
+            return f"the gateway of {self._account} was not started; call start first"
+        lease.renew(connection, self._lease, self._ledger.now())
+        state = state_of_trading.state(connection, self._account)
+        if not state.may_enter:
+            return f"trading is {state}; only an active account enters: resume it first"
+        mine = deployment_configs.c.id == intent.deployment_id
+        if not connection.execute(select(deployment_configs.c.is_active).where(mine)).scalar_one():
+            return f"deployment {intent.deployment_id} is not active any more; another one trades, or none"
+        unknown = (order_intents.c.account == self._account, order_intents.c.symbol == intent.symbol)
+        n = select(func.count()).where(*unknown, order_intents.c.state == IntentState.UNKNOWN)
+        if n_unknown := connection.execute(n).scalar_one():
+            return f"{n_unknown} orders on the symbol have an unknown outcome, 0 are allowed: wait for the broker"
+        return ""
 
     def _beat(self) -> None:
         """Show that the process lives, and hold the lease, every two seconds."""
@@ -123,8 +147,8 @@ class Gateway:
 
 async def run(gateway: Gateway, *, stop: asyncio.Event) -> None:
     """Start a gateway and keep stepping until `stop` is set. Raises what `Gateway.start` and `step` raise."""
-    gateway.start()
     try:
+        gateway.start()
         while not stop.is_set():
             if not gateway.step():
                 await _pause(stop)
@@ -138,6 +162,17 @@ def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:
     """The gateway of a paper account, whose book is a file below the data root."""
     book = data_root / "paper" / f"{account}.db"
     return Gateway(lake, PaperBroker(book, {}, PAPER_CASH, PAPER_LEVERAGE), account)
+
+
+def _unplayed(deployments: tuple[Deployed, ...], markets: list[ReplayMarket]) -> dict[int, str]:
+    """Why a deployment's series is not played on this account, by its id."""
+    played = {market.symbol: market.timeframe for market in markets}
+    return {
+        item.deployment_id: f"{item.symbol} is played by its {played[item.symbol]} candles on this account, and {item.timeframe} "
+        "candles would fill the same orders: keep one timeframe of a symbol deployed"
+        for item in deployments
+        if item.is_active and item.timeframe != played[item.symbol]
+    }
 
 
 async def _pause(stop: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from fxgpt_core.brokers.broker import Broker, OrderResult, OrderState
-from fxgpt_core.live.state_of_trading import alert, note_risk
+from fxgpt_core.live.state_of_trading import alert, note_risk, resolve_alerts
 from fxgpt_core.market.orders import OrderOutcome, OrderRequest
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
@@ -124,6 +124,8 @@ class OrderPath:
             refusal = self._may_send(connection, intent)
             if refusal:
                 self._write(connection, intent, IntentState.DENIED, OrderResult(OrderOutcome.DENIED, reason=refusal))
+                mine = update(signals).where(signals.c.signal_key == intent.signal_key)
+                connection.execute(mine.values(state="denied", reason=refusal))
             else:
                 self._write(connection, intent, IntentState.SENT, None)
         return refusal
@@ -167,10 +169,13 @@ class OrderPath:
         lineage.append(connection, "order_state", fact, now)
         if result is not None and result.order_id:
             _write_order(connection, self._ledger, intent, result.order_id, state)
-        if state is IntentState.UNKNOWN:
+        key = f"unknown_order:{intent.client_order_id}"
+        if state is not IntentState.UNKNOWN:
+            resolve_alerts(connection, self._ledger, key)
+        else:
             note_risk(connection, self._ledger, self._account, intent.symbol, "unknown_order", fact)
             alert(
-                connection, self._ledger, "unknown_order", f"unknown_order:{intent.client_order_id}",
+                connection, self._ledger, "unknown_order", key,
                 f"the outcome of order {intent.client_order_id} on {intent.symbol} is unknown ({reason})",
                 "No entry is sent on the symbol until the broker answers; look at the account at the broker.",
             )  # fmt: skip

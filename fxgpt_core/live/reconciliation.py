@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from fxgpt_core import content_hash
 from fxgpt_core.brokers.broker import Broker
-from fxgpt_core.live.state_of_trading import alert, change_within
+from fxgpt_core.live.state_of_trading import alert, change_within, resolve_alerts
 from fxgpt_core.market.orders import Position
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry.ledger import Ledger
@@ -32,6 +32,15 @@ def mismatches(ledger: Ledger, broker: Broker, account: str) -> tuple[Mismatch, 
     theirs = {held.position_id: _shown(held) for held in broker.positions()}
     different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
     return tuple(Mismatch(key, ours.get(key, "nothing"), theirs.get(key, "nothing")) for key in different)
+
+
+def compare(ledger: Ledger, broker: Broker, account: str) -> None:
+    """Halt the account when the books differ; when they agree, what was raised for a difference is resolved."""
+    if found := mismatches(ledger, broker, account):
+        halt_on(ledger, account, found)
+        return
+    with ledger.begin() as connection:
+        resolve_alerts(connection, ledger, f"mismatch:{account}")
 
 
 def halt_on(ledger: Ledger, account: str, found: tuple[Mismatch, ...]) -> None:

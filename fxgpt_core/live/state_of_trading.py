@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
 from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState, changed
@@ -53,10 +53,19 @@ def note_risk(
 
 
 def alert(connection: Connection, ledger: Ledger, kind: str, key: str, message: str, remedy: str) -> None:
-    """Raise an alert once for each key, inside the caller's transaction."""
-    if connection.execute(select(alerts.c.id).where(alerts.c.key == key)).first() is None:
-        row = {"kind": kind, "key": key, "message": message, "remedy": remedy, "created_at": ledger.now()}
-        connection.execute(insert(alerts), row)
+    """Raise an alert, once while it is open, inside the caller's transaction; one that was resolved opens again."""
+    row = {"kind": kind, "message": message, "remedy": remedy, "created_at": ledger.now(), "resolved_at": None}
+    found = connection.execute(select(alerts.c.resolved_at).where(alerts.c.key == key)).one_or_none()
+    if found is None:
+        connection.execute(insert(alerts), {"key": key, **row})
+    elif found.resolved_at is not None:
+        connection.execute(update(alerts).where(alerts.c.key == key).values(**row))
+
+
+def resolve_alerts(connection: Connection, ledger: Ledger, key: str) -> None:
+    """Resolve the open alerts whose key is `key` or begins with `key:`, inside the caller's transaction."""
+    mine = or_(alerts.c.key == key, alerts.c.key.startswith(f"{key}:", autoescape=True))
+    connection.execute(update(alerts).where(mine, alerts.c.resolved_at.is_(None)).values(resolved_at=ledger.now()))
 
 
 def snapshot(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
