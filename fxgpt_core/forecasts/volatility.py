@@ -81,7 +81,12 @@ def log_returns(candles: CandleArrays) -> FloatArray:
 
 
 def next_open_times(candles: CandleArrays, origins: IntArray) -> IntArray:
-    """int64[N,24]: open times of the next 24 candles by the FX calendar, for the candles at `origins`; holidays are not known."""
+    """int64[N,24]: open times of the next 24 candles by the FX calendar, for the candles at `origins`; holidays are not known.
+
+    Raises `BadInputError` when no origin is asked.
+    """
+    if len(origins) == 0:
+        raise BadInputError("no origin found; ask for the forecast of at least one candle")
     opens = candles.open_time_us[origins]
     timeframe = candles.timeframe
     # 24 daily candles span five weekends; a week more than the plain length is enough for every timeframe.

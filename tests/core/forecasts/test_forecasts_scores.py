@@ -1,0 +1,75 @@
+"""Scores against scikit-learn, a closed form and cases small enough for the head."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.metrics import mean_pinball_loss, root_mean_squared_error
+
+from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts
+from fxgpt_core.forecasts.scores import crps, directional_accuracy, pinball, rmse
+
+N = 400
+RNG = np.random.default_rng(11)
+VALUES = np.sort(RNG.normal(size=(N, 24, 21)), axis=2)
+OUTCOME = RNG.normal(size=(N, 24))
+
+
+def of_values(values: np.ndarray) -> Forecasts:
+    n = len(values)
+    return Forecasts("EURUSD", "1h", np.arange(n, dtype=np.int64), np.ones(n), STEPS, LEVELS, values, np.ones((n, 24)))
+
+
+def medians(rows: list[list[float]]) -> Forecasts:
+    return of_values(np.repeat(np.array(rows)[:, :, None], 21, axis=2))
+
+
+def test_pinball_is_scikit_learns() -> None:
+    for level in (0.025, 0.5, 0.9):
+        expected = mean_pinball_loss(OUTCOME[:, 0], VALUES[:, 0, 3], alpha=level)
+        assert pinball(VALUES[:, 0, 3], OUTCOME[:, 0], level).mean() == pytest.approx(expected)
+
+
+def test_crps_is_twice_the_mean_of_scikit_learns_pinball_over_the_19_inner_levels() -> None:
+    scores = crps(of_values(VALUES), OUTCOME).mean(axis=0)
+    for step in (0, 7, 23):
+        losses = [mean_pinball_loss(OUTCOME[:, step], VALUES[:, step, 1 + k], alpha=(k + 1) / 20) for k in range(19)]
+        assert scores[step] == pytest.approx(2.0 * np.mean(losses))
+
+
+def test_crps_of_a_true_normal_forecast_is_near_the_closed_form() -> None:
+    exact = of_values(np.tile(norm.ppf(LEVELS), (20_000, 24, 1))[:20_000])
+    outcome = np.random.default_rng(5).normal(size=(20_000, 24))
+    # Expected CRPS of N(0,1) against itself is 1/sqrt(pi) (Gneiting & Raftery 2007); 19 levels leave out the tails.
+    assert crps(exact, outcome).mean() == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.06)
+
+
+def test_crps_is_best_for_the_true_width() -> None:
+    score = {w: crps(of_values(np.tile(w * norm.ppf(LEVELS), (N, 24, 1))), OUTCOME).mean() for w in (0.6, 1.0, 1.7)}
+    assert min(score, key=score.__getitem__) == 1.0
+
+
+def test_an_unknown_outcome_has_no_score_and_spoils_no_other() -> None:
+    outcome = OUTCOME.copy()
+    outcome[3, 5] = np.nan
+    scores = crps(of_values(VALUES), outcome)
+    assert np.argwhere(np.isnan(scores)).tolist() == [[3, 5]]
+    assert np.isfinite(rmse(of_values(VALUES), outcome)).all()
+    assert np.isfinite(directional_accuracy(of_values(VALUES), outcome)).all()
+
+
+def test_rmse_is_scikit_learns_of_the_median() -> None:
+    expected = [root_mean_squared_error(OUTCOME[:, s], VALUES[:, s, 10]) for s in range(24)]
+    np.testing.assert_allclose(rmse(of_values(VALUES), OUTCOME), expected)
+
+
+def test_direction_counts_signs_of_known_moves_and_a_flat_median_misses() -> None:
+    forecast = medians([[1.0] * 24, [-1.0] * 24, [0.0] * 24, [2.0] * 24, [1.0] * 24])
+    outcome = np.tile(np.array([[0.5], [0.5], [0.5], [0.0], [np.nan]]), (1, 24))
+    np.testing.assert_allclose(directional_accuracy(forecast, outcome), np.full(24, 1 / 3))
+
+
+def test_a_step_without_outcome_has_no_score() -> None:
+    outcome = OUTCOME.copy()
+    outcome[:, 23] = np.nan
+    assert np.isnan(rmse(of_values(VALUES), outcome)[23])
+    assert np.isnan(directional_accuracy(of_values(VALUES), outcome)[23])
