@@ -11,6 +11,7 @@ from fxgpt_pipelines.live_recording import frame_of, ids_of
 
 if TYPE_CHECKING:
     from fxgpt_core.registry.lake import Lake
+    from fxgpt_core.registry.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class Compared:
             "decisions": self.n_decisions,
             "differences": [dict(row) for row in self.differences],
         }
+
+
+def trading_now(ledger: "Ledger", symbol: str, timeframe: str) -> int | None:
+    """The id of the active deployment, which a rollback may have changed since the asset was made; None when there is none."""
+    from fxgpt_core.registry.deployments import Deployments
+
+    active = Deployments(ledger).active(symbol, timeframe)
+    return active[0].id if active else None
 
 
 def compared(lake: "Lake", deployment_id: int) -> Compared:

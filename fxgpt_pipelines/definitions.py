@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from fxgpt_pipelines.assets import calibration, candles, features, live, models, optimization
-from fxgpt_pipelines.jobs import live_trading_job
+from fxgpt_pipelines.jobs import candles_to_gates, live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
 from fxgpt_pipelines.sensors import closed_candle_sensor
 
@@ -34,7 +34,7 @@ def build_definitions(
     # In-process: one asset is one run, and a process of its own for each step would pay every import again.
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[live_trading_job],
+        jobs=[candles_to_gates, live_trading_job],
         sensors=[closed_candle_sensor],
         resources=resources | dict(overrides or {}),
         loggers=loggers,

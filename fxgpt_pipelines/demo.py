@@ -19,7 +19,7 @@ from fxgpt_core.errors import FxgptError
 from fxgpt_core.settings import Settings, read_settings
 from fxgpt_pipelines import demo_report, services
 from fxgpt_pipelines.progress import Steps
-from fxgpt_pipelines.replay import Series, Standing, held_out, standing, wait_until_complete
+from fxgpt_pipelines.replay import Series, Standing, gateway_lives, held_out, standing, wait_until_complete
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -128,8 +128,9 @@ def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series, in
             return
         waiting = held_out(settings, ledger, series)
         with services.Services(settings.data_root / "logs") as started:
-            started.start(services.gateway(settings, ACCOUNT))
-            started.start(services.daemon(settings))
+            if not gateway_lives(ledger, ACCOUNT):
+                started.start(services.gateway(settings, ACCOUNT))
+                started.start(services.daemon(settings))
             now = _played(steps, ledger, series, started, waiting[:n_first])
             for first in range(n_first, HELD_OUT, RELEASED_MORE):
                 if now.filled:

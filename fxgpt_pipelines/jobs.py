@@ -4,7 +4,18 @@ import dagster as dg
 
 from fxgpt_pipelines.resources import LakeResource
 
+BATCH_LANE = {"fxgpt/lane": "batch"}
 LIVE_LANE = {"fxgpt/lane": "live", "dagster/priority": "10"}
+
+
+# Deployment is not part of it: what trades is a person's decision.
+candles_to_gates = dg.define_asset_job(
+    "candles_to_gates",
+    selection=dg.AssetSelection.groups("candles", "features", "models", "calibration", "optimization"),
+    tags=BATCH_LANE,
+    executor_def=dg.in_process_executor,
+    description="Everything of one symbol and timeframe up to the gate board.",
+)
 
 
 class LiveDecisionConfig(dg.Config):

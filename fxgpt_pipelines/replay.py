@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LOOKS = 1.0
 PATIENCE_S = 180.0
+SECONDS_OF_A_HEARTBEAT = 8.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,18 @@ def held_out(settings: "Settings", ledger: "Ledger", series: Series) -> "list[Cl
     frame = provided(settings, series.symbol, timeframe).frame
     rows = zip(frame["open_time"].to_physical().to_list(), *(frame[n].to_list() for n in frame.columns[1:]), strict=True)
     return [ClosedCandle(*row) for row in rows if row[0] > last_us]
+
+
+def gateway_lives(ledger: "Ledger", account: str) -> bool:
+    """Whether a gateway of the account showed itself a moment ago: `make ui` runs, with its own daemon."""
+    from sqlalchemy import select
+
+    from fxgpt_core.registry.live_tables import heartbeats
+
+    asked = select(heartbeats.c.at).where(heartbeats.c.process == f"gateway:{account}")
+    with ledger.reading() as connection:
+        at = connection.execute(asked).scalar_one_or_none()
+    return at is not None and (ledger.now() - at).total_seconds() < SECONDS_OF_A_HEARTBEAT
 
 
 def standing(ledger: "Ledger", series: Series) -> Standing:

@@ -1,5 +1,6 @@
 """The long-lived processes of a set-up as children of one parent: started with a log file each, ended by their own pid."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from fxgpt_core.settings import Settings
 
 SECONDS_TO_STOP = 15.0
 TAIL_LINES = 12
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Service:
         self._process.wait(SECONDS_TO_STOP)
 
 
+def _end_with_parent() -> None:
+    """In the child: be interrupted when the parent dies, even if it was killed; a forgotten gateway would go on trading."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
 class Services:
     """Children of this process; leaving the `with` block ends every one of them, the last started first."""
 
@@ -96,6 +103,7 @@ class Services:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **plan.environment},
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         service = Service(plan, process, log)
         self._started.append(service)

@@ -37,3 +37,10 @@ def test_loading_the_definitions_is_fast_and_imports_nothing_heavy():
 def test_a_code_version_is_a_hash_and_differs_between_assets_of_different_rooms():
     assert len({code_version(asset) for asset in ("candles", "features")}) == 2
     assert all(len(code_version(asset)) == 64 for asset in ("candles", "features") if asset in ROOMS)
+
+
+def test_the_job_up_to_the_gates_does_not_deploy():
+    job = build_definitions().resolve_job_def("candles_to_gates")
+    made = {key.path[-1] for key in job.asset_layer.executable_asset_keys}
+    assert "robustness" in made
+    assert made.isdisjoint({"deployment", "live_orders", "adherence"})

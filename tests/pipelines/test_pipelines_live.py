@@ -158,3 +158,19 @@ def test_the_live_job_decides_on_one_candle_through_dagster(line, deployed, repl
     )
     assert result.success
     assert line.at.instance.get_run_by_id(result.run_id).tags["fxgpt/pid"].isdigit()
+
+
+def test_a_gateway_that_showed_itself_a_moment_ago_lives_and_one_of_yesterday_does_not(fresh):
+    from datetime import timedelta
+
+    from sqlalchemy import insert
+
+    from fxgpt_core.registry.live_tables import heartbeats
+    from fxgpt_pipelines.replay import gateway_lives
+
+    assert not gateway_lives(fresh.ledger, "paper")
+    with fresh.ledger.begin() as connection:
+        for process, age in (("gateway:paper", timedelta(seconds=1)), ("gateway:old", timedelta(days=1))):
+            connection.execute(insert(heartbeats), {"process": process, "at": fresh.ledger.now() - age, "detail_json": "{}"})
+    assert gateway_lives(fresh.ledger, "paper")
+    assert not gateway_lives(fresh.ledger, "old")

@@ -1,6 +1,7 @@
 """Child processes: started with a log, found dead, ended by their own pid, with what they started themselves."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -76,3 +77,18 @@ def test_every_service_names_the_set_up_absolutely_and_listens_on_the_loopback_o
     mlflow = services.mlflow_server(settings, 5000)
     assert mlflow.command[mlflow.command.index("--host") + 1] == "127.0.0.1"
     assert mlflow.environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+def test_children_end_when_their_parent_is_killed(tmp_path):
+    program = (
+        "import sys, time; from pathlib import Path; from fxgpt_pipelines.services import ServicePlan, Services\n"
+        f"with Services(Path({str(tmp_path)!r})) as started:\n"
+        "    sleeper = ServicePlan('sleeper', (sys.executable, '-c', 'import time; time.sleep(60)'), {})\n"
+        "    print(started.start(sleeper).pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        time.sleep(0.3)
+        parent.kill()
+    assert _gone(child)
