@@ -1,7 +1,9 @@
 """The paper broker: the backtest's fill rule on candles as they come, with a durable book of its own.
 
-The account is kept in the quote currency of what it trades. Within a candle: pending close at the open → stop → target →
-entry at the open → stop → target, which is the order of the backtest's kernel.
+The account is kept in the quote currency of the first symbol it trades; symbols quoted in another one are rejected. Orders and
+positions are named after the client order id, so that a new book never repeats the names of an old one.
+Within a candle: pending close at the open → stop → target → entry at the open → stop → target, which is the order of the
+backtest's kernel.
 """
 
 import sqlite3
@@ -15,6 +17,7 @@ from fxgpt_core.errors import BadInputError, NotReadyError
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.orders import Account, Fill, OrderOutcome, OrderRequest, Position, Side
+from fxgpt_core.market.symbols import symbol
 
 _STOP_OR_TARGET = {fills.REASON_STOP: "stop", fills.REASON_TARGET: "target"}
 
@@ -54,12 +57,15 @@ class PaperBroker:
             self._open_book.close()
             self._open_book = None
 
-    def trade(self, symbol: str, costs: Costs) -> None:
+    def trade(self, name: str, costs: Costs) -> None:
         """Accept orders on a symbol, at these costs from now on."""
-        self._costs[symbol] = costs
+        self._costs[name] = costs
 
     def place(self, request: OrderRequest) -> OrderResult:
-        """Accept a market order for the next candle's open; rejects repeated ids, units below 1 and symbols without costs."""
+        """Accept a market order for the next candle's open.
+
+        Rejects repeated ids, units below 1, symbols without costs, and symbols quoted in another currency than the account's.
+        """
         if request.units < 1:
             return OrderResult(OrderOutcome.REJECTED, reason=f"{request.units} units; at least 1 is needed")
         if request.symbol not in self._costs:
@@ -70,21 +76,25 @@ class PaperBroker:
         )  # fmt: skip
         try:
             with self._book.writing() as book:
-                cursor = book.execute(
+                quote, kept = symbol(request.symbol).quote, _currency(book, request.symbol)
+                if quote != kept:
+                    reason = f"{request.symbol} is settled in {quote} and this account is kept in {kept}: use another account"
+                    return OrderResult(OrderOutcome.REJECTED, reason=reason)
+                book.execute(
                     "INSERT INTO orders (client_order_id, symbol, side, units, stop_price, target_price, state) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
                     values,
                 )
         except sqlite3.IntegrityError:
             return OrderResult(OrderOutcome.REJECTED, reason=f"client order id {request.client_order_id} was used before")
-        return OrderResult(OrderOutcome.CONFIRMED, order_id=f"paper-{cursor.lastrowid}")
+        return OrderResult(OrderOutcome.CONFIRMED, order_id=_name(request.client_order_id))
 
     def amend(self, position_id: str, stop_price: float | None, target_price: float | None) -> OrderResult:
         """Replace stop and target from the next candle on."""
         with self._book.writing() as book:
             changed = book.execute(
-                "UPDATE positions SET stop_price = ?, target_price = ? WHERE position_id = ? AND is_open = 1",
-                (stop_price, target_price, _number(position_id)),
+                "UPDATE positions SET stop_price = ?, target_price = ? WHERE client_order_id = ? AND is_open = 1",
+                (stop_price, target_price, _client_order_id(position_id)),
             ).rowcount
         return _answer(changed, position_id)
 
@@ -93,8 +103,8 @@ class PaperBroker:
         with self._book.writing() as book:
             changed = book.execute(
                 "UPDATE positions SET close_order_id = coalesce(close_order_id, ?), close_reason = coalesce(close_reason, ?) "
-                "WHERE position_id = ? AND is_open = 1",
-                (client_order_id, reason, _number(position_id)),
+                "WHERE client_order_id = ? AND is_open = 1",
+                (client_order_id, reason, _client_order_id(position_id)),
             ).rowcount
         return _answer(changed, position_id)
 
@@ -104,13 +114,13 @@ class PaperBroker:
         if row is None:
             return None
         return BrokerOrder(
-            order_id=f"paper-{row['order_id']}",
+            order_id=_name(row["client_order_id"]),
             client_order_id=row["client_order_id"],
             symbol=row["symbol"],
             side=Side(row["side"]),
             units=row["units"],
             state=OrderState(row["state"]),
-            position_id=None if row["position_id"] is None else f"paper-{row['position_id']}",
+            position_id=None if row["position_id"] is None else _name(row["client_order_id"]),
             reason=row["reason"],
         )
 
@@ -131,9 +141,12 @@ class PaperBroker:
 
     def fills_since(self, cursor: int) -> tuple[tuple[int, Fill], ...]:
         """Fills after a cursor, oldest first."""
-        return tuple(
-            (row["seq"], _fill(row)) for row in self._book.rows("SELECT * FROM fills WHERE seq > ? ORDER BY seq", cursor)
+        found = self._book.rows(
+            "SELECT fills.*, positions.client_order_id AS opened_by FROM fills JOIN positions USING (position_id) "
+            "WHERE seq > ? ORDER BY seq",
+            cursor,
         )
+        return tuple((row["seq"], _fill(row)) for row in found)
 
     def on_candle(self, candle: PlayedCandle) -> bool:
         """Play one candle in one transaction; False, and nothing happens, for a candle at or before the last one played."""
@@ -154,9 +167,9 @@ class PaperBroker:
             )
         return True
 
-    def last_played_us(self, symbol: str) -> int | None:
+    def last_played_us(self, name: str) -> int | None:
         """Open time of the last candle played for a symbol."""
-        mark = self._book.row("SELECT open_time_us FROM marks WHERE symbol = ?", symbol)
+        mark = self._book.row("SELECT open_time_us FROM marks WHERE symbol = ?", name)
         return None if mark is None else int(mark["open_time_us"])
 
     @property
@@ -226,8 +239,19 @@ class PaperBroker:
         book.execute("UPDATE account SET cash = cash + ?", (gross - commission,))
 
 
-def _number(position_id: str) -> int:
-    return int(position_id.removeprefix("paper-")) if position_id.removeprefix("paper-").isdigit() else -1
+def _name(client_order_id: str) -> str:
+    """The name of an order and of the position it becomes."""
+    return f"paper-{client_order_id}"
+
+
+def _client_order_id(name: str) -> str:
+    return name.removeprefix("paper-")
+
+
+def _currency(book: sqlite3.Connection, of_symbol: str) -> str:
+    """The currency of the account: the quote currency of the first symbol that was ordered on it."""
+    book.execute("INSERT OR IGNORE INTO money (id, currency) VALUES (1, ?)", (symbol(of_symbol).quote,))
+    return str(book.execute("SELECT currency FROM money").fetchone()[0])
 
 
 def _answer(changed: int, position_id: str) -> OrderResult:
@@ -238,7 +262,7 @@ def _answer(changed: int, position_id: str) -> OrderResult:
 
 def _position(row: sqlite3.Row) -> Position:
     return Position(
-        position_id=f"paper-{row['position_id']}",
+        position_id=_name(row["client_order_id"]),
         client_order_id=row["client_order_id"],
         symbol=row["symbol"],
         side=Side(row["side"]),
@@ -254,7 +278,7 @@ def _fill(row: sqlite3.Row) -> Fill:
     return Fill(
         fill_id=f"{row['client_order_id']}:{row['reason']}",
         client_order_id=row["client_order_id"],
-        position_id=f"paper-{row['position_id']}",
+        position_id=_name(row["opened_by"]),
         symbol=row["symbol"],
         side=Side(row["side"]),
         units=row["units"],

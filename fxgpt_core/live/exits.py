@@ -1,16 +1,13 @@
 """After each close: fills written down, stops tightened, positions closed whose time is up. The rules are the backtest's."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import Connection, func, insert, select, update
 
 from fxgpt_core.brokers.broker import Broker
-from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.candle_feed import ClosedCandle
 from fxgpt_core.live.deployed import Deployed
-from fxgpt_core.live.order_path import IntentState
+from fxgpt_core.live.order_path import Checkpoint, IntentState, no_checkpoint
 from fxgpt_core.market import fills as fill_rule
-from fxgpt_core.market.orders import Fill, Position
+from fxgpt_core.market.orders import Fill, OrderOutcome, Position
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import fills, live_candles, order_intents, orders, positions
@@ -18,46 +15,55 @@ from fxgpt_core.registry.live_tables import fills, live_candles, order_intents, 
 _STOP_CODES = {"stop": fill_rule.REASON_STOP, "breakeven": fill_rule.REASON_BREAKEVEN, "trailing": fill_rule.REASON_TRAILING}
 
 
-@dataclass(frozen=True)
 class Exits:
     """Books fills and manages the open positions of one account."""
 
-    ledger: Ledger
-    broker: Broker
-    account: str
+    def __init__(self, ledger: Ledger, broker: Broker, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
+        self.ledger, self.broker, self.account = ledger, broker, account
+        self._checkpoint = checkpoint
+        # Of this process only: after a restart all fills are looked at again, and those in the ledger are left alone.
+        self._cursor = 0
 
     def book_fills(self) -> int:
         """Write every fill the broker has and the ledger has not, each in one transaction; returns how many."""
-        with self.ledger.reading() as connection:
-            n_known = set(connection.execute(select(fills.c.fill_id).where(fills.c.account == self.account)).scalars())
-        new = [fill for _, fill in self.broker.fills_since(0) if fill.fill_id not in n_known]
-        for fill in new:
+        n_new = 0
+        for cursor, fill in self.broker.fills_since(self._cursor):
             with self.ledger.begin() as connection:
-                self._book(connection, fill)
-        return len(new)
+                if connection.execute(select(fills.c.fill_id).where(fills.c.fill_id == fill.fill_id)).first() is None:
+                    self._book(connection, fill)
+                    n_new += 1
+            self._cursor = cursor
+        return n_new
 
     def manage(self, deployment: Deployed, candle: ClosedCandle) -> None:
-        """Apply the deployment's exit rules to the open positions of its symbol, at a candle's close."""
+        """Apply the deployment's exit rules to the open positions of its symbol, at a candle's close.
+
+        In every trading state: leaving a position is never what a halt is for.
+        """
         for held in self.broker.positions():
             if held.symbol != deployment.symbol or self._deployment_of(held) != deployment.deployment_id:
                 continue
             if fill_rule.time_is_up(self._candles_held(held, deployment, candle), deployment.execution.max_candles):
-                with self.ledger.reading() as connection:
-                    may_close = state_of_trading.state(connection, self.account).may_close
-                if may_close:
-                    self.broker.close(held.position_id, f"{held.client_order_id}-time", "time")
-                continue
-            self._tighten(held, deployment, candle)
+                self.broker.close(held.position_id, f"{held.client_order_id}-time", "time")
+                self._checkpoint("closing")
+            else:
+                self._tighten(held, deployment, candle)
 
     def _tighten(self, held: Position, deployment: Deployed, candle: ClosedCandle) -> None:
         if held.stop_price is None:
             return
-        code = _STOP_CODES[self._stop_reason(held)]
+        with self.ledger.reading() as connection:
+            first, booked = self._stops(connection, held)
+        code = _STOP_CODES[_stop_reason(held.entry_price, held.stop_price, first)]
         stop, _ = fill_rule.tightened_stop(
             int(held.side), held.entry_price, candle.close, held.stop_price, code, deployment.execution.plan
         )
         if stop != held.stop_price:
-            self.broker.amend(held.position_id, stop, held.target_price)
+            if self.broker.amend(held.position_id, stop, held.target_price).outcome is not OrderOutcome.CONFIRMED:
+                return  # it was closed meanwhile; its fill says how
+            self._checkpoint("amended")
+        # Asked of the ledger, not of the broker: the process may have ended between the two.
+        if booked is not None and stop != booked:
             with self.ledger.begin() as connection:
                 moved = update(positions).where(positions.c.position_id == held.position_id)
                 connection.execute(moved.values(stop_price=stop))
@@ -98,6 +104,9 @@ class Exits:
         intent = connection.execute(select(order_intents).where(mine)).one_or_none()
         filled = {"state": IntentState.FILLED, "position_id": fill.position_id, "updated_at": now}
         connection.execute(update(order_intents).where(mine).values(**filled))
+        if intent is not None and intent.state != IntentState.FILLED:
+            fact = {"client_order_id": fill.client_order_id, "from": intent.state, "to": str(IntentState.FILLED), "reason": ""}
+            lineage.append(connection, "order_state", fact, now)
         by_id = orders.c.client_order_id == fill.client_order_id
         connection.execute(update(orders).where(by_id).values(state=IntentState.FILLED, updated_at=now))
         row = {
@@ -122,16 +131,18 @@ class Exits:
         held = connection.execute(select(positions).where(positions.c.position_id == fill.position_id)).one_or_none()
         if held is None or held.stop_price is None:
             return fill.reason
-        return _stop_reason(held.entry_price, held.stop_price, self._first_stop(connection, held.client_order_id))
+        asked = select(order_intents.c.stop_price).where(order_intents.c.client_order_id == held.client_order_id)
+        return _stop_reason(held.entry_price, held.stop_price, connection.execute(asked).scalar_one_or_none())
 
-    def _stop_reason(self, held: Position) -> str:
-        with self.ledger.reading() as connection:
-            first = self._first_stop(connection, held.client_order_id)
-        return "stop" if held.stop_price is None else _stop_reason(held.entry_price, held.stop_price, first)
-
-    def _first_stop(self, connection: Connection, client_order_id: str) -> float | None:
-        asked = select(order_intents.c.stop_price).where(order_intents.c.client_order_id == client_order_id)
-        return connection.execute(asked).scalar_one_or_none()
+    def _stops(self, connection: Connection, held: Position) -> tuple[float | None, float | None]:
+        """The stop the order was sent with, and the one in our books now."""
+        asked = (
+            select(order_intents.c.stop_price.label("first"), positions.c.stop_price.label("booked"))
+            .join(positions, positions.c.client_order_id == order_intents.c.client_order_id)
+            .where(positions.c.position_id == held.position_id)
+        )
+        found = connection.execute(asked).one_or_none()
+        return (None, None) if found is None else (found.first, found.booked)
 
     def _deployment_of(self, held: Position) -> int | None:
         asked = select(order_intents.c.deployment_id).where(order_intents.c.client_order_id == held.client_order_id)

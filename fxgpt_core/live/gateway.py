@@ -34,7 +34,7 @@ class Gateway:
         self._checkpoint = checkpoint
         self._path = OrderPath(self._ledger, broker, account, self._may_send, checkpoint)
         self._entries = Entries(self._ledger, broker, account, self._path)
-        self._exits = Exits(self._ledger, broker, account)
+        self._exits = Exits(self._ledger, broker, account, checkpoint)
         self._lease: lease.Lease | None = None
         self._last_beat: datetime | None = None
 

@@ -76,6 +76,26 @@ def test_paper_order_that_cannot_be_is_rejected_at_once(broker: PaperBroker, uni
     assert said in answer.reason
 
 
+def test_paper_symbol_settled_in_another_currency_than_the_account_is_rejected(tmp_path: Path) -> None:
+    broker = PaperBroker(tmp_path / "book.db", {name: Costs(0.0, 0.0) for name in ("EURUSD", "GBPUSD", "USDJPY")})
+    broker.connect()
+    outcomes = [broker.place(OrderRequest(name, name, Side.LONG, 1, None, None, 0)) for name in ("EURUSD", "USDJPY", "GBPUSD")]
+    assert [answer.outcome for answer in outcomes] == [OrderOutcome.CONFIRMED, OrderOutcome.REJECTED, OrderOutcome.CONFIRMED]
+    assert "settled in JPY and this account is kept in USD" in outcomes[1].reason
+    assert broker.order("USDJPY") is None
+
+
+def test_paper_new_book_never_repeats_the_names_of_an_old_one(tmp_path: Path) -> None:
+    names = []
+    for book, order in (("old.db", "a"), ("new.db", "b")):
+        broker = PaperBroker(tmp_path / book, COSTS)
+        broker.connect()
+        answer = broker.place(request(order))
+        broker.on_candle(candle(1, 1.1, 1.1, 1.1, 1.1))
+        names.append({answer.order_id, broker.positions()[0].position_id, broker.fills_since(0)[0][1].fill_id})
+    assert names[0].isdisjoint(names[1])
+
+
 def test_paper_book_survives_a_kill(tmp_path: Path) -> None:
     script = f"""
 import os, signal
