@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,14 @@ from fxgpt_core.diffusion.model import DiffusionModel
 from fxgpt_core.diffusion.sampler import probability_flow_euler
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts
-from fxgpt_core.forecasts.volatility import cumulative_scale
+from fxgpt_core.forecasts.volatility import WARM_UP, cumulative_scale
 from fxgpt_core.networks.temporal_unet import N_TOKENS
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+SAMPLER = "probability_flow_euler, antithetic, random walk as control variate"
+_NORMAL_QUANTILES = np.array([NormalDist().inv_cdf(level) for level in LEVELS.tolist()])
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class SamplingParameters:
     @property
     def sha256(self) -> str:
         """Identity of the sampler; a calibration holds for one sampler only."""
-        return content_hash.of_json({"sampler": "probability_flow_euler", **asdict(self)})
+        return content_hash.of_json({"sampler": SAMPLER, **asdict(self)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +68,13 @@ class DiffusionForecaster:
         inputs = model_inputs(self.model, features, candles)
         sigma = self.model.volatility.at_close(candles)
         ahead = self.model.volatility.ahead(candles, sigma, origins)
+        scale = cumulative_scale(ahead)
         values = np.empty((len(origins), len(STEPS), len(LEVELS)))
         with _single_thread(), torch.inference_mode():
             self.model.network.eval()
             for i, origin in enumerate(origins.tolist()):
-                paths = self._paths(inputs, origin, int(candles.known_at_us[origin]), seed)
-                values[i] = path_quantiles(paths * ahead[i])
+                noise = mirrored_noise(seed, int(candles.known_at_us[origin]), self.sampling.n_paths)
+                values[i] = path_quantiles(self._paths(inputs, origin, noise) * ahead[i], noise * ahead[i], scale[i])
                 if progress is not None:
                     progress(i + 1, len(origins))
         return Forecasts(
@@ -80,17 +85,19 @@ class DiffusionForecaster:
             steps=STEPS,
             levels=LEVELS,
             values=values,
-            scale=cumulative_scale(ahead),
+            scale=scale,
         )
 
-    def _paths(self, inputs: npt.NDArray[np.float32], origin: int, known_at_us: int, seed: int) -> FloatArray:
-        """float64[P,24]: sampled increments in units of each candle's standard deviation."""
+    def _paths(self, inputs: npt.NDArray[np.float32], origin: int, noise: npt.NDArray[np.float32]) -> FloatArray:
+        """float64[P,24]: sampled increments in units of each candle's standard deviation, from noise float32[P,24]."""
         window = inputs[origin - self.model.parameters.context + 1 : origin + 1]
-        context = self.model.network.encoder(torch.from_numpy(np.ascontiguousarray(window.T))[None])
-        half = _noise(seed, known_at_us, self.sampling.n_paths // 2)
-        noise = torch.from_numpy(np.concatenate([half, -half]))
+        # Cloned, because matrix kernels may round by where memory is aligned, and torch aligns its own always alike.
+        context = self.model.network.encoder(torch.from_numpy(window.T).clone(memory_format=torch.contiguous_format)[None])
         sampled = probability_flow_euler(
-            lambda x, angle: self.model.network.denoiser(x, angle, context), noise, self.model.schedule, self.sampling.n_steps
+            lambda x, angle: self.model.network.denoiser(x, angle, context),
+            torch.from_numpy(noise).clone(),
+            self.model.schedule,
+            self.sampling.n_steps,
         )
         return sampled.numpy().astype(np.float64)
 
@@ -100,10 +107,11 @@ class DiffusionForecaster:
         if str(candles.timeframe) != self.model.timeframe:
             raise BadInputError(f"candles of {candles.timeframe}, but the model was trained on {self.model.timeframe}")
         first = first_origin(self.model, features)
-        if len(origins) == 0 or origins[0] < first or origins[-1] >= len(candles):
+        if len(origins) == 0 or origins.min() < first or origins.max() >= len(candles):
+            found = f"origins {origins.min()} to {origins.max()}" if len(origins) else "no origin"
             raise BadInputError(
-                f"origins {origins[:1].tolist()} … {origins[-1:].tolist()} found; "
-                f"a forecast needs {self.model.parameters.context} candles with features: rows {first} to {len(candles) - 1}"
+                f"{found} found; a forecast needs {self.model.parameters.context} candles with features: "
+                f"rows {first} to {len(candles) - 1}"
             )
 
 
@@ -115,21 +123,34 @@ def model_inputs(model: DiffusionModel, features: pl.DataFrame, candles: CandleA
 
 
 def first_origin(model: DiffusionModel, features: pl.DataFrame) -> int:
-    """The first row with a whole context of features."""
+    """The first row with a whole context of features and a known volatility."""
     complete = features.select(pl.all_horizontal(pl.col(model.scaler.columns).is_not_null()))[:, 0]
     warm_up = int(complete.arg_max() or 0) if complete.any() else features.height
-    return warm_up + model.parameters.context - 1
+    return max(warm_up + model.parameters.context - 1, WARM_UP)
 
 
-def path_quantiles(increments: FloatArray) -> FloatArray:
-    """float64[24,L]: quantiles at `LEVELS` of the cumulative log-return, from increments float64[P,24] of P paths."""
-    quantiles: FloatArray = np.quantile(np.cumsum(increments, axis=1), LEVELS, axis=0).T
-    return np.maximum.accumulate(quantiles, axis=1)
+def path_quantiles(increments: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:
+    """float64[24,L]: quantiles at `LEVELS` of the cumulative log-return, from increments float64[P,24] of P paths.
+
+    `walks` float64[P,24] are the increments of a random walk with the same noise and `scale` float64[24] its known standard
+    deviation: a control variate (Hsu & Nelson 1990). What P walks miss of their known quantiles, the paths miss as well, as
+    far as they move together; so P paths are worth many more, and an untrained network is the random walk exactly.
+    """
+    paths, control = np.cumsum(increments, axis=1), np.cumsum(walks, axis=1)
+    moved = ((paths - paths.mean(axis=0)) * control).sum(axis=0) / (control**2).sum(axis=0)
+    missed = scale[:, None] * _NORMAL_QUANTILES - np.quantile(control, LEVELS, axis=0).T
+    quantiles = np.quantile(paths, LEVELS, axis=0).T + np.maximum(moved, 0.0)[:, None] * missed
+    return np.sort(quantiles, axis=1)
 
 
-def _noise(seed: int, known_at_us: int, n: int) -> npt.NDArray[np.float32]:
+def mirrored_noise(seed: int, known_at_us: int, n_paths: int) -> npt.NDArray[np.float32]:
+    """float32[P,24]: standard normal noise of one candle, the second half the mirror image of the first.
+
+    It depends on the seed and the candle's time alone.
+    """
     generator = np.random.Generator(np.random.Philox(key=[seed, known_at_us]))
-    return generator.standard_normal((n, N_TOKENS)).astype(np.float32)
+    half = generator.standard_normal((n_paths // 2, N_TOKENS)).astype(np.float32)
+    return np.concatenate([half, -half])
 
 
 @contextmanager

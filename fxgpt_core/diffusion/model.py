@@ -1,6 +1,8 @@
 """A trained model as one record: the networks and everything that must be known to use them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +30,25 @@ class FeatureScaler:
     deviation: FloatArray
 
     def scaled(self, features: pl.DataFrame) -> npt.NDArray[np.float32]:
-        """float32[N,F]: standardised, clipped columns; rows with a missing value are NaN. Raises `BadInputError`."""
+        """float32[N,F]: standardised, clipped columns; rows that are still warming up are NaN.
+
+        Raises `BadInputError` for a column that is not there, and for a row behind the warm-up that lacks a value.
+        """
         missing = [name for name in self.columns if name not in features.columns]
         if missing:
             raise BadInputError(
                 f"the features lack {', '.join(missing[:5])}; the model was trained on {len(self.columns)} columns"
             )
         values = features.select(self.columns).to_numpy().astype(np.float64)
+        complete = np.isfinite(values).all(axis=1)
+        holes = np.flatnonzero(~complete[int(complete.argmax()) :]) if complete.any() else np.empty(0)
+        if len(holes):
+            row = int(holes[0]) + int(complete.argmax())
+            lacking = [name for name, value in zip(self.columns, values[row], strict=True) if not np.isfinite(value)]
+            raise BadInputError(
+                f"row {row} of the features lacks {', '.join(lacking[:5])}; behind the warm-up every row is complete; "
+                "compute the features again"
+            )
         return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
 
 
@@ -54,7 +68,10 @@ class DenoisingNetwork(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class DiffusionModel:
-    """A denoising model of the next 24 candles of one symbol and timeframe; `seed` made its weights and batches."""
+    """A denoising model of the next 24 candles of one symbol and timeframe.
+
+    `seed` made its weights and batches; `training` are the parameters of that training, as JSON values.
+    """
 
     symbol: str
     timeframe: str
@@ -64,6 +81,7 @@ class DiffusionModel:
     scaler: FeatureScaler
     volatility: Volatility
     seed: int
+    training: Mapping[str, Any]
 
 
 def untrained(parameters: NetworkParameters, seed: int) -> DenoisingNetwork:

@@ -10,10 +10,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from fxgpt_core import content_hash
-from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler
+from fxgpt_core import atomic_file, content_hash
+from fxgpt_core.diffusion.model import DiffusionModel, FeatureScaler, untrained
 from fxgpt_core.errors import CorruptArtifactError
-from fxgpt_core.forecasts.volatility import Volatility
+from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, Volatility
 from fxgpt_core.networks.temporal_unet import NetworkParameters
 
 FORMAT = "fxgpt-diffusion-1"
@@ -40,7 +40,15 @@ def model_description(model: DiffusionModel) -> dict[str, Any]:
         "columns": list(model.scaler.columns),
         "volatility_decay": model.volatility.decay,
         "seed": model.seed,
+        "training": dict(model.training),
     }
+
+
+def save_model(model: DiffusionModel, path: Path) -> str:
+    """Write the file of a model, whole or not at all; its SHA-256."""
+    data = model_bytes(model)
+    atomic_file.write_atomically(path, data)
+    return content_hash.of_bytes(data)
 
 
 def load_model(path: Path, expected_sha256: str) -> DiffusionModel:
@@ -83,7 +91,14 @@ def _description(data: bytes) -> dict[str, Any]:
 
 def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> DiffusionModel:
     parameters = NetworkParameters(**description["network"])
-    network = DenoisingNetwork(parameters).requires_grad_(False)
+    n_columns, n_hours = len(description["columns"]), HOURS_A_WEEK
+    shapes = {"scaler.mean": (n_columns,), "scaler.deviation": (n_columns,), "volatility.season": (n_hours,)}
+    for name, shape in shapes.items():
+        if tuple(tensors[name].shape) != shape:
+            raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}, expected {shape}")
+    if parameters.n_inputs != n_columns:
+        raise ValueError(f"{n_columns} columns for a network of {parameters.n_inputs} inputs")
+    network = untrained(parameters, seed=0).requires_grad_(False)
     weights = {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
     network.load_state_dict(weights, strict=True)
     return DiffusionModel(
@@ -95,6 +110,7 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         scaler=FeatureScaler(tuple(description["columns"]), _array(tensors["scaler.mean"]), _array(tensors["scaler.deviation"])),
         volatility=Volatility(_array(tensors["volatility.season"]), description["volatility_decay"]),
         seed=description["seed"],
+        training=description["training"],
     )
 
 

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
@@ -42,7 +42,7 @@ class TrainingProgress:
 
 @dataclass(frozen=True)
 class LossPoint:
-    """Mean training loss since the last point, and the validation loss of the averaged weights."""
+    """Mean training loss since the last point, and the validation loss of the averaged weights; step 0 is before training."""
 
     step: int
     training: float
@@ -88,7 +88,17 @@ def train(
     )
     started = time.monotonic()
     network, losses = _fitted(untrained(sizes, seed), data, parameters, seed, progress)
-    model = DiffusionModel(symbol, str(candles.timeframe), network, sizes, parameters.schedule, scaler, volatility, seed)
+    model = DiffusionModel(
+        symbol=symbol,
+        timeframe=str(candles.timeframe),
+        network=network,
+        parameters=sizes,
+        schedule=parameters.schedule,
+        scaler=scaler,
+        volatility=volatility,
+        seed=seed,
+        training=asdict(parameters),
+    )
     n_weights = sum(weight.numel() for weight in network.parameters())
     return TrainedModel(model, losses, len(data), n_weights, time.monotonic() - started)
 
@@ -115,9 +125,11 @@ def _fitted(
     optimizer = _optimizer(network, parameters)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, parameters))
     report_every = max(1, parameters.n_steps // REPORTS)
-    curve: list[LossPoint] = []
     total, started = torch.zeros(()), time.monotonic()
     with _torch_state(parameters.threads):
+        # The untrained network is a candidate as well: it is the random walk, and it may be the best there is.
+        untrained_losses = (_validation_loss(averaged, part, parameters, seed) for part in (training, validation))
+        curve = [LossPoint(0, *untrained_losses)]
         network.train()
         for step in range(1, parameters.n_steps + 1):
             total += _step(network, optimizer, training, parameters, seed * _SEED_STRIDE + step)
@@ -125,7 +137,7 @@ def _fitted(
             _average(averaged, network, min(parameters.ema_decay, (1.0 + step) / (10.0 + step)))
             if step % report_every and step < parameters.n_steps:
                 continue
-            since = step - (curve[-1].step if curve else 0)
+            since = step - curve[-1].step
             curve.append(LossPoint(step, float(total) / since, _validation_loss(averaged, validation, parameters, seed)))
             total.zero_()
             spent = time.monotonic() - started

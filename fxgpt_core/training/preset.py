@@ -11,8 +11,9 @@ from fxgpt_core.errors import BadInputError
 class TrainingParameters:
     """Steps of AdamW on batches of windows; network sizes; `threads` of torch while training.
 
+    One thread is the default: weights then do not depend on the machine, and on cores that others use two are slower than one.
     `validation_share` of the windows, the latest ones, judge the averaged weights; training ends after `patience` reports
-    without a new best, and the best weights are the model.
+    without a new best, and the best weights are the model: the untrained ones, a random walk, when nothing was better.
     """
 
     n_steps: int = 600
@@ -23,11 +24,11 @@ class TrainingParameters:
     ema_decay: float = 0.995
     gradient_clip: float = 1.0
     context: int = 64
-    width: int = 24
+    width: int = 16
     embedding: int = 64
     dropout: float = 0.2
     schedule: str = "cosine"
-    threads: int = 2
+    threads: int = 1
     validation_share: float = 0.15
     patience: int = 15
 
@@ -40,7 +41,7 @@ class TrainingParameters:
 
 _DEMO = TrainingParameters()
 PRESETS: Final = {
-    "tiny": replace(_DEMO, n_steps=40, batch=64, width=16, embedding=32, warm_up_steps=10, ema_decay=0.9, threads=1),
+    "tiny": replace(_DEMO, n_steps=40, batch=64, embedding=32, warm_up_steps=10, ema_decay=0.9),
     "demo": _DEMO,
     "base": replace(_DEMO, n_steps=6_000, batch=256, width=32, embedding=96, ema_decay=0.999, warm_up_steps=200),
     "large": replace(_DEMO, n_steps=20_000, batch=512, width=96, embedding=192, ema_decay=0.9995, warm_up_steps=500),

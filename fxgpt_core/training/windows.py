@@ -9,7 +9,7 @@ import torch
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.model import CLIP
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.volatility import Volatility, log_returns
+from fxgpt_core.forecasts.volatility import WARM_UP, Volatility, log_returns
 from fxgpt_core.networks.temporal_unet import N_TOKENS
 
 IntArray = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ def windows(inputs: npt.NDArray[np.float32], candles: CandleArrays, volatility: 
     Raises `BadInputError` when the span is too short for a single window.
     """
     complete = np.flatnonzero(np.isfinite(inputs).all(axis=1))
-    start = (int(complete[0]) if len(complete) else len(inputs)) + context - 1
+    start = max((int(complete[0]) if len(complete) else len(inputs)) + context - 1, WARM_UP)
     origins = np.arange(start, len(candles) - N_TOKENS, dtype=np.int64)
     if len(origins) == 0:
         raise BadInputError(

@@ -1,0 +1,52 @@
+"""What holds at every schedule, step count, seed and volatility: an untrained model is the random walk."""
+
+import numpy as np
+import pytest
+import torch
+from forecast_examples import SMALL, model_of, real_candles, real_features
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters, mirrored_noise, path_quantiles
+from fxgpt_core.diffusion.model import untrained
+from fxgpt_core.diffusion.noise_schedule import SCHEDULES
+from fxgpt_core.diffusion.sampler import probability_flow_euler
+from fxgpt_core.forecasts.baselines import RandomWalk
+from fxgpt_core.forecasts.forecast import LEVELS
+
+schedules = st.sampled_from(SCHEDULES)
+
+
+@settings(max_examples=25, deadline=None)
+@given(schedules, st.integers(1, 64), st.integers(0, 2**31))
+def test_samples_of_an_untrained_network_have_the_standard_deviation_of_the_walk(schedule: str, n_steps: int, seed: int) -> None:
+    network = untrained(SMALL, seed).denoiser.eval()
+    noise = torch.from_numpy(mirrored_noise(seed, 0, 256))
+    with torch.inference_mode():
+        sampled = probability_flow_euler(lambda x, phi: network(x, phi, torch.zeros(1, 32)), noise, schedule, n_steps)
+    assert float(sampled.std()) == pytest.approx(float(noise.std()), rel=0.01)
+
+
+@settings(max_examples=15, deadline=None)
+@given(schedules, st.integers(1, 6), st.sampled_from([2, 16, 64, 100]), st.integers(0, 2**31))
+def test_quantiles_of_an_untrained_model_are_those_of_the_random_walk(
+    schedule: str, n_steps: int, n_paths: int, seed: int
+) -> None:
+    model = model_of(untrained(SMALL, seed), schedule)
+    origins = np.array([300, 301, 777], dtype=np.int64)
+    forecaster = DiffusionForecaster(model, SamplingParameters(n_paths, n_steps))
+    forecasts = forecaster.forecast(real_features(), real_candles(), origins, seed=seed)
+    walk = RandomWalk("EURUSD", model.volatility).forecast(real_features(), real_candles(), origins, seed=seed)
+    np.testing.assert_allclose(forecasts.values, walk.values, rtol=1e-9, atol=1e-15)
+    assert forecasts.scale.tobytes() == walk.scale.tobytes()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.2, 3.0), st.floats(-1.0, 1.0), st.integers(2, 200))
+def test_quantiles_never_cross_and_the_median_follows_the_drift(seed: int, width: float, drift: float, half: int) -> None:
+    noise = mirrored_noise(seed, 1, 2 * half).astype(np.float64)
+    quantiles = path_quantiles(drift + width * noise, noise, np.sqrt(np.arange(1.0, 25.0)))
+    assert (np.diff(quantiles, axis=1) >= 0.0).all()
+    np.testing.assert_allclose(quantiles[:, 10], drift * np.arange(1.0, 25.0), atol=1e-6)
+    expected = drift * np.arange(1.0, 25.0) + width * np.sqrt(np.arange(1.0, 25.0)) * 1.6448536269514722
+    np.testing.assert_allclose(quantiles[:, LEVELS.tolist().index(0.95)], expected, atol=1e-6)
