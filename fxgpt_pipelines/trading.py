@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 from fxgpt_core import content_hash
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
+    from sqlalchemy import Select, Table
 
     from fxgpt_core.registry.ledger import Ledger
 
 Row = Mapping[str, Any]
+
+DECISION_COLUMNS = ("id", "deployment_id", "known_at_us", "side", "reason", "sha256", "dagster_run_id")
+ORDER_COLUMNS = (
+    *("client_order_id", "signal_key", "deployment_id", "account", "symbol", "side", "units"),
+    *("stop_price", "target_price", "state", "order_id", "position_id", "reason"),
+)
+FILL_COLUMNS = ("fill_id", "client_order_id", "position_id", "side", "units", "price", "commission", "reason", "time_us")
 
 
 @dataclass(frozen=True)
@@ -49,61 +56,24 @@ def traded(ledger: "Ledger", symbol: str, timeframe: str) -> Traded:
     from fxgpt_core.registry.live_tables import decisions, fills, order_intents
     from fxgpt_core.registry.tables import deployment_configs
 
-    ids = select(deployment_configs.c.id).where(
-        deployment_configs.c.symbol == symbol, deployment_configs.c.timeframe == timeframe
-    )
+    deployed = deployment_configs.c
+    ids = select(deployed.id).where(deployed.symbol == symbol, deployed.timeframe == timeframe)
     intents = order_intents.c
-    of_them = select(intents.client_order_id).where(intents.deployment_id.in_(ids))
+    own = select(intents.client_order_id).where(intents.deployment_id.in_(ids))
+    decided = _columns(decisions, DECISION_COLUMNS).where(decisions.c.deployment_id.in_(ids))
+    ordered = _columns(order_intents, ORDER_COLUMNS).where(intents.deployment_id.in_(ids))
+    filled = _columns(fills, FILL_COLUMNS).where(fills.c.client_order_id.in_(own))
     return Traded(
-        decisions=_rows(
-            ledger,
-            select(
-                *(
-                    decisions.c[name]
-                    for name in ("id", "deployment_id", "known_at_us", "side", "reason", "sha256", "dagster_run_id")
-                )
-            )
-            .where(decisions.c.deployment_id.in_(ids))
-            .order_by(decisions.c.deployment_id, decisions.c.known_at_us),
-        ),
-        orders=_rows(
-            ledger,
-            select(
-                *(
-                    intents[name]
-                    for name in (
-                        *("client_order_id", "signal_key", "deployment_id", "account", "symbol", "side", "units"),
-                        *("stop_price", "target_price", "state", "order_id", "position_id", "reason"),
-                    )
-                )
-            )
-            .where(intents.deployment_id.in_(ids))
-            .order_by(intents.created_at, intents.client_order_id),
-        ),
-        fills=_rows(
-            ledger,
-            select(
-                *(
-                    fills.c[name]
-                    for name in (
-                        *(
-                            "fill_id",
-                            "client_order_id",
-                            "position_id",
-                            "side",
-                            "units",
-                            "price",
-                            "commission",
-                            "reason",
-                            "time_us",
-                        ),
-                    )
-                )
-            )
-            .where(fills.c.client_order_id.in_(of_them))
-            .order_by(fills.c.time_us, fills.c.fill_id),
-        ),
+        decisions=_rows(ledger, decided.order_by(decisions.c.deployment_id, decisions.c.known_at_us)),
+        orders=_rows(ledger, ordered.order_by(intents.created_at, intents.client_order_id)),
+        fills=_rows(ledger, filled.order_by(fills.c.time_us, fills.c.fill_id)),
     )
+
+
+def _columns(table: "Table", names: Sequence[str]) -> "Select[Any]":
+    from sqlalchemy import select
+
+    return select(*(table.c[name] for name in names))
 
 
 def _rows(ledger: "Ledger", asked: "Select[Any]") -> list[dict[str, Any]]:

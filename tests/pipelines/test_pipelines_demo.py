@@ -93,7 +93,7 @@ def test_the_headline_of_an_asset_has_rows_span_and_failed_checks():
 
 
 def test_an_unknown_symbol_ends_the_demo_with_code_three_and_a_hint(capsys):
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SystemExit, match="3") as end:
         demo.main(["--symbol", "EURUSX"])
     assert end.value.code == 3
     assert "EURUSD" in capsys.readouterr().err
