@@ -1,6 +1,6 @@
 """A small stage for the trading process: a real ledger and lake, a deployment on paper, candles, and who decides on them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,14 +58,15 @@ class Stage:
         """What the live job does for candle `i`: a decision, and a signal if it wants to trade."""
         known_at_us = int(self.candles.known_at_us[i])
         decision = self.decisions.row(i)
-        feed = received(self.ledger, "EURUSD", "1h", known_at_us)
+        timeframe = self.deployment.timeframe
+        feed = received(self.ledger, "EURUSD", timeframe, known_at_us)
         payload = {
             "decision": decision.to_json(),
             "inputs": {},
             "live_candles": {"n": len(feed.candles), "sha256": feed.sha256},
             "code": {"commit": CODE.commit, "dirty_sha256": None, "lock_sha256": CODE.lock_sha256},
         }
-        place = (self.deployment.id, "EURUSD", "1h", known_at_us)
+        place = (self.deployment.id, "EURUSD", timeframe, known_at_us)
         with self.ledger.begin() as connection:
             record = DecisionRecord(*place, decision.side, decision.reason, payload, "dagster-run")
             stored = insert_decision(connection, record, self.ledger.now())
@@ -132,14 +133,26 @@ def stage(root: Path, n: int = 120, seed: int = 5) -> Stage:
     ledger = Ledger(f"sqlite:///{root / 'ledger.db'}")
     migration.upgrade(ledger)
     lake = Lake(root / "lake", ledger, CODE)
-    made = {asset: _artifact(lake, asset) for asset in ("diffusion_model", "calibration_quantiles", "walk_forward_validation")}
-    proposal = {"parameters": PARAMETERS.to_json(), "costs": {"spread": COSTS.spread, "commission": COSTS.commission}}
-    parameter_set = _artifact(lake, "optimized_parameters", proposal | {"run_id": 1, "trial_number": 0, "folds": []})
+    candles = market(n, seed)
+    return Stage(root, lake, candles, wishes(candles, seed), deploy(lake, PARAMETERS, "1h"))
+
+
+def redeploy(made: Stage, parameters: StrategyParameters, timeframe: str = "1h") -> Stage:
+    """The same stage with another deployment, in the place of the first one if the timeframe is the same."""
+    return replace(made, deployment=deploy(made.lake, parameters, timeframe))
+
+
+def deploy(lake: Lake, parameters: StrategyParameters, timeframe: str) -> Deployment:
+    """A parameter set on paper, with artifacts behind it that only have their names."""
+    behind = ("diffusion_model", "calibration_quantiles", "walk_forward_validation")
+    made = {asset: _artifact(lake, asset, timeframe) for asset in behind}
+    proposal = {"parameters": parameters.to_json(), "costs": {"spread": COSTS.spread, "commission": COSTS.commission}}
+    proposal |= {"run_id": 1, "trial_number": 0, "folds": []}
     request = DeploymentRequest(
         symbol="EURUSD",
-        timeframe="1h",
-        parameter_set_id=parameter_set,
-        params_sha256=PARAMETERS.sha256,
+        timeframe=timeframe,
+        parameter_set_id=_artifact(lake, "optimized_parameters", timeframe, proposal),
+        params_sha256=parameters.sha256,
         model_id=made["diffusion_model"],
         calibration_id=made["calibration_quantiles"],
         validation_id=made["walk_forward_validation"],
@@ -150,10 +163,9 @@ def stage(root: Path, n: int = 120, seed: int = 5) -> Stage:
         dagster_run_id="dagster-run",
         regime_parameters_id=None,
     )
-    candles = market(n, seed)
-    return Stage(root, lake, candles, wishes(candles, seed), Deployments(ledger).deploy(request))
+    return Deployments(lake.ledger).deploy(request)
 
 
-def _artifact(lake: Lake, asset: str, value: object | None = None) -> str:
-    with lake.making(asset, "EURUSD", "1h", {}, code_sha256="0" * 64, run_id="dagster-run") as making:
+def _artifact(lake: Lake, asset: str, timeframe: str, value: object | None = None) -> str:
+    with lake.making(asset, "EURUSD", timeframe, {}, code_sha256="0" * 64, run_id="dagster-run") as making:
         return making.write_json({"asset": asset} if value is None else value, {}).id

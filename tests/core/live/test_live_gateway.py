@@ -19,9 +19,10 @@ from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.live_tables import alerts, fills, heartbeats, order_intents, positions, signals
 
 
-@pytest.fixture
-def played(tmp_path: Path) -> Stage:
-    made = stage(tmp_path)
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """A whole replay, only looked at by the tests."""
+    made = stage(tmp_path_factory.mktemp("played"))
     made.release(0, len(made.candles))
     made.play_all(made.gateway())
     return made

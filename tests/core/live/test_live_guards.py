@@ -1,0 +1,282 @@
+"""What must never slip between a decision and its order: each guard where it is asked, and nothing sent behind its back."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live_stage import PARAMETERS, Stage, redeploy, stage
+from sqlalchemy import Row, select, update
+
+from fxgpt_core.errors import RefusedError
+from fxgpt_core.live import lease, reconciliation, state_of_trading
+from fxgpt_core.live.deployed import deployed
+from fxgpt_core.live.entries import MarketMoment
+from fxgpt_core.live.gateway import Gateway, run
+from fxgpt_core.market.fills import REASON_NAMES
+from fxgpt_core.portfolio.trading_state import TradingState
+from fxgpt_core.registry.live_tables import alerts, leases, order_intents, positions, signals
+
+TIMED = 5
+"""A seed whose first position ends because its time is up."""
+
+
+class ProcessEndedError(Exception):
+    """The process ends here."""
+
+
+def rows(made: Stage, table: object, *conditions: object) -> list[Row[tuple[object, ...]]]:
+    with made.ledger.reading() as connection:
+        return list(connection.execute(select(table).where(*conditions)).all())  # type: ignore[call-overload]
+
+
+def halt(made: Stage) -> None:
+    state_of_trading.change(made.ledger, "paper", TradingState.HALTED, by="tester", reason="try it")
+
+
+def until_first_signal(made: Stage, gateway: Gateway) -> int:
+    """Play and decide until a decision wishes to trade; returns its candle."""
+    for i in range(len(made.candles)):
+        while gateway.step():
+            pass
+        made.decide(i)
+        if rows(made, signals):
+            return i
+    raise AssertionError("no signal on this stage")
+
+
+def test_guards_decisions_made_ahead_of_the_market_wait_for_their_candle(tmp_path: Path) -> None:
+    """A gateway that was away finds many decisions: each is still traded at the open after its own candle."""
+    made = stage(tmp_path)
+    made.release(0, 40)
+    for i in range(40):
+        made.decide(i)
+    gateway = made.gateway()
+    gateway.start()
+    while gateway.step():
+        pass
+    entered = sorted(row.entry_time_us for row in rows(made, positions))
+    assert entered == made.backtest(40).trades.entry_time_us.tolist() != []
+
+
+def test_guards_halt_between_decision_and_sending_sends_nothing(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    made.release(0, 20)
+    made.play_all(made.gateway(lambda step: halt(made) if step == "planned" else None))
+    (intent,) = rows(made, order_intents)
+    assert (intent.state, intent.attempts, intent.order_id) == ("DENIED", 0, None)
+    assert "trading is halted" in intent.reason
+    (signal,) = rows(made, signals, signals.c.signal_key == intent.signal_key)
+    assert (signal.state, signal.reason) == ("denied", intent.reason)
+
+
+def test_guards_order_planned_before_a_crash_is_not_sent_after_a_halt(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    made.release(0, 20)
+
+    def end(step: str) -> None:
+        if step == "planned":
+            raise ProcessEndedError
+
+    with pytest.raises(ProcessEndedError):
+        made.play_all(made.gateway(end))
+    halt(made)
+    made.gateway().start()
+    (intent,) = rows(made, order_intents)
+    assert (intent.state, intent.attempts) == ("DENIED", 0)
+
+
+def test_guards_process_that_lost_its_lease_while_planning_sends_nothing(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    made.release(0, 20)
+
+    def lose(step: str) -> None:
+        if step == "planned":
+            with made.ledger.begin() as connection:
+                connection.execute(update(leases).values(owner="elsewhere:1", fence=99))
+
+    with pytest.raises(RefusedError, match="taken over by another process"):
+        made.play_all(made.gateway(lose))
+    (intent,) = rows(made, order_intents)
+    assert (intent.state, intent.attempts) == ("PLANNED", 0)
+
+
+def until_first_position(made: Stage, gateway: Gateway) -> int:
+    """Play and decide until a position is open; returns the candle of the decision that opened it."""
+    for i in range(len(made.candles)):
+        while gateway.step():
+            pass
+        if rows(made, positions):
+            return i - 1
+        made.decide(i)
+    raise AssertionError("no position on this stage")
+
+
+def only_trade(made: Stage, decided: int) -> tuple[int, float, str]:
+    """Exit time, price and reason of the backtest's trade when nothing else was ever wished."""
+    side = np.zeros_like(made.decisions.side)
+    side[decided] = made.decisions.side[decided]
+    trades = replace(made, decisions=replace(made.decisions, side=side)).backtest(len(made.candles)).trades
+    return int(trades.exit_time_us[0]), float(trades.exit_price[0]), REASON_NAMES[trades.reason[0]]
+
+
+def test_guards_halted_account_still_closes_a_position_whose_time_is_up(tmp_path: Path) -> None:
+    made = stage(tmp_path, seed=TIMED)
+    made.release(0, 60)
+    gateway = made.gateway()
+    gateway.start()
+    decided = until_first_position(made, gateway)
+    halt(made)
+    for i in range(decided + 1, 60):
+        made.decide(i)
+        while gateway.step():
+            pass
+    (held,) = rows(made, positions)
+    assert (held.exit_time_us, held.exit_price, held.exit_reason) == only_trade(made, decided)
+    assert held.exit_reason == "time"
+    assert len(rows(made, order_intents)) == 1
+
+
+def test_guards_signal_of_a_replaced_deployment_is_denied(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    made.release(0, 30)
+    gateway = made.gateway()
+    gateway.start()
+    until_first_signal(made, gateway)
+    redeploy(made, PARAMETERS.replace(risk_max_holding_hours=24))
+    gateway.step()
+    assert rows(made, order_intents) == []
+    (signal,) = rows(made, signals)
+    assert (signal.state, signal.reason) == (
+        "denied",
+        f"deployment {made.deployment.id} is not active any more; another one trades, or none",
+    )
+
+
+def test_guards_position_of_a_replaced_deployment_keeps_its_own_exit_rules(tmp_path: Path) -> None:
+    made = stage(tmp_path, seed=TIMED)
+    made.release(0, 60)
+    gateway = made.gateway()
+    gateway.start()
+    decided = until_first_position(made, gateway)
+    later = redeploy(made, PARAMETERS.replace(risk_max_holding_hours=6))
+    found = {item.deployment_id: (item.is_active, item.is_held) for item in deployed(made.lake, "paper", "paper")}
+    assert found == {made.deployment.id: (False, True), later.deployment.id: (True, False)}
+    while gateway.step():
+        pass
+    (held,) = rows(made, positions)
+    assert (held.exit_time_us, held.exit_price, held.exit_reason) == only_trade(made, decided)
+    assert held.exit_reason == "time"
+    assert [item.deployment_id for item in deployed(made.lake, "paper", "paper")] == [later.deployment.id]
+
+
+def test_guards_second_timeframe_of_a_symbol_is_denied_with_the_first_ones_name(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    slow = redeploy(made, PARAMETERS, timeframe="4h")
+    wished = int(np.flatnonzero(made.decisions.side)[0])
+    slow.decide(wished)
+    made.release(0, 10)
+    gateway = made.gateway()
+    gateway.start()
+    gateway.step()
+    (signal,) = rows(made, signals)
+    assert signal.state == "denied"
+    assert "EURUSD is played by its 1h candles on this account" in signal.reason
+
+
+def test_guards_order_rate_is_counted_in_market_time(tmp_path: Path) -> None:
+    """Orders of many days sent within a second of the wall clock are no burst."""
+    made = stage(tmp_path)
+    made.release(0, 60)
+    gateway = made.gateway()
+    gateway.start()
+    until_first_position(made, gateway)
+    (intent,) = rows(made, order_intents)
+    (signal,) = rows(made, signals, signals.c.signal_key == intent.signal_key)
+    known_at_us = int(signal.signal_key.split(":")[3])
+    (item,) = deployed(made.lake, "paper", "paper")
+    seen = []
+    for later_us in (0, 59_999_999, 60_000_000):
+        moment = MarketMoment("EURUSD", "1h", known_at_us + later_us, item.costs)
+        seen.append(gateway._entries._situation(moment, 1.0).orders_last_minute)
+    assert seen == [1, 1, 0]
+
+
+def test_guards_difference_in_many_positions_is_one_alert_with_a_short_key(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    found = tuple(reconciliation.Mismatch(f"paper-fx1-{i:032d}", "+1 × 5 EURUSD", "nothing") for i in range(40))
+    reconciliation.halt_on(made.ledger, "paper", found)
+    reconciliation.halt_on(made.ledger, "paper", found)
+    (alert,) = rows(made, alerts)
+    assert len(alert.key) <= 200
+    assert found[39].position_id in alert.message
+
+
+def test_guards_books_that_agree_again_resolve_the_alert_but_not_the_halt(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    reconciliation.halt_on(made.ledger, "paper", (reconciliation.Mismatch("paper-x", "nothing", "+1 × 7 EURUSD"),))
+    made.gateway().start()
+    (alert,) = rows(made, alerts)
+    assert alert.resolved_at is not None
+    with made.ledger.reading() as connection:
+        assert state_of_trading.state(connection, "paper") is TradingState.HALTED
+
+
+def test_guards_new_book_in_place_of_an_old_one_halts_instead_of_colliding(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    made.release(0, 40)
+    made.play_all(made.gateway())
+    known = {row.position_id for row in rows(made, positions)}
+    for file in tmp_path.glob("paper.db*"):
+        file.unlink()
+    with made.ledger.begin() as connection:
+        connection.execute(update(positions).values(state="closed"))
+    made.release(40, 80)
+    made.play_all(made.gateway())
+    assert known < {row.position_id for row in rows(made, positions)}
+
+
+def test_guards_fencing_number_grows_with_every_owner(tmp_path: Path) -> None:
+    ledger = stage(tmp_path).ledger
+    fences = []
+    for owner in ("a:1", "b:2", "a:1"):
+        held = lease.acquire(ledger, "gateway:x", owner)
+        fences.append(held.fence)
+        lease.give_up(ledger, held)
+    assert fences == [1, 2, 3]
+
+
+def test_guards_lease_of_a_process_that_is_gone_is_taken_at_once(tmp_path: Path) -> None:
+    import socket
+    import subprocess
+    import sys
+
+    ledger = stage(tmp_path).ledger
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    lease.acquire(ledger, "gateway:x", f"{socket.gethostname()}:{gone.pid}")
+    assert lease.acquire(ledger, "gateway:x", "b:2").fence == 2
+
+
+def test_guards_run_steps_until_it_is_stopped_and_frees_the_account(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    made.release(0, 1)
+
+    async def run_a_moment() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.5, stop.set)
+        await asyncio.wait_for(run(made.gateway(), stop=stop), 20)
+
+    asyncio.run(run_a_moment())
+    (held,) = rows(made, leases)
+    assert held.expires_at <= made.ledger.now()
+
+
+def test_guards_run_that_cannot_start_frees_the_account(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    for file in (tmp_path / "lake" / "optimized_parameters").rglob("*.json"):
+        file.unlink()
+    with pytest.raises(Exception, match="is gone"):
+        asyncio.run(run(made.gateway(), stop=asyncio.Event()))
+    assert lease.acquire(made.ledger, "gateway:paper", "elsewhere:1").fence == 2
