@@ -1,15 +1,21 @@
 """Real candles, made-up candles and small models for the tests of forecasts, diffusion and training."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import polars as pl
 import torch
 
+from fxgpt_core import content_hash
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
-from fxgpt_core.diffusion.model import DiffusionModel
+from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
+from fxgpt_core.diffusion.model import DiffusionModel, untrained
 from fxgpt_core.features.matrix import features
+from fxgpt_core.forecasts.baselines import RandomWalk
+from fxgpt_core.forecasts.forecast import Forecasts
+from fxgpt_core.forecasts.forecaster import Forecaster
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
@@ -76,3 +82,21 @@ def opinionated(network: torch.nn.Module) -> torch.nn.Module:
         for weight in network.parameters():
             weight.copy_(0.15 * torch.randn(weight.shape, generator=generator))
     return network
+
+
+def random_walk() -> RandomWalk:
+    return RandomWalk("EURUSD", fit_volatility(real_candles().slice(0, TRAINED_ON)))
+
+
+def diffusion() -> DiffusionForecaster:
+    """A diffusion forecaster with strong opinions, and no training."""
+    return DiffusionForecaster(model_of(opinionated(untrained(SMALL, 1))), SamplingParameters(n_paths=32, n_steps=2))
+
+
+FORECASTERS: dict[str, Callable[[], Forecaster]] = {"random_walk": random_walk, "diffusion": diffusion}
+
+
+def fingerprint(forecasts: Forecasts) -> str:
+    """One hash of every bit of the forecasts."""
+    arrays = (forecasts.known_at_us, forecasts.close, forecasts.values, forecasts.scale)
+    return content_hash.of_bytes(b"".join(array.tobytes() for array in arrays))

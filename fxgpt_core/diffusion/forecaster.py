@@ -64,8 +64,8 @@ class DiffusionForecaster:
 
         `progress(done, total)` is told after each origin. Raises `BadInputError` for an origin without that context.
         """
-        self._check(features, candles, origins)
         inputs = model_inputs(self.model, features, candles)
+        self._check(inputs, candles, origins)
         sigma = self.model.volatility.at_close(candles)
         ahead = self.model.volatility.ahead(candles, sigma, origins)
         scale = cumulative_scale(ahead)
@@ -101,12 +101,10 @@ class DiffusionForecaster:
         )
         return sampled.numpy().astype(np.float64)
 
-    def _check(self, features: pl.DataFrame, candles: CandleArrays, origins: IntArray) -> None:
-        if features.height != len(candles):
-            raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
+    def _check(self, inputs: npt.NDArray[np.float32], candles: CandleArrays, origins: IntArray) -> None:
         if str(candles.timeframe) != self.model.timeframe:
             raise BadInputError(f"candles of {candles.timeframe}, but the model was trained on {self.model.timeframe}")
-        first = first_origin(self.model, features)
+        first = first_origin(self.model, inputs)
         if len(origins) == 0 or origins.min() < first or origins.max() >= len(candles):
             found = f"origins {origins.min()} to {origins.max()}" if len(origins) else "no origin"
             raise BadInputError(
@@ -116,16 +114,16 @@ class DiffusionForecaster:
 
 
 def model_inputs(model: DiffusionModel, features: pl.DataFrame, candles: CandleArrays) -> npt.NDArray[np.float32]:
-    """float32[N,F]: what the context encoder reads of each candle."""
+    """float32[N,F]: what the context encoder reads of each candle; NaN while warming up. Raises `BadInputError`."""
     if features.height != len(candles):
         raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
     return model.scaler.scaled(features)
 
 
-def first_origin(model: DiffusionModel, features: pl.DataFrame) -> int:
-    """The first row with a whole context of features and a known volatility."""
-    complete = features.select(pl.all_horizontal(pl.col(model.scaler.columns).is_not_null()))[:, 0]
-    warm_up = int(complete.arg_max() or 0) if complete.any() else features.height
+def first_origin(model: DiffusionModel, inputs: npt.NDArray[np.float32]) -> int:
+    """The first row of inputs float32[N,F] with a whole context of them and a known volatility."""
+    complete = np.isfinite(inputs).all(axis=1)
+    warm_up = int(complete.argmax()) if complete.any() else len(inputs)
     return max(warm_up + model.parameters.context - 1, WARM_UP)
 
 

@@ -1,5 +1,6 @@
 """Samplers with a known defect: the one-percent rule of the samples' standard deviation must catch each."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +17,7 @@ def ddim(velocity: Velocity, noise: torch.Tensor, schedule: str, n_steps: int) -
     """Song et al. 2021: right in the limit, but each step shrinks Gaussian data by cos Δφ."""
     angles = angle(schedule, torch.linspace(1.0, 0.0, n_steps + 1))
     x = noise
-    for now, then in zip(angles[:-1], angles[1:], strict=True):
+    for now, then in itertools.pairwise(angles):
         x = (now - then).cos() * x - (now - then).sin() * velocity(x, now[None])
     return x
 

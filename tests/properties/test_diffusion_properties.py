@@ -17,8 +17,8 @@ from fxgpt_core.forecasts.forecast import LEVELS
 schedules = st.sampled_from(SCHEDULES)
 
 
-@settings(max_examples=25, deadline=None)
-@given(schedules, st.integers(1, 64), st.integers(0, 2**31))
+@settings(max_examples=20, deadline=None)
+@given(schedules, st.sampled_from([1, 2, 3, 5, 8, 16]), st.integers(0, 2**31))
 def test_samples_of_an_untrained_network_have_the_standard_deviation_of_the_walk(schedule: str, n_steps: int, seed: int) -> None:
     network = untrained(SMALL, seed).denoiser.eval()
     noise = torch.from_numpy(mirrored_noise(seed, 0, 256))

@@ -1,0 +1,168 @@
+"""The diffusion forecaster beyond the contract: its noise, its quantiles, its sampler's identity, and what it refuses."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from forecast_examples import SMALL, diffusion, fingerprint, model_of, opinionated, real_candles, real_features
+
+from fxgpt_core.diffusion.forecaster import (
+    DiffusionForecaster,
+    SamplingParameters,
+    first_origin,
+    mirrored_noise,
+    model_inputs,
+    path_quantiles,
+)
+from fxgpt_core.diffusion.model import FeatureScaler, untrained
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.baselines import random_walk_like
+from fxgpt_core.forecasts.forecast import LEVELS
+
+ORIGINS = np.array([400, 900], dtype=np.int64)
+
+
+def forecast(forecaster: DiffusionForecaster, seed: int = 3, rows: np.ndarray = ORIGINS) -> str:
+    return fingerprint(forecaster.forecast(real_features(), real_candles(), rows, seed=seed))
+
+
+def test_noise_is_half_its_own_mirror_image_and_standard_normal() -> None:
+    noise = mirrored_noise(7, 1_600_000_000_000_000, 4000)
+    assert (noise[:2000] == -noise[2000:]).all()
+    assert noise.mean() == pytest.approx(0.0, abs=1e-6)
+    assert noise.std() == pytest.approx(1.0, abs=0.01)
+    assert np.abs(np.corrcoef(noise[:2000].T) - np.eye(24)).max() < 0.1
+
+
+def test_noise_is_of_one_candle_and_one_seed_alone() -> None:
+    times = [1_600_000_000_000_000 + k * 3_600_000_000 for k in range(50)]
+    drawn = {mirrored_noise(seed, time, 8).tobytes() for seed in (0, 1) for time in times}
+    assert len(drawn) == 100
+    assert mirrored_noise(1, times[0], 8).tobytes() == mirrored_noise(1, times[0], 8).tobytes()
+
+
+def test_seed_paths_steps_schedule_and_weights_each_move_the_forecast() -> None:
+    network = opinionated(untrained(SMALL, 1))
+    forecasters = [
+        diffusion(),
+        DiffusionForecaster(diffusion().model, SamplingParameters(64, 2)),
+        DiffusionForecaster(diffusion().model, SamplingParameters(32, 3)),
+        DiffusionForecaster(model_of(network, "linear"), SamplingParameters(32, 2)),
+        DiffusionForecaster(model_of(untrained(SMALL, 1)), SamplingParameters(32, 2)),
+    ]
+    found = [forecast(each) for each in forecasters] + [forecast(diffusion(), seed=4)]
+    assert len(set(found)) == len(found)
+
+
+def test_the_control_variate_makes_few_paths_worth_many() -> None:
+    rng = np.random.default_rng(0)
+    scale = np.sqrt(np.arange(1.0, 25.0))
+    truth = 0.1 * np.arange(1.0, 25.0)[:, None] + 0.9 * scale[:, None] * np.array([-1.6448536, 1.6448536])
+    columns = [LEVELS.tolist().index(0.05), LEVELS.tolist().index(0.95)]
+    errors: dict[str, list[float]] = {"plain": [], "controlled": []}
+    for trial in range(200):
+        noise = mirrored_noise(trial, 0, 64).astype(float)
+        # Not a multiple of the control: a part of the paths moves by itself.
+        increments = 0.1 + 0.9 * (0.95 * noise + np.sqrt(1 - 0.95**2) * rng.standard_normal(noise.shape))
+        plain = np.quantile(np.cumsum(increments, axis=1), LEVELS[columns], axis=0).T
+        errors["plain"].append(float(((plain - truth) ** 2).mean()))
+        errors["controlled"].append(float(((path_quantiles(increments, noise, scale)[:, columns] - truth) ** 2).mean()))
+    assert np.mean(errors["controlled"]) < 0.5 * np.mean(errors["plain"])
+
+
+def test_paths_that_owe_nothing_to_the_walk_are_left_to_their_own_quantiles() -> None:
+    noise = mirrored_noise(0, 0, 64).astype(float)
+    unrelated = np.tile(np.concatenate([np.arange(16.0), -np.arange(16.0)]), 2)[:, None] * np.ones((1, 24)) * 1e-3
+    moved = path_quantiles(unrelated, noise, np.sqrt(np.arange(1.0, 25.0)))
+    plain = np.quantile(np.cumsum(unrelated, axis=1), LEVELS, axis=0).T
+    assert np.abs(moved - plain).max() < 0.5 * np.abs(plain).max()
+
+
+def test_the_untrained_forecast_is_the_walk_with_any_candles() -> None:
+    forecaster = DiffusionForecaster(model_of(untrained(SMALL, 3)))
+    forecasts = forecaster.forecast(real_features(), real_candles(), np.arange(300, 360, dtype=np.int64), seed=1)
+    np.testing.assert_allclose(forecasts.values, random_walk_like(forecasts).values, rtol=1e-9, atol=1e-15)
+    assert (forecasts.level(0.5) == 0.0).all()
+
+
+def test_threads_and_random_state_of_torch_are_as_before() -> None:
+    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
+    torch.set_num_threads(2)
+    try:
+        forecast(diffusion())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_dropout_is_off_even_when_the_network_was_left_in_training_mode() -> None:
+    forecaster = diffusion()
+    calm = forecast(forecaster)
+    forecaster.model.network.train()
+    assert forecast(forecaster) == calm
+
+
+def test_progress_is_told_after_each_origin() -> None:
+    told: list[tuple[int, int]] = []
+    diffusion().forecast(
+        real_features(), real_candles(), ORIGINS, seed=0, progress=lambda done, total: told.append((done, total))
+    )
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_the_first_origin_is_the_first_with_a_whole_context() -> None:
+    model = diffusion().model
+    first = first_origin(model, model_inputs(model, real_features(), real_candles()))
+    assert first == 200 + SMALL.context - 1
+    forecast(diffusion(), rows=np.array([first]))
+    with pytest.raises(BadInputError, match=rf"origins {first - 1} to {first - 1} found; .*rows {first} to 1999"):
+        forecast(diffusion(), rows=np.array([first - 1]))
+
+
+def test_origins_beyond_the_candles_or_out_of_order_are_refused() -> None:
+    with pytest.raises(BadInputError, match="origins 400 to 2000 found"):
+        forecast(diffusion(), rows=np.array([400, 2000]))
+    with pytest.raises(BadInputError, match="origins 10 to 900 found"):
+        forecast(diffusion(), rows=np.array([400, 10, 900]))
+    with pytest.raises(BadInputError, match="ascending"):
+        forecast(diffusion(), rows=np.array([900, 400]))
+
+
+def test_features_of_other_candles_are_refused() -> None:
+    with pytest.raises(BadInputError, match="1999 feature rows for 2000 candles"):
+        diffusion().forecast(real_features().head(1999), real_candles(), ORIGINS, seed=0)
+    with pytest.raises(BadInputError, match="the features lack atr; "):
+        diffusion().forecast(real_features().drop("atr"), real_candles(), ORIGINS, seed=0)
+
+
+def test_a_hole_behind_the_warm_up_is_named() -> None:
+    holed = real_features().with_columns(pl.when(pl.int_range(pl.len()) == 700).then(None).otherwise(pl.col("atr")).alias("atr"))
+    with pytest.raises(BadInputError, match="row 700 of the features lacks atr"):
+        diffusion().forecast(holed, real_candles(), ORIGINS, seed=0)
+
+
+@pytest.mark.parametrize(("n_paths", "n_steps"), [(0, 1), (7, 1), (64, 0)])
+def test_a_sampler_that_cannot_be_is_refused(n_paths: int, n_steps: int) -> None:
+    with pytest.raises(BadInputError, match="mirrored pairs"):
+        SamplingParameters(n_paths, n_steps)
+
+
+def test_a_samplers_identity_changes_with_each_of_its_parameters() -> None:
+    found = {SamplingParameters(*each).sha256 for each in ((64, 2), (32, 2), (64, 3))}
+    assert len(found) == 3
+    assert SamplingParameters().sha256 == SamplingParameters(64, 2).sha256
+
+
+def test_inputs_are_standardised_and_clipped_by_the_stored_mean_and_deviation() -> None:
+    scaler = FeatureScaler(("a", "b"), np.array([1.0, 0.0]), np.array([2.0, 0.5]))
+    frame = pl.DataFrame({"b": [0.0, 1.0, 100.0], "a": [1.0, 5.0, -99.0], "c": [0.0, 0.0, 0.0]})
+    assert scaler.scaled(frame).tolist() == [[0.0, 0.0], [2.0, 2.0], [-8.0, 8.0]]
+
+
+def test_a_fresh_network_is_that_of_its_seed_and_draws_nothing_from_the_global_state() -> None:
+    state = torch.random.get_rng_state()
+    one, same, other = (untrained(SMALL, seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+    assert torch.equal(state, torch.random.get_rng_state())
