@@ -72,7 +72,8 @@ def train(
     """A model of the span it is given, and of nothing else: cut the span before the call.
 
     `features` are the rows of `candles`, with the columns of `INPUTS`. Scaler, season and weights are fitted here. The same
-    seed, data and number of threads give the same weights. Raises `BadInputError` for a span without a training window.
+    seed, data and number of threads give the same weights. Raises `BadInputError` for a span without a training window, and
+    when the loss stops being a number.
     """
     if features.height != len(candles):
         raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
@@ -105,6 +106,11 @@ def train(
 
 def fit_scaler(features: pl.DataFrame) -> FeatureScaler:
     """Mean and standard deviation of the feature columns over a training span; rows still warming up do not count."""
+    missing = [name for name in INPUTS if name not in features.columns]
+    if missing:
+        raise BadInputError(
+            f"the features lack {', '.join(missing[:5])}; training reads {len(INPUTS)} columns; compute them with features.matrix"
+        )
     values = features.select(INPUTS).drop_nulls().to_numpy()
     if len(values) == 0:
         raise BadInputError(f"none of the {features.height} feature rows is complete; give a span longer than the warm-up")
@@ -140,6 +146,7 @@ def _fitted(
             since = step - curve[-1].step
             curve.append(LossPoint(step, float(total) / since, _validation_loss(averaged, validation, parameters, seed)))
             total.zero_()
+            _require_finite(curve[-1], parameters)
             spent = time.monotonic() - started
             progress(
                 TrainingProgress(step, parameters.n_steps, curve[-1].training, spent, spent / step * (parameters.n_steps - step))
@@ -149,6 +156,14 @@ def _fitted(
             elif len(curve) - curve.index(min(curve, key=_validation)) > parameters.patience:
                 break
     return best, tuple(curve)
+
+
+def _require_finite(point: LossPoint, parameters: TrainingParameters) -> None:
+    if not (math.isfinite(point.training) and math.isfinite(point.validation)):
+        raise BadInputError(
+            f"training diverged at step {point.step} (loss {point.training}); learning_rate is {parameters.learning_rate}; "
+            "use a lower one"
+        )
 
 
 def _validation(point: LossPoint) -> float:

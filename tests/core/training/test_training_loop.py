@@ -1,0 +1,177 @@
+"""The loop: repeatable, harmless to its surroundings, and never worse than its start by its own measure."""
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from forecast_examples import real_candles, real_features
+
+from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.features.matrix import FEATURES
+from fxgpt_core.forecasts.baselines import random_walk_like
+from fxgpt_core.training.checkpoints import model_bytes
+from fxgpt_core.training.loop import INPUTS, LossPoint, TrainedModel, TrainingProgress, _average, _rate, fit_scaler, train
+from fxgpt_core.training.preset import TrainingParameters, preset
+
+STOP = 700
+QUICK = replace(preset("tiny"), n_steps=6, warm_up_steps=2, batch=32, context=32)
+HARMFUL = replace(QUICK, learning_rate=1.0, warm_up_steps=1, gradient_clip=1e9, n_steps=12)
+
+
+def trained(parameters: TrainingParameters = QUICK, seed: int = 1, stop: int = STOP) -> TrainedModel:
+    return train(real_features().head(stop), real_candles().slice(0, stop), parameters, symbol="EURUSD", seed=seed)
+
+
+@cache
+def once() -> TrainedModel:
+    return trained()
+
+
+def test_the_same_seed_gives_the_same_file_and_another_seed_another() -> None:
+    assert model_bytes(trained().model) == model_bytes(once().model)
+    assert model_bytes(trained(seed=2).model) != model_bytes(once().model)
+
+
+def test_the_global_random_state_neither_matters_nor_changes() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(12345)
+        state = torch.random.get_rng_state()
+        assert model_bytes(trained().model) == model_bytes(once().model)
+        assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_torch_has_as_many_threads_afterwards_as_before() -> None:
+    before, during = torch.get_num_threads(), []
+    train(
+        real_features().head(STOP),
+        real_candles().slice(0, STOP),
+        replace(QUICK, threads=2),
+        symbol="EURUSD",
+        seed=1,
+        progress=lambda _: during.append(torch.get_num_threads()),
+    )
+    assert set(during) == {2}
+    assert torch.get_num_threads() == before
+
+
+def test_what_lies_behind_the_span_is_not_seen() -> None:
+    cut = real_features().head(STOP)
+    stretched = train(cut, real_candles().slice(0, STOP), QUICK, symbol="EURUSD", seed=1)
+    assert model_bytes(stretched.model) == model_bytes(once().model)
+    assert model_bytes(trained(stop=STOP + 1).model) != model_bytes(once().model)
+
+
+def test_progress_counts_to_the_end_with_losses_near_one() -> None:
+    told: list[TrainingProgress] = []
+    train(real_features().head(STOP), real_candles().slice(0, STOP), QUICK, symbol="EURUSD", seed=1, progress=told.append)
+    assert [each.step for each in told] == [1, 2, 3, 4, 5, 6]
+    assert {each.n_steps for each in told} == {6}
+    assert all(0.5 < each.loss < 2.0 for each in told)
+    assert told[-1].seconds_left == 0.0
+    assert [each.seconds for each in told] == sorted(each.seconds for each in told)
+
+
+def test_losses_start_before_the_first_step_and_the_counts_are_reported() -> None:
+    result = once()
+    assert [point.step for point in result.losses] == [0, 1, 2, 3, 4, 5, 6]
+    assert all(math.isfinite(point.training) and math.isfinite(point.validation) for point in result.losses)
+    assert result.n_windows == STOP - 24 - (200 + 32 - 1)
+    assert result.n_weights == sum(weight.numel() for weight in result.model.network.parameters())
+    assert result.seconds > 0.0
+
+
+def test_training_that_only_does_harm_gives_the_random_walk_back() -> None:
+    harmed = trained(HARMFUL)
+    assert min(point.validation for point in harmed.losses) == harmed.losses[0].validation
+    forecaster = DiffusionForecaster(harmed.model)
+    forecasts = forecaster.forecast(real_features(), real_candles(), np.array([800, 1000]), seed=0)
+    np.testing.assert_allclose(forecasts.values, random_walk_like(forecasts).values, rtol=1e-9, atol=1e-15)
+
+
+def test_it_stops_when_patience_ends() -> None:
+    harmed = trained(replace(HARMFUL, n_steps=30, patience=3))
+    assert [point.step for point in harmed.losses] == [0, 1, 2, 3]
+
+
+def test_a_loss_that_is_no_number_is_an_error_and_no_model() -> None:
+    with pytest.raises(BadInputError, match=r"diverged at step \d+ .* learning_rate is 1e\+30; use a lower one"):
+        trained(replace(HARMFUL, learning_rate=1e30))
+
+
+def test_the_mean_of_weights_is_exponential() -> None:
+    one, two = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    expected = 0.9 * one.weight.detach() + 0.1 * two.weight.detach()
+    _average(one, two, 0.9)  # type: ignore[arg-type]
+    torch.testing.assert_close(one.weight.detach(), expected)
+
+
+def test_the_learning_rate_rises_in_a_line_and_falls_as_a_cosine_to_zero() -> None:
+    parameters = TrainingParameters(n_steps=110, warm_up_steps=10)
+    rates = [_rate(step, parameters) for step in range(111)]
+    assert rates[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[110] == pytest.approx(0.0)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_the_scaler_is_mean_and_deviation_of_the_complete_rows_without_the_month() -> None:
+    scaler = fit_scaler(real_features().head(STOP))
+    complete = real_features().slice(200, STOP - 200)
+    assert scaler.columns == INPUTS == tuple(name for name in FEATURES if "month" not in name)
+    np.testing.assert_allclose(scaler.mean, [complete[name].mean() for name in INPUTS])
+    np.testing.assert_allclose(scaler.deviation, [complete[name].std(ddof=0) for name in INPUTS], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"n_steps": 7}, {"batch": 16}, {"learning_rate": 1e-3}, {"warm_up_steps": 3}, {"weight_decay": 0.5}, {"ema_decay": 0.1},
+     {"gradient_clip": 1e-6}, {"context": 24}, {"width": 8}, {"embedding": 16}, {"dropout": 0.5}, {"schedule": "linear"},
+     {"validation_share": 0.3}],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_every_training_parameter_moves_the_losses(change: dict[str, float]) -> None:
+    eager = replace(QUICK, learning_rate=2e-3)
+    assert trained(replace(eager, **change)).losses[:7] != eager_losses(eager)
+
+
+@cache
+def eager_losses(parameters: TrainingParameters) -> tuple[LossPoint, ...]:
+    return trained(parameters).losses
+
+
+def test_a_span_without_a_complete_row_is_refused() -> None:
+    with pytest.raises(BadInputError, match="none of the 150 feature rows is complete"):
+        train(real_features().head(150), real_candles().slice(0, 150), QUICK, symbol="EURUSD", seed=1)
+
+
+def test_features_without_a_column_are_refused_by_name() -> None:
+    with pytest.raises(BadInputError, match="the features lack rsi_14; training reads 38 columns"):
+        fit_scaler(real_features().drop("rsi_14"))
+
+
+def test_features_of_other_candles_are_refused() -> None:
+    with pytest.raises(BadInputError, match="700 feature rows for 699 candles"):
+        train(real_features().head(700), real_candles().slice(0, 699), QUICK, symbol="EURUSD", seed=1)
+
+
+def test_presets_have_names_and_an_unknown_one_is_refused_with_them() -> None:
+    assert preset("demo") == TrainingParameters()
+    assert preset("demo").threads == preset("tiny").threads == 1
+    assert preset("tiny").n_steps < preset("demo").n_steps < preset("base").n_steps < preset("large").n_steps
+    with pytest.raises(BadInputError, match="'huge' is unknown; known: tiny, demo, base, large"):
+        preset("huge")
+
+
+@pytest.mark.parametrize("change", [{"n_steps": 0}, {"batch": 0}, {"threads": 0}, {"ema_decay": 1.0}])
+def test_impossible_parameters_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(BadInputError, match="at least 1 and ema_decay"):
+        TrainingParameters(**change)  # type: ignore[arg-type]
+
+
+def test_an_unknown_schedule_is_refused_before_training() -> None:
+    with pytest.raises(BadInputError, match="'wavy' is unknown; known: linear, cosine, sigmoid"):
+        TrainingParameters(schedule="wavy")

@@ -1,0 +1,85 @@
+"""Windows: what the network is shown, row by row, and that training and validation share no outcome."""
+
+import numpy as np
+import pytest
+import torch
+from forecast_examples import candles_of_returns, real_candles, real_features
+
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.diffusion.model import CLIP
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.volatility import WARM_UP, Volatility, fit_volatility, log_returns
+from fxgpt_core.training.loop import fit_scaler
+from fxgpt_core.training.windows import Windows, windows
+
+VOLATILITY = Volatility(np.ones(168))
+
+
+def numbered(n: int, n_warm_up: int = 60) -> tuple[np.ndarray, CandleArrays]:
+    """Inputs whose value is their row, and noisy candles."""
+    inputs = np.tile(np.arange(n, dtype=np.float32)[:, None], (1, 2))
+    inputs[:n_warm_up] = np.nan
+    return inputs, candles_of_returns(np.random.default_rng(0).normal(0.0, 1e-3, n))
+
+
+def made(n: int = 200, context: int = 8, n_warm_up: int = 60) -> tuple[Windows, CandleArrays]:
+    inputs, candles = numbered(n, n_warm_up)
+    return windows(inputs, candles, VOLATILITY, context), candles
+
+
+def test_a_window_ends_at_its_origin_and_its_path_starts_after_it() -> None:
+    data, candles = made()
+    contexts, targets = data.batch(500, torch.Generator().manual_seed(0))
+    origins = contexts[:, 0, -1].long().numpy()
+    assert (contexts[:, 0].numpy() == origins[:, None] + np.arange(-7, 1)).all()
+    sigma = VOLATILITY.at_close(candles)[origins]
+    returns = log_returns(candles)[origins[:, None] + np.arange(1, 25)]
+    np.testing.assert_allclose(targets.numpy(), returns / sigma[:, None], rtol=1e-5, atol=1e-6)
+
+
+def test_every_window_inside_the_span_is_there_and_none_that_needs_more() -> None:
+    data, _ = made(n=200, context=8, n_warm_up=60)
+    assert data.origins.tolist() == list(range(67, 200 - 24))
+
+
+def test_inputs_without_warm_up_still_wait_for_the_volatility() -> None:
+    data, _ = made(context=4, n_warm_up=0)
+    assert int(data.origins[0]) == WARM_UP
+    assert torch.isfinite(data.targets).all()
+
+
+def test_targets_of_real_candles_are_standardised_and_a_shock_is_clipped() -> None:
+    candles, features = real_candles(), real_features()
+    data = windows(fit_scaler(features).scaled(features), candles, fit_volatility(candles), 32)
+    assert float(data.targets.std()) == pytest.approx(1.0, abs=0.1)
+    returns = np.random.default_rng(0).normal(0.0, 1e-3, 200)
+    returns[120] = 0.5
+    shocked = windows(numbered(200)[0], candles_of_returns(returns), VOLATILITY, 8)
+    assert float(shocked.targets.max()) == CLIP
+
+
+def test_training_and_validation_outcomes_do_not_touch() -> None:
+    data, _ = made(n=400)
+    training, validation = data.divided(0.2)
+    assert int(training.origins[-1]) + 24 < int(validation.origins[0]) + 1
+    assert len(validation) == int(0.2 * len(data))
+    assert int(validation.origins[-1]) == int(data.origins[-1])
+    assert torch.equal(training.targets[-1], data.targets[len(training) - 1])
+
+
+def test_batches_are_those_of_their_generator() -> None:
+    data, _ = made()
+    first, same, other = (data.batch(16, torch.Generator().manual_seed(seed))[0] for seed in (0, 0, 1))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_a_span_too_short_for_one_window_is_refused() -> None:
+    with pytest.raises(BadInputError, match="91 candles give no training window"):
+        made(n=91, context=8, n_warm_up=60)
+    assert len(made(n=92, context=8, n_warm_up=60)[0]) == 1
+
+
+def test_windows_too_few_to_divide_are_refused() -> None:
+    with pytest.raises(BadInputError, match="cannot be divided"):
+        made(n=110)[0].divided(0.15)
