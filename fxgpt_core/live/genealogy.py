@@ -1,6 +1,6 @@
 """From an order back to the candles, code and seed that caused it; every hash on the way is computed again."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,21 +9,16 @@ from sqlalchemy import Connection, Row, select
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BrokenLineageError, MissingError
 from fxgpt_core.live import genealogy_rows as rows
+from fxgpt_core.live.genealogy_files import ModelCheck, artifact_facts
+from fxgpt_core.live.genealogy_rows import Fact
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.artifact import Artifact
 from fxgpt_core.registry.artifact_tables import deployment_evidence
-from fxgpt_core.registry.lake import Edge, Lake
+from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.tracking import registered_version
 
 MODEL_FILE = "model.safetensors"
 OK, BROKEN, MISSING = "ok", "BROKEN", "MISSING"
-ASSET_ORDER = (
-    "optimized_parameters", "robustness", "walk_forward_validation", "calibration_quantiles", "forecasts", "diffusion_model",
-    "features", "candles", "raw_candles",
-)  # fmt: skip
-
-ModelCheck = Callable[[Artifact], Mapping[str, Any]]
-"""Reads what MLflow says of a model artifact: `version`, `artifact_sha256` (its tag), `file_sha256` (of its copy) and more."""
 
 
 @dataclass(frozen=True)
@@ -81,41 +76,43 @@ def trace(lake: Lake, order: str, model_check: ModelCheck | None = None) -> Trac
     """The trace of an order by its order id or client order id. Raises `MissingError` for an unknown order."""
     with lake.ledger.reading() as connection:
         intent = rows.intent_of(connection, order)
-        hops = [*_trading_hops(connection, intent)]
         evidence = connection.execute(
             select(deployment_evidence).where(deployment_evidence.c.deployment_id == intent.deployment_id)
-        ).one()
-        hops += rows_of_deployment(connection, lake, evidence)
-        hops.append(_chain(connection))
-    hops += _artifact_hops(lake, evidence, model_check)
-    return Trace(str(intent.client_order_id), tuple(hops))
+        ).one_or_none()
+        found = [*_trading_facts(connection, intent), *_deployment_facts(connection, lake, intent, evidence)]
+        chain = _chain(connection)
+    behind = [] if evidence is None else artifact_facts(lake, evidence, model_check)
+    return Trace(str(intent.client_order_id), (*map(_hop, found), chain, *map(_hop, behind)))
 
 
-def _trading_hops(connection: Connection, intent: Row[Any]) -> Iterator[Hop]:
-    yield _from(rows.order_fact(connection, intent))
-    for fact in rows.fill_facts(connection, intent):
-        yield _from(fact)
-    yield _from(rows.signal_fact(connection, intent))
+def _trading_facts(connection: Connection, intent: Row[Any]) -> Iterator[Fact]:
+    yield rows.order_fact(connection, intent)
+    yield from rows.fill_facts(connection, intent)
+    yield rows.signal_fact(connection, intent)
     decision = rows.decision_of(connection, intent)
-    yield _from(rows.decision_fact(decision))
-    yield _from(rows.live_candles_fact(connection, decision))
+    if decision is None:
+        yield Fact("decision", intent.signal_key, "unknown", "", {"error": "no decision row belongs to the signal"})
+        return
+    yield rows.decision_fact(connection, decision)
+    yield rows.live_candles_fact(connection, decision)
 
 
-def rows_of_deployment(connection: Connection, lake: Lake, evidence: Row[Any]) -> list[Hop]:
+def _deployment_facts(connection: Connection, lake: Lake, intent: Row[Any], evidence: Row[Any] | None) -> Iterator[Fact]:
     """Deployment, parameter set and trial, from the ledger's rows."""
+    if evidence is None:
+        yield Fact("deployment", str(intent.deployment_id), "unknown", "", {"error": "the ledger has no such deployment"})
+        return
     proposal = _json_or_none(lake, evidence.parameter_set_id)
-    return [
-        _from(rows.deployment_fact(connection, evidence)),
-        _from(rows.parameter_fact(evidence, proposal)),
-        _from(rows.trial_fact(connection, evidence, proposal)),
-    ]
+    yield rows.deployment_fact(connection, evidence)
+    yield rows.parameter_fact(evidence, proposal)
+    yield rows.trial_fact(connection, evidence, proposal)
 
 
 def _json_or_none(lake: Lake, artifact_id: str) -> Mapping[str, Any] | None:
     """The JSON of an artifact; None when its bytes are not what was written, which its own hop reports."""
     try:
         found: Mapping[str, Any] = lake.get(artifact_id).json()
-    except BrokenLineageError:
+    except (BrokenLineageError, MissingError):
         return None
     return found
 
@@ -128,66 +125,6 @@ def _chain(connection: Connection) -> Hop:
     except BrokenLineageError as error:
         return Hop("lineage ledger", head[:16], head, "broken", {"error": str(error)})
     return Hop("lineage ledger", head[:16], head, head, {"entries": n_entries})
-
-
-def _artifact_hops(lake: Lake, evidence: Row[Any], model_check: ModelCheck | None) -> list[Hop]:
-    """Each artifact behind the deployment once, in the order of the flow, then the provider of the oldest."""
-    ids = (evidence.parameter_set_id, evidence.validation_id, evidence.calibration_id, evidence.model_id)
-    roots = [lake.get(artifact_id) for artifact_id in ids]
-    edges = [edge for root in roots for edge in lake.ancestors(root.id)]
-    found = {artifact.id: artifact for artifact in (*roots, *(edge.parent for edge in edges))}
-    ordered = sorted(found.values(), key=lambda artifact: (_place(artifact.asset), artifact.id))
-    hops = []
-    for artifact in ordered:
-        hops.append(_artifact_hop(lake, artifact, lake.inputs(artifact.id)))
-        if artifact.asset == "diffusion_model" and model_check is not None:
-            hops.append(_model_hop(artifact, model_check))
-    hops += [_provider_hop(artifact) for artifact in ordered if artifact.asset == "raw_candles"]
-    return hops
-
-
-def _artifact_hop(lake: Lake, artifact: Artifact, inputs: list[Edge]) -> Hop:
-    """An artifact's bytes and its recipe: its id is the hash of both, so one comparison covers file, settings and inputs."""
-    details: dict[str, Any] = {
-        "path": str(artifact.path),
-        "made_at": artifact.created_at.isoformat(),
-        "dagster_run_id": artifact.run_id,
-        "commit": artifact.code.commit,
-        "dirty": artifact.code.dirty_sha256,
-        "lock": artifact.code.lock_sha256,
-        "seed": artifact.seed,
-        "inputs": {edge.role: edge.parent.id for edge in inputs},
-    }
-    try:
-        bytes_sha256 = lake.verify(artifact)
-    except BrokenLineageError as error:
-        return Hop(artifact.asset, artifact.id, artifact.id, "", {**details, "error": str(error)})
-    stale = [edge.role for edge in inputs if edge.sha256 != edge.parent.sha256]
-    if stale:
-        details["error"] = f"read other bytes of {', '.join(stale)} than are stored now"
-    recipe = {
-        "asset": artifact.asset,
-        "symbol": artifact.symbol,
-        "timeframe": artifact.timeframe,
-        "code_sha256": artifact.code_sha256,
-        "settings": dict(artifact.settings),
-        "seed": artifact.seed,
-        "inputs": sorted(edge.parent.id for edge in inputs),
-    }
-    recomputed = content_hash.of_json({"recipe_sha256": content_hash.of_json(recipe), "sha256": bytes_sha256})
-    return Hop(artifact.asset, artifact.id, artifact.id, "stale input" if stale else recomputed, details)
-
-
-def _model_hop(artifact: Artifact, model_check: ModelCheck) -> Hop:
-    """The model version in MLflow: its tag and its own copy of the file must carry the artifact's hash."""
-    name = f"{artifact.model_name} version {artifact.model_version}"
-    try:
-        said = model_check(artifact)
-    except MissingError as error:
-        return Hop("model version", name, artifact.sha256, "", {"error": str(error)})
-    same = said["artifact_sha256"] == said["file_sha256"] == artifact.sha256
-    differing = said["file_sha256"] if said["file_sha256"] != artifact.sha256 else said["artifact_sha256"]
-    return Hop("model version", name, artifact.sha256, artifact.sha256 if same else str(differing or ""), said)
 
 
 def mlflow_check(url: str) -> ModelCheck:
@@ -210,24 +147,8 @@ def mlflow_check(url: str) -> ModelCheck:
     return check
 
 
-def _provider_hop(artifact: Artifact) -> Hop:
-    """Where the candles came from: the candles themselves, not their file, against the hash the provider's had."""
-    from fxgpt_core.candles.versions import candles_sha256
-
-    provider, stored = str(artifact.summary["provider"]), str(artifact.summary["candles_sha256"])
-    try:
-        recomputed = candles_sha256(artifact.frame())
-    except BrokenLineageError as error:
-        return Hop("provider", provider, stored, "", {**artifact.summary, "error": str(error)})
-    return Hop("provider", provider, stored, recomputed, dict(artifact.summary))
-
-
-def _from(fact: rows.Fact) -> Hop:
+def _hop(fact: Fact) -> Hop:
     return Hop(fact.name, fact.id, fact.stored, fact.recomputed, fact.details)
-
-
-def _place(asset: str) -> int:
-    return ASSET_ORDER.index(asset) if asset in ASSET_ORDER else len(ASSET_ORDER)
 
 
 def as_text(found: Trace) -> str:

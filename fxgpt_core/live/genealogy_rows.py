@@ -24,6 +24,12 @@ FILL_FIELDS = (
     "fill_id", "order_id", "client_order_id", "position_id", "account", "symbol", "side", "units", "price", "commission",
     "reason", "time_us",
 )  # fmt: skip
+SIGNAL_FIELDS = ("signal_key", "decision_id", "side", "stop_distance", "target_distance", "risk_fraction")
+DECISION_FIELDS = ("deployment_id", "symbol", "timeframe", "known_at_us", "side", "reason", "dagster_run_id")
+EVIDENCE_FIELDS = (
+    "deployment_id", "broker", "parameter_set_id", "params_sha256", "model_id", "calibration_id", "validation_id",
+    "override_reason", "previous_id", "commit_sha", "dirty_sha256", "lock_sha256", "dagster_run_id",
+)  # fmt: skip
 _MICRO = 1_000_000
 
 
@@ -48,75 +54,93 @@ def intent_of(connection: Connection, order: str) -> Row[Any]:
 
 
 def order_fact(connection: Connection, intent: Row[Any]) -> Fact:
-    """The order as planned, against the fact written before it was sent."""
-    written = _written(connection, "order_intent", "client_order_id", intent.client_order_id)
-    row = {name: getattr(intent, name) for name in INTENT_FIELDS}
+    """The order as planned, against the fact written before it was sent, and its state against the last fact of it."""
+    planned = written(connection, "order_intent", "client_order_id", intent.client_order_id) or {}
+    moved = written(connection, "order_state", "client_order_id", intent.client_order_id, last=True) or {"to": "PLANNED"}
+    kept = {**planned, "state": moved["to"]}
+    row = {name: getattr(intent, name) for name in (*INTENT_FIELDS, "state")}
     details = {"state": intent.state, "side": intent.side, "units": intent.units, "order_id": intent.order_id,
                "account": intent.account, "broker": intent.broker}  # fmt: skip
-    return Fact("order", intent.client_order_id, content_hash.of_json(written), content_hash.of_json(row), details)
+    return Fact("order", intent.client_order_id, content_hash.of_json(kept), content_hash.of_json(row), details)
 
 
 def fill_facts(connection: Connection, intent: Row[Any]) -> Iterator[Fact]:
-    """Every fill of the order's position, against the fact written with it."""
-    asked = select(fills).where(fills.c.account == intent.account, fills.c.position_id == intent.position_id)
-    for row in connection.execute(asked.order_by(fills.c.time_us, fills.c.fill_id)):
-        written = _written(connection, "fill", "fill_id", row.fill_id)
-        now = {name: getattr(row, name) for name in FILL_FIELDS}
-        details = {"price": row.price, "units": row.units, "reason": row.reason, "time": _stamp(row.time_us)}
-        yield Fact("fill", row.fill_id, content_hash.of_json(written), content_hash.of_json(now), details)
+    """Every fill of the order's position, against the fact written with it; one without a row is missing."""
+    mine = select(fills).where(fills.c.account == intent.account, fills.c.position_id == intent.position_id)
+    rows = {row.fill_id: {name: getattr(row, name) for name in FILL_FIELDS} for row in connection.execute(mine)}
+    kept = {fact["fill_id"]: fact for fact in facts(connection, "fill", "position_id", intent.position_id)}
+    both = {**rows, **kept}
+    for fill_id in sorted(both, key=lambda found: (both[found]["time_us"], both[found]["reason"] != "entry", found)):
+        row = rows.get(fill_id)
+        shown = row or kept[fill_id]
+        details = {"price": shown["price"], "units": shown["units"], "reason": shown["reason"], "time": _stamp(shown["time_us"])}
+        recomputed = "" if row is None else content_hash.of_json(row)
+        yield Fact("fill", fill_id, content_hash.of_json(kept.get(fill_id)), recomputed, details)
 
 
 def signal_fact(connection: Connection, intent: Row[Any]) -> Fact:
-    """The signal: the order's id is the hash of its key."""
-    row = connection.execute(select(signals).where(signals.c.signal_key == intent.signal_key)).one()
+    """The signal against the fact written with it; the order's id is the hash of its key."""
+    row = connection.execute(select(signals).where(signals.c.signal_key == intent.signal_key)).one_or_none()
+    fact = written(connection, "signal", "signal_key", intent.signal_key) or {}
+    kept = {name: fact.get(name) for name in SIGNAL_FIELDS} | {"client_order_id": intent.client_order_id}
+    if row is None:
+        return Fact("signal", intent.signal_key, content_hash.of_json(kept), "", {})
+    now = {name: getattr(row, name) for name in SIGNAL_FIELDS} | {"client_order_id": client_order_id(row.signal_key)}
     details = {"side": row.side, "state": row.state, "risk_fraction": row.risk_fraction}
-    return Fact("signal", row.signal_key, intent.client_order_id, client_order_id(row.signal_key), details)
+    return Fact("signal", row.signal_key, content_hash.of_json(kept), content_hash.of_json(now), details)
 
 
-def decision_of(connection: Connection, intent: Row[Any]) -> Row[Any]:
-    """The decision row behind an order."""
+def decision_of(connection: Connection, intent: Row[Any]) -> Row[Any] | None:
+    """The decision row behind an order; None when it, or its signal, is gone."""
     asked = select(decisions).join(signals, signals.c.decision_id == decisions.c.id)
-    return connection.execute(asked.where(signals.c.signal_key == intent.signal_key)).one()
+    return connection.execute(asked.where(signals.c.signal_key == intent.signal_key)).one_or_none()
 
 
-def decision_fact(row: Row[Any]) -> Fact:
-    """The decision with all its numbers and inputs."""
-    payload = json.loads(row.payload_json)
+def decision_fact(connection: Connection, row: Row[Any]) -> Fact:
+    """The decision with all its numbers and inputs, against the fact written with it."""
+    fact = written(connection, "decision", "decision_id", row.id)
+    hashed = content_hash.of_bytes(row.payload_json.encode())
+    now = {name: getattr(row, name) for name in DECISION_FIELDS} | {"decision_id": row.id, "sha256": hashed}
+    payload = _payload(row)
+    code, decision = payload.get("code", {}), payload.get("decision", {})
     details = {
         "known_at": _stamp(row.known_at_us),
         "reason": row.reason,
         "side": row.side,
         "dagster_run_id": row.dagster_run_id,
         "inputs": payload.get("inputs"),
-        "commit": payload["code"]["commit"],
-        "dirty": payload["code"]["dirty_sha256"],
-        "lock": payload["code"]["lock_sha256"],
-        "numbers": payload["decision"]["numbers"],
+        "commit": code.get("commit"),
+        "dirty": code.get("dirty_sha256"),
+        "lock": code.get("lock_sha256"),
+        "numbers": decision.get("numbers"),
     }
-    return Fact("decision", str(row.id), row.sha256, content_hash.of_bytes(row.payload_json.encode()), details)
+    recomputed = content_hash.of_json(now if row.sha256 == hashed else {**now, "stored": row.sha256})
+    return Fact("decision", str(row.id), content_hash.of_json(fact), recomputed, details)
 
 
 def live_candles_fact(connection: Connection, row: Row[Any]) -> Fact:
     """The closed candles that had been received when the decision was made."""
-    stored = json.loads(row.payload_json)["live_candles"]
+    stored = _payload(row).get("live_candles", {})
     asked = select(live_candles).where(
         live_candles.c.symbol == row.symbol,
         live_candles.c.timeframe == row.timeframe,
         live_candles.c.known_at_us <= row.known_at_us,
     )
-    found = ReceivedCandles(tuple(map(closed_candle, connection.execute(asked.order_by(live_candles.c.open_time_us)))))
-    details = {"candles": stored["n"], "until": _stamp(row.known_at_us)}
-    return Fact("closed candles", f"{row.symbol} {row.timeframe}", stored["sha256"], found.sha256, details)
+    rows = connection.execute(asked.order_by(live_candles.c.open_time_us)).all()
+    found = ReceivedCandles(tuple(map(closed_candle, rows)))
+    details = {"candles": stored.get("n"), "until": _stamp(row.known_at_us)}
+    kept = [received.sha256 for received in rows]
+    same = kept == [candle.sha256 for candle in found.candles]
+    recomputed = found.sha256 if same else content_hash.of_json({"candles": found.sha256, "rows": kept})
+    return Fact("closed candles", f"{row.symbol} {row.timeframe}", str(stored.get("sha256", "unknown")), recomputed, details)
 
 
 def deployment_fact(connection: Connection, evidence: Row[Any]) -> Fact:
     """The deployment as approved, against the fact written with it."""
-    written = _written(connection, "deployment", "deployment_id", evidence.deployment_id)
+    fact = written(connection, "deployment", "deployment_id", evidence.deployment_id)
     row = connection.execute(select(deployment_configs).where(deployment_configs.c.id == evidence.deployment_id)).one()
-    names = ("deployment_id", "broker", "parameter_set_id", "params_sha256", "model_id", "calibration_id", "validation_id",
-             "override_reason")  # fmt: skip
-    now = {name: getattr(evidence, name) for name in names}
-    kept = None if written is None else {name: written.get(name) for name in names}
+    now = {name: getattr(evidence, name) for name in EVIDENCE_FIELDS}
+    kept = None if fact is None else {name: fact.get(name) for name in EVIDENCE_FIELDS}
     details = {"broker": evidence.broker, "override_reason": evidence.override_reason, "deployed_by": row.deployed_by,
                "commit": evidence.commit_sha, "dagster_run_id": evidence.dagster_run_id}  # fmt: skip
     return Fact("deployment", str(evidence.deployment_id), content_hash.of_json(kept), content_hash.of_json(now), details)
@@ -135,8 +159,10 @@ def trial_fact(connection: Connection, evidence: Row[Any], proposal: Mapping[str
     place = (proposal["run_id"], proposal["trial_number"])
     mine = (trial_ledger.c.run_id == place[0], trial_ledger.c.trial_number == place[1])
     row = connection.execute(select(trial_ledger).where(*mine)).one_or_none()
+    kept = {"params_sha256": evidence.params_sha256, "seed": str(proposal.get("trial_seed"))}
+    name = f"run {place[0]} trial {place[1]}"
     if row is None:
-        return Fact("trial", f"run {place[0]} trial {place[1]}", evidence.params_sha256, "")
+        return Fact("trial", name, content_hash.of_json(kept), "")
     run = connection.execute(select(optimization_runs).where(optimization_runs.c.id == place[0])).one()
     asked = select(optimization_parameters.c.parameter_name, optimization_parameters.c.parameter_value).where(
         optimization_parameters.c.run_id == place[0], optimization_parameters.c.trial_number == place[1]
@@ -144,17 +170,38 @@ def trial_fact(connection: Connection, evidence: Row[Any], proposal: Mapping[str
     values = {name: json.loads(value) for name, value in connection.execute(asked)}
     details = {"run": run.run_uuid, "trial": row.trial_number, "fold": row.fold, "phase": row.phase, "seed": row.seed,
                "folds": len(proposal.get("folds", ())), "n_trials": run.n_trials}  # fmt: skip
-    return Fact("trial", f"run {place[0]} trial {place[1]}", row.params_sha256, content_hash.of_json(values), details)
+    hashed = content_hash.of_json(values)
+    now = {"params_sha256": hashed if row.params_sha256 == hashed else f"{hashed} and {row.params_sha256}", "seed": str(row.seed)}
+    return Fact("trial", name, content_hash.of_json(kept), content_hash.of_json(now), details)
 
 
-def _written(connection: Connection, kind: str, key: str, value: object) -> Any:
-    """The payload of the first fact of a kind about one thing; None when there is none."""
-    facts = select(lineage_ledger.c.payload_json).where(lineage_ledger.c.kind == kind).order_by(lineage_ledger.c.seq)
-    for text in connection.execute(facts).scalars():
-        payload = json.loads(text)
+def written(connection: Connection, kind: str, key: str, value: object, last: bool = False) -> Any:
+    """The payload of the first (or last) fact of a kind about one thing; None when there is none."""
+    found = list(facts(connection, kind, key, value))
+    return found[-1 if last else 0] if found else None
+
+
+def facts(connection: Connection, kind: str, key: str, value: object) -> Iterator[dict[str, Any]]:
+    """The payloads of a kind's facts about one thing, oldest first; one that is no JSON any more is the chain's own hop."""
+    text = lineage_ledger.c.payload_json
+    # The database narrows the chain down, or a trace would read all of it again for every hop.
+    asked = select(text).where(lineage_ledger.c.kind == kind, text.contains(str(value), autoescape=True))
+    for payload in map(_object, connection.execute(asked.order_by(lineage_ledger.c.seq)).scalars()):
         if payload.get(key) == value:
-            return payload
-    return None
+            yield payload
+
+
+def _payload(row: Row[Any]) -> dict[str, Any]:
+    return _object(row.payload_json)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object; empty when the text is not one any more, which a hash tells."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _stamp(time_us: int) -> str:

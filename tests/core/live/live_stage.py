@@ -1,5 +1,6 @@
 """A small stage for the trading process: a real ledger and lake, a deployment on paper, candles, and who decides on them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,16 +143,13 @@ def redeploy(made: Stage, parameters: StrategyParameters, timeframe: str = "1h")
     return replace(made, deployment=deploy(made.lake, parameters, timeframe))
 
 
-def deploy(lake: Lake, parameters: StrategyParameters, timeframe: str) -> Deployment:
-    """A parameter set on paper, with artifacts behind it that only have their names."""
-    behind = ("diffusion_model", "calibration_quantiles", "walk_forward_validation")
-    made = {asset: _artifact(lake, asset, timeframe) for asset in behind}
-    proposal = {"parameters": parameters.to_json(), "costs": {"spread": COSTS.spread, "commission": COSTS.commission}}
-    proposal |= {"run_id": 1, "trial_number": 0, "folds": []}
+def deploy(lake: Lake, parameters: StrategyParameters, timeframe: str, made: Mapping[str, str] | None = None) -> Deployment:
+    """A parameter set on paper, with the artifacts `made` behind it, or some that only have their names."""
+    made = _names_only(lake, parameters, timeframe) if made is None else made
     request = DeploymentRequest(
         symbol="EURUSD",
         timeframe=timeframe,
-        parameter_set_id=_artifact(lake, "optimized_parameters", timeframe, proposal),
+        parameter_set_id=made["optimized_parameters"],
         params_sha256=parameters.sha256,
         model_id=made["diffusion_model"],
         calibration_id=made["calibration_quantiles"],
@@ -164,6 +162,14 @@ def deploy(lake: Lake, parameters: StrategyParameters, timeframe: str) -> Deploy
         regime_parameters_id=None,
     )
     return Deployments(lake.ledger).deploy(request)
+
+
+def _names_only(lake: Lake, parameters: StrategyParameters, timeframe: str) -> dict[str, str]:
+    behind = ("diffusion_model", "calibration_quantiles", "walk_forward_validation")
+    proposal = {"parameters": parameters.to_json(), "costs": {"spread": COSTS.spread, "commission": COSTS.commission}}
+    proposal |= {"run_id": 1, "trial_number": 0, "trial_seed": 7, "folds": []}
+    made = {asset: _artifact(lake, asset, timeframe) for asset in behind}
+    return made | {"optimized_parameters": _artifact(lake, "optimized_parameters", timeframe, proposal)}
 
 
 def _artifact(lake: Lake, asset: str, timeframe: str, value: object | None = None) -> str:
