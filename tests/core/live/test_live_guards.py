@@ -77,9 +77,9 @@ def test_guards_order_planned_before_a_crash_is_not_sent_after_a_halt(tmp_path: 
 
     def end(step: str) -> None:
         if step == "planned":
-            raise ProcessEndedError
+            raise ProcessEndedError(step)
 
-    with pytest.raises(ProcessEndedError):
+    with pytest.raises(ProcessEndedError, match="planned"):
         made.play_all(made.gateway(end))
     halt(made)
     made.gateway().start()
