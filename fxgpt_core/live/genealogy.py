@@ -15,7 +15,7 @@ from fxgpt_core.registry import lineage
 from fxgpt_core.registry.artifact import Artifact
 from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.lake import Lake
-from fxgpt_core.registry.tracking import registered_version
+from fxgpt_core.registry.model_versions import registered_version
 
 MODEL_FILE = "model.safetensors"
 OK, BROKEN, MISSING = "ok", "BROKEN", "MISSING"

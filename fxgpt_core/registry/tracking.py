@@ -3,31 +3,26 @@
 import importlib
 import logging
 import os
-import re
 import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SADeprecationWarning
 from sqlalchemy.orm import configure_mappers
 
 from fxgpt_core.atomic_file import write_atomically
 from fxgpt_core.errors import MissingError, NotReadyError
+from fxgpt_core.registry.model_versions import PREPARE, is_prepared, local_path, shown
 
 EXPERIMENT = "fxgpt"
 MODEL_FOLDER = "model"
 REQUIRED_TAGS = ("artifact_sha256", "dagster_run_id", "code_sha256", "data_sha256", "ledger_head")
 CHALLENGER, CHAMPION = "challenger", "champion"
-PREPARE = "the MLflow store {url} has no schema of the installed version. Run `fxgpt setup`."
-_REVISION = re.compile(r"^(down_revision|revision)\s*(?::[^=]+)?=\s*(.+)$", re.MULTILINE)
-_NAMES = re.compile(r"[\"'](\w+)[\"']")
 
 
 @dataclass(frozen=True)
@@ -38,23 +33,6 @@ class RegisteredModel:
     run_id: str
     version: str
     uri: str
-
-
-VERSION_SQL = text("SELECT run_id, source FROM model_versions WHERE name = :name AND version = :version")
-TAGS_SQL = text("SELECT key, value FROM model_version_tags WHERE name = :name AND version = :version")
-ALIASES_SQL = text("SELECT alias FROM registered_model_aliases WHERE name = :name AND version = :version")
-
-
-@dataclass(frozen=True)
-class StoredVersion:
-    """One version as the store has it; `folder` is None when its files are not on this machine's disk."""
-
-    name: str
-    version: str
-    run_id: str | None
-    folder: Path | None
-    tags: Mapping[str, str]
-    aliases: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -117,7 +95,7 @@ class Tracking:
             metrics=[Metric(key, float(value), now, 0) for key, value in facts.metrics.items()],
             params=[Param(key, str(value)) for key, value in facts.parameters.items()],
         )
-        folder = _local_path(run.info.artifact_uri)
+        folder = local_path(run.info.artifact_uri)
         if folder is None:
             raise NotReadyError(f"MLflow keeps files at {run.info.artifact_uri}; fxgpt registers models on a local disk only")
         for file_name, content in files.items():
@@ -131,7 +109,7 @@ class Tracking:
     def _client(self) -> Any:
         quiet()
         if not is_prepared(self.url):
-            raise NotReadyError(PREPARE.format(url=_shown(self.url)))
+            raise NotReadyError(PREPARE.format(url=shown(self.url)))
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=self.url, registry_uri=self.url)
@@ -186,70 +164,6 @@ def upgrade_store(url: str) -> None:
         engine.dispose()
 
 
-def is_prepared(url: str) -> bool:
-    """Whether an MLflow store has the schema of the installed version; MLflow itself is not imported."""
-    database = make_url(url).database
-    if make_url(url).get_backend_name() == "sqlite" and not (database and Path(database).is_file()):
-        return False
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return False
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [installed_revision()]
-    finally:
-        engine.dispose()
-
-
-def installed_revision() -> str:
-    """The newest schema revision of the installed MLflow, read from its files. Raises `NotReadyError`."""
-    spec = find_spec("mlflow")
-    if spec is None or spec.origin is None:
-        raise NotReadyError("MLflow is not installed; install fxgpt's requirements")
-    made: set[str] = set()
-    followed: set[str] = set()
-    for source in (Path(spec.origin).parent / "store" / "db_migrations" / "versions").glob("*.py"):
-        for key, value in _REVISION.findall(source.read_text()):
-            (made if key == "revision" else followed).update(_NAMES.findall(value))
-    heads = made - followed
-    if len(heads) != 1:
-        raise NotReadyError(f"the installed MLflow has the schema heads {sorted(heads)}, not one; install the locked version")
-    return heads.pop()
-
-
-def registered_version(url: str, name: str, version: str) -> StoredVersion:
-    """One version with its tags, aliases and folder, by plain SQL: the trace must answer faster than MLflow imports.
-
-    Raises `MissingError` when the store does not have it and `NotReadyError` when its schema is not the installed one.
-    """
-    if not is_prepared(url):
-        raise NotReadyError(PREPARE.format(url=_shown(url)))
-    engine = create_engine(url)
-    try:
-        return _read_version(engine, name, version)
-    finally:
-        engine.dispose()
-
-
-def _read_version(engine: Engine, name: str, version: str) -> StoredVersion:
-    key = {"name": name, "version": int(version)}
-    with engine.connect() as connection:
-        row = connection.execute(VERSION_SQL, key).one_or_none()
-        if row is None:
-            raise MissingError(f"MLflow has no version {version} of {name}; it was deleted, or the store is another one")
-        tags = connection.execute(TAGS_SQL, key).all()
-        aliases = connection.execute(ALIASES_SQL, key).scalars()
-        names = tuple(sorted(aliases))
-    return StoredVersion(name, str(version), row.run_id, _local_path(row.source), {tag.key: tag.value for tag in tags}, names)
-
-
-def _local_path(uri: str | None) -> Path | None:
-    parts = urlsplit(uri or "")
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    return Path(uri) if uri and not parts.scheme else None
-
-
 def _make_registered_model(client: Any, name: str) -> None:
     from mlflow.exceptions import MlflowException
 
@@ -258,7 +172,3 @@ def _make_registered_model(client: Any, name: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _shown(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)

@@ -7,7 +7,7 @@ from tiny_line import CONFIG, HELD_OUT, LINE, N_CANDLES
 
 from fxgpt_core.errors import BrokenLineageError, CandleSchemaError, MissingError
 from fxgpt_core.features import matrix
-from fxgpt_core.registry.tracking import registered_version
+from fxgpt_core.registry.model_versions import registered_version
 from fxgpt_pipelines.checks.gates import GATES
 from fxgpt_pipelines.code_versions import code_version
 

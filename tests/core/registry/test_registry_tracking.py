@@ -9,14 +9,16 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from fxgpt_core.errors import MissingError, NotReadyError
-from fxgpt_core.registry import tracking
-from fxgpt_core.registry.tracking import REQUIRED_TAGS, Tracking, registered_version, upgrade_store
+from fxgpt_core.registry import model_versions, tracking
+from fxgpt_core.registry.model_versions import registered_version
+from fxgpt_core.registry.tracking import REQUIRED_TAGS, Tracking, upgrade_store
 
 ROOT = str(Path(__file__).resolve().parents[3])
 TAGS = {name: f"the {name}" for name in REQUIRED_TAGS}
 QUIET = """
 import sys, pathlib
-from fxgpt_core.registry.tracking import Tracking, upgrade_store, registered_version, REQUIRED_TAGS
+from fxgpt_core.registry.model_versions import registered_version
+from fxgpt_core.registry.tracking import REQUIRED_TAGS, Tracking, upgrade_store
 url, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 upgrade_store(url)
 store = Tracking(url, folder)
@@ -26,9 +28,9 @@ registered_version(url, "m", made.version)
 """
 READ = """
 import sys
-from fxgpt_core.registry.tracking import registered_version
+from fxgpt_core.registry.model_versions import registered_version
 assert registered_version(sys.argv[1], "fxgpt-EURUSD-1h", "1").aliases == ("challenger",)
-assert not {"mlflow", "pandas", "numpy"} & set(sys.modules), sorted(sys.modules)
+assert not {"mlflow", "pandas", "numpy", "sqlalchemy.orm"} & set(sys.modules), sorted(sys.modules)
 """
 
 
@@ -142,7 +144,7 @@ def test_the_installed_revision_is_the_one_mlflow_itself_names():
     tracking.quiet()
     from mlflow.store.db.utils import _get_latest_schema_revision
 
-    assert tracking.installed_revision() == _get_latest_schema_revision()
+    assert model_versions.installed_revision() == _get_latest_schema_revision()
 
 
 def test_preparing_and_registering_print_nothing_and_leave_nothing_in_the_working_folder(tmp_path):

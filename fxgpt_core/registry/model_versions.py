@@ -1,0 +1,102 @@
+"""Model versions as MLflow's own database has them, by plain SQL: to read one must not take the seconds MLflow's import does."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.engine import make_url
+
+from fxgpt_core.errors import MissingError, NotReadyError
+
+PREPARE = "the MLflow store {url} has no schema of the installed version. Run `fxgpt setup`."
+_REVISION = re.compile(r"^(down_revision|revision)\s*(?::[^=]+)?=\s*(.+)$", re.MULTILINE)
+_NAMES = re.compile(r"[\"'](\w+)[\"']")
+VERSION_SQL = text("SELECT run_id, source FROM model_versions WHERE name = :name AND version = :version")
+TAGS_SQL = text("SELECT key, value FROM model_version_tags WHERE name = :name AND version = :version")
+ALIASES_SQL = text("SELECT alias FROM registered_model_aliases WHERE name = :name AND version = :version")
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """One version as the store has it; `folder` is None when its files are not on this machine's disk."""
+
+    name: str
+    version: str
+    run_id: str | None
+    folder: Path | None
+    tags: Mapping[str, str]
+    aliases: tuple[str, ...]
+
+
+def is_prepared(url: str) -> bool:
+    """Whether an MLflow store has the schema of the installed version; MLflow itself is not imported."""
+    database = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and not (database and Path(database).is_file()):
+        return False
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return False
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [installed_revision()]
+    finally:
+        engine.dispose()
+
+
+def installed_revision() -> str:
+    """The newest schema revision of the installed MLflow, read from its files. Raises `NotReadyError`."""
+    spec = find_spec("mlflow")
+    if spec is None or spec.origin is None:
+        raise NotReadyError("MLflow is not installed; install fxgpt's requirements")
+    made: set[str] = set()
+    followed: set[str] = set()
+    for source in (Path(spec.origin).parent / "store" / "db_migrations" / "versions").glob("*.py"):
+        for key, value in _REVISION.findall(source.read_text()):
+            (made if key == "revision" else followed).update(_NAMES.findall(value))
+    heads = made - followed
+    if len(heads) != 1:
+        raise NotReadyError(f"the installed MLflow has the schema heads {sorted(heads)}, not one; install the locked version")
+    return heads.pop()
+
+
+def registered_version(url: str, name: str, version: str) -> StoredVersion:
+    """One version with its tags, aliases and folder, by plain SQL: the trace must answer faster than MLflow imports.
+
+    Raises `MissingError` when the store does not have it and `NotReadyError` when its schema is not the installed one.
+    """
+    if not is_prepared(url):
+        raise NotReadyError(PREPARE.format(url=shown(url)))
+    engine = create_engine(url)
+    try:
+        return _read_version(engine, name, version)
+    finally:
+        engine.dispose()
+
+
+def _read_version(engine: Engine, name: str, version: str) -> StoredVersion:
+    key = {"name": name, "version": int(version)}
+    with engine.connect() as connection:
+        row = connection.execute(VERSION_SQL, key).one_or_none()
+        if row is None:
+            raise MissingError(f"MLflow has no version {version} of {name}; it was deleted, or the store is another one")
+        tags = connection.execute(TAGS_SQL, key).all()
+        aliases = connection.execute(ALIASES_SQL, key).scalars()
+        names = tuple(sorted(aliases))
+    return StoredVersion(name, str(version), row.run_id, local_path(row.source), {tag.key: tag.value for tag in tags}, names)
+
+
+def local_path(uri: str | None) -> Path | None:
+    """The path of a place on this machine's disk; None for any other URI."""
+    parts = urlsplit(uri or "")
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    return Path(uri) if uri and not parts.scheme else None
+
+
+def shown(url: str) -> str:
+    """A database URL as it may be shown: without its password."""
+    return make_url(url).render_as_string(hide_password=True)
