@@ -78,7 +78,7 @@ def _summary(model: "TrainedModel") -> dict[str, Any]:
         "n_weights": model.n_weights,
         "best_validation_loss": min(point.validation for point in model.losses),
         "seconds": model.seconds,
-        "device": "cpu",
+        "device": model.device,
     }
 
 
@@ -86,13 +86,16 @@ def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], T
     """The artifact with its MLflow version, which is made when there is none: a crash may have come between the two."""
     if artifact.model_version is not None:
         return artifact
+    from fxgpt_core.content_hash import canonical_json
     from fxgpt_core.registry import lineage
+    from fxgpt_core.training.checkpoints import description_of
 
+    weights = artifact.bytes()
     with making.lake.ledger.reading() as connection:
         ledger_head = lineage.head_hash(connection)
     version = tracking().register_model(
         f"fxgpt-{artifact.symbol}-{artifact.timeframe}",
-        {"model.safetensors": artifact.path},
+        {"model.safetensors": weights, "model.json": canonical_json(description_of(weights)).encode()},
         parameters={**artifact.settings, **artifact.summary["parameters"]},
         metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "seconds", "n_windows")},
         tags={

@@ -44,6 +44,16 @@ def model_description(model: DiffusionModel) -> dict[str, Any]:
     }
 
 
+def description_of(data: bytes) -> dict[str, Any]:
+    """`model_description` from a file's bytes: after 8 bytes of length, safetensors' header holds it. Raises `ValueError`."""
+    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
+    header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    description: dict[str, Any] = json.loads(header["__metadata__"]["fxgpt"])
+    if description["format"] != FORMAT:
+        raise ValueError(f"format {description['format']!r}, expected {FORMAT!r}")
+    return description
+
+
 def save_model(model: DiffusionModel, path: Path) -> str:
     """Write the file of a model, whole or not at all; its SHA-256."""
     data = model_bytes(model)
@@ -71,22 +81,12 @@ def model_of_bytes(data: bytes, expected_sha256: str, source: str) -> DiffusionM
             "restore the file or materialize diffusion_model again"
         )
     try:
-        return _model(load(data), _description(data))
+        return _model(load(data), description_of(data))
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CorruptArtifactError(
             f"model file {source} is not a whole {FORMAT} model ({type(error).__name__}: {error}); "
             "materialize diffusion_model again"
         ) from error
-
-
-def _description(data: bytes) -> dict[str, Any]:
-    """The JSON of a safetensors header: 8 bytes of length, then the header itself."""
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length])
-    description: dict[str, Any] = json.loads(header["__metadata__"]["fxgpt"])
-    if description["format"] != FORMAT:
-        raise ValueError(f"format {description['format']!r}, expected {FORMAT!r}")
-    return description
 
 
 def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> DiffusionModel:

@@ -51,13 +51,14 @@ class LossPoint:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model with the best averaged weights, and how it came to be: losses by step, windows, weights and seconds."""
+    """The model with the best averaged weights, and how it came to be: losses by step, windows, weights, seconds, device."""
 
     model: DiffusionModel
     losses: tuple[LossPoint, ...]
     n_windows: int
     n_weights: int
     seconds: float
+    device: str
 
 
 def train(
@@ -100,8 +101,9 @@ def train(
         seed=seed,
         training=asdict(parameters),
     )
-    n_weights = sum(weight.numel() for weight in network.parameters())
-    return TrainedModel(model, losses, len(data), n_weights, time.monotonic() - started)
+    weights = list(network.parameters())
+    n_weights = sum(weight.numel() for weight in weights)
+    return TrainedModel(model, losses, len(data), n_weights, time.monotonic() - started, str(weights[0].device))
 
 
 def fit_scaler(features: pl.DataFrame) -> FeatureScaler:

@@ -1,5 +1,7 @@
 """The assets up to the gate board: what they record, what they reuse, and what stops them."""
 
+import json
+
 import dagster as dg
 import polars as pl
 import pytest
@@ -54,6 +56,9 @@ def test_the_model_is_a_version_in_mlflow_that_carries_the_artifacts_hash(line):
     assert version.tags["artifact_sha256"] == model.sha256
     assert version.folder is not None
     assert (version.folder / "model.safetensors").read_bytes() == model.bytes()
+    described = json.loads((version.folder / "model.json").read_text())
+    assert (described["symbol"], described["seed"]) == ("EURUSD", model.seed)
+    assert described["training"]["n_steps"] == model.summary["parameters"]["n_steps"]
 
 
 def test_pictures_are_small_enough_to_be_stored_with_every_event(line):
