@@ -11,7 +11,6 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.fills import ExitPlan
-from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -135,7 +134,7 @@ def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
 
 def market_of(candles: CandleArrays) -> Market:
     """The kernel's view of the candles, with the FX day of each."""
-    return Market(candles.open, candles.high, candles.low, candles.close, fx_day(candles.open_time_us))
+    return Market(candles.open, candles.high, candles.low, candles.close, candles.fx_day)
 
 
 def wishes_of(decisions: Decisions) -> Wishes:

@@ -16,7 +16,6 @@ from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, Executio
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
-from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.portfolio.sizing import daily_loss_reached, position_units
 from fxgpt_core.strategy.decision import Decisions
 
@@ -56,7 +55,7 @@ def reference_backtest(
             decisions=decisions,
             execution=execution,
             rules=rules_of(execution, costs, account),
-            fx_days=fx_day(candles.open_time_us),
+            fx_days=candles.fx_day,
         )
     return _result(statistics, candles, account)
 

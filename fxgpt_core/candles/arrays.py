@@ -1,11 +1,13 @@
 """A candle series as plain numpy arrays, for kernels and models."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.market.timeframes import Timeframe
 
 
@@ -28,6 +30,11 @@ class CandleArrays:
     def known_at_us(self) -> NDArray[np.int64]:
         """int64[N]: when each candle is complete, open time + timeframe."""
         return self.open_time_us + np.int64(self.timeframe.us)
+
+    @cached_property
+    def fx_day(self) -> NDArray[np.int32]:
+        """int32[N]: the FX day of each candle, computed once a series: a search replays the same candles thousands of times."""
+        return fx_day(self.open_time_us)
 
     def slice(self, start: int, stop: int) -> "CandleArrays":
         """The candles [start, stop) as copies."""

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.market.timeframes import HOUR_US
 
 FloatArray = npt.NDArray[np.float64]
@@ -92,7 +91,7 @@ def metrics(result: Played, candles: CandleArrays, *, risk_free_rate: float = 0.
 
     Raises `BadInputError` when the equity curve and the candles differ in length.
     """
-    day = fx_day(candles.open_time_us)
+    day = candles.fx_day
     returns, a_year = _returns(result, day), _days_a_year(day)
     excess = returns - risk_free_rate / a_year
     drawdown, drawdown_fraction = max_drawdown(result)
@@ -118,7 +117,7 @@ def period_returns(result: Played, candles: CandleArrays) -> FloatArray:
 
     Raises `BadInputError` when the equity curve and the candles differ in length.
     """
-    return _returns(result, fx_day(candles.open_time_us))
+    return _returns(result, candles.fx_day)
 
 
 def periods_a_year(candles: CandleArrays) -> float:
@@ -126,7 +125,7 @@ def periods_a_year(candles: CandleArrays) -> float:
 
     Counting weekdays rather than hours makes a single week give the same number as a year.
     """
-    return _days_a_year(fx_day(candles.open_time_us))
+    return _days_a_year(candles.fx_day)
 
 
 def _returns(result: Played, day: DayArray) -> FloatArray:
