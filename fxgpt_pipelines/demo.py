@@ -193,7 +193,9 @@ def headline(made: "Made") -> str:
     parts += [str(facts["model_version"])] if "model_version" in facts else []
     failed = [name for name, passed in made.checks.items() if not passed]
     checked = len(made.checks)
-    parts += [f"{checked - len(failed)}/{checked} checks passed"] if checked else []
+    if checked:
+        named = f" (not {', '.join(failed)})" if 0 < len(failed) < 3 else ""
+        parts += [f"{checked - len(failed)}/{checked} checks passed{named}"]
     return ", ".join(parts) or f"sha256 {str(facts.get('sha256', ''))[:12]}"
 
 

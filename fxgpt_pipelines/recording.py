@@ -13,16 +13,14 @@ SHOWN_ROWS = 200
 
 def materialized(artifact: "Artifact", *, reused: bool, metadata: Mapping[str, Any] | None = None) -> "dg.MaterializeResult[Any]":
     """The materialization of an artifact; its data version is the hash of the stored bytes."""
-    facts: dict[str, Any] = {
-        "made": "unchanged, reused" if reused else "made now",
-        "artifact": artifact.id,
-        "sha256": artifact.sha256,
-        "path": dg.MetadataValue.path(str(artifact.path)),
-    }
+    facts: dict[str, Any] = {"made": "unchanged, reused" if reused else "made now"}
     if artifact.rows is not None:
         facts["dagster/row_count"] = int(artifact.rows)
     facts |= {name: artifact.summary[name] for name in ("first", "last") if name in artifact.summary}
-    return dg.MaterializeResult(data_version=dg.DataVersion(f"sha256:{artifact.sha256}"), metadata=facts | dict(metadata or {}))
+    # What a person looks for comes before what identifies it.
+    facts |= dict(metadata or {})
+    facts |= {"artifact": artifact.id, "sha256": artifact.sha256, "path": dg.MetadataValue.path(str(artifact.path))}
+    return dg.MaterializeResult(data_version=dg.DataVersion(f"sha256:{artifact.sha256}"), metadata=facts)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:

@@ -103,7 +103,7 @@ def fold_rows(proposal: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "fold": fold["index"],
-            "test": fold["test_window"],
+            "tested": fold["test_window"].replace("-", "\u2011"),  # the browser must not break a date at its hyphens
             "train_sharpe": fold["train_sharpe"],
             **{f"test_{name}": fold["test"][name] for name in ("sharpe_ratio", "total_trades", "total_return_pct")},
         }

@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fxgpt_core.errors import NotReadyError
 from fxgpt_core.settings import Settings
 
 SECONDS_TO_STOP = 15.0
+GROUP_LOOKS, SECONDS_BETWEEN_GROUP_LOOKS = 20, 0.05
 TAIL_LINES = 12
 PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
@@ -58,19 +60,42 @@ class Service:
                 os.kill(self.pid, signal.SIGINT)
 
     def stop(self) -> None:
-        """End the process: interrupted first, and if it does not go, its whole group killed."""
+        """End the process: interrupted first; what is left of its group then, itself included, is killed."""
         self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(SECONDS_TO_STOP)
         # The group may outlive its leader (a code server whose parent was interrupted twice).
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL if self.running() else signal.SIGTERM)
+        if not self.running():
+            self._end_group(signal.SIGTERM)
+        self._end_group(signal.SIGKILL)
         self._process.wait(SECONDS_TO_STOP)
+
+    def _end_group(self, by: signal.Signals) -> None:
+        """Send a signal to the group, and wait a little for it to be empty."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, by)
+            for _ in range(GROUP_LOOKS):
+                os.killpg(self.pid, 0)
+                self._process.poll()
+                time.sleep(SECONDS_BETWEEN_GROUP_LOOKS)
 
 
 def _end_with_parent() -> None:
     """In the child: be interrupted when the parent dies, even if it was killed; a forgotten gateway would go on trading."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C is ignored inside the block; only the main thread may set, and only there does it arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Services:
@@ -115,12 +140,13 @@ class Services:
             service.require_running()
 
     def stop_all(self) -> None:
-        """End all children, the last started first."""
-        for service in reversed(self._started):
-            service.ask_to_stop()
-            time.sleep(0.05)
-        while self._started:
-            self._started.pop().stop()
+        """End all children, the last started first. A second Ctrl-C does not cut this short and leave some running."""
+        with _uninterrupted():
+            for service in reversed(self._started):
+                service.ask_to_stop()
+                time.sleep(0.05)
+            while self._started:
+                self._started.pop().stop()
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from fxgpt_core.forecasts.forecast import Forecasts
 
 SHOWN_STEPS = (1, 4, 12, 24)
+COVERAGE_COLUMNS = ("step", "nominal", "observed", "low", "high", "n_eff", "within")
+FOLD_COLUMNS = ("fold", "step", "n", "crps", "crps_baseline", "crps_skill", "directional_accuracy", "rmse", "rmse_baseline")
 
 
 def measured(candles: "CandleArrays", forecasts: "Forecasts", bands: "Bands", days: Mapping[str, float]) -> dict[str, Any]:
@@ -55,21 +57,19 @@ def summary(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {"origins": stored["origins"], "folds": len({row["fold"] for row in stored["folds"]}), "crps_skill": skill}
 
 
-def coverage_rows(stored: Mapping[str, Any], steps: Sequence[int] = SHOWN_STEPS) -> list[dict[str, Any]]:
-    """The coverage of some horizons, one row for each nominal level."""
-    names = ("step", "nominal", "observed", "low", "high", "n_eff", "within")
-    return [{name: row[name] for name in names} for row in stored["coverage"] if row["step"] in steps]
-
-
 def shown(stored: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of a validation."""
-    horizons = [row for row in stored["horizons"] if row["step"] in SHOWN_STEPS]
     return {
-        **summary(stored),
-        "coverage": table(coverage_rows(stored)),
-        "horizons": table(horizons),
         "coverage_picture": _picture(stored),
+        **summary(stored),
+        "coverage": table(_rows(stored["coverage"], COVERAGE_COLUMNS)),
+        "horizons": table(_rows(stored["horizons"], ("step", "crps", "crps_random_walk", "directional_accuracy"))),
+        "folds_by_horizon": table(_rows(stored["folds"], FOLD_COLUMNS)),
     }
+
+
+def _rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in names} for row in rows if row["step"] in SHOWN_STEPS]
 
 
 def _picture(stored: Mapping[str, Any]) -> Any:

@@ -89,7 +89,7 @@ def test_what_a_step_is_doing_is_told_every_few_seconds_and_never_twice(monkeypa
 def test_the_headline_of_an_asset_has_rows_span_and_failed_checks():
     facts = {"dagster/row_count": 10, "first": "2018-01-01T00:00", "last": "2018-02-01T00:00", "sha256": "ab"}
     made = Made("candles", "run", False, facts, {"schema": True, "quality": False}, 1.0)
-    assert demo.headline(made) == "10 rows, 2018-01-01 … 2018-02-01, 1/2 checks passed"
+    assert demo.headline(made) == "10 rows, 2018-01-01 … 2018-02-01, 1/2 checks passed (not quality)"
 
 
 def test_an_unknown_symbol_ends_the_demo_with_code_three_and_a_hint(capsys):

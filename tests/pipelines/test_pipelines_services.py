@@ -1,6 +1,7 @@
 """Child processes: started with a log, found dead, ended by their own pid, with what they started themselves."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -47,6 +48,29 @@ def test_leaving_the_block_ends_every_child_and_its_children(tmp_path):
     assert not service.running()
     assert _gone(service.pid)
     assert _gone(grandchild)
+
+
+def test_a_second_interrupt_does_not_leave_children_running(tmp_path):
+    slow = (
+        "import signal, sys, time; signal.signal(signal.SIGINT, lambda *_: (time.sleep(1), sys.exit())); "
+        "print(1, flush=True); time.sleep(60)"
+    )
+    program = (
+        "import sys, time; from pathlib import Path; from fxgpt_pipelines.services import ServicePlan, Services\n"
+        f"with Services(Path({str(tmp_path)!r})) as started:\n"
+        f"    service = started.start(ServicePlan('slow', (sys.executable, '-c', {slow!r}), {{}}))\n"
+        "    while not service.log.read_text().strip(): time.sleep(0.05)\n"
+        "    try: print(service.pid, flush=True); time.sleep(60)\n"
+        "    except KeyboardInterrupt: pass\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGINT)
+        time.sleep(0.4)
+        parent.send_signal(signal.SIGINT)
+        errors = parent.stderr.read()
+    assert (parent.returncode, errors) == (0, "")
+    assert _gone(child)
 
 
 def test_a_child_that_ended_by_itself_is_named_with_the_end_of_its_log(tmp_path):
