@@ -13,7 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from fxgpt_core.candles.arrays import candle_arrays
+from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.conformal.bands import calibrated_bands
+from fxgpt_core.conformal.split import Calibration
+from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
+from fxgpt_core.features.matrix import features
+from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.fills import REASON_NAMES
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.optimization.problem import Evaluation, Problem
+from fxgpt_core.registry.code_identity import CodeIdentity
+from fxgpt_core.registry.lake import Lake
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.training.checkpoints import load_model
+from fxgpt_core.validation.folds import Window
 
 # The small preset and six candles keep this below two minutes; what runs is the demo itself.
 DEMO = (
@@ -110,6 +128,57 @@ def test_demo_each_live_decision_is_the_backtests(demo: Demo) -> None:
     compared = json.loads((demo.root / "lake" / path[0]).read_text())
     assert compared["decisions"] >= 6
     assert compared["differences"] == []
+
+
+@pytest.fixture(scope="module")
+def expected(demo: Demo) -> tuple[Evaluation, dict[int, dict[str, Any]]]:
+    """What the search's own path does with the provider's candles; nothing of it comes from the live job or its tables."""
+    lake = Lake(demo.root / "lake", Ledger(f"sqlite:///{demo.root / 'ledger.db'}"), CodeIdentity("test", None, ""))
+    model, forecasts, calibration, proposal = (
+        lake.latest(asset, "EURUSD", "1h")
+        for asset in ("diffusion_model", "forecasts", "calibration_quantiles", "optimized_parameters")
+    )
+    frame = SampleProvider().candles("EURUSD", Timeframe.H1)
+    candles = candle_arrays(frame, Timeframe.H1)
+    first, last = demo.rows("SELECT min(known_at_us), max(known_at_us) FROM decisions")[0]
+    origins = np.flatnonzero((candles.known_at_us >= first) & (candles.known_at_us <= last))
+    sampling = SamplingParameters(n_paths=forecasts.settings["n_paths"], n_steps=forecasts.settings["n_steps"])
+    forecaster = DiffusionForecaster(load_model(model.path, model.sha256), sampling)
+    made = forecaster.forecast(features(frame, Timeframe.H1), candles, origins, seed=forecasts.settings["seed"])
+    bands = calibrated_bands(made, Calibration.from_json(calibration.path.read_text()))
+    problem = Problem("EURUSD", candles, bands, Costs(**proposal.json()["costs"]))
+    parameters = StrategyParameters.from_json(proposal.json()["parameters"])
+    # One candle earlier: as in backtesting.py, the first candle of a backtest is never decided on.
+    window = Window(first - Timeframe.H1.us, last + 1)
+    decisions = problem.decisions(parameters, window)
+    rows = {int(known_at): decisions.row(i).to_json() for i, known_at in enumerate(decisions.known_at_us)}
+    return problem.evaluate(parameters, window), rows
+
+
+def test_demo_each_live_decision_is_that_of_a_backtest_of_the_held_out_candles(demo: Demo, expected: Any) -> None:
+    lived = {row[0]: json.loads(row[1])["decision"] for row in demo.rows("SELECT known_at_us, payload_json FROM decisions")}
+    assert len(lived) >= 6
+    assert lived == {known_at: expected[1][known_at] for known_at in lived}
+
+
+def test_demo_each_paper_trade_is_that_of_a_backtest_of_the_held_out_candles(demo: Demo, expected: Any) -> None:
+    trades = expected[0].result.trades
+    fills = demo.rows("SELECT time_us, price, units, side, reason FROM fills ORDER BY time_us, reason = 'entry' DESC")
+    lived = [tuple(fill) for fill in fills]
+    columns = (
+        trades.entry_time_us,
+        trades.entry_price,
+        trades.units,
+        trades.side,
+        trades.exit_time_us,
+        trades.exit_price,
+        trades.reason,
+    )
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert [fill for fill in lived if fill[4] == "entry"] == [(*row[:4], "entry") for row in rows]
+    assert rows
+    exits = {(row[4], row[5], REASON_NAMES[row[6]]) for row in rows}
+    assert {(fill[0], fill[1], fill[4]) for fill in lived if fill[4] != "entry"} <= exits
 
 
 def test_demo_decisions_were_made_by_runs_the_sensor_started(demo: Demo) -> None:
