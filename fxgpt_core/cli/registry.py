@@ -70,28 +70,26 @@ def deploy(
     symbol, timeframe = _names(symbol, timeframe)
     from fxgpt_core.cli.stored import PROJECT_ROOT
     from fxgpt_core.registry.code_identity import code_identity
-    from fxgpt_core.registry.deployments import DeploymentRequest, Deployments
+    from fxgpt_core.registry.deployments import Deployments
+    from fxgpt_core.registry.judged import deployment_request, judged
 
-    parameter_set = lake.latest("optimized_parameters", symbol, timeframe)
-    proposal = parameter_set.json()
-    # The model and calibration that the set was searched with, not whatever is the latest by now.
-    parents = {edge.parent.asset: edge.parent for edge in lake.inputs(parameter_set.id)}
-    request = DeploymentRequest(
-        symbol=symbol,
-        timeframe=timeframe,
-        parameter_set_id=parameter_set.id,
-        params_sha256=proposal["params_sha256"],
-        model_id=parents["diffusion_model"].id,
-        calibration_id=parents["calibration_quantiles"].id,
-        validation_id=lake.latest("walk_forward_validation", symbol, timeframe).id,
+    request = deployment_request(
+        judged(lake, symbol, timeframe),
         broker=broker,
         deployed_by=getpass.getuser(),
         override_reason=paper_override,
         code=code_identity(PROJECT_ROOT),
         dagster_run_id=BY_HAND,
-        regime_parameters_id=proposal["regime_parameters_id"],
     )
-    _answer_deployment(Deployments(lake.ledger).deploy(request), json, "deployed")
+    known = Deployments(lake.ledger)
+    in_force = {deployment.id for deployment in known.active(symbol, timeframe)}
+    made = known.deploy(request)
+    if made.id in in_force:
+        _answer_deployment(
+            made, json, f"already in force since {made.activated_at:%Y-%m-%d %H:%M} UTC, nothing changed", changed=False
+        )
+        return
+    _answer_deployment(made, json, "deployed", warning=_champion(lake, made))
 
 
 def deployments(json: JsonFlag = False) -> None:
@@ -113,27 +111,37 @@ def rollback(symbol: SymbolOption, timeframe: TimeframeOption, reason: ReasonOpt
 
     Example: fxgpt rollback --symbol EURUSD --timeframe 1h --reason "coverage drifted"
     """
-    from fxgpt_core.cli.stored import opened_ledger
-
     symbol, timeframe = _names(symbol, timeframe)
-    ledger = opened_ledger(read_settings())
+    lake = _lake()
     from fxgpt_core.registry.deployments import Deployments
 
-    restored = Deployments(ledger).rollback(symbol, timeframe, by=getpass.getuser(), reason=reason)
-    _answer_deployment(restored, json, "in force again")
+    restored = Deployments(lake.ledger).rollback(symbol, timeframe, by=getpass.getuser(), reason=reason)
+    _answer_deployment(restored, json, "in force again", warning=_champion(lake, restored))
 
 
 VERBS: dict[str, Callable[..., Any]] = {"gates": gates, "deploy": deploy, "deployments": deployments, "rollback": rollback}
 
 
-def _answer_deployment(deployment: "Deployment", json: bool, done: str) -> None:
+def _answer_deployment(
+    deployment: "Deployment", json: bool, done: str, *, changed: bool = True, warning: str | None = None
+) -> None:
     told = asdict(deployment)
 
     def tell() -> None:
         say(f"deployment {deployment.id} of {deployment.symbol} {deployment.timeframe}: {done}")
         tell_pairs(_told(told))
+        if warning is not None:
+            say(warning)
 
-    answer({"deployment": told}, json, tell)
+    answer({"deployment": told, "changed": changed, "warning": warning}, json, tell)
+
+
+def _champion(lake: "Lake", deployment: "Deployment") -> str | None:
+    """Let MLflow call the deployed version its champion; what went wrong with that, if anything."""
+    from fxgpt_core.registry.tracking import Tracking, name_champion
+
+    settings = read_settings()
+    return name_champion(Tracking(settings.mlflow_url, settings.mlflow_artifacts), lake.get(deployment.model_id))
 
 
 def _told(row: dict[str, Any]) -> dict[str, object]:

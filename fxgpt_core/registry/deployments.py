@@ -16,6 +16,7 @@ from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.tables import deployment_configs, regime_parameters
 
 PAPER = "paper"
+BROKERS = (PAPER,)
 SAME = ("parameter_set_id", "params_sha256", "model_id", "calibration_id", "validation_id", "broker")
 
 
@@ -72,8 +73,10 @@ class Deployments:
     def deploy(self, request: DeploymentRequest) -> Deployment:
         """Make a parameter set the active one of its symbol and timeframe; what is active already is returned as it is.
 
-        Raises `RefusedError` when a gate failed or none was recorded, unless the broker is paper and a reason overrides it.
+        Raises `RefusedError` when a gate failed or none was recorded, unless the broker is paper and a reason overrides it,
+        and `BadInputError` for a broker that does not exist (nothing would trade) or an empty reason.
         """
+        _require_sound(request)
         now = self.ledger.now()
         with self.ledger.begin() as connection:
             lineage.lock(connection)
@@ -132,16 +135,22 @@ class Deployments:
             return _by_id(connection, deployment_id)
 
 
-def _require_gates(connection: Connection, request: DeploymentRequest) -> None:
-    overridden = bool(request.override_reason and request.override_reason.strip())
-    if overridden and request.broker != PAPER:
+def _require_sound(request: DeploymentRequest) -> None:
+    if request.override_reason is not None and not request.override_reason.strip():
+        raise BadInputError("the override reason is empty; say why failed gates are accepted, or leave it out")
+    if request.override_reason is not None and request.broker != PAPER:
         raise RefusedError(
             f"gates cannot be overridden for the broker {request.broker}, which moves real money; deploy to paper, "
             "or pass the gates and leave the reason out"
         )
+    if request.broker not in BROKERS:
+        raise BadInputError(f"broker {request.broker!r} is unknown; known: {', '.join(BROKERS)}")
+
+
+def _require_gates(connection: Connection, request: DeploymentRequest) -> None:
     board = read_board(connection, request.parameter_set_id)
     failed = [gate for gate in board if not gate.passed]
-    if overridden or (board and not failed):
+    if request.override_reason is not None or (board and not failed):
         return
     if not board:
         raise RefusedError(

@@ -91,7 +91,8 @@ class Lake:
             row = connection.execute(asked).one_or_none()
         if row is None:
             raise MissingError(
-                f"there is no {asset} of {symbol} {timeframe} yet; materialize {asset} for {symbol} {timeframe} first"
+                f"{symbol} {timeframe} has no {asset} yet; materialize {asset} for {symbol} {timeframe} first "
+                f"(`make demo SYMBOL={symbol} TIMEFRAME={timeframe}` runs the whole line)"
             )
         return artifact_of(row, self.root)
 
@@ -179,9 +180,12 @@ class Making:
 
         Raises `MissingError` saying what to materialize, `CorruptArtifactError` when the bytes were changed.
         """
-        artifact = self.lake.latest(asset, symbol or self.origin.symbol, timeframe or self.origin.timeframe)
+        return self.read_this(self.lake.latest(asset, symbol or self.origin.symbol, timeframe or self.origin.timeframe))
+
+    def read_this(self, artifact: Artifact) -> Artifact:
+        """A certain artifact, which need not be the latest, verified and noted as `read` does."""
         artifact.bytes()
-        self.read_so_far[asset, artifact.id] = artifact
+        self.read_so_far[artifact.asset, artifact.id] = artifact
         return artifact
 
     def unchanged(self) -> Artifact | None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import configure_mappers
 
 from fxgpt_core.atomic_file import write_atomically
 from fxgpt_core.errors import MissingError, NotReadyError
+from fxgpt_core.registry.artifact import Artifact
 from fxgpt_core.registry.model_versions import PREPARE, is_prepared, local_path, shown
 
 EXPERIMENT = "fxgpt"
@@ -129,6 +130,20 @@ class Tracking:
                 # Another process was faster between the question and the creation.
                 found = client.get_experiment_by_name(self.experiment)
         return str(found.experiment_id)
+
+
+def name_champion(tracking: Tracking, model: Artifact) -> str | None:
+    """Let the alias `champion` name the deployed model's version; what went wrong, or None.
+
+    The alias is for people and the ledger is what is trusted, so its failure must not look like the deployment's.
+    """
+    if model.model_name is None or model.model_version is None:
+        return f"the model {model.id[:16]} was never registered in MLflow, so no version of it is called {CHAMPION}"
+    try:
+        tracking.set_alias(model.model_name, CHAMPION, model.model_version)
+    except Exception as error:  # noqa: BLE001 -- of whatever kind, it is told and the deployment stands
+        return f"MLflow's alias {CHAMPION} still names another version than {model.model_version} of {model.model_name}: {error}"
+    return None
 
 
 def quiet() -> None:

@@ -35,16 +35,18 @@ def deployment(
     context: dg.AssetExecutionContext, config: DeploymentConfig, lake: LakeResource, tracking: TrackingResource
 ) -> "dg.MaterializeResult[Any]":
     """The parameter set that trades from now on. Refused when a gate failed, unless overridden with a reason, on paper."""
+    from fxgpt_core.registry.tracking import name_champion
     from fxgpt_pipelines import deploying
 
     with lake.making(context, config.model_dump()) as making:
-        record = deploying.deploy(making, lake.ledger, config.model_dump(), context.run.run_id)
+        record = deploying.deploy(making, config.model_dump(), context.run.run_id)
         reused = making.unchanged()
         if reused is not None and reused.json() != record:
             # The same parameter set again after a rollback is a new deployment.
             reused = None
-        if reused is None:
-            deploying.name_champion(lake.lake.get(record["model_id"]), tracking.tracking())
+        problem = None if reused is not None else name_champion(tracking.tracking(), lake.lake.get(record["model_id"]))
+        if problem is not None:
+            context.log.warning(problem)
         artifact = reused or making.write_json(record, {"deployment_id": record["deployment_id"]})
     return materialized(artifact, reused=reused is not None, metadata={"deployment": two_columns(record)})
 

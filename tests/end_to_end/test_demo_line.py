@@ -292,6 +292,16 @@ def test_demo_backtest_engines_print_the_same_trades(demo: Demo) -> None:
     assert names <= set(answers[0]["trades"][0])
 
 
+def test_demo_deploying_again_changes_nothing_and_an_unknown_broker_is_refused(demo: Demo) -> None:
+    place = ("--symbol", "EURUSD", "--timeframe", "1h", "--json")
+    before = demo.fxgpt("deployments", "--json").stdout
+    again = demo.fxgpt("deploy", *place, "--paper-override", "another reason")
+    assert (again.returncode, json.loads(again.stdout)["changed"]) == (0, False), again.stderr
+    assert demo.fxgpt("deploy", *place, "--broker", "Paper").returncode == 3
+    assert demo.fxgpt("rollback", *place, "--reason", "there is nothing before it").returncode == 5
+    assert demo.fxgpt("deployments", "--json").stdout == before
+
+
 @pytest.mark.parametrize(
     "verb",
     [

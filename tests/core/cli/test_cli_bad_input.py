@@ -141,8 +141,8 @@ def test_parameters_that_cannot_be_used_are_refused_before_anything_is_read(fxgp
 def test_nothing_stored_names_the_asset_to_make(fxgpt, stored):
     assert fxgpt("setup").code == 0
     before = stored()
-    _one_line(fxgpt("backtest", *PLACE), 4, "there is no candles of EURUSD 1h yet", "materialize")
-    _one_line(fxgpt("gates", *PLACE), 4, "there is no optimized_parameters of EURUSD 1h yet")
+    _one_line(fxgpt("backtest", *PLACE), 4, "EURUSD 1h has no candles yet", "make demo SYMBOL=EURUSD TIMEFRAME=1h")
+    _one_line(fxgpt("gates", *PLACE), 4, "EURUSD 1h has no optimized_parameters yet")
     assert stored() == before
 
 

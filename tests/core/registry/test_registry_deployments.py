@@ -79,12 +79,13 @@ def test_a_failed_gate_refuses_with_its_number_limit_and_remedy_and_nothing_chan
     assert moves(deployments) == []
 
 
-@pytest.mark.parametrize("reason", [None, "", "   "])
+@pytest.mark.parametrize("reason", ["", "   "])
 def test_an_override_needs_words(desk, reason):
     deployments, request = desk
     record_board(deployments.ledger, request.parameter_set_id, (FAILED,))
-    with pytest.raises(RefusedError, match="gates failed"):
+    with pytest.raises(BadInputError, match="override reason is empty"):
         deployments.deploy(replace(request, override_reason=reason))
+    assert deployments.list() == []
 
 
 def test_paper_accepts_an_override_and_keeps_its_reason(desk):
@@ -107,10 +108,14 @@ def test_a_live_broker_never_accepts_an_override(desk, board):
     assert deployments.list() == []
 
 
-def test_a_live_broker_takes_what_passed_every_gate(desk):
+@pytest.mark.parametrize("broker", ["Paper", "oanda", ""])
+def test_a_broker_that_does_not_exist_takes_nothing_and_leaves_what_trades(desk, broker):
     deployments, request = desk
     record_board(deployments.ledger, request.parameter_set_id, (PASSED,))
-    assert deployments.deploy(replace(request, broker="ctrader")).broker == "ctrader"
+    trading = deployments.deploy(request)
+    with pytest.raises(BadInputError, match=rf"broker '{broker}' is unknown; known: paper"):
+        deployments.deploy(replace(request, broker=broker))
+    assert list(deployments.active("EURUSD", "1h")) == [trading]
 
 
 def test_the_same_request_twice_is_one_deployment(desk):
