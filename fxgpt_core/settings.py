@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.registry.database_url import require_usable
+
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 
@@ -53,14 +56,33 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from an environment (default: the process's own)."""
+    """Settings from an environment (default: the process's own). Raises `BadInputError` naming the variable to correct."""
     env = os.environ if environment is None else environment
-    root = Path(env.get("FXGPT_DATA_ROOT") or "data").expanduser().resolve()
-    pg_url = env.get("FXGPT_DAGSTER_PG_URL")
+    root = _folder(env, "FXGPT_DATA_ROOT", Path("data"))
+    pg_url = "FXGPT_DAGSTER_PG_URL"
     return Settings(
         data_root=root,
-        ledger_url=with_driver(env.get("FXGPT_LEDGER_URL") or f"sqlite:///{root / 'ledger.db'}"),
-        mlflow_url=with_driver(env.get("FXGPT_MLFLOW_URL") or f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"),
-        dagster_home=Path(env.get("DAGSTER_HOME") or root / "dagster").expanduser().resolve(),
-        dagster_pg_url=with_driver(pg_url) if pg_url else None,
+        ledger_url=_url(env, "FXGPT_LEDGER_URL", f"sqlite:///{root / 'ledger.db'}"),
+        mlflow_url=_url(env, "FXGPT_MLFLOW_URL", f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"),
+        dagster_home=_folder(env, "DAGSTER_HOME", root / "dagster"),
+        dagster_pg_url=_url(env, pg_url, "") if env.get(pg_url) else None,
     )
+
+
+def _folder(env: Mapping[str, str], variable: str, default: Path) -> Path:
+    given = env.get(variable) or str(default)
+    try:
+        given.encode()
+        return Path(given).expanduser().resolve()
+    except (RuntimeError, OSError, ValueError) as error:
+        raise BadInputError(f"{variable} is {given!r}, which names no folder ({error}); set it to a folder's path") from error
+
+
+def _url(env: Mapping[str, str], variable: str, default: str) -> str:
+    url = with_driver(env.get(variable) or default)
+    try:
+        require_usable(url)
+    except BadInputError as error:
+        source = variable if env.get(variable) else f"{variable} (from FXGPT_DATA_ROOT)"
+        raise BadInputError(f"{source}: {error}") from error
+    return url

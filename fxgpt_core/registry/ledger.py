@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from fxgpt_core.errors import BadInputError, LedgerMissingError
+from fxgpt_core.errors import LedgerMissingError
+from fxgpt_core.registry.database_url import SQLITE_PREFIX, require_usable, shown
 from fxgpt_core.registry.tables import optimization_runs
 
 BUSY_TIMEOUT_MS = 10_000
@@ -69,8 +70,8 @@ class Ledger:
 
     @property
     def shown_url(self) -> str:
-        """The URL with its password hidden, for messages."""
-        return make_url(self.url).render_as_string(hide_password=True)
+        """The URL with its secrets hidden, for messages."""
+        return shown(self.url)
 
     def now(self) -> datetime:
         """The time by this ledger's clock."""
@@ -83,16 +84,12 @@ class Ledger:
 
 def open_engine(url: str) -> Engine:
     """An engine with fxgpt's guarantees; the folder of a SQLite file is made. Raises `BadInputError` for another database."""
-    parsed = make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        raise BadInputError("a PostgreSQL URL needs its driver: write postgresql+psycopg2://… instead of postgresql://…")
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
+    require_usable(url)
+    database = make_url(url).database
+    if not url.startswith(SQLITE_PREFIX) or database is None:
         # CURRENT_TIMESTAMP follows the session's zone, and the columns have none.
         return create_engine(url, connect_args={"options": "-c timezone=utc"}, pool_pre_ping=True)
-    if backend != "sqlite" or not parsed.database:
-        raise BadInputError(f"{parsed.drivername} cannot hold the ledger; use a sqlite:///file or a postgresql+psycopg2:// URL")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
 from fxgpt_core.errors import MissingError, NotReadyError
+from fxgpt_core.registry.database_url import shown as shown
 
 PREPARE = "the MLflow store {url} has no schema of the installed version. Run `fxgpt setup`."
 _REVISION = re.compile(r"^(down_revision|revision)\s*(?::[^=]+)?=\s*(.+)$", re.MULTILINE)
@@ -95,8 +96,3 @@ def local_path(uri: str | None) -> Path | None:
     if parts.scheme == "file":
         return Path(unquote(parts.path))
     return Path(uri) if uri and not parts.scheme else None
-
-
-def shown(url: str) -> str:
-    """A database URL as it may be shown: without its password."""
-    return make_url(url).render_as_string(hide_password=True)

@@ -74,7 +74,7 @@ def test_stamps_come_back_aware_to_the_microsecond_and_naive_ones_are_refused(mi
 
 @pytest.mark.parametrize("url", ["postgresql://h/db", "mysql://h/db", "sqlite://"])
 def test_a_database_that_cannot_hold_the_ledger_is_refused(url):
-    with pytest.raises(BadInputError, match=r"PostgreSQL URL needs its driver|cannot hold the ledger"):
+    with pytest.raises(BadInputError, match=r"PostgreSQL URL needs its driver|no driver for mysql|names no file"):
         Ledger(url)
 
 
