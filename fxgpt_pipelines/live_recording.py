@@ -71,13 +71,16 @@ def payload_of(lake: "Lake", decision: "Decision", ready: Deployed, feed: "Recei
 
 def _record(ledger: "Ledger", deployment: "Deployment", decision: "Decision", payload: dict[str, Any]) -> None:
     """Decision and, if it wants to trade, signal in one transaction; a decision made meanwhile by another run stands."""
+    from fxgpt_core.live.state_of_trading import resolve_alerts
     from fxgpt_core.registry.live_records import DecisionRecord, SignalRecord, insert_decision, insert_signal, signal_key
+    from fxgpt_pipelines.attempts import alert_key
 
     place = (deployment.id, deployment.symbol, deployment.timeframe, decision.known_at_us)
     record = DecisionRecord(*place, decision.side, decision.reason, payload, payload["dagster_run_id"])
     with ledger.begin() as connection:
         now = ledger.now()
         stored = insert_decision(connection, record, now)
+        resolve_alerts(connection, ledger, alert_key(":".join(map(str, place))))
         if stored.id is None or stored.sha256 != record.sha256 or decision.side == 0:
             return
         wish = {name: getattr(decision, name) for name in ("side", "stop_distance", "target_distance", "risk_fraction")}

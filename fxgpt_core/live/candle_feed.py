@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select
+from sqlalchemy import Row, and_, func, insert, select
 
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BadInputError
@@ -57,9 +57,12 @@ class Undecided:
 def release(ledger: Ledger, symbol: str, timeframe: str, candles: Iterable[ClosedCandle], source: str) -> int:
     """Put closed candles into the feed, in one transaction; returns how many were new. The same candle again is nothing.
 
-    Raises `BadInputError` when a stamp comes again with other prices, or is older than the last one in the feed.
+    Raises `CandleSchemaError` for candles that are not sound (nothing in the feed can be taken back), `BadInputError` when a
+    stamp comes again with other prices, or is older than the last one in the feed.
     """
+    candles = list(candles)
     length_us = timeframe_of(timeframe).us
+    _require_sound(candles, timeframe)
     n_new = 0
     with ledger.begin() as connection:
         place = (live_candles.c.symbol == symbol, live_candles.c.timeframe == timeframe)
@@ -105,10 +108,18 @@ def closed_candle(row: Row[Any]) -> ClosedCandle:
 def undecided(ledger: Ledger, limit: int = 200) -> Sequence[Undecided]:
     """Candles that came in since an active deployment was activated and have no decision of it, oldest first.
 
-    A deployment does not decide on candles from before it, for they could not be traded any more.
+    At most `limit` of each deployment. A deployment does not decide on candles from before it, for they could not be traded
+    any more.
     """
-    asked = (
-        select(deployment_configs.c.id, live_candles.c.symbol, live_candles.c.timeframe, live_candles.c.known_at_us)
+    place = func.row_number().over(partition_by=deployment_configs.c.id, order_by=live_candles.c.known_at_us)
+    waiting = (
+        select(
+            deployment_configs.c.id,
+            live_candles.c.symbol,
+            live_candles.c.timeframe,
+            live_candles.c.known_at_us,
+            place.label("place"),
+        )
         .join(deployment_evidence, deployment_evidence.c.deployment_id == deployment_configs.c.id)
         .join(
             live_candles,
@@ -128,11 +139,22 @@ def undecided(ledger: Ledger, limit: int = 200) -> Sequence[Undecided]:
             ),
         )
         .where(deployment_configs.c.is_active, decisions.c.id.is_(None))
-        .order_by(live_candles.c.known_at_us, deployment_configs.c.id)
-        .limit(limit)
+        .subquery()
     )
+    columns = (waiting.c.id, waiting.c.symbol, waiting.c.timeframe, waiting.c.known_at_us)
+    asked = select(*columns).where(waiting.c.place <= limit).order_by(waiting.c.known_at_us, waiting.c.id)
     with ledger.reading() as connection:
         return [Undecided(*row) for row in connection.execute(asked)]
+
+
+def _require_sound(candles: Sequence[ClosedCandle], timeframe: str) -> None:
+    import polars as pl  # a fifth of a second that a trace, which only reads the feed, must not pay
+
+    from fxgpt_core.candles.schema import check_candles
+
+    if candles:
+        frame = pl.DataFrame([asdict(candle) for candle in candles]).rename({"open_time_us": "open_time"})
+        check_candles(frame.with_columns(pl.col("open_time").cast(pl.Datetime("us", "UTC"))), timeframe_of(timeframe))
 
 
 def _require_same(candle: ClosedCandle, sha256: str, symbol: str) -> None:

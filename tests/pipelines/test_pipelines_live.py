@@ -1,5 +1,6 @@
 """From deployment to adherence: refused or overridden, decided once, the same numbers as the backtest path."""
 
+import contextlib
 import json
 
 import dagster as dg
@@ -11,7 +12,8 @@ from fxgpt_core.errors import BrokenLineageError, MissingError, RefusedError
 from fxgpt_core.live.candle_feed import received, release, undecided
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.live_records import decisions_of, signals_in
-from fxgpt_core.registry.live_tables import decisions
+from fxgpt_core.registry.live_tables import alerts, decisions
+from fxgpt_pipelines.attempts import Attempts, alert
 from fxgpt_pipelines.live_recording import decide_and_record
 from fxgpt_pipelines.replay import Series, held_out, standing
 from fxgpt_pipelines.resources import LakeResource, LedgerResource
@@ -33,6 +35,7 @@ def replayed(line, deployed):
     candles = held_out(line.at.settings, line.at.ledger, Series(*SERIES, deployed))
     release(line.at.ledger, *SERIES, candles, "test")
     waiting = undecided(line.at.ledger)
+    alert(line.at.ledger, waiting[0], Attempts(3, 0.0, False, "a failed run"))
     told = [decide_and_record(line.at.lake, item.deployment_id, item.known_at_us, "a run") for item in waiting]
     return waiting, told
 
@@ -64,6 +67,12 @@ def test_every_released_candle_is_decided_once_and_a_second_run_of_it_changes_no
     assert again.startswith("decided before")
     assert decisions_of(line.at.ledger, deployed) == before
     assert len(told) == len(before)
+
+
+def test_the_alert_about_an_undecided_candle_is_resolved_by_its_decision(line, replayed):
+    with line.at.ledger.reading() as connection:
+        (told,) = connection.execute(select(alerts).where(alerts.c.kind == "undecided")).all()
+    assert told.resolved_at is not None
 
 
 def test_a_decision_records_its_numbers_its_inputs_the_candles_it_saw_and_the_code(line, deployed, replayed):
@@ -124,22 +133,58 @@ def test_a_live_decision_that_the_backtest_would_not_make_fails_the_blocking_che
     assert latest.event.dagster_event.event_specific_data.passed is False
 
 
-def _tick(root):
-    context = dg.build_sensor_context(resources={"ledger": LedgerResource(data_root=str(root))})
-    return closed_candle_sensor(context)
+def _tick(root, instance=None):
+    with dg.instance_for_test() if instance is None else contextlib.nullcontext(instance) as asked:
+        context = dg.build_sensor_context(instance=asked, resources={"ledger": LedgerResource(data_root=str(root))})
+        return closed_candle_sensor(context)
 
 
-def test_the_sensor_asks_for_one_run_for_each_waiting_candle_under_a_key_that_never_repeats(fresh, monkeypatch):
+FIRST_US, SECOND_US = 1_517_850_000_000_000, 1_517_853_600_000_000
+
+
+@pytest.fixture
+def two_waiting(monkeypatch):
+    """Two candles without a decision, whatever the ledger has."""
     from fxgpt_core.live import candle_feed
 
-    waiting = [candle_feed.Undecided(7, "EURUSD", "1h", 1_517_850_000_000_000), candle_feed.Undecided(7, "EURUSD", "1h", 2)]
+    waiting = [candle_feed.Undecided(7, "EURUSD", "1h", known_at_us) for known_at_us in (FIRST_US, SECOND_US)]
     monkeypatch.setattr(candle_feed, "undecided", lambda ledger, limit: waiting)
+
+
+def test_the_sensor_asks_for_one_run_for_each_waiting_candle_under_a_key_that_never_repeats(fresh, two_waiting):
     requests = _tick(fresh.settings.data_root)
-    assert [request.run_key for request in requests] == ["7:EURUSD:1h:1517850000000000", "7:EURUSD:1h:2"]
-    assert requests[0].run_config == {
-        "ops": {"decide_on_candle": {"config": {"deployment_id": 7, "known_at_us": 1_517_850_000_000_000}}}
-    }
+    assert [request.run_key for request in requests] == [f"7:EURUSD:1h:{FIRST_US}", f"7:EURUSD:1h:{SECOND_US}"]
+    assert requests[0].run_config == {"ops": {"decide_on_candle": {"config": {"deployment_id": 7, "known_at_us": FIRST_US}}}}
     assert requests[0].tags["fxgpt/lane"] == "live"
+
+
+def _fails(fresh, instance, request):
+    """The run of a request, which fails: the ledger has no such deployment."""
+    from fxgpt_pipelines.jobs import live_trading_job
+
+    lake = LakeResource(data_root=str(fresh.settings.data_root))
+    done = live_trading_job.execute_in_process(
+        run_config=request.run_config, tags=dict(request.tags), resources={"lake": lake}, instance=instance, raise_on_error=False
+    )
+    assert not done.success
+    return done.run_id
+
+
+def test_a_failed_decision_is_tried_again_under_a_new_key_after_a_pause_and_told_by_an_alert(fresh, two_waiting, monkeypatch):
+    root = fresh.settings.data_root
+    with dg.instance_for_test() as instance:
+        first, second = _tick(root, instance)
+        run_id = _fails(fresh, instance, first)
+        assert [request.run_key for request in _tick(root, instance)] == [second.run_key]
+        monkeypatch.setattr("fxgpt_pipelines.attempts.FIRST_PAUSE_S", 0.0)
+        monkeypatch.setattr("fxgpt_pipelines.sensors.FAILURES_TO_ALERT", 1)
+        again = _tick(root, instance)[0]
+    assert again.run_key == f"7:EURUSD:1h:{FIRST_US}:attempt2"
+    assert (again.run_config, again.tags) == (first.run_config, first.tags)
+    with fresh.ledger.reading() as connection:
+        (told,) = connection.execute(select(alerts)).all()
+    assert f"1 runs failed to decide on the EURUSD 1h candle known at {FIRST_US}" in told.message
+    assert run_id in told.remedy
 
 
 def test_the_sensor_skips_with_a_reason_when_nothing_waits_and_when_there_is_no_ledger(fresh, tmp_path):
