@@ -133,10 +133,9 @@ class PaperBroker:
         row = self._book.row("SELECT cash, leverage FROM account")
         if row is None:
             raise NotReadyError(f"the paper broker's book {self._path} has no account; move it away to start a new one")
-        marks = {mark["symbol"]: mark["close"] for mark in self._book.rows("SELECT * FROM marks")}
         equity = row["cash"]
-        for held in self.positions():
-            equity += fills.unrealised(int(held.side), held.units, held.entry_price, marks.get(held.symbol, held.entry_price))
+        for held, mark in self._marked():
+            equity += fills.unrealised(int(held.side), held.units, held.entry_price, mark)
         return Account(balance=row["cash"], equity=equity, leverage=row["leverage"])
 
     def fills_since(self, cursor: int) -> tuple[tuple[int, Fill], ...]:
@@ -178,12 +177,21 @@ class PaperBroker:
             raise NotReadyError(f"the paper broker with the book {self._path} is not connected; call connect first")
         return self._open_book
 
+    def _marked(self) -> list[tuple[Position, float]]:
+        """Open positions with the last close of their symbol; the entry price before the first one."""
+        marks = {mark["symbol"]: mark["close"] for mark in self._book.rows("SELECT * FROM marks")}
+        return [(held, marks.get(held.symbol, held.entry_price)) for held in self.positions()]
+
     def _enter(self, book: sqlite3.Connection, order: sqlite3.Row, candle: PlayedCandle) -> None:
         costs, side, units = self._costs[candle.symbol], order["side"], order["units"]
-        cash, leverage = book.execute("SELECT cash, leverage FROM account").fetchone()
-        buying_power = max(0.0, cash) * (1.0 / (1.0 / leverage))
+        account, bound = self.account(), sum(held.units * mark for held, mark in self._marked())
+        # What is held binds its part. Flat, this is the kernel's cash × leverage to the last bit.
+        buying_power = max(0.0, account.equity) * (1.0 / (1.0 / account.leverage)) - bound
         if not fills.margin_allows(side, units, candle.open, costs.spread, costs.commission, buying_power):
-            reason = f"{units} units at {candle.open} exceed the margin of {cash:.2f} at leverage {leverage:g}"
+            reason = (
+                f"{units} units at {candle.open} exceed the margin: equity {account.equity:.2f} at leverage "
+                f"{account.leverage:g}, of which open positions bind {bound:.2f}"
+            )
             book.execute(
                 "UPDATE orders SET state = ?, reason = ? WHERE order_id = ?", (OrderState.REJECTED, reason, order["order_id"])
             )

@@ -69,6 +69,33 @@ def test_paper_order_beyond_the_margin_is_rejected_with_both_numbers(broker: Pap
     assert "100000.00" in order.reason
 
 
+def test_paper_margin_that_open_positions_bind_is_not_given_twice(tmp_path: Path) -> None:
+    """Each order alone fits 100,000 × 30; all three together would be a leverage of 87."""
+    wanted = (("EURUSD", 1.1, 2_600_000), ("GBPUSD", 1.25, 2_300_000), ("AUDUSD", 0.65, 4_500_000), ("NZDUSD", 0.6, 100_000))
+    broker = PaperBroker(tmp_path / "book.db", {name: COSTS["EURUSD"] for name, _, _ in wanted})
+    broker.connect()
+    for name, price, units in wanted:
+        broker.place(OrderRequest(name, name, Side.LONG, units, None, None, 0))
+        broker.on_candle(PlayedCandle(name, 0, price, price, price, price))
+    orders = [broker.order(name) for name, _, _ in wanted]
+    assert [order.state for order in orders if order] == ["filled", "rejected", "rejected", "filled"]
+    assert "open positions bind 2860000.00" in orders[1].reason  # type: ignore[union-attr]
+    bound = sum(held.units * held.entry_price for held in broker.positions())
+    assert bound / broker.account().equity <= 30
+
+
+def test_paper_loss_that_is_not_realised_lowers_the_margin(tmp_path: Path) -> None:
+    broker = PaperBroker(tmp_path / "book.db", dict.fromkeys(("EURUSD", "GBPUSD"), COSTS["EURUSD"]))
+    broker.connect()
+    broker.place(request(units=1_000_000, stop=None, target=None))
+    broker.on_candle(candle(1, 1.1, 1.1, 1.05, 1.05))
+    broker.place(OrderRequest("b", "GBPUSD", Side.LONG, 400_000, None, None, 0))
+    broker.on_candle(PlayedCandle("GBPUSD", 0, 1.25, 1.25, 1.25, 1.25))
+    order = broker.order("b")
+    assert order is not None
+    assert order.state == "rejected"  # 50,000 of equity carry 1,500,000, of which 1,050,000 are bound
+
+
 @pytest.mark.parametrize(("units", "symbol", "said"), [(0, "EURUSD", "at least 1"), (5, "XXXYYY", "not traded here")])
 def test_paper_order_that_cannot_be_is_rejected_at_once(broker: PaperBroker, units: int, symbol: str, said: str) -> None:
     answer = broker.place(OrderRequest("b", symbol, Side.LONG, units, None, None, 0))
