@@ -10,47 +10,56 @@ from fxgpt_pipelines.live_decision import decisions_at, deployed
 from fxgpt_pipelines.live_recording import frame_of, ids_of
 
 if TYPE_CHECKING:
+    from fxgpt_core.registry.deployments import Deployment
     from fxgpt_core.registry.lake import Lake
-    from fxgpt_core.registry.ledger import Ledger
 
 
 @dataclass(frozen=True)
 class Compared:
-    """How many decisions of a deployment were computed again, and every number that came out different."""
+    """How many decisions of which deployments were computed again, every number that came out different, and what waits."""
 
-    deployment_id: int
+    deployment_ids: Sequence[int]
     n_decisions: int
+    n_undecided: int
     differences: Sequence[Mapping[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {
-            "deployment_id": self.deployment_id,
+            "deployment_ids": list(self.deployment_ids),
             "decisions": self.n_decisions,
+            "undecided": self.n_undecided,
             "differences": [dict(row) for row in self.differences],
         }
 
 
-def trading_now(ledger: "Ledger", symbol: str, timeframe: str) -> int | None:
-    """The id of the active deployment, which a rollback may have changed since the asset was made; None when there is none."""
+def compared(lake: "Lake", symbol: str, timeframe: str) -> Compared:
+    """Every decision that any deployment of the series ever made again, in one pass each, against what was recorded."""
+    from fxgpt_core.live.candle_feed import undecided
     from fxgpt_core.registry.deployments import Deployments
 
-    active = Deployments(ledger).active(symbol, timeframe)
-    return active[0].id if active else None
+    ids, n_decisions, differences = [], 0, []
+    for deployment in Deployments(lake.ledger).list():
+        if (deployment.symbol, deployment.timeframe) != (symbol, timeframe):
+            continue
+        n, found = _of(lake, deployment)
+        n_decisions += n
+        differences += found
+        ids += [deployment.id] if n else []
+    waiting = [item for item in undecided(lake.ledger) if (item.symbol, item.timeframe) == (symbol, timeframe)]
+    return Compared(ids, n_decisions, len(waiting), differences)
 
 
-def compared(lake: "Lake", deployment_id: int) -> Compared:
-    """Every decision of a deployment again, in one pass with all live candles known, against what was recorded."""
+def _of(lake: "Lake", deployment: "Deployment") -> tuple[int, list[dict[str, Any]]]:
+    """The number of decisions of one deployment, and each of their numbers that differs."""
     from fxgpt_core.live.adherence import differences, live_decisions
     from fxgpt_core.live.candle_feed import received
-    from fxgpt_core.registry.deployments import Deployments
 
-    recorded = live_decisions(lake.ledger, deployment_id)
+    recorded = live_decisions(lake.ledger, deployment.id)
     if not recorded:
-        return Compared(deployment_id, 0, [])
-    deployment = Deployments(lake.ledger).get(deployment_id)
+        return 0, []
     ready = deployed(lake, ids_of(deployment))
     everything = received(lake.ledger, deployment.symbol, deployment.timeframe, np.iinfo(np.int64).max)
     closes = np.array([decision.known_at_us for decision in recorded], dtype=np.int64)
     found = differences(recorded, decisions_at(ready, frame_of(everything, ready), closes))
-    return Compared(deployment_id, len(recorded), [asdict(difference) for difference in found])
+    return len(recorded), [{"deployment_id": deployment.id, **asdict(difference)} for difference in found]

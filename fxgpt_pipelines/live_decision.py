@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fxgpt_core.strategy.decision import Decisions
     from fxgpt_core.strategy.parameters import StrategyParameters
 
+# Christmas and New Year close the market for a day each, and the calendar here does not know them.
+LONGEST_HOLE_HOURS = 48
 ROLES = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
 
 
@@ -109,13 +111,39 @@ def decisions_at(deployed: Deployed, live_candles: "pl.DataFrame", known_at_us: 
 
 
 def continued(deployed: Deployed, live_candles: "pl.DataFrame") -> "pl.DataFrame":
-    """History and live candles as one checked series. Raises `CandleSchemaError` when they do not fit together."""
+    """History and live candles as one checked series.
+
+    Raises `CandleSchemaError` when they do not fit together, `RefusedError` when a stretch of open market is missing in
+    between or inside: features and volatility would take candles for neighbours that are days apart.
+    """
     import polars as pl
 
     from fxgpt_core.candles.schema import COLUMNS, check_candles
 
     joined = pl.concat([deployed.history.select(COLUMNS), live_candles.select(COLUMNS)])
-    return check_candles(joined, timeframe_of(deployed.timeframe))
+    checked = check_candles(joined, timeframe_of(deployed.timeframe))
+    _require_no_hole(checked["open_time"][deployed.history.height - 1 :], deployed)
+    return checked
+
+
+def _require_no_hole(open_times: "pl.Series", deployed: Deployed) -> None:
+    import numpy as np
+
+    from fxgpt_core.errors import RefusedError
+    from fxgpt_core.market.sessions import missing_candles
+    from fxgpt_core.market.timeframes import HOUR_US
+
+    stamps = open_times.to_physical().to_numpy()
+    timeframe = timeframe_of(deployed.timeframe)
+    missing = np.searchsorted(stamps, missing_candles(stamps, timeframe))
+    longest = int(np.bincount(missing).argmax()) if len(missing) else 0
+    hours = np.count_nonzero(missing == longest) * timeframe.us / HOUR_US
+    if hours > LONGEST_HOLE_HOURS:
+        raise RefusedError(
+            f"{hours:.0f} hours of open market are missing between the {deployed.symbol} {deployed.timeframe} candles of "
+            f"{open_times[longest - 1]} and {open_times[longest]}; at most {LONGEST_HOLE_HOURS} (holidays) may be: release "
+            "those in between, or optimize and deploy on newer candles"
+        )
 
 
 def _inputs_of(lake: "Lake", parameter_set: "Artifact") -> "dict[str, Artifact]":

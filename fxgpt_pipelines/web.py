@@ -4,15 +4,17 @@ The stock server lets any web page the user has open launch runs and forge mater
 The guard lets through only requests that a page of this very server, or a program on this machine, can have made.
 """
 
+import argparse
 import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from fxgpt_core.errors import FxgptError, PortInUseError
+from fxgpt_core.errors import BadInputError, FxgptError, PortInUseError
 
 HOST = "127.0.0.1"
 PORT = 3000
+LAST_PORT = 65_535
 REFUSED = 403
 WEBSOCKET_REFUSED = 4403
 
@@ -68,7 +70,9 @@ def _graphql_objection(scope: Scope, headers: MutableMapping[str, str]) -> str |
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Raises `PortInUseError` when another process listens there."""
+    """Raises `PortInUseError` when another process listens there, `BadInputError` for a number that is no port."""
+    if not 0 < port <= LAST_PORT:
+        raise BadInputError(f"{port} is no port; allowed are 1 to {LAST_PORT}; choose one above 1023 with --port")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -104,12 +108,11 @@ def serve(port: int, arguments: Sequence[str] = ()) -> None:
 
 def main() -> None:
     """`python -m fxgpt_pipelines.web [--port N] [arguments of dagster-webserver]`."""
-    arguments = sys.argv[1:]
-    port = PORT
-    if arguments[:1] == ["--port"] and len(arguments) > 1:
-        port, arguments = int(arguments[1]), arguments[2:]
+    parser = argparse.ArgumentParser(prog="python -m fxgpt_pipelines.web", add_help=False, allow_abbrev=False)
+    parser.add_argument("--port", type=int, default=PORT)
+    given, arguments = parser.parse_known_args()
     try:
-        serve(port, arguments or ["-m", "fxgpt_pipelines.definitions"])
+        serve(given.port, arguments or ["-m", "fxgpt_pipelines.definitions"])
     except FxgptError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(error.exit_code) from error

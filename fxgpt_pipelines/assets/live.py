@@ -83,10 +83,9 @@ def adherence(
     """Every live decision computed again in one pass over all candles, as a backtest does, and compared: none may differ."""
     from fxgpt_pipelines import adhering
 
-    with lake.making(context, {}) as making:
+    compared = adhering.compared(lake.lake, *cell(context.partition_key))
+    with lake.making(context, {"undecided": compared.n_undecided}) as making:
         making.read("live_orders")
-        made_here = making.read("deployment").json()["deployment_id"]
-        compared = adhering.compared(lake.lake, adhering.trading_now(lake.ledger, *cell(context.partition_key)) or made_here)
         verdict = checks.no_difference(compared)
         if compared.differences:
             yield verdict
@@ -95,6 +94,8 @@ def adherence(
                 "none may: halt trading (`fxgpt live halt`) and look at the check's table"
             )
         reused = making.unchanged()
-        artifact = reused or making.write_json(compared.to_json(), {"decisions": compared.n_decisions, "differences": 0})
-    yield materialized(artifact, reused=reused is not None, metadata={"decisions": compared.n_decisions, "differences": 0})
+        counts = {"decisions": compared.n_decisions, "undecided": compared.n_undecided, "differences": 0}
+        artifact = reused or making.write_json(compared.to_json(), counts)
+    yield materialized(artifact, reused=reused is not None, metadata=counts)
     yield verdict
+    yield checks.every_candle_decided(compared)

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from fxgpt_pipelines.adhering import Compared
 
 ADHERENCE_CHECKS = [
-    dg.AssetCheckSpec("no_difference", asset="adherence", blocking=True, description="Every number of every live decision again.")
+    dg.AssetCheckSpec(
+        "no_difference", asset="adherence", blocking=True, description="Every number of every live decision, computed again."
+    ),
+    dg.AssetCheckSpec(
+        "every_candle_decided", asset="adherence", description="There are decisions, and no closed candle waits for one."
+    ),
 ]
 
 
@@ -20,4 +25,19 @@ def no_difference(compared: "Compared") -> dg.AssetCheckResult:
         check_name="no_difference",
         passed=not compared.differences,
         metadata={"decisions": compared.n_decisions, "differences": table(compared.differences)},
+    )
+
+
+def every_candle_decided(compared: "Compared") -> dg.AssetCheckResult:
+    """Whether there was anything to compare, and nothing is left out."""
+    return dg.AssetCheckResult(
+        check_name="every_candle_decided",
+        passed=compared.n_decisions > 0 and compared.n_undecided == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "decisions": compared.n_decisions,
+            "undecided": compared.n_undecided,
+            "remedy": "look at the failed runs of live_trading_job and at `fxgpt live status`; with no decision at all, nothing "
+            "was traded yet",
+        },
     )

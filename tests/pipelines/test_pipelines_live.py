@@ -4,8 +4,9 @@ import contextlib
 import json
 
 import dagster as dg
+import polars as pl
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, insert, select, update
 from tiny_line import CONFIG, HELD_OUT
 
 from fxgpt_core.errors import BrokenLineageError, MissingError, RefusedError
@@ -13,8 +14,10 @@ from fxgpt_core.live.candle_feed import received, release, undecided
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.live_records import decisions_of, signals_in
 from fxgpt_core.registry.live_tables import alerts, decisions
+from fxgpt_core.registry.tables import deployment_configs
+from fxgpt_pipelines import adhering, live_decision
 from fxgpt_pipelines.attempts import Attempts, alert
-from fxgpt_pipelines.live_recording import decide_and_record
+from fxgpt_pipelines.live_recording import decide_and_record, frame_of, ids_of
 from fxgpt_pipelines.replay import Series, held_out, standing
 from fxgpt_pipelines.resources import LakeResource, LedgerResource
 from fxgpt_pipelines.sensors import closed_candle_sensor
@@ -99,6 +102,16 @@ def test_a_candle_that_is_not_in_the_feed_cannot_be_decided(line, deployed, repl
         decide_and_record(line.at.lake, deployed, replayed[0][-1].known_at_us + 3_600_000_000, "a run")
 
 
+@pytest.mark.parametrize(("days", "refused"), [(0, False), (63, True)])
+def test_live_candles_that_do_not_follow_the_history_are_refused(line, deployed, replayed, days, refused):
+    ready = live_decision.deployed(line.at.lake, ids_of(Deployments(line.at.ledger).get(deployed)))
+    live = frame_of(received(line.at.ledger, *SERIES, replayed[0][-1].known_at_us), ready)
+    live = live.with_columns(pl.col("open_time") + pl.duration(days=days))  # 9 weeks of 120 hours, and the hour of summer time
+    expected = pytest.raises(RefusedError, match=r"1081 hours of open market are missing .* deploy on newer candles")
+    with expected if refused else contextlib.nullcontext():
+        assert live_decision.continued(ready, live).height == ready.history.height + HELD_OUT
+
+
 def test_the_standing_counts_what_was_released_and_decided(line, deployed, replayed):
     now = standing(line.at.ledger, Series(*SERIES, deployed))
     assert (now.released, now.decided, now.played, now.filled) == (HELD_OUT, HELD_OUT, 0, 0)
@@ -110,8 +123,34 @@ def test_live_orders_is_a_table_of_the_ledger_and_adherence_finds_no_difference(
     orders = line.at.runner.materialize("live_orders")
     assert orders.metadata["decisions"] == HELD_OUT
     adherence = line.at.runner.materialize("adherence")
-    assert adherence.checks == {"no_difference": True}
-    assert adherence.metadata["decisions"] == HELD_OUT
+    assert adherence.checks == {"no_difference": True, "every_candle_decided": True}
+    assert (adherence.metadata["decisions"], adherence.metadata["undecided"]) == (HELD_OUT, 0)
+
+
+def test_adherence_warns_of_decisions_that_were_never_made_and_looks_at_every_deployment(line, deployed, replayed):
+    last = (decisions.c.deployment_id == deployed, decisions.c.known_at_us == replayed[0][-1].known_at_us)
+    with line.at.ledger.begin() as connection:
+        kept = dict(connection.execute(select(decisions).where(*last)).one()._mapping)
+        connection.execute(delete(decisions).where(*last))
+    try:
+        adherence = line.at.runner.materialize("adherence")
+    finally:
+        with line.at.ledger.begin() as connection:
+            connection.execute(insert(decisions), kept)
+    assert adherence.checks == {"no_difference": True, "every_candle_decided": False}
+    assert (adherence.metadata["decisions"], adherence.metadata["undecided"]) == (HELD_OUT - 1, 1)
+
+
+def test_adherence_of_a_deployment_that_trades_no_more_is_still_looked_at(line, deployed, replayed):
+    configs = deployment_configs.c
+    with line.at.ledger.begin() as connection:
+        connection.execute(update(deployment_configs).where(configs.id == deployed).values(is_active=False))
+    try:
+        found = adhering.compared(line.at.lake, *SERIES)
+    finally:
+        with line.at.ledger.begin() as connection:
+            connection.execute(update(deployment_configs).where(configs.id == deployed).values(is_active=True))
+    assert (list(found.deployment_ids), found.n_decisions, list(found.differences)) == ([deployed], HELD_OUT, [])
 
 
 def test_a_live_decision_that_the_backtest_would_not_make_fails_the_blocking_check(line, deployed, replayed):
