@@ -140,6 +140,7 @@ def mlflow_check(url: str) -> ModelCheck:
             "alias": ", ".join(version.aliases) or None,
             "mlflow_run_id": version.run_id,
             "artifact_sha256": version.tags.get("artifact_sha256"),
+            "ledger_head": version.tags.get("ledger_head"),
             "file_sha256": content_hash.of_file(copy) if copy is not None and copy.is_file() else None,
             "path": str(copy),
         }
@@ -153,7 +154,7 @@ def _hop(fact: Fact) -> Hop:
 
 def as_text(found: Trace) -> str:
     """The trace for people: one line a hop, its hash, and the facts worth a look."""
-    lines = [f"order {found.order}: {'every hop is ok' if found.ok else f'{len(found.broken)} hops are NOT ok'}"]
+    lines = [f"order {found.order}: {'every hop is ok' if found.ok else f'{len(found.broken)} of {len(found.hops)} hops NOT ok'}"]
     for hop in found.hops:
         lines.append(f"  {hop.status:<7} {hop.name:<24} {hop.id[:44]:<44} {hop.stored[:12]}")
         shown = {name: hop.details[name] for name in SHOWN if hop.details.get(name) is not None}

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, select
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BrokenLineageError, MissingError, NotReadyError
 from fxgpt_core.live.genealogy_rows import Fact, written
+from fxgpt_core.registry import lineage
 from fxgpt_core.registry.artifact import Artifact
 from fxgpt_core.registry.artifact_tables import artifact_inputs, artifacts
 from fxgpt_core.registry.lake import Edge, Lake
@@ -20,7 +21,8 @@ ROOTS = ("parameter_set_id", "validation_id", "calibration_id", "model_id")
 MODEL_COLUMNS = ("mlflow_run_id", "model_name", "model_version")
 
 ModelCheck = Callable[[Artifact], Mapping[str, Any]]
-"""Reads what MLflow says of a model artifact: `version`, `artifact_sha256` (its tag), `file_sha256` (of its copy) and more."""
+"""Reads what MLflow says of a model artifact: `version`, `artifact_sha256` and `ledger_head` (its tags), `file_sha256` (of its
+copy) and more."""
 
 
 def artifact_facts(lake: Lake, evidence: Row[Any], model_check: ModelCheck | None) -> Iterator[Fact]:
@@ -39,7 +41,7 @@ def artifact_facts(lake: Lake, evidence: Row[Any], model_check: ModelCheck | Non
     for artifact in ordered:
         yield artifact_fact(lake, artifact)
         if artifact.asset == "diffusion_model" and model_check is not None:
-            yield model_fact(artifact, model_check)
+            yield model_fact(lake, artifact, model_check)
     for artifact in ordered:
         if artifact.asset == "raw_candles":
             yield provider_fact(lake, artifact)
@@ -88,13 +90,22 @@ def edited_columns(connection: Connection, artifact_id: str) -> list[str]:
     return found if _sorted(read) == _sorted(fact["inputs"]) else [*found, "inputs"]
 
 
-def model_fact(artifact: Artifact, model_check: ModelCheck) -> Fact:
-    """The model version in MLflow: its tag and its own copy of the file must carry the artifact's hash."""
+def model_fact(lake: Lake, artifact: Artifact, model_check: ModelCheck) -> Fact:
+    """The model version in MLflow: its tag and its own copy of the file must carry the artifact's hash.
+
+    It was registered with the head the chain of facts had then. MLflow's store is another database: a chain that was written
+    anew has lost that head, however well its own hashes fit together.
+    """
     name = f"{artifact.model_name} version {artifact.model_version}"
     try:
         said = model_check(artifact)
     except (MissingError, NotReadyError) as error:
         return Fact("model version", name, artifact.sha256, "", {"error": str(error)})
+    with lake.ledger.reading() as connection:
+        anchored = lineage.anchored(connection, str(said["ledger_head"]))
+    if not anchored:
+        lost = f"the chain of facts no longer has its head of when the version was registered, {said['ledger_head']}"
+        return Fact("model version", name, artifact.sha256, "rewritten chain", {**said, "error": lost})
     same = said["artifact_sha256"] == said["file_sha256"] == artifact.sha256
     differing = said["file_sha256"] if said["file_sha256"] != artifact.sha256 else said["artifact_sha256"]
     return Fact("model version", name, artifact.sha256, artifact.sha256 if same else str(differing or ""), said)

@@ -1,7 +1,7 @@
 """The append-only record of every fact that matters: a chain in which each entry hashes the one before it.
 
-A chain shows any edit of its middle; someone who rewrites all of it is caught by a head anchored elsewhere (the tag of an
-MLflow version, the label of an order): see `anchored`.
+A chain shows any edit of its middle; someone who rewrites all of it is caught by a head anchored elsewhere, the tag of an
+MLflow version: see `anchored`. What was appended after the last anchor can be cut off unseen.
 """
 
 import json

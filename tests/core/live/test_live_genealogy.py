@@ -18,6 +18,7 @@ from fxgpt_core import content_hash
 from fxgpt_core.errors import MissingError
 from fxgpt_core.live.genealogy import BROKEN, MISSING, Trace, as_text, trace
 from fxgpt_core.registry.artifact import Artifact
+from fxgpt_core.registry.lineage import GENESIS, entries
 from fxgpt_core.registry.live_tables import positions
 
 ASSETS = ("raw_candles", *(asset for asset, _ in FLOW), "optimized_parameters")
@@ -38,8 +39,9 @@ def order(made: Stage) -> str:
 
 
 def mlflow(artifact: Artifact) -> Mapping[str, Any]:
-    """What a store says that has the file as it was written."""
-    return {"version": artifact.model_version, "artifact_sha256": artifact.sha256, "file_sha256": artifact.sha256}
+    """What a store says that has the file as it was written, registered while the chain was empty."""
+    tags = {"artifact_sha256": artifact.sha256, "ledger_head": GENESIS}
+    return {"version": artifact.model_version, "file_sha256": artifact.sha256, **tags}
 
 
 def wrong(found: Trace) -> dict[str, str]:
@@ -174,6 +176,16 @@ def test_trace_names_a_model_version_whose_copy_is_not_the_artifact(
     assert found == {"model version": status}
 
 
+def test_trace_tells_a_chain_that_was_written_anew_by_the_head_that_mlflow_has(made: Stage, order: str) -> None:
+    def anchored_at(head: str) -> dict[str, str]:
+        return wrong(trace(made.lake, order, lambda artifact: {**mlflow(artifact), "ledger_head": head}))
+
+    with made.ledger.reading() as connection:
+        third = list(entries(connection))[2].hash
+    assert anchored_at(third) == {}
+    assert anchored_at("f" * 64) == {"model version": BROKEN}
+
+
 def test_trace_without_an_mlflow_store_says_what_is_missing(made: Stage, order: str) -> None:
     from fxgpt_core.live.genealogy import mlflow_check
 
@@ -187,7 +199,7 @@ def test_trace_as_text_has_a_line_for_each_hop_and_marks_the_broken_one(made: St
     assert text.count("  ok      ") == len(trace(made.lake, order, mlflow).hops)
     with edited(made, "UPDATE fills SET price = 9.0 WHERE reason = 'entry'"):
         broken = as_text(trace(made.lake, order, mlflow))
-    assert "1 hops are NOT ok" in broken
+    assert " hops NOT ok" in broken
     assert "  BROKEN  fill " in broken
 
 
