@@ -140,29 +140,33 @@ class Entries:
     def _situation(self, moment: MarketMoment, equity: float) -> AccountSituation:
         symbol = moment.symbol
         with self._ledger.reading() as connection:
+            begun = day_start(connection, self._account)
             mine = (order_intents.c.account == self._account,)
             pending = (IntentState.SENT, IntentState.ACCEPTED)
             return AccountSituation(
                 state=state_of_trading.state(connection, self._account),
                 equity=equity,
-                day_start_equity=day_start_equity(connection, self._account, equity),
+                day_start_equity=equity if begun is None else begun.equity,
                 open_positions=_count(connection, positions.c.account == self._account, positions.c.symbol == symbol,
                                       positions.c.state == "open")
                 + _count(connection, *mine, order_intents.c.symbol == symbol, order_intents.c.state.in_(pending)),
                 unknown_orders=_count(connection, *mine, order_intents.c.symbol == symbol,
                                       order_intents.c.state == IntentState.UNKNOWN),
-                orders_last_minute=self._orders_after(connection, moment.known_at_us - _MINUTE_US),
+                orders_last_minute=self._orders_in_the_minute_to(connection, moment.known_at_us),
             )  # fmt: skip
 
-    def _orders_after(self, connection: Connection, known_at_us: int) -> int:
-        """Orders sent on decisions after a moment, in market time: a replay of a day in a minute is no burst of orders."""
+    def _orders_in_the_minute_to(self, connection: Connection, known_at_us: int) -> int:
+        """Orders sent on decisions of the minute up to a moment, in market time: a replay of a day in a minute is no burst.
+
+        Another symbol's market may be ahead; its orders are not of this minute.
+        """
         return connection.execute(
             select(func.count())
             .select_from(order_intents)
             .join(signals, signals.c.signal_key == order_intents.c.signal_key)
             .join(decisions, decisions.c.id == signals.c.decision_id)
             .where(order_intents.c.account == self._account, order_intents.c.sent_at.is_not(None))
-            .where(decisions.c.known_at_us > known_at_us)
+            .where(decisions.c.known_at_us > known_at_us - _MINUTE_US, decisions.c.known_at_us <= known_at_us)
         ).scalar_one()
 
     def _refuse(self, signal: Row[tuple[object, ...]], state: str, reason: str) -> None:
@@ -173,8 +177,16 @@ class Entries:
                 lineage.append(connection, "signal_refused", fact, self._ledger.now())
 
 
-def day_start_equity(connection: Connection, account: str, otherwise: float) -> float:
-    """Equity when the FX day of the last candle began; `otherwise` before the first candle."""
+@dataclass(frozen=True)
+class DayStart:
+    """The latest FX day an account has begun, and its equity before the first candle of that day on any symbol."""
+
+    fx_day: int
+    equity: float
+
+
+def day_start(connection: Connection, account: str) -> DayStart | None:
+    """The day the daily loss is measured from; None before the first candle. A day is noted once, by whichever symbol is first."""
     asked = (
         select(risk_events.c.detail_json)
         .where(risk_events.c.account == account, risk_events.c.kind == DAY_STARTED)
@@ -182,7 +194,10 @@ def day_start_equity(connection: Connection, account: str, otherwise: float) -> 
         .limit(1)
     )
     found = connection.execute(asked).scalar_one_or_none()
-    return otherwise if found is None else float(json.loads(found)["equity"])
+    if found is None:
+        return None
+    detail = json.loads(found)
+    return DayStart(int(detail["fx_day"]), float(detail["equity"]))
 
 
 def _count(connection: Connection, *conditions: object) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy import Row, func, insert, select, update
 from fxgpt_core.brokers.paper import PaperBroker, PlayedCandle
 from fxgpt_core.live.candle_feed import ClosedCandle, closed_candle
 from fxgpt_core.live.deployed import Deployed
-from fxgpt_core.live.entries import DAY_STARTED
+from fxgpt_core.live.entries import DAY_STARTED, day_start
 from fxgpt_core.live.state_of_trading import note_risk
 from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
@@ -93,13 +93,17 @@ class ReplayMarket:
                 connection.execute(insert(gateway_cursors), {**place, "played_open_time_us": candle.open_time_us})
 
     def _begin_day(self, candle: ClosedCandle) -> None:
-        """Keep the equity with which an FX day begins: the daily loss is measured from it."""
+        """Keep the equity with which an FX day begins for the account: the daily loss is measured from it.
+
+        Once a day, whichever symbol's candle comes first: a second symbol must not forgive what the first one lost.
+        """
         before = self.broker.last_played_us(self.symbol)
         if before is not None and before >= candle.open_time_us:
             return
-        if before is None or _fx_day(before) != _fx_day(candle.open_time_us):
-            with self.ledger.begin() as connection:
-                detail = {"fx_day": _fx_day(candle.open_time_us), "equity": self.broker.account().equity}
+        with self.ledger.begin() as connection:
+            today, begun = _fx_day(candle.open_time_us), day_start(connection, self.account)
+            if begun is None or begun.fx_day < today:
+                detail = {"fx_day": today, "equity": self.broker.account().equity}
                 note_risk(connection, self.ledger, self.account, self.symbol, DAY_STARTED, detail)
 
     def _last_candle(self) -> Row[tuple[object, ...]] | None:
