@@ -76,7 +76,7 @@ class NotReadyError(FxgptError):
 
 
 class LedgerMissingError(NotReadyError):
-    """The ledger database does not exist or was never migrated."""
+    """The ledger database does not exist, does not answer or was never migrated."""
 
 
 class PortInUseError(NotReadyError):

@@ -13,7 +13,7 @@ import typer
 import fxgpt_core
 from fxgpt_core.cli import machine
 from fxgpt_core.cli.answer import JsonFlag, answer, say
-from fxgpt_core.errors import FxgptError, LedgerMissingError, NotReadyError
+from fxgpt_core.errors import BadInputError, CorruptArtifactError, FxgptError, LedgerMissingError, NotReadyError
 from fxgpt_core.settings import Settings, read_settings
 
 PROJECT_ROOT = Path(fxgpt_core.__file__).resolve().parents[1]
@@ -42,7 +42,7 @@ def doctor(json: JsonFlag = False) -> None:
 
     Example: fxgpt doctor
     """
-    findings = list(examined(read_settings(), datetime.now(UTC)))
+    findings = list(examined(datetime.now(UTC)))
     ready = all(finding.status != "problem" for finding in findings)
 
     def tell() -> None:
@@ -60,18 +60,27 @@ def doctor(json: JsonFlag = False) -> None:
 VERBS: dict[str, Callable[..., Any]] = {"doctor": doctor}
 
 
-def examined(settings: Settings, now: datetime) -> Iterator[Finding]:
+def examined(now: datetime) -> Iterator[Finding]:
     """Every finding, in the order they are told."""
     yield _python()
     yield from _packages()
     yield _cores()
     yield _memory()
-    yield _disk(settings)
-    yield _writable(settings)
-    yield _ledger(settings)
+    yield from _set_up()
     yield _clock(now)
     yield from (_port(port, use) for port, use in PORTS.items())
     yield _gpu()
+
+
+def _set_up() -> Iterator[Finding]:
+    try:
+        settings = read_settings()
+    except BadInputError as error:
+        yield Finding("settings", "problem", str(error), "correct or unset that variable; nothing stored can be looked at before")
+        return
+    yield _disk(settings)
+    yield _writable(settings)
+    yield _ledger(settings)
 
 
 def _python() -> Finding:
@@ -139,13 +148,16 @@ def _ledger(settings: Settings) -> Finding:
         return Finding("ledger", "note", f"none yet at {file}", "`fxgpt setup` makes it; `make demo` does that by itself")
     try:
         ledger = opened_ledger(settings)
+        ledger.require_sound()
     except LedgerMissingError as error:
-        return Finding("ledger", "problem", str(error), "`fxgpt setup`")
-    except FxgptError as error:
+        return Finding("ledger", "problem", str(error), "`fxgpt setup` makes or migrates a ledger that answers")
+    except CorruptArtifactError as error:
         return Finding("ledger", "problem", str(error), "put a sound copy in its place, or set FXGPT_LEDGER_URL to another one")
+    except FxgptError as error:
+        return Finding("ledger", "problem", str(error), "do what it says, or set FXGPT_LEDGER_URL to another one")
     shown = ledger.shown_url
     ledger.close()
-    return Finding("ledger", "ok", f"{shown} answers and has its tables")
+    return Finding("ledger", "ok", f"{shown} answers, is sound and has its tables")
 
 
 def _clock(now: datetime) -> Finding:

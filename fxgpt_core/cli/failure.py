@@ -1,5 +1,6 @@
 """The one place that turns an exception into a line and an exit code. A traceback goes to a file, never to the screen."""
 
+import errno
 import json
 import os
 import sys
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import typer
 
-from fxgpt_core.errors import FxgptError
+from fxgpt_core.errors import FxgptError, NotReadyError
 
 UNEXPECTED = 1
 USAGE = 2
 INTERRUPTED = 130
+OF_THE_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def told(error: BaseException, as_json: bool, logs: Path, now: datetime) -> int:
@@ -28,6 +30,7 @@ def told(error: BaseException, as_json: bool, logs: Path, now: datetime) -> int:
 
 
 def _message(error: BaseException, logs: Path, now: datetime) -> tuple[str, int]:
+    error = _foreseen(error)
     if isinstance(error, FxgptError):
         return str(error), error.exit_code
     if isinstance(error, typer.TyperException):
@@ -39,6 +42,22 @@ def _message(error: BaseException, logs: Path, now: datetime) -> tuple[str, int]
         f"unexpected {type(error).__name__}: {_first_line(error)}. This is a defect of fxgpt; the details are in {path}",
         UNEXPECTED,
     )
+
+
+def _foreseen(error: BaseException) -> BaseException:
+    """What the machine's or the ledger's own complaint amounts to; the error itself when it is neither."""
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        remedy = (
+            "this user needs the right to read and write there, and the disk needs space; set FXGPT_DATA_ROOT to such a folder"
+        )
+        return NotReadyError(f"{error.filename or 'a file'}: {error.strerror}; {remedy}")
+    from sqlalchemy.exc import DBAPIError
+
+    if isinstance(error, DBAPIError):
+        from fxgpt_core.registry.database_health import meaning
+
+        return meaning(error) or error
+    return error
 
 
 def _first_line(error: BaseException) -> str:

@@ -19,12 +19,12 @@ def setup(json: JsonFlag = False) -> None:
         raise NotReadyError(
             f"the data root {settings.data_root} cannot be written; a folder this user may write is needed; set FXGPT_DATA_ROOT"
         )
-    from fxgpt_core.cli.stored import sound_database
     from fxgpt_core.registry import migration
+    from fxgpt_core.registry.database_health import explained
     from fxgpt_core.registry.ledger import Ledger
 
     ledger = Ledger(settings.ledger_url)
-    with sound_database(ledger.shown_url):
+    with explained(settings.ledger_url):
         before = migration.current(ledger)
         migration.upgrade(ledger)
         after = migration.current(ledger)

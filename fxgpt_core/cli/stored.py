@@ -1,13 +1,12 @@
 """What a verb finds stored: the ledger opened (and never made by looking at it), and the pieces of a backtest in the lake."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fxgpt_core.errors import BadInputError, CorruptArtifactError, LedgerMissingError
+from fxgpt_core.errors import BadInputError, LedgerMissingError
+from fxgpt_core.registry.database_url import SQLITE_PREFIX
 from fxgpt_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from fxgpt_core.validation.folds import Window
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-SQLITE_PREFIX = "sqlite:///"
 SEARCH_ROOMS = ("market", "candles", "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
 
 
@@ -28,31 +26,15 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def opened_ledger(settings: Settings) -> "Ledger":
-    """The migrated ledger of a set-up. Raises `LedgerMissingError`, `CorruptArtifactError`; never makes a file or folder."""
+    """The migrated ledger of a set-up; never makes a file or folder. Raises what `Ledger.require_migrated` raises."""
     file = sqlite_file(settings.ledger_url)
-    if file is not None and not file.is_file():
+    if file is not None and not file.exists():
         raise LedgerMissingError(f"there is no ledger at {file}; it is needed for this. Run `fxgpt setup`, or `make demo`.")
     from fxgpt_core.registry.ledger import Ledger
 
     ledger = Ledger(settings.ledger_url)
-    with sound_database(ledger.shown_url):
-        ledger.require_migrated()
+    ledger.require_migrated()
     return ledger
-
-
-@contextmanager
-def sound_database(shown_url: str) -> Iterator[None]:
-    """Turn the database's own complaint about a damaged file into `CorruptArtifactError`."""
-    from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
-
-    try:
-        yield
-    except (IntegrityError, OperationalError):
-        raise
-    except DatabaseError as error:
-        raise CorruptArtifactError(
-            f"the ledger {shown_url} is not a sound database ({error.orig}); put a sound copy in its place"
-        ) from error
 
 
 def read_only_lake(settings: Settings, ledger: "Ledger") -> "Lake":

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
 
-from fxgpt_core.errors import LedgerMissingError
+from fxgpt_core.errors import CorruptArtifactError, LedgerMissingError, NotReadyError
+from fxgpt_core.registry.database_health import explained
 from fxgpt_core.registry.database_url import SQLITE_PREFIX, require_usable, shown
 from fxgpt_core.registry.tables import optimization_runs
 
@@ -49,19 +49,26 @@ class Ledger:
             yield connection
 
     def require_migrated(self) -> None:
-        """Raise `LedgerMissingError` unless the database is there and has the ledger's tables."""
+        """Raise `LedgerMissingError` unless the database is there and has the ledger's tables.
+
+        Raises `CorruptArtifactError` for one that is damaged, `NotReadyError` for one that is locked or closed to this user.
+        """
         database = make_url(self.url).database
         if self.is_sqlite and not (database and Path(database).exists()):
             raise LedgerMissingError(f"there is no ledger at {database}. Run `fxgpt setup`.")
-        try:
-            with self.reading() as connection:
-                found = inspect(connection).has_table(optimization_runs.name)
-        except OperationalError as error:
-            raise LedgerMissingError(
-                f"the ledger {self.shown_url} does not answer: {error.orig}. Start it, then `fxgpt setup`."
-            ) from error
+        with explained(self.url), self.reading() as connection:
+            found = inspect(connection).has_table(optimization_runs.name)
         if not found:
             raise LedgerMissingError(f"the ledger {self.shown_url} has no tables. Run `fxgpt setup`.")
+
+    def require_sound(self) -> None:
+        """Raise `CorruptArtifactError` when SQLite finds its own file damaged; PostgreSQL has no such question to ask."""
+        if not self.is_sqlite:
+            return
+        with explained(self.url), self.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
+        if found != ["ok"]:
+            raise CorruptArtifactError(f"the ledger {self.shown_url} is damaged ({found[0]}); put a sound copy in its place")
 
     @property
     def is_sqlite(self) -> bool:
@@ -89,11 +96,21 @@ def open_engine(url: str) -> Engine:
     if not url.startswith(SQLITE_PREFIX) or database is None:
         # CURRENT_TIMESTAMP follows the session's zone, and the columns have none.
         return create_engine(url, connect_args={"options": "-c timezone=utc"}, pool_pre_ping=True)
-    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    _require_place(Path(database))
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _require_place(file: Path) -> None:
+    remedy = "a file in a folder that this user may write is needed; set FXGPT_DATA_ROOT or FXGPT_LEDGER_URL"
+    try:
+        if file.is_dir():
+            raise NotReadyError(f"the ledger {file} is a directory; {remedy}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotReadyError(f"there can be no ledger at {file} ({error.strerror}); {remedy}") from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

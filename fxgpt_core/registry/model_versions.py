@@ -1,17 +1,20 @@
 """Model versions as MLflow's own database has them, by plain SQL: to read one must not take the seconds MLflow's import does."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from fxgpt_core.errors import MissingError, NotReadyError
 from fxgpt_core.registry.database_url import shown as shown
+from fxgpt_core.registry.database_url import without_secrets
 
 PREPARE = "the MLflow store {url} has no schema of the installed version. Run `fxgpt setup`."
 _REVISION = re.compile(r"^(down_revision|revision)\s*(?::[^=]+)?=\s*(.+)$", re.MULTILINE)
@@ -34,18 +37,17 @@ class StoredVersion:
 
 
 def is_prepared(url: str) -> bool:
-    """Whether an MLflow store has the schema of the installed version; MLflow itself is not imported."""
+    """Whether an MLflow store has the schema of the installed version; MLflow itself is not imported.
+
+    Raises `NotReadyError` for a store that is out of reach or damaged.
+    """
     database = make_url(url).database
     if make_url(url).get_backend_name() == "sqlite" and not (database and Path(database).is_file()):
         return False
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return False
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [installed_revision()]
-    finally:
-        engine.dispose()
+    with _opened(url) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [installed_revision()]
 
 
 def installed_revision() -> str:
@@ -67,20 +69,12 @@ def installed_revision() -> str:
 def registered_version(url: str, name: str, version: str) -> StoredVersion:
     """One version with its tags, aliases and folder, by plain SQL: the trace must answer faster than MLflow imports.
 
-    Raises `MissingError` when the store does not have it and `NotReadyError` when its schema is not the installed one.
+    Raises `MissingError` when the store does not have it; `NotReadyError` when it is out of reach, damaged or of another schema.
     """
     if not is_prepared(url):
         raise NotReadyError(PREPARE.format(url=shown(url)))
-    engine = create_engine(url)
-    try:
-        return _read_version(engine, name, version)
-    finally:
-        engine.dispose()
-
-
-def _read_version(engine: Engine, name: str, version: str) -> StoredVersion:
     key = {"name": name, "version": int(version)}
-    with engine.connect() as connection:
+    with _opened(url) as connection:
         row = connection.execute(VERSION_SQL, key).one_or_none()
         if row is None:
             raise MissingError(f"MLflow has no version {version} of {name}; it was deleted, or the store is another one")
@@ -88,6 +82,21 @@ def _read_version(engine: Engine, name: str, version: str) -> StoredVersion:
         aliases = connection.execute(ALIASES_SQL, key).scalars()
         names = tuple(sorted(aliases))
     return StoredVersion(name, str(version), row.run_id, local_path(row.source), {tag.key: tag.value for tag in tags}, names)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Connection]:
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        said = without_secrets(str(error.orig), url)
+        raise NotReadyError(
+            f"the MLflow store {shown(url)} cannot be read ({said}); start or restore it, or correct its URL"
+        ) from error
+    finally:
+        engine.dispose()
 
 
 def local_path(uri: str | None) -> Path | None:

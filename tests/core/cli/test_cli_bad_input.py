@@ -1,9 +1,13 @@
 """Bad input ends with one clear line, the right exit code, and nothing half-written."""
 
+import errno
 import json
 import sqlite3
 
 import pytest
+from damaged_page import damage
+
+from fxgpt_core.registry import ledger
 
 ROW = "2024-01-10 00:00,1.10,1.11,1.09,1.105,1"
 IMPORT = ("--symbol", "EURUSD", "--timeframe", "1h")
@@ -120,6 +124,38 @@ def test_a_file_that_is_no_database_is_not_taken_for_a_ledger(fxgpt, data_root):
     _one_line(fxgpt("setup"), 6, "not a sound database")
 
 
+@pytest.mark.parametrize("verb", ["setup", "orders"])
+def test_a_server_that_does_not_answer_is_told_in_one_line_without_its_password(fxgpt, monkeypatch, tmp_path, verb):
+    monkeypatch.setenv("FXGPT_LEDGER_URL", f"postgresql:///fx?host={tmp_path}&user=bob&password=s3cretPW")
+    answer = fxgpt(verb)
+    _one_line(answer, 7, "does not answer", "start it, or correct FXGPT_LEDGER_URL")
+    assert "s3cretPW" not in answer.err
+
+
+@pytest.mark.parametrize("place", ["", "/proc/x/ledger.db"], ids=["a directory", "no place for files"])
+def test_setup_says_where_no_ledger_can_be(fxgpt, monkeypatch, tmp_path, place):
+    monkeypatch.setenv("FXGPT_LEDGER_URL", f"sqlite:///{place or tmp_path}")
+    _one_line(fxgpt("setup"), 7, "ledger", "set FXGPT_DATA_ROOT or FXGPT_LEDGER_URL")
+
+
+def test_a_ledger_of_which_one_table_is_damaged_is_told_by_the_verb_that_reads_it_and_by_the_doctor(fxgpt, data_root):
+    assert fxgpt("setup").code == 0
+    damage(data_root / "ledger.db", "order_intents")
+    findings = {finding["check"]: finding for finding in fxgpt("doctor", "--json").json["findings"]}
+    assert (findings["ledger"]["status"], "sound copy" in findings["ledger"]["remedy"]) == ("problem", True)
+    _one_line(fxgpt("orders"), 6, "not a sound database", "put a sound copy in its place")
+
+
+def test_a_locked_ledger_is_busy_and_nothing_is_written(fxgpt, data_root, monkeypatch):
+    assert fxgpt("setup").code == 0
+    monkeypatch.setattr(ledger, "PRAGMAS", ("busy_timeout=1",))
+    holder = sqlite3.connect(data_root / "ledger.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    _one_line(fxgpt("live", "halt", "--reason", "spread"), 7, "the ledger is busy (database is locked)", "try again")
+    holder.close()
+    assert fxgpt("live", "status", "--json").json["trading_states"] == []
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -193,6 +229,26 @@ def test_a_log_that_cannot_be_written_below_the_data_root_goes_to_the_temporary_
     assert answer.code == 1
     assert str(data_root.parent / "temporary") in answer.json["error"]
     assert json.loads(answer.out)["exit_code"] == 1
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_interrupt_is_told_and_ends_with_130(fxgpt, monkeypatch, as_json):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fxgpt_core.cli.doctor.examined", interrupted)
+    answer = fxgpt("doctor", *(["--json"] if as_json else []))
+    told = answer.json["error"] if as_json else answer.err
+    assert (answer.code, "interrupted; nothing half-done is left behind" in told) == (130, True)
+    assert not as_json or (answer.json["exit_code"], answer.err) == (130, "")
+
+
+def test_a_disk_that_is_full_is_the_machine_s_trouble_and_no_defect(fxgpt, monkeypatch, candle_file):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
+
+    monkeypatch.setattr("fxgpt_core.candles.schema.check_candles", full)
+    _one_line(fxgpt("candles", "import", candle_file(), *IMPORT), 7, "/data/x: No space left on device", "FXGPT_DATA_ROOT")
 
 
 def test_a_trace_of_an_order_nobody_placed_ends_with_four(fxgpt, stored):

@@ -1,5 +1,9 @@
 """Settings that cannot be used end with three and name their variable; no verb shows a traceback because of them."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from fxgpt_core.errors import BadInputError
@@ -29,3 +33,38 @@ def test_a_setting_that_cannot_be_used_is_refused_by_name(variable, value):
 def test_a_data_root_no_database_url_can_hold_is_named_as_the_source():
     with pytest.raises(BadInputError, match=r"FXGPT_LEDGER_URL \(from FXGPT_DATA_ROOT\): .*question mark"):
         read_settings({ROOT: "data/a?b"})
+
+
+@pytest.mark.parametrize(("variable", "value"), [(LEDGER, "garbage"), (ROOT, "~nouser/x")])
+@pytest.mark.parametrize("verb", ["setup", "orders", "candles list", "live status"])
+def test_every_verb_ends_with_three_and_the_variable(fxgpt, monkeypatch, variable, value, verb):
+    monkeypatch.setenv(variable, value)
+    answer = fxgpt(*verb.split())
+    assert (answer.code, answer.out, answer.err.count("\n")) == (3, "", 1)
+    assert answer.err.startswith(f"error: {variable}")
+
+
+@pytest.mark.parametrize(("variable", "value"), [(LEDGER, "garbage"), (ROOT, "~nouser/x")])
+def test_the_doctor_tells_a_setting_that_cannot_be_used_and_goes_on(fxgpt, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    answer = fxgpt("doctor", "--json")
+    findings = {finding["check"]: finding for finding in answer.json["findings"]}
+    assert answer.code == 7
+    assert (findings["settings"]["status"], variable in findings["settings"]["found"]) == ("problem", True)
+    assert {"python", "clock", "gpu"} <= set(findings)
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "code", "words"),
+    [
+        ({LEDGER: "garbage"}, (), 3, "it is no URL"),
+        ({}, ("--port", "70000"), 3, "70000 is no port; allowed are 1 to 65535"),
+        ({LEDGER: "postgresql:///fx?host=/nowhere&password=s3cretPW"}, ("--port", "0"), 3, "0 is no port"),
+    ],
+)
+def test_the_pages_are_not_started_with_a_setting_or_port_that_cannot_be_used(data_root, environment, arguments, code, words):
+    command = [sys.executable, "-m", "fxgpt_pipelines.ui", *arguments]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | environment | {ROOT: str(data_root)}
+    )
+    assert (ended.returncode, words in ended.stderr, "Traceback" in ended.stderr) == (code, True, False)

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from damaged_page import damage
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from fxgpt_core.errors import BadInputError, LedgerMissingError
+from fxgpt_core.errors import BadInputError, CorruptArtifactError, LedgerMissingError, NotReadyError
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import heartbeats, signals
 
@@ -83,4 +84,24 @@ def test_a_server_that_does_not_answer_is_a_missing_ledger_without_its_password(
     with pytest.raises(LedgerMissingError, match="does not answer") as caught:
         ledger.require_migrated()
     assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
     ledger.close()
+
+
+def test_a_place_where_no_ledger_can_be_is_not_ready(tmp_path):
+    with pytest.raises(NotReadyError, match=r"is a directory; a file in a folder .* FXGPT_LEDGER_URL"):
+        Ledger(f"sqlite:///{tmp_path}")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotReadyError, match=r"there can be no ledger at .*(Not a directory|File exists)"):
+        Ledger(f"sqlite:///{tmp_path / 'file' / 'ledger.db'}")
+
+
+def test_a_damaged_page_is_found_before_anything_is_read_from_it(sqlite_ledger, tmp_path):
+    sqlite_ledger.require_sound()
+    sqlite_ledger.close()
+    damage(tmp_path / "ledger.db", "order_intents")
+    damaged = Ledger(sqlite_ledger.url)
+    damaged.require_migrated()
+    with pytest.raises(CorruptArtifactError, match=r"(is damaged|not a sound database) .*put a sound copy in its place"):
+        damaged.require_sound()
+    damaged.close()

@@ -167,3 +167,13 @@ def test_pickle_and_telemetry_are_off_before_mlflow_is_imported():
     code = "import os; from fxgpt_core.registry.tracking import quiet; quiet(); import mlflow.environment_variables as e; "
     code += "assert not e.MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get() and e.MLFLOW_DISABLE_TELEMETRY.get()"
     assert python(code).returncode == 0
+
+
+def test_a_store_out_of_reach_or_damaged_is_not_ready_so_that_a_trace_can_go_on(tmp_path):
+    (tmp_path / "damaged.db").write_text("these are a thousand words about something else " * 100)
+    away = f"postgresql+psycopg2:///mlflow?host={tmp_path}&user=bob&password=s3cretPW"
+    for url in (away, f"sqlite:///{tmp_path / 'damaged.db'}"):
+        with pytest.raises(NotReadyError, match=r"the MLflow store .* cannot be read \(.*\); start or restore it") as caught:
+            registered_version(url, "m", "1")
+        assert "s3cretPW" not in str(caught.value)
+        assert "\n" not in str(caught.value)
