@@ -1,14 +1,11 @@
 """Live is the backtest: decisions as they were made against the same decisions computed afterwards, number by number."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import decisions
+from fxgpt_core.registry.live_records import decisions_of
 from fxgpt_core.strategy.decision import Decisions
 
 
@@ -32,9 +29,7 @@ class Difference:
 
 def live_decisions(ledger: Ledger, deployment_id: int) -> list[LiveDecision]:
     """All decisions of a deployment, oldest first."""
-    asked = select(decisions).where(decisions.c.deployment_id == deployment_id).order_by(decisions.c.known_at_us)
-    with ledger.reading() as connection:
-        return [LiveDecision(row.known_at_us, json.loads(row.payload_json)["decision"]) for row in connection.execute(asked)]
+    return [LiveDecision(found.known_at_us, found.payload["decision"]) for found in decisions_of(ledger, deployment_id)]
 
 
 def differences(live: Sequence[LiveDecision], recomputed: Decisions) -> list[Difference]:

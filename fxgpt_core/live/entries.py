@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select
 
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live import state_of_trading
@@ -16,9 +16,9 @@ from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.orders import OrderOutcome, OrderRequest, Side
 from fxgpt_core.portfolio.limits import AccountSituation, Limits, denials
 from fxgpt_core.portfolio.sizing import position_units
-from fxgpt_core.registry import lineage
 from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.live_records import DENIED, EXPIRED, NEW, move_signal
 from fxgpt_core.registry.live_tables import decisions, order_intents, positions, risk_events, signals
 from fxgpt_core.registry.tables import deployment_configs
 
@@ -48,7 +48,7 @@ class Entries:
         for signal in self._new_signals(deployment.deployment_id, moment.known_at_us):
             request, refusals = self._request(signal, deployment, moment)
             if refusals:
-                state = "expired" if signal.known_at_us < moment.known_at_us else "denied"
+                state = EXPIRED if signal.known_at_us < moment.known_at_us else DENIED
                 self._refuse(signal, state, "; ".join(refusals))
             elif self._path.plan(signal, request, deployment.deployment_id):
                 sent += self._path.send(request).outcome is not OrderOutcome.DENIED
@@ -61,14 +61,14 @@ class Entries:
             .join(decisions, decisions.c.id == signals.c.decision_id)
             .join(deployment_configs, deployment_configs.c.id == decisions.c.deployment_id)
             .join(deployment_evidence, deployment_evidence.c.deployment_id == decisions.c.deployment_id)
-            .where(signals.c.state == "new", deployment_evidence.c.broker == self._broker.name)
+            .where(signals.c.state == NEW, deployment_evidence.c.broker == self._broker.name)
             .where(or_(deployment_configs.c.is_active.is_(False), decisions.c.deployment_id.in_(list(unplayed))))
         )
         with self._ledger.reading() as connection:
             found = connection.execute(asked).all()
         for signal in found:
             inactive = f"deployment {signal.deployment_id} is not active any more; another one trades, or none"
-            self._refuse(signal, "denied", unplayed[signal.deployment_id] if signal.is_active else inactive)
+            self._refuse(signal, DENIED, unplayed[signal.deployment_id] if signal.is_active else inactive)
 
     def continue_planned(self, moments: Mapping[str, int]) -> int:
         """Send intents that were planned but not sent when the process ended; those whose candle has passed expire unsent.
@@ -90,23 +90,15 @@ class Entries:
             if intent.known_at_us == moments.get(intent.symbol):
                 sent += self._path.send(request).outcome is not OrderOutcome.DENIED
             else:
-                self._drop(intent.client_order_id)
+                self._path.drop(request.client_order_id, "planned before a restart; its candle has passed")
         return sent
-
-    def _drop(self, order: str) -> None:
-        with self._ledger.begin() as connection:
-            reason = "planned before a restart; its candle has passed"
-            values = {"state": IntentState.EXPIRED, "reason": reason, "updated_at": self._ledger.now()}
-            connection.execute(update(order_intents).where(order_intents.c.client_order_id == order).values(**values))
-            fact = {"client_order_id": order, "from": "PLANNED", "to": "EXPIRED", "reason": reason}
-            lineage.append(connection, "order_state", fact, self._ledger.now())
 
     def _new_signals(self, deployment_id: int, until_us: int) -> list[Row[tuple[object, ...]]]:
         """Signals decided on candles this market has played; decisions may run ahead of it, theirs wait for their candle."""
         asked = (
             select(signals, decisions.c.known_at_us, decisions.c.payload_json)
             .join(decisions, decisions.c.id == signals.c.decision_id)
-            .where(signals.c.state == "new", decisions.c.deployment_id == deployment_id, decisions.c.known_at_us <= until_us)
+            .where(signals.c.state == NEW, decisions.c.deployment_id == deployment_id, decisions.c.known_at_us <= until_us)
             .order_by(decisions.c.known_at_us)
         )
         with self._ledger.reading() as connection:
@@ -171,10 +163,7 @@ class Entries:
 
     def _refuse(self, signal: Row[tuple[object, ...]], state: str, reason: str) -> None:
         with self._ledger.begin() as connection:
-            refused = update(signals).where(signals.c.signal_key == signal.signal_key, signals.c.state == "new")
-            if connection.execute(refused.values(state=state, reason=reason)).rowcount:
-                fact = {"signal_key": signal.signal_key, "state": state, "reason": reason}
-                lineage.append(connection, "signal_refused", fact, self._ledger.now())
+            move_signal(connection, str(signal.signal_key), state, reason, self._ledger.now())
 
 
 @dataclass(frozen=True)
@@ -186,7 +175,7 @@ class DayStart:
 
 
 def day_start(connection: Connection, account: str) -> DayStart | None:
-    """The day the daily loss is measured from; None before the first candle. A day is noted once, by whichever symbol is first."""
+    """The day the daily loss is measured from; None before the first candle. Whichever symbol is first notes it, once."""
     asked = (
         select(risk_events.c.detail_json)
         .where(risk_events.c.account == account, risk_events.c.kind == DAY_STARTED)

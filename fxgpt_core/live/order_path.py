@@ -16,7 +16,8 @@ from fxgpt_core.live.state_of_trading import alert, note_risk, resolve_alerts
 from fxgpt_core.market.orders import OrderOutcome, OrderRequest
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import order_intents, orders, signals
+from fxgpt_core.registry.live_records import DENIED, EXPIRED, TAKEN, move_signal
+from fxgpt_core.registry.live_tables import order_intents, orders
 
 
 class IntentState(StrEnum):
@@ -55,10 +56,9 @@ class OrderPath:
     def plan(self, signal: Row[Any], request: OrderRequest, deployment_id: int) -> bool:
         """Write the intent and take the signal, in one transaction; False when that signal has an intent already."""
         with self._ledger.begin() as connection:
-            taken = update(signals).where(signals.c.signal_key == signal.signal_key, signals.c.state == "new")
-            if connection.execute(taken.values(state="taken")).rowcount != 1:
-                return False
             now = self._ledger.now()
+            if not move_signal(connection, signal.signal_key, TAKEN, signal.reason, now):
+                return False
             values = {
                 "client_order_id": request.client_order_id,
                 "signal_key": signal.signal_key,
@@ -92,6 +92,13 @@ class OrderPath:
         self._checkpoint("settled")
         return result
 
+    def drop(self, order: str, reason: str) -> None:
+        """Let an intent that was planned and never sent expire, and its signal with it."""
+        with self._ledger.begin() as connection:
+            intent = _intent(connection, order)
+            self._write(connection, intent, IntentState.EXPIRED, OrderResult(OrderOutcome.DENIED, reason=reason))
+            move_signal(connection, intent.signal_key, EXPIRED, reason, self._ledger.now())
+
     def resolve(self) -> int:
         """Ask the broker about every intent that may have reached it; returns how many are still unknown.
 
@@ -124,8 +131,7 @@ class OrderPath:
             refusal = self._may_send(connection, intent)
             if refusal:
                 self._write(connection, intent, IntentState.DENIED, OrderResult(OrderOutcome.DENIED, reason=refusal))
-                mine = update(signals).where(signals.c.signal_key == intent.signal_key)
-                connection.execute(mine.values(state="denied", reason=refusal))
+                move_signal(connection, intent.signal_key, DENIED, refusal, self._ledger.now())
             else:
                 self._write(connection, intent, IntentState.SENT, None)
         return refusal

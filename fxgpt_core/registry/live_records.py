@@ -1,4 +1,4 @@
-"""Live decisions and signals: each stored once whatever is retried, and a signal's state only moves forward."""
+"""Live decisions and signals: each stored once whatever is retried, and what becomes of a signal, each step a fact."""
 
 import json
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from fxgpt_core.content_hash import canonical_json, of_bytes
 from fxgpt_core.errors import BadInputError, MissingError, RefusedError
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import decisions, signals
+from fxgpt_core.registry.live_tables import decisions, order_intents, signals
 
-NEW = "new"
-FINAL_STATES = ("taken", "denied", "expired")
+NEW, TAKEN, DENIED, EXPIRED = "new", "taken", "denied", "expired"
+LATER_STATES = (TAKEN, DENIED, EXPIRED)
 
 
 @dataclass(frozen=True)
@@ -112,21 +112,28 @@ def insert_signal(connection: Connection, signal: SignalRecord, now: datetime) -
     return _signal(row)
 
 
-def move_signal(connection: Connection, key: str, state: str, reason: str) -> SignalRecord:
-    """Move a signal from `new` to taken, denied or expired; the same move again changes nothing.
+def move_signal(connection: Connection, key: str, state: str, reason: str, now: datetime) -> bool:
+    """Move a signal on, with its lineage entry; False, and nothing is written, when it is there already.
 
-    Raises `RefusedError` for a move back or sideways, `MissingError` for an unknown key, `BadInputError` for another state.
+    A new one becomes taken, denied or expired; one that was taken may still be denied or expire while its order never left.
+    Raises `RefusedError` for any other move, `MissingError` for an unknown key, `BadInputError` for another state.
     """
-    if state not in FINAL_STATES:
-        raise BadInputError(f"a signal cannot become {state!r}; it becomes one of {', '.join(FINAL_STATES)}")
-    moved = update(signals).where(signals.c.signal_key == key, signals.c.state == NEW).values(state=state, reason=reason)
-    connection.execute(moved)
+    if state not in LATER_STATES:
+        raise BadInputError(f"a signal cannot become {state!r}; it becomes one of {', '.join(LATER_STATES)}")
+    lineage.lock(connection)
     found = _find_signal(connection, key)
     if found is None:
         raise MissingError(f"there is no signal {key}; insert it with its decision first")
-    if found.state != state:
-        raise RefusedError(f"signal {key} is {found.state} already and cannot become {state}; states only move forward")
-    return found
+    if found.state == state:
+        return False
+    if found.state != NEW and (found.state != TAKEN or _was_sent(connection, key)):
+        raise RefusedError(
+            f"signal {key} is {found.state} already and cannot become {state}; "
+            "states only move forward, and an order that may have left is not taken back"
+        )
+    connection.execute(update(signals).where(signals.c.signal_key == key).values(state=state, reason=reason))
+    lineage.append(connection, "signal_state", {"signal_key": key, "from": found.state, "to": state, "reason": reason}, now)
+    return True
 
 
 def decision_at(ledger: Ledger, deployment_id: int, symbol: str, timeframe: str, known_at_us: int) -> DecisionRecord | None:
@@ -161,6 +168,11 @@ def _find_decision(connection: Connection, asked: DecisionRecord) -> DecisionRec
 def _find_signal(connection: Connection, key: str) -> SignalRecord | None:
     row = connection.execute(select(signals).where(signals.c.signal_key == key)).one_or_none()
     return _signal(row) if row is not None else None
+
+
+def _was_sent(connection: Connection, key: str) -> bool:
+    sent = select(order_intents.c.sent_at).where(order_intents.c.signal_key == key, order_intents.c.sent_at.is_not(None))
+    return connection.execute(sent).first() is not None
 
 
 def _decision(row: Row[Any]) -> DecisionRecord:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import update
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, backtest, execution_parameters
 from fxgpt_core.brokers.paper import PaperBroker
@@ -21,6 +22,7 @@ from fxgpt_core.registry.deployments import Deployment, DeploymentRequest, Deplo
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_records import DecisionRecord, SignalRecord, insert_decision, insert_signal, signal_key
+from fxgpt_core.registry.live_tables import leases
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
 
@@ -88,6 +90,11 @@ class Stage:
         while gateway.step():
             pass
         gateway.stop()
+
+    def end_process(self) -> None:
+        """Free the account as the end of its process would; tests are one process, which lives on."""
+        with self.ledger.begin() as connection:
+            connection.execute(update(leases).values(expires_at=self.ledger.now()))
 
     def backtest(self, stop: int) -> BacktestResult:
         """The kernel on the first `stop` candles."""

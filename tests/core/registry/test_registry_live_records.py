@@ -1,4 +1,4 @@
-"""A decision and a signal are stored once whatever is retried, and a signal never goes back."""
+"""A decision and a signal are stored once whatever is retried, and what was sent for a signal is never taken back."""
 
 import hashlib
 from dataclasses import replace
@@ -19,6 +19,7 @@ from fxgpt_core.registry.live_records import (
     signal_key,
     signals_in,
 )
+from fxgpt_core.registry.live_tables import order_intents
 from fxgpt_core.registry.tables import deployment_configs
 
 KEY = signal_key(1, "EURUSD", "1h", 3_600_000_000)
@@ -42,7 +43,7 @@ def store(ledger, decision=DECISION):
 
 def move(ledger, state, reason="why", key=KEY):
     with ledger.begin() as connection:
-        return move_signal(connection, key, state, reason)
+        return move_signal(connection, key, state, reason, ledger.now())
 
 
 def test_the_key_of_a_signal_names_deployment_candle_and_purpose():
@@ -73,17 +74,62 @@ def test_decisions_are_listed_in_the_order_of_their_candles(ledger):
     assert [decision.known_at_us for decision in decisions_of(ledger, 1)] == [1, 2, 3]
 
 
+def signal_facts(ledger):
+    with ledger.reading() as connection:
+        return [
+            (fact["from"], fact["to"], fact["reason"])
+            for fact in (e.payload for e in lineage.entries(connection, "signal_state"))
+        ]
+
+
+def plan(ledger, sent_at=None):
+    """The intent that a taken signal became."""
+    levels = {"side": 1, "units": 5, "account": "paper", "broker": "paper", "symbol": "EURUSD", "state": "PLANNED"}
+    ids = {"client_order_id": "fx1-a", "signal_key": KEY, "deployment_id": 1}
+    stamps = {"created_at": ledger.now(), "updated_at": ledger.now(), "sent_at": sent_at}
+    with ledger.begin() as connection:
+        connection.execute(insert(order_intents), {**levels, **ids, **stamps})
+
+
 @pytest.mark.parametrize("state", ["taken", "denied", "expired"])
-def test_a_signal_moves_forward_once_and_stays(ledger, state):
+def test_a_signal_moves_on_once_with_one_fact_of_it(ledger, state):
     store(ledger)
-    moved = move(ledger, state)
+    assert move(ledger, state)
+    assert not move(ledger, state, "again")
+    (moved,) = signals_in(ledger, state)
     assert (moved.state, moved.reason) == (state, "why")
-    assert move(ledger, state, "again") == moved
     assert store(ledger)[1].state == state
-    for other in {"taken", "denied", "expired"} - {state}:
-        with pytest.raises(RefusedError, match=f"is {state} already"):
-            move(ledger, other)
-    assert (signals_in(ledger, "new"), signals_in(ledger, state)) == ([], [moved])
+    assert signal_facts(ledger) == [("new", state, "why")]
+    assert signals_in(ledger, "new") == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("denied", "taken"), ("expired", "taken"), ("denied", "expired"), ("expired", "denied")]
+)
+def test_a_signal_that_was_refused_stays_refused(ledger, before, after):
+    store(ledger)
+    move(ledger, before)
+    with pytest.raises(RefusedError, match=f"is {before} already"):
+        move(ledger, after)
+    assert signal_facts(ledger) == [("new", before, "why")]
+
+
+@pytest.mark.parametrize("state", ["denied", "expired"])
+def test_a_taken_signal_is_refused_only_while_its_order_never_left(ledger, state):
+    store(ledger)
+    move(ledger, "taken")
+    plan(ledger)
+    assert move(ledger, state, "halted")
+    assert signal_facts(ledger) == [("new", "taken", "why"), ("taken", state, "halted")]
+
+
+@pytest.mark.parametrize("state", ["denied", "expired"])
+def test_a_signal_whose_order_may_have_left_stays_taken(ledger, state):
+    store(ledger)
+    move(ledger, "taken")
+    plan(ledger, sent_at=ledger.now())
+    with pytest.raises(RefusedError, match="is not taken back"):
+        move(ledger, state)
 
 
 def test_a_signal_cannot_become_new_again_nor_anything_unheard_of(ledger):
