@@ -1,8 +1,11 @@
 """The ledger database, SQLite or PostgreSQL: how it is opened, and one transaction at a time."""
 
+import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +99,9 @@ def open_engine(url: str) -> Engine:
     if not url.startswith(SQLITE_PREFIX) or database is None:
         # CURRENT_TIMESTAMP follows the session's zone, and the columns have none.
         return create_engine(url, connect_args={"options": "-c timezone=utc"}, pool_pre_ping=True)
-    _require_place(Path(database))
-    engine = create_engine(url)
+    file = Path(database)
+    _require_place(file)
+    engine = create_engine(url, creator=_reader_at_rest(file)) if _at_rest(file) else create_engine(url)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -111,6 +115,20 @@ def _require_place(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NotReadyError(f"there can be no ledger at {file} ({error.strerror}); {remedy}") from error
+
+
+def _at_rest(file: Path) -> bool:
+    """Whether a database lies where nobody can be writing it: this user may not write its folder, and it has no side files.
+
+    SQLite makes side files (-wal, -shm) to read a database in WAL mode, and there it could not.
+    """
+    side_files = (file.with_name(f"{file.name}{suffix}") for suffix in ("-wal", "-shm"))
+    return file.is_file() and not os.access(file.parent, os.W_OK) and not any(side.exists() for side in side_files)
+
+
+def _reader_at_rest(file: Path) -> Callable[[], sqlite3.Connection]:
+    address = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
+    return partial(sqlite3.connect, address, uri=True, check_same_thread=False)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

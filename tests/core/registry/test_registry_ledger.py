@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from fxgpt_core.errors import BadInputError, CorruptArtifactError, LedgerMissingError, NotReadyError
+from fxgpt_core.registry.database_health import explained
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import heartbeats, signals
 
@@ -105,3 +106,22 @@ def test_a_damaged_page_is_found_before_anything_is_read_from_it(sqlite_ledger, 
     with pytest.raises(CorruptArtifactError, match=r"(is damaged|not a sound database) .*put a sound copy in its place"):
         damaged.require_sound()
     damaged.close()
+
+
+def test_a_ledger_where_nothing_may_be_written_is_read_leaves_no_side_files_and_refuses_to_write(
+    sqlite_ledger, tmp_path, monkeypatch
+):
+    with sqlite_ledger.begin() as connection:
+        connection.execute(beat(datetime.now(UTC)))
+    sqlite_ledger.close()
+    # The tests may run as root, whom no mode of a folder stops.
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    closed = Ledger(sqlite_ledger.url)
+    closed.require_migrated()
+    closed.require_sound()
+    with closed.reading() as connection:
+        assert len(connection.execute(select(heartbeats)).all()) == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
+    with pytest.raises(NotReadyError, match=r"cannot be opened or written .*readonly"), explained(closed.url), closed.begin():
+        pass
+    closed.close()
