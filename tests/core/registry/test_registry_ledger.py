@@ -122,6 +122,10 @@ def test_a_ledger_where_nothing_may_be_written_is_read_leaves_no_side_files_and_
     with closed.reading() as connection:
         assert len(connection.execute(select(heartbeats)).all()) == 1
         assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
-    with pytest.raises(NotReadyError, match=r"cannot be opened or written .*readonly"), explained(closed.url), closed.begin():
-        pass
+    with (
+        pytest.raises(NotReadyError, match=r"cannot be opened or written .*readonly"),
+        explained(closed.url),
+        closed.begin() as connection,
+    ):
+        connection.execute(beat(datetime.now(UTC), "other"))
     closed.close()
