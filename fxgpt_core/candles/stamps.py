@@ -33,6 +33,11 @@ def utc_stamps(column: pl.Series, origin: str) -> pl.Series:
     raise CandleSchemaError(f"{origin}: the time column is of type {kind}; {ALLOWED}; convert it")
 
 
+def shown_cell(value: object) -> str:
+    """A cell as a message names it."""
+    return "an empty cell" if value is None else repr(value)
+
+
 def _from_text(text: pl.Series, origin: str) -> pl.Series:
     if len(text) and text.str.contains(EPOCH).all():
         return _from_epoch(text.cast(pl.Float64) if text.str.contains(r"\.").any() else text.cast(pl.Int64))
@@ -72,7 +77,7 @@ def _complete(column: pl.Series, stamps: pl.Series, origin: str) -> pl.Series:
     if len(broken):
         first = int(broken[0])
         raise CandleSchemaError(
-            f"{origin}: {len(broken)} of {len(stamps)} stamps cannot be read (first: {column[first]!r} in data row {first + 1}); "
-            f"{ALLOWED}; rewrite the time column"
+            f"{origin}: {len(broken)} of {len(stamps)} stamps cannot be read (first: {shown_cell(column[first])} in data row "
+            f"{first + 1}); {ALLOWED}; rewrite the time column"
         )
     return stamps

@@ -8,6 +8,7 @@ Written in this order and each atomically, so that a crash leaves the earlier ve
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from fxgpt_core.atomic_file import write_atomically
 from fxgpt_core.candles.schema import check_candles
 from fxgpt_core.candles.versions import candles_sha256
 from fxgpt_core.content_hash import canonical_json
-from fxgpt_core.errors import CorruptArtifactError, MissingError
+from fxgpt_core.errors import CorruptArtifactError, MissingError, NotReadyError
 from fxgpt_core.market import symbols
 from fxgpt_core.market.timeframes import Timeframe
 
@@ -49,7 +50,7 @@ class CandleStore:
     def put(self, frame: pl.DataFrame, symbol: str, timeframe: Timeframe, source: str) -> StoredCandles:
         """Store a series as the latest version; the same candles again give the same file.
 
-        Raises `CandleSchemaError` and `UnknownSymbolError`, and then stores nothing.
+        Raises `CandleSchemaError`, `UnknownSymbolError`, and `NotReadyError` where it cannot write, and then stores nothing.
         """
         checked = check_candles(frame, timeframe)
         sha256 = candles_sha256(checked)
@@ -60,9 +61,15 @@ class CandleStore:
         )  # fmt: skip
         buffer = io.BytesIO()
         checked.write_parquet(buffer, compression="zstd")
-        write_atomically(stored.path, buffer.getvalue())
-        write_atomically(stored.path.with_suffix(".json"), _card(stored))
-        write_atomically(folder / POINTER, sha256.encode())
+        try:
+            write_atomically(stored.path, buffer.getvalue())
+            write_atomically(stored.path.with_suffix(".json"), _card(stored))
+            write_atomically(folder / POINTER, sha256.encode())
+        except OSError as error:
+            raise NotReadyError(
+                f"candles cannot be stored in {folder} ({error.strerror}); a folder that this user may write, on a disk with "
+                "space, is needed; give this user the folder, or set FXGPT_DATA_ROOT to another one"
+            ) from error
         return stored
 
     def latest(self, symbol: str, timeframe: Timeframe) -> StoredCandles:
@@ -75,13 +82,12 @@ class CandleStore:
 
     def list(self) -> tuple[StoredCandles, ...]:
         """Every stored version, by symbol, timeframe length and hash."""
-        cards = [_read_card(path) for path in self.root.glob("*/*/*.json")]
+        cards = [_read_card(path) for _, _, folder in self._series_folders() for path in folder.glob("*.json")]
         return tuple(sorted(cards, key=lambda card: (card.symbol, card.timeframe.us, card.sha256)))
 
     def series(self) -> tuple[tuple[str, Timeframe], ...]:
         """Symbol and timeframe of every series that has a latest version, sorted by name and length."""
-        held = [(path.parent.parent.name, Timeframe(path.parent.name)) for path in self.root.glob(f"*/*/{POINTER}")]
-        return tuple(sorted(held, key=lambda item: (item[0], item[1].us)))
+        return tuple((symbol, timeframe) for symbol, timeframe, folder in self._series_folders() if (folder / POINTER).exists())
 
     def read(self, stored: StoredCandles) -> pl.DataFrame:
         """The candles of a stored version; raises `CorruptArtifactError` if they are not the candles that were put."""
@@ -93,6 +99,14 @@ class CandleStore:
         if found != stored.sha256:
             raise CorruptArtifactError(f"{stored.path} holds candles of hash {found}, recorded is {stored.sha256}; {REMEDY}")
         return frame
+
+    def _series_folders(self) -> Iterator[tuple[str, Timeframe, Path]]:
+        """The folders that are there, by symbol and length; whatever else lies below the root is not the store's."""
+        for symbol in sorted(symbols.SYMBOLS):
+            for timeframe in sorted(Timeframe, key=lambda one: one.us):
+                folder = self._folder(symbol, timeframe)
+                if folder.is_dir():
+                    yield symbol, timeframe, folder
 
     def _folder(self, symbol: str, timeframe: Timeframe) -> Path:
         return self.root / symbols.symbol(symbol).name / timeframe.value

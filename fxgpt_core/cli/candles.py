@@ -1,5 +1,6 @@
 """fxgpt candles import | list: the user's own candle files."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,13 @@ import typer
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.settings import read_settings
 
-app = typer.Typer(help="Import and list candles.", no_args_is_help=True, rich_markup_mode=None)
+HELP = """Import and list candles.
+
+Example: fxgpt candles import eurusd.csv --symbol EURUSD --timeframe 1h
+"""
+SHOWN_HASH = 16
+
+app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet file of open time, OHLC and volume (UTC).")]
 
@@ -19,21 +26,27 @@ def import_candles(file: FileArgument, symbol: SymbolOption, timeframe: Timefram
 
     Example: fxgpt candles import eurusd.csv --symbol EURUSD --timeframe 1h
     """
-    from fxgpt_core.candles.providers.files import read_candle_file
+    from fxgpt_core.candles import plausibility
+    from fxgpt_core.candles.providers.files import checked_candle_file
     from fxgpt_core.candles.quality import quality
-    from fxgpt_core.candles.schema import check_candles
     from fxgpt_core.candles.store import CandleStore
     from fxgpt_core.market import symbols, timeframes
 
     wanted, length = symbols.symbol(symbol), timeframes.timeframe(timeframe)
-    frame = check_candles(read_candle_file(file), length)
+    frame = checked_candle_file(file, length)
+    plausibility.check_plausible(frame, length, datetime.now(UTC), str(file))
     stored = CandleStore(read_settings().import_root).put(frame, wanted.name, length, str(file.resolve()))
-    report = quality(frame, length).to_dict()
-    payload = {"symbol": wanted.name, "sha256": stored.sha256, "path": stored.path, **report}
+    report = quality(frame, length)
+    notes = plausibility.notes(frame, report)
+    payload: dict[str, object] = {"symbol": wanted.name, "sha256": stored.sha256, "path": stored.path, **report.to_dict()}
+    payload |= {"missing": report.missing, "notes": notes}
 
     def tell() -> None:
         say(f"stored {stored.rows} candles of {wanted.name} {length}, {stored.first:%Y-%m-%d} to {stored.last:%Y-%m-%d}")
         tell_pairs({name: payload[name] for name in ("path", "sha256", "completeness", "n_missing", "n_spikes", "n_flat")})
+        for note in notes:
+            say(f"note: {note}")
+        say(f"next: `make demo SYMBOL={wanted.name} TIMEFRAME={length}`")
 
     answer(payload, json, tell)
 
@@ -57,7 +70,7 @@ def list_candles(json: JsonFlag = False) -> None:
             "first": card.first,
             "last": card.last,
             "latest": card.sha256 in latest,
-            "sha256": card.sha256[:16],
+            "sha256": card.sha256,
             "source": card.source,
         }
         for card in store.list()
@@ -65,7 +78,8 @@ def list_candles(json: JsonFlag = False) -> None:
     sample = [{"symbol": symbol, "timeframe": str(timeframe)} for symbol, timeframe in SampleProvider().available()]
 
     def tell() -> None:
-        tell_table(rows, "nothing imported yet; `fxgpt candles import FILE --symbol EURUSD --timeframe 1h` stores a file")
+        short = [row | {"sha256": str(row["sha256"])[:SHOWN_HASH]} for row in rows]
+        tell_table(short, "nothing imported yet; `fxgpt candles import FILE --symbol EURUSD --timeframe 1h` stores a file")
         say("sample, always there: " + ", ".join(f"{item['symbol']} {item['timeframe']}" for item in sample))
 
     answer({"candles": rows, "sample": sample}, json, tell)

@@ -10,8 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from fxgpt_core.candles.provider import not_available
-from fxgpt_core.candles.providers.files import read_candle_file
-from fxgpt_core.candles.schema import check_candles
+from fxgpt_core.candles.providers.files import checked_candle_file
 from fxgpt_core.errors import MissingError
 from fxgpt_core.market.timeframes import Timeframe
 
@@ -40,7 +39,7 @@ class SampleProvider:
         path = self._path or sample_path()
         if not path.is_file():
             raise MissingError(f"the sample is not at {path}; {REMEDY}")
-        return check_candles(read_candle_file(path), timeframe)
+        return checked_candle_file(path, timeframe)
 
 
 def sample_path() -> Path:

@@ -5,8 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fxgpt_core.candles.providers.files import read_candle_file
+from fxgpt_core.candles.providers.files import FilesProvider, checked_candle_file, read_candle_file
 from fxgpt_core.errors import BadInputError, CandleSchemaError
+from fxgpt_core.market.timeframes import Timeframe
 
 ROWS = [(1.10, 1.12, 1.09, 1.11, 5.0), (1.11, 1.13, 1.10, 1.12, 6.0)]
 STAMPS = [datetime(2024, 1, 31, 17, tzinfo=UTC), datetime(2024, 1, 31, 18, tzinfo=UTC)]
@@ -77,8 +78,10 @@ def test_rows_come_out_in_time_order_and_duplicates_are_left_for_the_schema_chec
     [
         ("", BadInputError, r"cannot be read .*CSV file with a header"),
         ("time,open,high\n1,2,3\n", CandleSchemaError, r"lacks the columns low, close \(found: time, open, high\); needed"),
-        ("open,high,low,close\n1,2,3,4\n", CandleSchemaError, r"has 0 time columns \(none\); exactly one of time, timestamp"),
-        ("time,ts,open,high,low,close\n1,1,2,3,4,5\n", CandleSchemaError, r"has 2 time columns \(time, ts\)"),
+        ("open,high,low,close\n1,2,3,4\n", CandleSchemaError,
+         r"has 0 time columns \(none; found: open, high, low, close\); exactly one of time"),
+        ("time,ts,open,high,low,close\n1,1,2,3,4,5\n", CandleSchemaError,
+         r"has 2 time columns \(time, ts; found: time, ts, open, high, low, close\)"),
         ("time,open,high,low,close,Close\n1,2,3,4,5,6\n", CandleSchemaError,
          r"more than one column named close .*remove the other"),
         ("time,open,high,low,close\n2024-01-31 17:00,1.1,1.2,1.0,x\n", CandleSchemaError,
@@ -86,7 +89,16 @@ def test_rows_come_out_in_time_order_and_duplicates_are_left_for_the_schema_chec
         ("time;open;high;low;close\n2024-01-31 17:00;1,1;1,2;1,0;1,1\n", CandleSchemaError,
          r"1 values of open are not numbers \(first: '1,1'"),
         ("time,open,high,low,close\n2024-01-31 17:00,1.1,1.2,,1.1\n", CandleSchemaError,
-         r"1 values of low are not numbers \(first: None"),
+         r"1 values of low are not numbers \(first: an empty cell in data row 1"),
+        ("2024-01-31 17:00,1.1,1.2,1.0,1.1\n", CandleSchemaError,
+         r"has 0 time columns \(none; found: 2024-01-31 17:00, 1.1, .*; the first line looks like data: add a header line\)"),
+        ("stamp,o,h,l,c,v\n2024-01-31 17:00,1.1,1.2,1.0,1.1,1\n", CandleSchemaError, r"found: stamp, o, h, l, c, v\); exactly"),
+        ("time,open,high,low,Closing\n2024-01-31 17:00,1.1,1.2,1.0,1.1\n", CandleSchemaError,
+         r"lacks the columns close \(found: time, open, high, low, Closing\)"),
+        ("time,open,high,low,close\n2024-01-31 17:00,1,1,1,1\n2024-01-31 18:00,1,1,1,1,9\n", BadInputError,
+         r"candles\.csv cannot be read \(found more fields than defined in 'Schema', in line 3\); a CSV file"),
+        ('time,open,high,low,close\n2024-01-31 17:00,1,1,1,1\n"2024-01-31 18:00,1,1,1,1\n', BadInputError,
+         r"candles\.csv cannot be read \([^\n]*, in line 3\); a CSV file"),
         ("time,open,high,low,close\n31/01/2024,1.1,1.2,1.0,1.1\n", CandleSchemaError,
          r"1 of 1 stamps cannot be read \(first: '31/01/2024'"),
     ],
@@ -98,6 +110,37 @@ def test_a_file_that_cannot_be_used_is_refused_naming_why(
     path.write_text(content)
     with pytest.raises(error, match=message):
         read_candle_file(path)
+
+
+def test_a_nameless_index_beside_a_named_time_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "candles.csv"
+    named = EXPECTED.with_columns(pl.col("open_time").dt.strftime("%Y-%m-%d %H:%M")).rename({"open_time": "date"})
+    named.with_row_index("").write_csv(path)
+    assert read_candle_file(path).equals(EXPECTED)
+
+
+def test_what_the_check_of_the_series_refuses_names_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,open,high,low,close,volume", stamps=("2024-01-31 17:30", "2024-01-31 18:30"))
+    with pytest.raises(CandleSchemaError, match=r"candles\.csv: 2 of 2 candles off the grid of 1h"):
+        checked_candle_file(path, Timeframe.H1)
+    with pytest.raises(CandleSchemaError, match=r"candles\.csv: 2 of 2 candles off the grid of 1h"):
+        FilesProvider({("EURUSD", Timeframe.H1): path}).candles("EURUSD", Timeframe.H1)
+
+
+def test_a_directory_another_encoding_and_a_cut_archive_are_called_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(BadInputError, match=r"folder\.csv is a directory; a CSV or Parquet file"):
+        read_candle_file(tmp_path / "folder.csv")
+    with pytest.raises(BadInputError, match=r"there is no file x+\.csv"):
+        read_candle_file(Path("x" * 300 + ".csv"))
+    wide = tmp_path / "wide.csv"
+    wide.write_bytes("time,open,high,low,close\n".encode("utf-16"))
+    with pytest.raises(BadInputError, match=r"wide\.csv is written in UTF-16; UTF-8 is needed; save it"):
+        read_candle_file(wide)
+    cut = tmp_path / "cut.csv.gz"
+    cut.write_bytes(gzip.compress(b"time,open,high,low,close\n" + b"2024-01-31 17:00,1.1,1.2,1.0,1.1\n" * 99)[:-9])
+    with pytest.raises(BadInputError, match=r"cut\.csv\.gz cannot be read \([^\n]*\); a CSV file"):
+        read_candle_file(cut)
 
 
 def test_a_missing_file_a_foreign_name_and_a_broken_parquet_are_refused(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_stamp_that_cannot_be_read_is_named_with_its_row(text: str) -> None:
 
 
 def test_missing_stamps_and_other_types_are_refused() -> None:
-    with pytest.raises(CandleSchemaError, match=r"1 of 2 stamps cannot be read \(first: None in data row 2"):
+    with pytest.raises(CandleSchemaError, match=r"1 of 2 stamps cannot be read \(first: an empty cell in data row 2"):
         utc_stamps(pl.Series("time", [EXPECTED[0], None]), "a.parquet")
     with pytest.raises(CandleSchemaError, match="type Boolean"):
         utc_stamps(pl.Series("time", [True]), "a.parquet")

@@ -6,7 +6,7 @@ import pytest
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.candles.store import CandleStore
 from fxgpt_core.candles.versions import candles_sha256
-from fxgpt_core.errors import CandleSchemaError, CorruptArtifactError, MissingError, UnknownSymbolError
+from fxgpt_core.errors import CandleSchemaError, CorruptArtifactError, MissingError, NotReadyError, UnknownSymbolError
 from fxgpt_core.market.timeframes import Timeframe
 
 H1 = Timeframe.H1
@@ -101,3 +101,20 @@ def test_a_file_that_is_gone_is_named(store: CandleStore, sample: pl.DataFrame) 
     stored.path.unlink()
     with pytest.raises(CorruptArtifactError, match=r"parquet cannot be read"):
         store.read(stored)
+
+
+def test_other_folders_below_the_root_are_none_of_the_store_s(store: CandleStore, sample: pl.DataFrame) -> None:
+    stored = store.put(sample, "EURUSD", H1, "x")
+    for junk in ("notes/old", "EURUSD/weekly", "FOO/1h"):
+        (store.root / junk).mkdir(parents=True)
+        (store.root / junk / "latest").write_text("x")
+        (store.root / junk / "card.json").write_text("{")
+    (store.root / "GBPUSD").write_text("a file")
+    assert store.series() == (("EURUSD", H1),)
+    assert store.list() == (stored,)
+
+
+def test_a_place_that_cannot_be_written_is_not_ready(store: CandleStore, sample: pl.DataFrame) -> None:
+    store.root.write_text("a file, where a folder should be")
+    with pytest.raises(NotReadyError, match=r"candles cannot be stored in .*EURUSD/1h \(Not a directory\).*set FXGPT_DATA_ROOT"):
+        store.put(sample, "EURUSD", H1, "x")

@@ -94,6 +94,25 @@ def test_an_import_is_stored_listed_and_the_same_file_again_changes_nothing(fxgp
     assert listed["sample"] == [{"symbol": "EURUSD", "timeframe": "1h"}]
 
 
+def test_an_import_tells_the_next_step_and_what_a_person_should_look_at(fxgpt, candle_file):
+    told = fxgpt("candles", "import", candle_file(), *IMPORT).out
+    assert "next: `make demo SYMBOL=EURUSD TIMEFRAME=1h`" in told
+    assert "note:" not in told
+    weekend = candle_file(*(f"2024-01-06 {hour:02d}:00,1.1,1.1,1.1,1.1,1" for hour in range(24)), name="weekend.csv")
+    assert "note: 24 of 48 candles lie in the weekend" in fxgpt("candles", "import", weekend, *IMPORT).out
+    payload = fxgpt("candles", "import", weekend, *IMPORT, "--json").json
+    assert (payload["n_outside_week"], len(payload["notes"])) == (24, 1)
+
+
+def test_with_json_the_missing_candles_are_a_list_and_a_hash_is_whole(fxgpt, candle_file):
+    payload = fxgpt("candles", "import", candle_file("2024-01-09 22:00,1.10,1.11,1.09,1.105,1"), *IMPORT, "--json").json
+    assert payload["missing"] == ["2024-01-09T23:00:00+00:00", "2024-01-10T00:00:00+00:00"]
+    (row,) = fxgpt("candles", "list", "--json").json["candles"]
+    assert row["sha256"] == payload["sha256"]
+    table = fxgpt("candles", "list").out
+    assert (payload["sha256"][:16] in table, payload["sha256"] in table) == (True, False)
+
+
 def test_in_a_pipe_a_table_is_plain_text(fxgpt, candle_file):
     fxgpt("candles", "import", candle_file(), *IMPORT)
     told = fxgpt("candles", "list").out

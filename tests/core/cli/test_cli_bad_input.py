@@ -76,6 +76,19 @@ def test_a_file_that_is_not_there_is_named(fxgpt, stored, tmp_path):
     assert stored() == {}
 
 
+def test_candles_of_another_timeframe_and_of_the_future_are_refused(fxgpt, stored, candle_file):
+    answer = fxgpt("candles", "import", candle_file(), "--symbol", "EURUSD", "--timeframe", "5m")
+    _one_line(answer, 3, "eurusd.csv", "60 minutes, not 5m", "it looks like 1h")
+    answer = fxgpt("candles", "import", candle_file("2099-01-05 12:00,1.1,1.1,1.1,1.1,1"), *IMPORT)
+    _one_line(answer, 3, "eurusd.csv", "1 of 48 candles open after now", "2099-01-05", "is the time zone UTC")
+    assert stored() == {}
+
+
+def test_a_data_root_that_cannot_be_written_is_told_by_an_import(fxgpt, data_root, candle_file):
+    data_root.write_text("a file, where a folder should be")
+    _one_line(fxgpt("candles", "import", candle_file(), *IMPORT), 7, "cannot be stored", "set FXGPT_DATA_ROOT")
+
+
 def test_an_unknown_symbol_names_near_matches(fxgpt, stored, candle_file):
     answer = fxgpt("candles", "import", candle_file(), "--symbol", "EURUSS", "--timeframe", "1h")
     _one_line(answer, 3, "'EURUSS'", "did you mean EURUSD")
@@ -208,7 +221,7 @@ def test_what_nobody_foresaw_ends_with_one_and_its_traceback_in_a_file(fxgpt, mo
     def broken(*_):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("fxgpt_core.candles.schema.check_candles", broken)
+    monkeypatch.setattr("fxgpt_core.candles.providers.files.check_candles", broken)
     answer = fxgpt("candles", "import", candle_file(), *IMPORT)
     (log,) = (data_root / "logs").iterdir()
     _one_line(answer, 1, "unexpected ZeroDivisionError: planted", str(log))
@@ -223,7 +236,7 @@ def test_a_log_that_cannot_be_written_below_the_data_root_goes_to_the_temporary_
         raise ZeroDivisionError("planted")
 
     data_root.write_text("a file, where a folder should be")
-    monkeypatch.setattr("fxgpt_core.candles.schema.check_candles", broken)
+    monkeypatch.setattr("fxgpt_core.candles.providers.files.check_candles", broken)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(data_root.parent / "temporary"))
     answer = fxgpt("candles", "import", candle_file(), *IMPORT, "--json")
     assert answer.code == 1
@@ -247,7 +260,7 @@ def test_a_disk_that_is_full_is_the_machine_s_trouble_and_no_defect(fxgpt, monke
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
 
-    monkeypatch.setattr("fxgpt_core.candles.schema.check_candles", full)
+    monkeypatch.setattr("fxgpt_core.candles.providers.files.check_candles", full)
     _one_line(fxgpt("candles", "import", candle_file(), *IMPORT), 7, "/data/x: No space left on device", "FXGPT_DATA_ROOT")
 
 
