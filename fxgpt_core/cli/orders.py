@@ -9,7 +9,8 @@ from fxgpt_core.cli.answer import JsonFlag, answer, say, tell_table
 from fxgpt_core.errors import BrokenLineageError
 from fxgpt_core.settings import read_settings
 
-LastOption = Annotated[int, typer.Option("--last", min=1, help="How many of the latest.")]
+MOST_ORDERS = 100_000
+LastOption = Annotated[int, typer.Option("--last", min=1, max=MOST_ORDERS, help="How many of the latest.")]
 OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="Order id or client order id, as `fxgpt orders` shows it.")]
 
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fxgpt_core.errors import BadInputError, LedgerMissingError
 from fxgpt_core.registry.database_url import SQLITE_PREFIX
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from fxgpt_core.validation.folds import Window
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# What marks a stored proposal, whose evidence stands beside its parameters.
+PROPOSAL_HASH = "params_sha256"
+SHOWN = 5
 SEARCH_ROOMS = ("market", "candles", "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
 
 
@@ -103,10 +106,33 @@ def read_parameters(file: Path | None) -> "StrategyParameters":
     if file is None:
         return StrategyParameters.default()
     try:
-        values = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{file} cannot be read as JSON ({error}); an object of names and values is needed") from error
-    if isinstance(values, dict):
-        # A stored proposal holds its parameters under that name, beside its evidence.
-        return StrategyParameters.default().replace(**values.get("parameters", values))
-    raise BadInputError(f"{file} holds a {type(values).__name__}; an object of names and values is needed")
+        values = json.loads(file.read_text(), object_pairs_hook=_without_repeats)
+    except (OSError, ValueError, RecursionError) as error:
+        said = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise BadInputError(f"{file} cannot be read as JSON ({said}); an object of names and values is needed") from error
+    try:
+        return StrategyParameters.default().replace(**_named_parameters(values, file))
+    except OverflowError as error:
+        raise BadInputError(f"{file} holds a whole number of more digits than any parameter takes; correct it") from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is there twice")
+    return values
+
+
+def _named_parameters(values: object, file: Path) -> dict[str, Any]:
+    """The parameters of a file: its own names and values, or those a stored proposal holds beside its evidence."""
+    inner = values.get("parameters", values) if isinstance(values, dict) else values
+    if not isinstance(values, dict) or not isinstance(inner, dict):
+        raise BadInputError(f"{file} holds a {type(inner).__name__}; an object of names and values is needed")
+    beside = sorted(set(values) - {"parameters"})
+    if inner is values or not beside or PROPOSAL_HASH in values:
+        return inner
+    raise BadInputError(
+        f'{file} has {", ".join(beside[:SHOWN])} beside "parameters", where they change nothing; '
+        "put them among the parameters, or remove them"
+    )

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Self
 
@@ -168,7 +169,7 @@ class StrategyParameters:
         """The 90 values by name, in the order of the specification."""
         return {name: getattr(self, name) for name in _names()}
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, /, **changes: Any) -> Self:
         """A copy with some values changed and everything checked again. Raises `ParameterError`."""
         _refuse_unknown(changes)
         return dataclasses.replace(self, **changes)
@@ -235,8 +236,10 @@ def _names() -> tuple[str, ...]:
 
 
 def _refuse_unknown(values: Mapping[str, Any]) -> None:
-    unknown = [name for name in values if name not in _names()]
-    if unknown:
-        raise ParameterError(
-            f"unknown parameter {', '.join(sorted(unknown)[:5])}; see `definitions()` for the {len(_names())} names"
-        )
+    unknown = sorted(name for name in values if name not in _names())
+    if not unknown:
+        return
+    near = list(dict.fromkeys(match for name in unknown for match in get_close_matches(name, _names(), n=3)))
+    groups = sorted({name.partition("_")[0] for name in _names()})
+    hint = f"did you mean {', '.join(near[:5])}?" if near else f"the {len(_names())} names begin with {', '.join(groups)}"
+    raise ParameterError(f"unknown parameter {', '.join(unknown[:5])}; {hint}")

@@ -87,7 +87,7 @@ def test_parameters_of_a_file_or_of_a_stored_proposal_move_the_trades(fxgpt, pro
     changed = {"risk_max_holding_hours": 6, "sssd_forecast_horizon": 8}
     plain, proposal = tmp_path / "plain.json", tmp_path / "proposal.json"
     plain.write_text(json.dumps(changed))
-    proposal.write_text(json.dumps({"parameters": changed, "n_trials": 5}))
+    proposal.write_text(json.dumps({"parameters": changed, "params_sha256": "p" * 64, "n_trials": 5}))
     default = fxgpt("backtest", *PLACE, "--json").json
     moved = fxgpt("backtest", *PLACE, "--params", plain, "--json").json
     assert moved["trades"] != default["trades"]
@@ -133,3 +133,12 @@ def test_a_search_is_recorded_resumes_to_the_same_run_and_writes_its_proposal(fx
     assert first["n_trials"] == 2 * len(first["folds"]) + 2
     assert all(math.isfinite(value) for value in first["out_of_sample"].values())
     assert fxgpt("backtest", *PLACE, "--params", out).code == 0
+
+
+@pytest.mark.parametrize(("out", "code"), [("", 3), ("a_file/p.json", 7)], ids=["a directory", "below a file"])
+def test_a_proposal_that_could_not_be_written_is_refused_before_the_search(fxgpt, problem, stored, tmp_path, out, code):
+    (tmp_path / "a_file").touch()
+    before = stored()
+    answer = fxgpt("optimize", *PLACE, "--trials", "1", "--final-trials", "1", "--out", tmp_path / out)
+    assert (answer.code, answer.out, answer.err.startswith("error: --out ")) == (code, "", True)
+    assert stored() == before

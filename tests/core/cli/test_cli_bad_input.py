@@ -177,8 +177,33 @@ def test_a_locked_ledger_is_busy_and_nothing_is_written(fxgpt, data_root, monkey
         ('{"rl_gamma": 0.97}', ("rl_gamma", "inert")),
         ("[1, 2]", ("holds a list", "names and values")),
         ("{", ("cannot be read as JSON",)),
+        ('{"parameters": [1]}', ("holds a list", "names and values")),
+        (
+            '{"parameters": {"risk_atr_period": 12}, "risk_stop_loss_pct": 1.0}',
+            ('risk_stop_loss_pct beside "parameters"', "put them"),
+        ),
+        ('{"risk_atr_period": 12, "risk_atr_period": 13}', ("risk_atr_period is there twice",)),
+        ('{"risk_stop_los_pct": 1.0}', ("did you mean risk_stop_loss_pct",)),
+        ('{"zzz": 1.0}', ("the 90 names begin with filter, pattern",)),
+        ('{"self": 1.0}', ("unknown parameter self",)),
+        ("[" * 100_000, ("nested too deeply",)),
+        ('{"risk_stop_loss_pct": 1' + "0" * 400 + "}", ("more digits than any parameter takes",)),
     ],
-    ids=["unknown name", "out of range", "inert", "not an object", "not JSON"],
+    ids=[
+        "unknown name",
+        "out of range",
+        "inert",
+        "not an object",
+        "not JSON",
+        "no object of parameters",
+        "beside the parameters",
+        "a name twice",
+        "near a name",
+        "near no name",
+        "a name of Python",
+        "deep",
+        "a number beyond floats",
+    ],
 )
 def test_parameters_that_cannot_be_used_are_refused_before_anything_is_read(fxgpt, stored, tmp_path, content, words):
     path = tmp_path / "parameters.json"
@@ -197,8 +222,15 @@ def test_nothing_stored_names_the_asset_to_make(fxgpt, stored):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("backtest",), ("backtest", *PLACE, "--engine", "both"), ("candle",), ("orders", "--last", "0"), ("trace", "--jsn", "x")],
-    ids=["option missing", "unknown choice", "unknown verb", "out of range", "unknown option"],
+    [
+        ("backtest",),
+        ("backtest", *PLACE, "--engine", "both"),
+        ("candle",),
+        ("orders", "--last", "0"),
+        ("trace", "--jsn", "x"),
+        ("orders", "--last", "9" * 30),
+    ],
+    ids=["option missing", "unknown choice", "unknown verb", "out of range", "unknown option", "far too many"],
 )
 def test_a_wrong_command_line_ends_with_two(fxgpt, stored, arguments):
     _one_line(fxgpt(*arguments), 2, "--help")
