@@ -80,6 +80,35 @@ def test_the_program_ends_with_the_exit_code_of_its_verb(data_root):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("arguments", [(), ("candles",), ("live",)])
+def test_a_command_line_without_a_verb_shows_its_help_and_is_no_error_message(fxgpt, arguments):
+    answer = fxgpt(*arguments)
+    assert (answer.code, answer.err) == (2, "")
+    assert answer.out.lstrip().startswith("Usage: fxgpt")
+
+
+def test_the_help_of_candles_shows_an_example(fxgpt):
+    answer = fxgpt("candles", "--help")
+    assert (answer.code, "Example: fxgpt candles import" in answer.out) == (0, True)
+
+
+def test_the_version_is_told_in_a_line_and_as_json(fxgpt, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", {"fxgpt": "9.9"}.__getitem__)
+    assert (fxgpt("--version").code, fxgpt("--version").out) == (0, "fxgpt 9.9\n")
+    assert fxgpt("--version", "--json").json == {"version": "9.9"}
+    assert fxgpt("--version", "orders").code == 3
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("verb", ["orders", "live status", "doctor"])
+def test_a_stream_that_the_shell_closed_is_no_defect_and_leaves_the_ledger_sound(fxgpt, data_root, closed, verb):
+    assert fxgpt("setup").code == 0
+    shell = f"{shlex.join(_program(*verb.split()))} {closed}"
+    ended = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "defect" in ended.stderr) == (0, False)
+    assert fxgpt("doctor").code == 0
+
+
 def test_an_import_is_stored_listed_and_the_same_file_again_changes_nothing(fxgpt, stored, candle_file):
     path = candle_file()
     first = fxgpt("candles", "import", path, *IMPORT, "--json").json

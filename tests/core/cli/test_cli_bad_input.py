@@ -288,6 +288,14 @@ def test_an_interrupt_is_told_and_ends_with_130(fxgpt, monkeypatch, as_json):
     assert not as_json or (answer.json["exit_code"], answer.err) == (130, "")
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_argument_that_is_not_utf8_is_refused(fxgpt, stored, as_json):
+    answer = fxgpt("candles", "import", "caf\udce9.csv", *IMPORT, *(["--json"] if as_json else []))
+    assert answer.code == 3
+    assert r"'caf\udce9.csv' is not UTF-8" in (answer.json["error"] if as_json else answer.err)
+    assert stored() == {}
+
+
 def test_a_disk_that_is_full_is_the_machine_s_trouble_and_no_defect(fxgpt, monkeypatch, candle_file):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
