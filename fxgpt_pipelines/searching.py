@@ -8,6 +8,7 @@ from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.reading import arrays_of, costs_of, spans_of, test_bands
 
 if TYPE_CHECKING:
+    from fxgpt_core.market.timeframes import Timeframe
     from fxgpt_core.optimization.outcome import OptimizationOutcome
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.optimization.study import SearchParameters, SearchProgress
@@ -43,12 +44,12 @@ def problem_of(making: "Making") -> "Problem":
     )
 
 
-def search_parameters(config: Mapping[str, Any]) -> "SearchParameters":
+def search_parameters(config: Mapping[str, Any], timeframe: "Timeframe") -> "SearchParameters":
     """The budget of a configuration."""
     from fxgpt_core.optimization.study import SearchParameters
-    from fxgpt_core.validation.folds import FoldParameters
+    from fxgpt_core.validation.folds import fold_parameters
 
-    days = FoldParameters(**{name: config[name] for name in ("train_days", "test_days", "step_days")})
+    days = fold_parameters(timeframe, **{name: config[name] for name in ("train_days", "test_days", "step_days")})
     names = ("seed", "n_trials", "n_final_trials", "max_folds")
     return SearchParameters(folds=days, **{name: config[name] for name in names})
 
@@ -57,7 +58,8 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
     """Run or resume the search and store the proposed parameter set."""
     from fxgpt_core.optimization.study import optimize
 
-    problem, parameters = problem_of(making), search_parameters(config)
+    problem = problem_of(making)
+    parameters = search_parameters(config, problem.candles.timeframe)
     outcome = optimize(problem, parameters, store, progress=lambda progress: _tell(progress, tell))
     proposal = {
         "parameters": outcome.proposed.to_json(),
@@ -85,7 +87,8 @@ def judged(making: "Making", proposal: Mapping[str, Any], config: Mapping[str, A
     from fxgpt_core.errors import BrokenLineageError
     from fxgpt_core.optimization.study import concluded, planned, resumed
 
-    problem, parameters = problem_of(making), search_parameters(config)
+    problem = problem_of(making)
+    parameters = search_parameters(config, problem.candles.timeframe)
     searches = planned(problem, parameters)
     trials = resumed(store.trials(proposal["run_id"]), searches, parameters.seed)
     outcome = concluded(problem, searches, trials, proposal["run_id"])
@@ -143,8 +146,7 @@ def _thinned(values: list[float], points: int = 500) -> list[float]:
 
 
 def _tell(progress: "SearchProgress", tell: Callable[[str], None]) -> None:
-    if progress.done % 10 == 0 or progress.done == progress.total:
-        tell(
-            f"trial {progress.done}/{progress.total}  {progress.phase}  sharpe {progress.trial.objectives['sharpe']:.2f}  "
-            f"about {progress.remaining_s:.0f} s left"
-        )
+    if progress.done % 10 and progress.done != progress.total:
+        return
+    left = "" if progress.remaining_s is None else f"  about {progress.remaining_s:.0f} s left"
+    tell(f"trial {progress.done}/{progress.total}  {progress.phase}  sharpe {progress.trial.objectives['sharpe']:.2f}{left}")

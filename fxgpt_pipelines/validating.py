@@ -16,7 +16,7 @@ COVERAGE_COLUMNS = ("step", "nominal", "observed", "low", "high", "n_eff", "with
 FOLD_COLUMNS = ("fold", "step", "n", "crps", "crps_baseline", "crps_skill", "directional_accuracy", "rmse", "rmse_baseline")
 
 
-def measured(candles: "CandleArrays", forecasts: "Forecasts", bands: "Bands", days: Mapping[str, float]) -> dict[str, Any]:
+def measured(candles: "CandleArrays", forecasts: "Forecasts", bands: "Bands", days: Mapping[str, float | None]) -> dict[str, Any]:
     """Coverage of the calibrated bands over the test span, and the scores of each fold, as JSON values."""
     import numpy as np
 
@@ -25,10 +25,10 @@ def measured(candles: "CandleArrays", forecasts: "Forecasts", bands: "Bands", da
     from fxgpt_core.forecasts.baselines import random_walk_like
     from fxgpt_core.forecasts.forecast import realised
     from fxgpt_core.forecasts.scores import crps, directional_accuracy
-    from fxgpt_core.validation.folds import FoldParameters, walk_forward
+    from fxgpt_core.validation.folds import fold_parameters, walk_forward
 
     outcome = realised(candles.close, candles.known_at_us, forecasts)
-    lengths = FoldParameters(days["train_days"], days["test_days"], days["step_days"])
+    lengths = fold_parameters(candles.timeframe, **days)
     scores = walk_forward_scores(forecasts, outcome, walk_forward(forecasts.known_at_us, lengths))
     ours, theirs = crps(forecasts, outcome), crps(random_walk_like(forecasts), outcome)
     hits = np.nan_to_num(directional_accuracy(forecasts, outcome))

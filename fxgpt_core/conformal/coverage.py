@@ -15,6 +15,9 @@ JUDGED = (0.5, 0.8, 0.95)
 """The nominal coverages that are reported and gated."""
 
 SIGNIFICANCE = 0.05
+MINIMUM_CASES = 20
+"""Below so many independent cases a binomial band is so wide that it would hold anything (`gates.MINIMUM_COVERAGE_CASES`)."""
+
 TOLERANCE = 1e-9
 
 
@@ -23,7 +26,8 @@ class CoverageRow:
     """Coverage of one step at one nominal level over `n` outcomes that are known.
 
     `n_eff` = n / step: outcomes of overlapping horizons repeat each other. `low`, `high`: the central 95 % of the share a
-    binomial with `n_eff` cases and the nominal probability shows; `within`: the observed share lies inside.
+    binomial with `n_eff` cases and the nominal probability shows; `within`: the observed share lies inside,
+    of at least `MINIMUM_CASES`.
     `mean_width`: mean band width, cumulative log-return (+inf where a band is infinite). `longest_miss`: most misses in a row.
     """
 
@@ -42,7 +46,7 @@ class CoverageRow:
 def coverage_table(bands: Bands, realised: FloatArray, judged: Sequence[float] = JUDGED) -> list[CoverageRow]:
     """One row for each step and judged coverage; `realised` float64[N,S], NaN where the outcome is not known.
 
-    A step without a known outcome has n 0, observed 0 and is not `within`: no evidence is not a pass.
+    A step without a known outcome has n 0, observed 0; it and one with few cases are not `within`: no evidence is not a pass.
     Raises `BadInputError` for a wrong shape or a coverage the bands do not carry.
     """
     if realised.shape != bands.median.shape:
@@ -96,7 +100,7 @@ def _row(bands: Bands, realised: FloatArray, s: int, nominal: float, column: int
         n_eff=n_eff,
         low=low,
         high=high,
-        within=n_eff > 0 and low - TOLERANCE <= observed <= high + TOLERANCE,
+        within=n_eff >= MINIMUM_CASES and low - TOLERANCE <= observed <= high + TOLERANCE,
         mean_width=float(np.mean(upper - lower)) if n else 0.0,
         longest_miss=longest_run(~inside),
     )

@@ -6,7 +6,6 @@ import numpy.typing as npt
 from fxgpt_core.forecasts.forecast import Forecasts
 
 FloatArray = npt.NDArray[np.float64]
-_FIRST_CRPS_LEVEL, _LAST_CRPS_LEVEL = 0.049, 0.951
 
 
 def pinball(quantile: FloatArray, outcome: FloatArray, level: float) -> FloatArray:
@@ -17,15 +16,16 @@ def pinball(quantile: FloatArray, outcome: FloatArray, level: float) -> FloatArr
 
 
 def crps(forecasts: Forecasts, outcome: FloatArray) -> FloatArray:
-    """float64[N,S]: continuous ranked probability score, as the mean of twice the pinball loss over the levels 0.05 … 0.95.
+    """float64[N,S]: continuous ranked probability score, in log-return units; NaN where the outcome is not known.
 
-    CRPS = 2·∫ pinball dlevel (Gneiting & Raftery 2007); in log-return units, NaN where the outcome is not known.
+    CRPS = 2·∫ pinball dlevel over (0, 1) (Gneiting & Raftery 2007), by the trapezoid rule over the forecast's levels; at
+    the levels 0 and 1 the loss is taken for 0, to which it falls for any distribution with a mean.
     """
-    inner = np.flatnonzero((forecasts.levels > _FIRST_CRPS_LEVEL) & (forecasts.levels < _LAST_CRPS_LEVEL))
+    edges = np.concatenate(([0.0], forecasts.levels, [1.0]))
     total = np.zeros(outcome.shape)
-    for i in inner.tolist():
-        total += 2.0 * pinball(forecasts.values[:, :, i], outcome, float(forecasts.levels[i]))
-    return total / len(inner)
+    for i, weight in enumerate(((edges[2:] - edges[:-2]) / 2.0).tolist()):
+        total += 2.0 * weight * pinball(forecasts.values[:, :, i], outcome, float(forecasts.levels[i]))
+    return total
 
 
 def directional_accuracy(forecasts: Forecasts, outcome: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +28,14 @@ _SEASON_PRIOR = 8.0
 
 @dataclass(frozen=True, eq=False)
 class Volatility:
-    """σ_t known at each close, times a season: `season` float64[168] by hour of the FX week, mean square 1 where fitted."""
+    """σ_t known at each close, times a season: `season` float64[168] by hour of the FX week, mean square 1 where fitted.
+
+    `daily_break_minutes`: the market's pause after 17:00 New York, in which no candle is to come.
+    """
 
     season: FloatArray
     decay: float = DECAY
+    daily_break_minutes: int = 0
 
     def at_close(self, candles: CandleArrays) -> FloatArray:
         """float64[N]: standard deviation of the next log-return before its season; NaN for the first `WARM_UP` candles.
@@ -52,25 +57,27 @@ class Volatility:
 
     def ahead(self, candles: CandleArrays, sigma: FloatArray, origins: IntArray) -> FloatArray:
         """float64[N,24]: standard deviation of each of the next 24 candles' log-returns, for the candles at `origins`."""
-        opens = next_open_times(candles, origins)
+        opens = next_open_times(candles, origins, self.daily_break_minutes)
         seasons = self.season[hour_of_week(opens.reshape(-1))].reshape(opens.shape)
         return sigma[origins][:, None] * seasons
 
 
-def fit_volatility(candles: CandleArrays, decay: float = DECAY) -> Volatility:
+def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minutes: int = 0) -> Volatility:
     """The season of a training span: mean square return by hour of week over the mean square of all, shrunk towards 1.
 
-    Raises `BadInputError` below `WARM_UP` candles.
+    Raises `BadInputError` below `WARM_UP` candles and for a series whose price never moves.
     """
     if len(candles) <= WARM_UP:
         raise BadInputError(f"{len(candles)} candles found; volatility needs more than {WARM_UP}; give a longer training span")
     squares = log_returns(candles)[1:] ** 2
+    if not squares.any():
+        raise BadInputError(f"the close is {candles.close[0]} in all {len(candles)} candles; give a span in which it moves")
     hours = hour_of_week(candles.open_time_us[1:])
     counts = np.bincount(hours, minlength=HOURS_A_WEEK)
     sums = np.bincount(hours, weights=squares / squares.mean(), minlength=HOURS_A_WEEK)
     season = np.sqrt((sums + _SEASON_PRIOR) / (counts + _SEASON_PRIOR))
     season /= math.sqrt(float(np.average(season**2, weights=counts)))
-    return Volatility(season, decay)
+    return Volatility(season, decay, daily_break_minutes)
 
 
 def log_returns(candles: CandleArrays) -> FloatArray:
@@ -80,8 +87,10 @@ def log_returns(candles: CandleArrays) -> FloatArray:
     return returns
 
 
-def next_open_times(candles: CandleArrays, origins: IntArray) -> IntArray:
+def next_open_times(candles: CandleArrays, origins: IntArray, daily_break_minutes: int = 0) -> IntArray:
     """int64[N,24]: open times of the next 24 candles by the FX calendar, for the candles at `origins`; holidays are not known.
+
+    None opens in the `daily_break_minutes` after 17:00 New York.
 
     Raises `BadInputError` when no origin is asked.
     """
@@ -91,7 +100,8 @@ def next_open_times(candles: CandleArrays, origins: IntArray) -> IntArray:
     timeframe = candles.timeframe
     # 24 daily candles span five weekends; a week more than the plain length is enough for every timeframe.
     reach = len(STEPS) * timeframe.us * 7 // 5 + 7 * DAY_US
-    calendar = expected_open_times(int(opens.min()) + 1, int(opens.max()) + reach, timeframe)
+    pause = timedelta(minutes=daily_break_minutes)
+    calendar = expected_open_times(int(opens.min()) + 1, int(opens.max()) + reach, timeframe, pause)
     first = np.searchsorted(calendar, opens, side="right")
     ahead: IntArray = calendar[first[:, None] + np.arange(len(STEPS))]
     return ahead

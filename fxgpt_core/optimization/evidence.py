@@ -51,6 +51,7 @@ def evidence(
         in_sample_sharpe=outcome.in_sample_sharpe,
         out_of_sample_sharpe=stitched.metrics.sharpe_ratio,
         n_trades=stitched.metrics.total_trades,
+        n_proposed_trades=int(outcome.final.metrics["total_trades"]),
         net_profit_cost_x2=stressed.result.final_equity - problem.account.cash,
         coverage=rows,
         sharpe_per_period=moments.sharpe,

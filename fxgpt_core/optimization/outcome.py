@@ -67,5 +67,9 @@ def walked_forward(
 
 
 def mean_in_sample_sharpe(folds: Sequence[FoldOutcome]) -> float:
-    """Mean annual Sharpe ratio of the folds' choices on their own train windows."""
-    return float(np.mean([fold.train_sharpe for fold in folds]))
+    """Mean annual Sharpe ratio of the folds' choices on their own train windows; 0 when no fold traded.
+
+    Idle folds do not count: their Sharpe of 0 would lower what out-of-sample is measured against.
+    """
+    active = [fold.train_sharpe for fold in folds if not fold.idle]
+    return float(np.mean(active)) if active else 0.0

@@ -39,6 +39,7 @@ def model_description(model: DiffusionModel) -> dict[str, Any]:
         "schedule": model.schedule,
         "columns": list(model.scaler.columns),
         "volatility_decay": model.volatility.decay,
+        "daily_break_minutes": model.volatility.daily_break_minutes,
         "seed": model.seed,
         "training": dict(model.training),
     }
@@ -108,7 +109,9 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         parameters=parameters,
         schedule=description["schedule"],
         scaler=FeatureScaler(tuple(description["columns"]), _array(tensors["scaler.mean"]), _array(tensors["scaler.deviation"])),
-        volatility=Volatility(_array(tensors["volatility.season"]), description["volatility_decay"]),
+        volatility=Volatility(
+            _array(tensors["volatility.season"]), description["volatility_decay"], description["daily_break_minutes"]
+        ),
         seed=description["seed"],
         training=description["training"],
     )

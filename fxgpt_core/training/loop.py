@@ -17,6 +17,7 @@ from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, Feature
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.forecasts.volatility import fit_volatility
+from fxgpt_core.market.symbols import symbol as symbol_of
 from fxgpt_core.networks.temporal_unet import NetworkParameters
 from fxgpt_core.training.preset import TrainingParameters
 from fxgpt_core.training.windows import Windows, windows
@@ -79,7 +80,7 @@ def train(
     if features.height != len(candles):
         raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
     scaler = fit_scaler(features)
-    volatility = fit_volatility(candles)
+    volatility = fit_volatility(candles, daily_break_minutes=symbol_of(symbol).daily_break_minutes)
     data = windows(scaler.scaled(features), candles, volatility, parameters.context)
     sizes = NetworkParameters(
         n_inputs=len(scaler.columns),
@@ -107,7 +108,11 @@ def train(
 
 
 def fit_scaler(features: pl.DataFrame) -> FeatureScaler:
-    """Mean and standard deviation of the feature columns over a training span; rows still warming up do not count."""
+    """Mean and standard deviation of the feature columns over a training span; rows still warming up do not count.
+
+    A column that never varied there has an infinite deviation, so that it stays 0 whatever comes: the network has not
+    learned what it means.
+    """
     missing = [name for name in INPUTS if name not in features.columns]
     if missing:
         raise BadInputError(
@@ -116,7 +121,8 @@ def fit_scaler(features: pl.DataFrame) -> FeatureScaler:
     values = features.select(INPUTS).drop_nulls().to_numpy()
     if len(values) == 0:
         raise BadInputError(f"none of the {features.height} feature rows is complete; give a span longer than the warm-up")
-    return FeatureScaler(INPUTS, values.mean(axis=0), np.maximum(values.std(axis=0), _SMALLEST_DEVIATION))
+    deviation = values.std(axis=0)
+    return FeatureScaler(INPUTS, values.mean(axis=0), np.where(deviation < _SMALLEST_DEVIATION, np.inf, deviation))
 
 
 def _fitted(

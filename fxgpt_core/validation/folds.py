@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.timeframes import Timeframe
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -62,8 +63,8 @@ class FoldParameters:
 def walk_forward(known_at_us: IntArray, parameters: FoldParameters) -> list[Fold]:
     """Every fold whose train and test window both lie whole inside an ascending series [N], and hold a candle each.
 
-    The label of the last train row ends before the first test row. Test windows do not overlap when step >= test.
-    Raises `BadInputError` when lengths are not positive or not one fold fits.
+    The label of the last train row ends before the first test row. Test windows do not overlap.
+    Raises `BadInputError` when lengths are not positive, a step is shorter than a test window, or not one fold fits.
     """
     _check(parameters)
     folds = list(_folds(known_at_us, parameters)) if len(known_at_us) else []
@@ -74,6 +75,20 @@ def walk_forward(known_at_us: IntArray, parameters: FoldParameters) -> list[Fold
             f"{parameters.purge_candles} candles, fits; add candles or change the lengths"
         )
     return folds
+
+
+def fold_parameters(
+    timeframe: Timeframe, train_days: float | None = None, test_days: float | None = None, step_days: float | None = None
+) -> FoldParameters:
+    """Fold lengths; those not given are 30, 7 and 7 days, and 24 times that for daily candles: as many as of hourly ones."""
+    usual = FoldParameters()
+    scale = 24.0 if timeframe is Timeframe.D1 else 1.0
+    test = usual.test_days * scale if test_days is None else test_days
+    return FoldParameters(
+        train_days=usual.train_days * scale if train_days is None else train_days,
+        test_days=test,
+        step_days=max(usual.step_days * scale, test) if step_days is None else step_days,
+    )
 
 
 def _folds(known_at_us: IntArray, parameters: FoldParameters) -> Iterator[Fold]:
@@ -106,6 +121,11 @@ def _check(parameters: FoldParameters) -> None:
     days = (parameters.train_days, parameters.test_days, parameters.step_days)
     if min(days) <= 0.0:
         raise BadInputError(f"train, test and step of {days} days found; all three must be positive; correct the fold parameters")
+    if parameters.step_days < parameters.test_days:
+        raise BadInputError(
+            f"steps of {parameters.step_days:g} days are shorter than test windows of {parameters.test_days:g}: the same days "
+            "would count several times; step at least a test window"
+        )
     if min(parameters.purge_candles, parameters.embargo_candles) < 0:
         raise BadInputError(
             f"purge {parameters.purge_candles} and embargo {parameters.embargo_candles} candles found; "

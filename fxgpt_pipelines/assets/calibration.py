@@ -25,11 +25,11 @@ class ForecastsConfig(dg.Config):
 
 
 class WalkForwardConfig(dg.Config):
-    """Lengths of the walk forward in calendar days."""
+    """Lengths of the walk forward in calendar days; those not given are 30, 7 and 7, and 24 times that for daily candles."""
 
-    train_days: float = 30.0
-    test_days: float = 7.0
-    step_days: float = 7.0
+    train_days: float | None = None
+    test_days: float | None = None
+    step_days: float | None = None
 
 
 @dg.asset(

@@ -1,11 +1,13 @@
 """Candles: as the provider has them, then checked and of the partition's timeframe."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
 from fxgpt_core.errors import CandleSchemaError
+from fxgpt_core.market.symbols import symbol as symbol_of
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_pipelines.checks import candles as checks
 from fxgpt_pipelines.code_versions import code_version
@@ -60,7 +62,8 @@ def candles(context: dg.AssetExecutionContext, lake: LakeResource) -> "Iterator[
     from fxgpt_core.candles.schema import check_candles
     from fxgpt_pipelines.pictures import line
 
-    timeframe = timeframe_of(cell(context.partition_key)[1])
+    symbol, name = cell(context.partition_key)
+    timeframe = timeframe_of(name)
     with lake.making(context, {}) as making:
         raw = making.read("raw_candles")
         source = timeframe_of(raw.summary["source_timeframe"])
@@ -70,7 +73,8 @@ def candles(context: dg.AssetExecutionContext, lake: LakeResource) -> "Iterator[
         except CandleSchemaError as error:
             yield checks.schema_failed(error)
             raise
-        report = quality(frame, timeframe)
+        pause = timedelta(minutes=symbol_of(symbol).daily_break_minutes)
+        report = quality(frame, timeframe, pause)
         reused = making.unchanged()
         artifact = reused or making.write_frame(frame, report.to_dict())
     picture = line(f"{context.partition_key}: close", frame["open_time"].to_list(), frame["close"].to_list(), "close")

@@ -17,15 +17,18 @@ GROUP = "optimization"
 
 
 class SearchConfig(dg.Config):
-    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days."""
+    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days.
+
+    Lengths not given are 30, 7 and 7 days, and 24 times that for daily candles.
+    """
 
     seed: int = 7
     n_trials: int = 25
     n_final_trials: int = 40
     max_folds: int = 8
-    train_days: float = 30.0
-    test_days: float = 7.0
-    step_days: float = 7.0
+    train_days: float | None = None
+    test_days: float | None = None
+    step_days: float | None = None
 
 
 @dg.asset(

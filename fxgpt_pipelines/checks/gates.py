@@ -12,6 +12,8 @@ GATES = (
     "deflated_sharpe",
     "out_of_sample_ratio",
     "minimum_trades",
+    "proposed_trades",
+    "coverage_cases",
     *(f"coverage_{level}_not_{side}" for level in (50, 80, 95) for side in ("below", "above")),
     "cost_x2",
 )

@@ -1,17 +1,23 @@
 """The assets up to the gate board: what they record, what they reuse, and what stops them."""
 
 import json
+from types import SimpleNamespace
 
 import dagster as dg
 import polars as pl
 import pytest
 from tiny_line import CONFIG, HELD_OUT, LINE, N_CANDLES
 
+from fxgpt_core.candles.schema import PRICES
 from fxgpt_core.errors import BrokenLineageError, CandleSchemaError, MissingError
 from fxgpt_core.features import matrix
+from fxgpt_core.market.timeframes import HOUR_US, Timeframe
+from fxgpt_core.optimization.study import SearchProgress
 from fxgpt_core.registry.model_versions import registered_version
+from fxgpt_pipelines import searching
 from fxgpt_pipelines.checks.gates import GATES
 from fxgpt_pipelines.code_versions import code_version
+from fxgpt_pipelines.training import trained
 
 
 def test_every_asset_reports_the_hash_of_the_bytes_it_stored_as_its_data_version(line):
@@ -70,6 +76,34 @@ def test_pictures_are_small_enough_to_be_stored_with_every_event(line):
     ]
     assert len(pictures) >= 5
     assert max(len(picture) for picture in pictures) <= 50_000
+
+
+def test_training_sees_nothing_behind_its_span(line):
+    """The whole path from stored candles: everything behind the training span replaced, and the model is the same file."""
+    model, candles = (line.at.lake.latest(asset, "EURUSD", "1h") for asset in ("diffusion_model", "candles"))
+    stop_us = model.summary["spans"]["train"][1]
+    known_us = pl.col("open_time").cast(pl.Int64) + HOUR_US
+
+    def file_of(since_us, change):
+        changed = [pl.when(known_us >= since_us).then(pl.col(name) * change).otherwise(pl.col(name)) for name in PRICES]
+        frame = candles.frame().with_columns(changed)
+        read = {
+            "candles": SimpleNamespace(symbol="EURUSD", timeframe="1h", frame=lambda: frame),
+            "features": SimpleNamespace(frame=lambda: matrix.features(frame, Timeframe.H1)),
+        }
+        making = SimpleNamespace(read=read.__getitem__, write_bytes=lambda data, suffix, summary: data)
+        return trained(making, model.settings, lambda _: None)
+
+    assert file_of(stop_us, 1.5) == file_of(stop_us, 1.0) == model.bytes()
+    assert file_of(stop_us - HOUR_US, 1.5) != model.bytes()
+
+
+def test_the_first_trial_of_a_resumed_search_has_no_estimate_and_is_told_all_the_same():
+    trial = SimpleNamespace(objectives={"sharpe": 1.234})
+    told = []
+    for remaining in (None, 7.2):
+        searching._tell(SearchProgress(10, 20, 0, "search", trial, 1.0, remaining), told.append)
+    assert told == ["trial 10/20  search  sharpe 1.23", "trial 10/20  search  sharpe 1.23  about 7 s left"]
 
 
 def test_training_and_search_tell_how_far_they_are(line):

@@ -73,9 +73,10 @@ def test_the_numbers_of_one_fold_equal_the_formulas_written_out() -> None:
     row = next(row for row in scored(forecasts, close, known_at).folds if (row.fold, row.step) == (1, 3))
     rows = [i for i in range(N) if fold.test.start_us <= known_at[i] < fold.test.stop_us]
     y, median = outcome[rows, 1], forecasts.values[rows, 1, 10]
-    losses = [mean_pinball_loss(y, forecasts.values[rows, 1, 1 + k], alpha=(k + 1) / 20) for k in range(19)]
+    levels = forecasts.levels.tolist()
+    losses = [mean_pinball_loss(y, forecasts.values[rows, 1, k], alpha=level) for k, level in enumerate(levels)]
     assert row.n == len(rows) == 168
-    assert row.crps == pytest.approx(2 * np.mean(losses))
+    assert row.crps == pytest.approx(2 * np.trapezoid([0, *losses, 0], [0, *levels, 1]))
     assert row.rmse == pytest.approx(np.sqrt(np.mean((y - median) ** 2)))
     assert row.directional_accuracy == pytest.approx(np.mean(np.sign(y) == np.sign(median)))
 

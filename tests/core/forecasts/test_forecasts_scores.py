@@ -29,18 +29,21 @@ def test_pinball_is_scikit_learns() -> None:
         assert pinball(VALUES[:, 0, 3], OUTCOME[:, 0], level).mean() == pytest.approx(expected)
 
 
-def test_crps_is_twice_the_mean_of_scikit_learns_pinball_over_the_19_inner_levels() -> None:
+def test_crps_is_twice_the_trapezoid_of_scikit_learns_pinball_over_all_levels() -> None:
     scores = crps(of_values(VALUES), OUTCOME).mean(axis=0)
     for step in (0, 7, 23):
-        losses = [mean_pinball_loss(OUTCOME[:, step], VALUES[:, step, 1 + k], alpha=(k + 1) / 20) for k in range(19)]
-        assert scores[step] == pytest.approx(2.0 * np.mean(losses))
+        losses = [mean_pinball_loss(OUTCOME[:, step], VALUES[:, step, i], alpha=level) for i, level in enumerate(LEVELS.tolist())]
+        expected = 2.0 * np.trapezoid([0.0, *losses, 0.0], [0.0, *LEVELS.tolist(), 1.0])
+        assert scores[step] == pytest.approx(expected)
 
 
-def test_crps_of_a_true_normal_forecast_is_near_the_closed_form() -> None:
-    exact = of_values(np.tile(norm.ppf(LEVELS), (20_000, 24, 1))[:20_000])
-    outcome = np.random.default_rng(5).normal(size=(20_000, 24))
-    # Expected CRPS of N(0,1) against itself is 1/sqrt(pi) (Gneiting & Raftery 2007); 19 levels leave out the tails.
-    assert crps(exact, outcome).mean() == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.06)
+@pytest.mark.parametrize("true_width", [0.7, 1.0, 1.6])
+def test_crps_of_a_normal_forecast_is_the_closed_form(true_width: float) -> None:
+    forecast = of_values(np.tile(norm.ppf(LEVELS), (20_000, 24, 1)))
+    outcome = true_width * np.random.default_rng(5).normal(size=(20_000, 24))
+    # CRPS of N(0,1) at y: y(2Φ(y) − 1) + 2φ(y) − 1/√π (Gneiting & Raftery 2007, equation 21).
+    exact = outcome * (2.0 * norm.cdf(outcome) - 1.0) + 2.0 * norm.pdf(outcome) - 1.0 / np.sqrt(np.pi)
+    assert crps(forecast, outcome).mean() == pytest.approx(exact.mean(), rel=0.01)
 
 
 def test_crps_is_best_for_the_true_width() -> None:

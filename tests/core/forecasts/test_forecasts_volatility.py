@@ -1,10 +1,13 @@
 """Volatility against pandas, a planted season and the future cut off."""
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
 from forecast_examples import candles_of_returns, real_candles
 
+from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.volatility import (
     FLOOR_OF_SLOW,
@@ -17,8 +20,9 @@ from fxgpt_core.forecasts.volatility import (
     log_returns,
     next_open_times,
 )
-from fxgpt_core.market.sessions import hour_of_week
-from fxgpt_core.market.timeframes import HOUR_US
+from fxgpt_core.market.sessions import expected_open_times, hour_of_week
+from fxgpt_core.market.symbols import symbol
+from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
 
 FLAT = Volatility(np.ones(HOURS_A_WEEK))
 
@@ -100,7 +104,25 @@ def test_the_next_candles_follow_the_fx_calendar_over_the_weekend() -> None:
     assert ahead.tolist() == opens[friday[0] + 1 : friday[0] + 25].tolist()
 
 
-def test_no_origin_and_too_few_candles_are_refused() -> None:
+def test_no_candle_is_expected_in_the_daily_break_of_gold() -> None:
+    pause = timedelta(minutes=symbol("XAUUSD").daily_break_minutes)
+    start = int(real_candles().open_time_us[0])
+    opens = expected_open_times(start, start + 60 * DAY_US, Timeframe.H1, pause)
+    price = 2000.0 * np.exp(np.cumsum(np.random.default_rng(1).normal(size=len(opens)) * 1e-3))
+    gold = CandleArrays(opens, price, price, price, price, np.ones(len(opens)), Timeframe.H1)
+    origins = np.arange(WARM_UP, len(gold) - 24)
+    actual = opens[origins[:, None] + np.arange(1, 25)]
+    volatility = fit_volatility(gold, daily_break_minutes=60)
+    assert np.array_equal(next_open_times(gold, origins, volatility.daily_break_minutes), actual)
+    seasons = volatility.season[hour_of_week(actual.reshape(-1))].reshape(actual.shape)
+    ahead = volatility.ahead(gold, np.ones(len(gold)), origins)
+    assert np.array_equal(ahead, seasons)
+    assert not np.array_equal(fit_volatility(gold).ahead(gold, np.ones(len(gold)), origins), seasons)
+
+
+def test_no_origin_too_few_candles_and_a_price_that_never_moves_are_refused() -> None:
+    with pytest.raises(BadInputError, match="the close is 1.0 in all 59 candles"):
+        fit_volatility(candles_of_returns(np.zeros(59)))
     with pytest.raises(BadInputError, match="no origin found"):
         next_open_times(real_candles(), np.empty(0, dtype=np.int64))
     with pytest.raises(BadInputError, match="50 candles found; volatility needs more than 50"):

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from search_problem import SMALL, problem
 
-from fxgpt_core.conformal.coverage import CoverageRow
+from fxgpt_core.conformal.coverage import MINIMUM_CASES, CoverageRow
 from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError
 from fxgpt_core.optimization.evidence import evidence
 from fxgpt_core.optimization.objectives import IDLE, Objectives, gains
-from fxgpt_core.optimization.outcome import OptimizationOutcome
+from fxgpt_core.optimization.outcome import OptimizationOutcome, mean_in_sample_sharpe
 from fxgpt_core.optimization.pareto import dominates, pareto_front
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import SearchProgress, chosen, optimize, planned, resumed, run_uuid
-from fxgpt_core.registry.gates import gate_board
+from fxgpt_core.registry.gates import MINIMUM_COVERAGE_CASES, gate_board
 from fxgpt_core.registry.trials import RunRequest, TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
 
@@ -214,7 +214,27 @@ def test_a_fold_without_trades_says_so() -> None:
     outcome = optimize(flat, SMALL, MemoryStore())
     assert [(fold.idle, fold.test.total_trades) for fold in outcome.folds] == [(True, 0)] * 3
     assert outcome.out_of_sample.metrics.total_trades == 0
-    assert failed_gates(flat, outcome) == {"deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "cost_x2"}
+    expected = {"deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
+    assert failed_gates(flat, outcome) == expected
+
+
+def test_a_proposed_set_that_does_not_trade_fails_its_gate_however_well_the_folds_did() -> None:
+    long = problem(24 * 120, edge=0.7)
+    silent = 24 * 15  # the last train window, and no more: bands without end let nothing be traded
+    lower, upper = long.bands.lower.copy(), long.bands.upper.copy()
+    lower[-silent:], upper[-silent:] = -np.inf, np.inf
+    quiet_end = replace(long, bands=replace(long.bands, lower=lower, upper=upper))
+    outcome = optimize(quiet_end, replace(SMALL, max_folds=20, n_trials=3, n_final_trials=3), MemoryStore())
+    assert outcome.out_of_sample.metrics.total_trades > 30
+    assert failed_gates(quiet_end, outcome) == {"proposed_trades"}
+
+
+def test_idle_folds_do_not_lower_what_out_of_sample_is_measured_against(ran: tuple) -> None:
+    outcome, _, _ = ran
+    folds = [replace(fold, train_sharpe=sharpe, idle=idle) for fold, sharpe, idle in
+             zip(outcome.folds, (8.0, 0.0, 12.0), (False, True, False), strict=True)]  # fmt: skip
+    assert mean_in_sample_sharpe(folds) == 10.0
+    assert mean_in_sample_sharpe([replace(fold, idle=True) for fold in folds]) == 0.0
 
 
 def coverage_rows(step: int) -> list[CoverageRow]:
@@ -247,3 +267,7 @@ def test_evidence_needs_the_coverage_of_the_horizon_that_is_traded(ran: tuple) -
     other = outcome.proposed.sssd_forecast_horizon + 1
     with pytest.raises(MissingError, match="no coverage was measured"):
         evidence(problem(), outcome, coverage_rows(other), n_trials_ever=TOTAL, sharpe_variance=0.05)
+
+
+def test_coverage_rows_and_gates_ask_for_the_same_number_of_cases() -> None:
+    assert MINIMUM_CASES == MINIMUM_COVERAGE_CASES

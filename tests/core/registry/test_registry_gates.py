@@ -13,6 +13,7 @@ GOOD = Evidence(
     in_sample_sharpe=2.0,
     out_of_sample_sharpe=1.6,
     n_trades=80,
+    n_proposed_trades=12,
     net_profit_cost_x2=1200.0,
     coverage=tuple(CoverageEvidence(c, c, c - 0.05, c + 0.04, 300) for c in (0.5, 0.8, 0.95)),
 )
@@ -31,6 +32,8 @@ def test_good_evidence_passes_every_gate() -> None:
         "deflated_sharpe",
         "out_of_sample_ratio",
         "minimum_trades",
+        "proposed_trades",
+        "coverage_cases",
         "coverage_50_not_below",
         "coverage_50_not_above",
         "coverage_80_not_below",
@@ -51,7 +54,9 @@ def test_good_evidence_passes_every_gate() -> None:
         (with_coverage(1, 0.85), "coverage_80_not_above", 0.85, 0.84),
         (with_coverage(2, 0.89), "coverage_95_not_below", 0.89, 0.90),
         (replace(GOOD, net_profit_cost_x2=0.0), "cost_x2", 0.0, 0.0),
-        (replace(GOOD, coverage=()), "coverage_measured", 0.0, 0.0),
+        (replace(GOOD, n_proposed_trades=4), "proposed_trades", 4.0, 5.0),
+        (replace(GOOD, coverage=()), "coverage_cases", 0.0, 20.0),
+        (replace(GOOD, coverage=(replace(GOOD.coverage[0], n_eff=19.0), *GOOD.coverage[1:])), "coverage_cases", 19.0, 20.0),
     ],
 )
 def test_each_gate_can_fail_alone_with_its_number_and_limit(evidence: Evidence, gate: str, value: float, limit: float) -> None:

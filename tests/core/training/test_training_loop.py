@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from forecast_examples import real_candles, real_features
@@ -56,13 +57,6 @@ def test_torch_has_as_many_threads_afterwards_as_before() -> None:
     )
     assert set(during) == {2}
     assert torch.get_num_threads() == before
-
-
-def test_what_lies_behind_the_span_is_not_seen() -> None:
-    cut = real_features().head(STOP)
-    stretched = train(cut, real_candles().slice(0, STOP), QUICK, symbol="EURUSD", seed=1)
-    assert model_bytes(stretched.model) == model_bytes(once().model)
-    assert model_bytes(trained(stop=STOP + 1).model) != model_bytes(once().model)
 
 
 def test_progress_counts_to_the_end_with_losses_near_one() -> None:
@@ -141,6 +135,14 @@ def test_every_training_parameter_moves_the_losses(change: dict[str, float]) -> 
 @cache
 def eager_losses(parameters: TrainingParameters) -> tuple[LossPoint, ...]:
     return trained(parameters).losses
+
+
+def test_a_column_that_never_varied_in_training_says_nothing_afterwards() -> None:
+    constant = real_features().head(STOP).with_columns(pl.lit(0.25).alias(INPUTS[0]))
+    scaler = fit_scaler(constant)
+    later = constant.with_columns(pl.lit(7.0).alias(INPUTS[0]))
+    assert not scaler.scaled(later)[:, 0].any()
+    assert scaler.scaled(later)[:, 1].any()
 
 
 def test_a_span_without_a_complete_row_is_refused() -> None:

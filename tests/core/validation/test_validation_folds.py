@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.validation.folds import DAY_US, FoldParameters, Window, latest_train, walk_forward
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.validation.folds import DAY_US, FoldParameters, Window, fold_parameters, latest_train, walk_forward
 from fxgpt_core.validation.purging import label_ends, overlaps
 
 HOUR_US = 3_600_000_000
@@ -78,6 +79,7 @@ def test_mask_and_slice_choose_the_same_rows() -> None:
         (FoldParameters(train_days=0), "must be positive"),
         (FoldParameters(step_days=-1), "must be positive"),
         (FoldParameters(purge_candles=-1), "neither may be negative"),
+        (FoldParameters(test_days=7, step_days=6.9), "the same days would count several times"),
         (FoldParameters(purge_candles=30 * 24), "not one fold"),
     ],
 )
@@ -97,11 +99,12 @@ def test_an_empty_series_has_no_fold() -> None:
 @given(
     gaps=st.lists(st.integers(1, 60), min_size=200, max_size=600),
     label=st.integers(1, 48),
-    lengths=st.tuples(st.integers(5, 40), st.integers(1, 10), st.integers(1, 10)),
+    lengths=st.tuples(st.integers(5, 40), st.integers(1, 10), st.integers(0, 9)),
 )
 def test_no_label_of_a_train_window_touches_its_test_window(gaps: list[int], label: int, lengths: tuple[int, int, int]) -> None:
     known_at = np.cumsum(np.array(gaps, dtype=np.int64)) * HOUR_US
-    train, test, step = lengths
+    train, test, beyond = lengths
+    step = test + beyond
     parameters = FoldParameters(train_days=train, test_days=test, step_days=step, purge_candles=label)
     if known_at[-1] - known_at[0] < (train + test) * DAY_US:
         return
@@ -118,3 +121,17 @@ def test_no_label_of_a_train_window_touches_its_test_window(gaps: list[int], lab
         assert rows.any()
     for before, after in itertools.pairwise(folds):
         assert after.test.start_us - before.test.start_us >= round(step * DAY_US)
+
+
+def test_fold_lengths_are_those_of_the_timeframe_unless_they_are_given() -> None:
+    hourly, daily = fold_parameters(Timeframe.H1), fold_parameters(Timeframe.D1)
+    assert (hourly.train_days, hourly.test_days, hourly.step_days) == (30, 7, 7)
+    assert (daily.train_days, daily.test_days, daily.step_days) == (720, 168, 168)
+    given = fold_parameters(Timeframe.H1, train_days=60, test_days=14)
+    assert (given.train_days, given.test_days, given.step_days) == (60, 14, 14)
+
+
+def test_eight_years_of_daily_candles_can_be_walked_forward() -> None:
+    days = np.arange(8 * 365, dtype=np.int64) * DAY_US
+    weekdays = days[(days // DAY_US) % 7 < 5]
+    assert len(walk_forward(weekdays, fold_parameters(Timeframe.D1))) == 13
