@@ -121,7 +121,7 @@ def test_no_candle_is_expected_in_the_daily_break_of_gold() -> None:
 
 
 def test_no_origin_too_few_candles_and_a_price_that_never_moves_are_refused() -> None:
-    with pytest.raises(BadInputError, match="the close is 1.0 in all 59 candles"):
+    with pytest.raises(BadInputError, match=r"the close is 1\.0 in all 59 candles"):
         fit_volatility(candles_of_returns(np.zeros(59)))
     with pytest.raises(BadInputError, match="no origin found"):
         next_open_times(real_candles(), np.empty(0, dtype=np.int64))
