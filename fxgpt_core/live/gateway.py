@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
-from fxgpt_core.errors import RefusedError
 from fxgpt_core.live import lease, reconciliation, state_of_trading
 from fxgpt_core.live.deployed import Deployed, deployed
 from fxgpt_core.live.entries import Entries, MarketMoment
@@ -30,20 +29,23 @@ class Gateway:
     """One account on the paper broker. `start`, then `step` for ever; any step may be the last one of the process."""
 
     def __init__(self, lake: Lake, broker: PaperBroker, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
-        self._lake, self._ledger, self._broker, self._account = lake, lake.ledger, broker, account
+        self._lake, self._broker, self._account = lake, broker, account
+        # Everything that follows writes through it, so that none of it can forget to ask whether this is still the gateway.
+        self._ledger = lease.LeasedLedger(lake.ledger, broker.name, account)
         self._checkpoint = checkpoint
         self._path = OrderPath(self._ledger, broker, account, self._may_send, checkpoint)
         self._entries = Entries(self._ledger, broker, account, self._path)
         self._exits = Exits(self._ledger, broker, account, checkpoint)
-        self._lease: lease.Lease | None = None
         self._last_beat: datetime | None = None
 
     def start(self) -> None:
         """Take the lease, connect, settle what a crash left open, compare books; only then may `step` send anything.
 
-        Raises `RefusedError` when another process holds the account. A mismatch halts the account.
+        Raises `RefusedError` when another process trades on the broker, or another account has something open there. A mismatch
+        halts the account.
         """
-        self._lease = lease.acquire(self._ledger, f"gateway:{self._account}", lease.this_process())
+        self._ledger.take()
+        reconciliation.require_only_account(self._ledger, self._broker, self._account)
         self._broker.connect()
         self._trade_symbols()
         self._path.resolve()
@@ -68,9 +70,7 @@ class Gateway:
     def stop(self) -> None:
         """Give the account up; open positions stay as they are."""
         self._broker.disconnect()
-        if self._lease is not None:
-            lease.give_up(self._ledger, self._lease)
-            self._lease = None
+        self._ledger.give_up()
 
     def _advance(self, market: ReplayMarket, deployments: tuple[Deployed, ...]) -> bool:
         mine = [item for item in deployments if (item.symbol, item.timeframe) == (market.symbol, market.timeframe)]
@@ -112,10 +112,7 @@ class Gateway:
         return [ReplayMarket(self._ledger, self._broker, self._account, *place) for place in sorted(first.items())]
 
     def _may_send(self, connection: Connection, intent: Row[Any]) -> str:
-        """Why an intent may not leave now; asked in the transaction that would mark it sent. Raises if the lease was lost."""
-        if self._lease is None:
-            return f"the gateway of {self._account} was not started; call start first"
-        lease.renew(connection, self._lease, self._ledger.now())
+        """Why an intent may not leave now; asked in the transaction that would mark it sent."""
         state = state_of_trading.state(connection, self._account)
         if not state.may_enter:
             return f"trading is {state}; only an active account enters: resume it first"
@@ -130,15 +127,12 @@ class Gateway:
 
     def _beat(self) -> None:
         """Show that the process lives, and hold the lease, every two seconds."""
-        if self._lease is None:
-            raise RefusedError(f"the gateway of {self._account} was not started; call start first")
         now = self._ledger.now()
         if self._last_beat is not None and now - self._last_beat < HEARTBEAT:
             return
         with self._ledger.begin() as connection:
-            lease.renew(connection, self._lease, now)
             process = f"gateway:{self._account}"
-            detail = {"owner": self._lease.owner, "fence": self._lease.fence}
+            detail = {"owner": self._ledger.lease.owner, "fence": self._ledger.lease.fence}
             detail |= {"state": str(state_of_trading.state(connection, self._account))}
             connection.execute(delete(heartbeats).where(heartbeats.c.process == process))
             connection.execute(insert(heartbeats), {"process": process, "at": now, "detail_json": canonical_json(detail)})

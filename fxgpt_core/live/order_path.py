@@ -33,6 +33,9 @@ class IntentState(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+OPEN_STATES = (IntentState.PLANNED, IntentState.SENT, IntentState.ACCEPTED, IntentState.UNKNOWN)
+"""An intent in one of these may still become a position."""
+
 Permission = Callable[[Connection, Row[Any]], str]
 """Asked about an intent (its row) inside the transaction that would mark it SENT: empty, or why it may not leave."""
 

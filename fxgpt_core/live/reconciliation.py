@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from fxgpt_core import content_hash
 from fxgpt_core.brokers.broker import Broker
+from fxgpt_core.errors import RefusedError
+from fxgpt_core.live.order_path import OPEN_STATES
 from fxgpt_core.live.state_of_trading import alert, change_within, resolve_alerts
 from fxgpt_core.market.orders import Position
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import positions
+from fxgpt_core.registry.live_tables import order_intents, positions
 
 GUARD = "reconciliation"
 
@@ -53,6 +55,23 @@ def halt_on(ledger: Ledger, account: str, found: tuple[Mismatch, ...]) -> None:
             connection, ledger, "mismatch", f"mismatch:{account}:{content_hash.of_json(text)[:16]}", reason,
             "Compare the account at the broker, correct what is wrong there, then `fxgpt live resume --reason ...`.",
         )  # fmt: skip
+
+
+def require_only_account(ledger: Ledger, broker: Broker, account: str) -> None:
+    """Raise `RefusedError` when another account has something open at the broker, which nobody would look after then."""
+    held = select(positions.c.client_order_id).where(positions.c.state == "open")
+    asked = (
+        select(order_intents.c.account)
+        .where(order_intents.c.broker == broker.name, order_intents.c.account != account)
+        .where(or_(order_intents.c.state.in_(OPEN_STATES), order_intents.c.client_order_id.in_(held)))
+    )
+    with ledger.reading() as connection:
+        other = connection.execute(asked.limit(1)).scalar_one_or_none()
+    if other is not None:
+        raise RefusedError(
+            f"account {other} has positions or orders at the broker {broker.name}, and signals name no account: "
+            f"only one account may trade there, so run `fxgpt gateway --account {other}` until it holds nothing"
+        )
 
 
 def _shown(held: Position) -> str:

@@ -81,16 +81,21 @@ class ReplayMarket:
     def play(self, candle: ClosedCandle) -> None:
         """Let the broker match its orders against a candle; a candle it has seen already changes nothing."""
         self._begin_day(candle)
-        self.broker.on_candle(PlayedCandle(self.symbol, candle.open_time_us, candle.open, candle.high, candle.low, candle.close))
+        played = PlayedCandle(self.symbol, candle.open_time_us, candle.open, candle.high, candle.low, candle.close)
+        # Inside a transaction of the lease's holder: nobody takes the account over while its broker plays.
+        with self.ledger.begin():
+            self.broker.on_candle(played)
 
     def finish(self, candle: ClosedCandle) -> None:
-        """Note that everything a candle causes was done."""
+        """Note that everything a candle causes was done; the note never goes back to an earlier candle."""
         place = {"account": self.account, "symbol": self.symbol, "timeframe": self.timeframe}
         with self.ledger.begin() as connection:
-            mine = (gateway_cursors.c[name] == value for name, value in place.items())
-            moved = update(gateway_cursors).where(*mine).values(played_open_time_us=candle.open_time_us)
-            if connection.execute(moved).rowcount == 0:
+            mine = [gateway_cursors.c[name] == value for name, value in place.items()]
+            played = connection.execute(select(gateway_cursors.c.played_open_time_us).where(*mine)).scalar_one_or_none()
+            if played is None:
                 connection.execute(insert(gateway_cursors), {**place, "played_open_time_us": candle.open_time_us})
+            elif played < candle.open_time_us:
+                connection.execute(update(gateway_cursors).where(*mine).values(played_open_time_us=candle.open_time_us))
 
     def _begin_day(self, candle: ClosedCandle) -> None:
         """Keep the equity with which an FX day begins for the account: the daily loss is measured from it.

@@ -29,6 +29,7 @@ def change(ledger: Ledger, account: str, wanted: TradingState, *, by: str, reaso
 
 def change_within(connection: Connection, ledger: Ledger, account: str, wish: StateChange) -> TradingState:
     """`change` inside the caller's transaction; unknown orders are counted here."""
+    lineage.lock(connection)  # before the first look: a guard's halt must not be undone by a person who did not see it
     n_unknown = connection.execute(
         select(func.count()).where(order_intents.c.account == account, order_intents.c.state == UNKNOWN)
     ).scalar_one()
@@ -54,6 +55,7 @@ def note_risk(
 
 def alert(connection: Connection, ledger: Ledger, kind: str, key: str, message: str, remedy: str) -> None:
     """Raise an alert, once while it is open, inside the caller's transaction; one that was resolved opens again."""
+    lineage.lock(connection)  # before the look: two that raise the same one would both insert it
     row = {"kind": kind, "message": message, "remedy": remedy, "created_at": ledger.now(), "resolved_at": None}
     found = connection.execute(select(alerts.c.resolved_at).where(alerts.c.key == key)).one_or_none()
     if found is None:

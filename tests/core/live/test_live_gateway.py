@@ -99,31 +99,6 @@ def test_gateway_halted_sends_nothing_and_resumed_sends_again(tmp_path: Path) ->
     assert rows(made, order_intents)
 
 
-def test_gateway_second_process_on_the_account_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = stage(tmp_path)
-    first = made.gateway()
-    first.start()
-    # This process is alive, so a lease that it holds under another name does not lapse.
-    monkeypatch.setattr("fxgpt_core.live.lease.this_process", lambda: "elsewhere:1")
-    with pytest.raises(RefusedError, match="only one process may trade an account"):
-        made.gateway().start()
-    first.stop()
-    made.gateway().start()
-
-
-def test_gateway_that_lost_its_lease_stops(tmp_path: Path) -> None:
-    from fxgpt_core.registry.live_tables import leases
-
-    made = stage(tmp_path)
-    gateway = made.gateway()
-    gateway.start()
-    with made.ledger.begin() as connection:
-        connection.execute(update(leases).values(owner="elsewhere:1", fence=99))
-    gateway._last_beat = None
-    with pytest.raises(RefusedError, match="taken over by another process"):
-        gateway.step()
-
-
 def test_gateway_heartbeat_names_process_and_state(tmp_path: Path) -> None:
     made = stage(tmp_path)
     made.gateway().start()
