@@ -38,7 +38,8 @@ class PaperBook:
             self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + SCHEMA)
         except sqlite3.DatabaseError as error:
             raise NotReadyError(
-                f"the paper broker's book {path} cannot be opened ({error}); move it away to start a new one"
+                f"the paper broker's book {path} cannot be opened ({error}); move it away to start a new one, "
+                "and end what the ledger still holds by `fxgpt live write-off`"
             ) from error
         with self.writing() as book:
             book.execute("INSERT OR IGNORE INTO account (id, cash, leverage) VALUES (1, ?, ?)", (cash, leverage))

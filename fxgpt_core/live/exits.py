@@ -1,8 +1,11 @@
 """After each close: fills written down, stops tightened, positions closed whose time is up. The rules are the backtest's."""
 
-from sqlalchemy import Connection, func, insert, select, update
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from fxgpt_core.brokers.broker import Broker
+from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.candle_feed import ClosedCandle
 from fxgpt_core.live.deployed import Deployed
 from fxgpt_core.live.order_path import Checkpoint, IntentState, no_checkpoint
@@ -38,16 +41,22 @@ class Exits:
     def manage(self, deployment: Deployed, candle: ClosedCandle) -> None:
         """Apply the deployment's exit rules to the open positions of its symbol, at a candle's close.
 
-        In every trading state: leaving a position is never what a halt is for.
+        A halted account sends nothing: its positions keep the stops and targets that rest at the broker.
         """
         for held in self.broker.positions():
             if held.symbol != deployment.symbol or self._deployment_of(held) != deployment.deployment_id:
                 continue
             if fill_rule.time_is_up(self._candles_held(held, deployment, candle), deployment.execution.max_candles):
-                self.broker.close(held.position_id, f"{held.client_order_id}-time", "time")
-                self._checkpoint("closing")
+                if self._may_close():
+                    self.broker.close(held.position_id, f"{held.client_order_id}-time", "time")
+                    self._checkpoint("closing")
             else:
                 self._tighten(held, deployment, candle)
+
+    def _may_close(self) -> bool:
+        """Asked right before each command; raises in a process that is not the gateway any more."""
+        with self.ledger.begin() as connection:
+            return state_of_trading.state(connection, self.account).may_close
 
     def _tighten(self, held: Position, deployment: Deployed, candle: ClosedCandle) -> None:
         if held.stop_price is None:
@@ -58,6 +67,8 @@ class Exits:
         stop, _ = fill_rule.tightened_stop(
             int(held.side), held.entry_price, candle.close, held.stop_price, code, deployment.execution.plan
         )
+        if stop != held.stop_price and not self._may_close():
+            stop = held.stop_price
         if stop != held.stop_price:
             if self.broker.amend(held.position_id, stop, held.target_price).outcome is not OrderOutcome.CONFIRMED:
                 return  # it was closed meanwhile; its fill says how
@@ -93,18 +104,19 @@ class Exits:
         connection.execute(insert(fills), {**row, "created_at": self.ledger.now()})
         lineage.append(connection, "fill", row, self.ledger.now())
         if fill.reason == "entry":
-            self._book_entry(connection, fill)
+            # One that we never ordered is a fill and no position of ours: the comparison of the books finds it and halts.
+            if intent is not None:
+                self._book_entry(connection, fill, intent)
         else:
             closed = {"state": "closed", "exit_price": fill.price, "exit_time_us": fill.time_us, "exit_reason": reason}
             connection.execute(update(positions).where(positions.c.position_id == fill.position_id).values(**closed))
 
-    def _book_entry(self, connection: Connection, fill: Fill) -> None:
+    def _book_entry(self, connection: Connection, fill: Fill, intent: Row[Any]) -> None:
         now = self.ledger.now()
         mine = order_intents.c.client_order_id == fill.client_order_id
-        intent = connection.execute(select(order_intents).where(mine)).one_or_none()
         filled = {"state": IntentState.FILLED, "position_id": fill.position_id, "updated_at": now}
         connection.execute(update(order_intents).where(mine).values(**filled))
-        if intent is not None and intent.state != IntentState.FILLED:
+        if intent.state != IntentState.FILLED:
             fact = {"client_order_id": fill.client_order_id, "from": intent.state, "to": str(IntentState.FILLED), "reason": ""}
             lineage.append(connection, "order_state", fact, now)
         by_id = orders.c.client_order_id == fill.client_order_id
@@ -118,8 +130,8 @@ class Exits:
             "units": fill.units,
             "entry_price": fill.price,
             "entry_time_us": fill.time_us,
-            "stop_price": intent.stop_price if intent else None,
-            "target_price": intent.target_price if intent else None,
+            "stop_price": intent.stop_price,
+            "target_price": intent.target_price,
             "state": "open",
         }
         connection.execute(insert(positions), row)

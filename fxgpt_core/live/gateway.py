@@ -50,7 +50,7 @@ class Gateway:
         self._trade_symbols()
         self._path.resolve()
         self._exits.book_fills()
-        reconciliation.compare(self._ledger, self._broker, self._account)
+        self._compare_books()
         moments = {market.symbol: market.known_at_us() for market in self._markets(self._deployments())}
         self._entries.continue_planned({symbol: time for symbol, time in moments.items() if time is not None})
         self._beat()
@@ -87,12 +87,16 @@ class Gateway:
         market.play(candle)
         self._checkpoint("played")
         self._path.resolve()
-        self._exits.book_fills()
+        if self._exits.book_fills():
+            self._compare_books()
         for item in mine:
             self._exits.manage(item, candle)
         self._checkpoint("managed")
         market.finish(candle)
         return True
+
+    def _compare_books(self) -> None:
+        reconciliation.compare(self._ledger, self._broker, self._account)
 
     def _deployments(self) -> tuple[Deployed, ...]:
         return deployed(self._lake, self._broker.name, self._account)
@@ -153,9 +157,13 @@ async def run(gateway: Gateway, *, stop: asyncio.Event) -> None:
 
 
 def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:
-    """The gateway of a paper account, whose book is a file below the data root."""
-    book = data_root / "paper" / f"{account}.db"
-    return Gateway(lake, PaperBroker(book, {}, PAPER_CASH, PAPER_LEVERAGE), account)
+    """The gateway of a paper account."""
+    return Gateway(lake, paper_broker(data_root, account), account)
+
+
+def paper_broker(data_root: Path, account: str) -> PaperBroker:
+    """The broker of a paper account, whose book is a file below the data root."""
+    return PaperBroker(data_root / "paper" / f"{account}.db", {}, PAPER_CASH, PAPER_LEVERAGE)
 
 
 def _unplayed(deployments: tuple[Deployed, ...], markets: list[ReplayMarket]) -> dict[int, str]:

@@ -53,7 +53,8 @@ def halt_on(ledger: Ledger, account: str, found: tuple[Mismatch, ...]) -> None:
         change_within(connection, ledger, account, StateChange(TradingState.HALTED, GUARD, reason, by_person=False))
         alert(
             connection, ledger, "mismatch", f"mismatch:{account}:{content_hash.of_json(text)[:16]}", reason,
-            "Compare the account at the broker, correct what is wrong there, then `fxgpt live resume --reason ...`.",
+            "Compare the account at the broker and correct what is wrong there; a position that only the ledger has is ended by "
+            "`fxgpt live write-off POSITION --reason ...`. Start the gateway again, then `fxgpt live resume --reason ...`.",
         )  # fmt: skip
 
 

@@ -107,26 +107,6 @@ def test_gateway_heartbeat_names_process_and_state(tmp_path: Path) -> None:
     assert '"state":"active"' in beat.detail_json
 
 
-def test_gateway_position_the_ledger_does_not_know_halts_with_an_alert(tmp_path: Path) -> None:
-    made = stage(tmp_path)
-    made.release(0, 30)
-    made.play_all(made.gateway())
-    broker = PaperBroker(tmp_path / "paper.db", {})
-    broker.connect()
-    with broker._book.writing() as book:
-        book.execute(
-            "INSERT INTO positions (client_order_id, symbol, side, units, entry_price, entry_time_us) "
-            "VALUES ('by-hand', 'EURUSD', 1, 7, 1.1, 0)"
-        )
-    broker.disconnect()
-    made.gateway().start()
-    with made.ledger.reading() as connection:
-        assert state_of_trading.state(connection, "paper") is TradingState.HALTED
-    (alert,) = rows(made, alerts, alerts.c.kind == "mismatch")
-    assert "7 EURUSD" in alert.message
-    assert "resume" in alert.remedy
-
-
 class Silent(PaperBroker):
     """A broker whose connection breaks while an order is on its way; `arrives` says whether the order had got there."""
 

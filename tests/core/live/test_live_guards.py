@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_stage import PARAMETERS, Stage, redeploy, stage
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select
 
 from fxgpt_core.live import lease, reconciliation, state_of_trading
 from fxgpt_core.live.deployed import deployed
@@ -17,8 +17,8 @@ from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.portfolio.trading_state import TradingState
 from fxgpt_core.registry.live_tables import alerts, leases, order_intents, positions, signals
 
-TIMED = 5
-"""A seed whose first position ends because its time is up."""
+TIMED, TIGHTENED = 5, 25
+"""Seeds whose first position ends because its time is up, and at a stop that was moved to breakeven."""
 
 
 class ProcessEndedError(Exception):
@@ -106,21 +106,49 @@ def only_trade(made: Stage, decided: int) -> tuple[int, float, str]:
     return int(trades.exit_time_us[0]), float(trades.exit_price[0]), REASON_NAMES[trades.reason[0]]
 
 
-def test_guards_halted_account_still_closes_a_position_whose_time_is_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])
+def test_guards_position_whose_time_is_up_is_closed_unless_the_account_is_halted(tmp_path: Path, state: TradingState) -> None:
     made = stage(tmp_path, seed=TIMED)
     made.release(0, 60)
     gateway = made.gateway()
     gateway.start()
     decided = until_first_position(made, gateway)
+    state_of_trading.change(made.ledger, "paper", state, by="tester", reason="try it")
+    for i in range(decided + 1, 60):
+        made.decide(i)
+        while gateway.step():
+            pass
+        if i == decided + 14:  # two candles after its time was up
+            halted = rows(made, positions)[0].state
+            state_of_trading.change(made.ledger, "paper", TradingState.REDUCING, by="tester", reason="let it out")
+    (held,) = rows(made, positions)
+    expected = only_trade(made, decided)
+    assert expected[2] == held.exit_reason == "time"
+    assert len(rows(made, order_intents)) == 1
+    if state is TradingState.REDUCING:
+        assert (halted, held.exit_time_us, held.exit_price) == ("closed", *expected[:2])
+    else:
+        assert halted == "open"
+        assert held.exit_time_us > expected[0]
+
+
+def test_guards_halted_account_moves_no_stop_but_the_broker_still_executes_it(tmp_path: Path) -> None:
+    """The stage's first position is tightened before it ends; halted, it ends at the stop it was sent with."""
+    made = stage(tmp_path, seed=TIGHTENED)
+    made.release(0, 60)
+    gateway = made.gateway()
+    gateway.start()
+    decided = until_first_position(made, gateway)
+    assert only_trade(made, decided)[2] == "breakeven"
     halt(made)
+    (sent,) = rows(made, order_intents)
     for i in range(decided + 1, 60):
         made.decide(i)
         while gateway.step():
             pass
     (held,) = rows(made, positions)
-    assert (held.exit_time_us, held.exit_price, held.exit_reason) == only_trade(made, decided)
-    assert held.exit_reason == "time"
-    assert len(rows(made, order_intents)) == 1
+    assert held.stop_price == sent.stop_price
+    assert (held.state, held.exit_reason) == ("closed", "stop")
 
 
 def test_guards_signal_of_a_replaced_deployment_is_denied(tmp_path: Path) -> None:
@@ -206,20 +234,6 @@ def test_guards_books_that_agree_again_resolve_the_alert_but_not_the_halt(tmp_pa
     assert alert.resolved_at is not None
     with made.ledger.reading() as connection:
         assert state_of_trading.state(connection, "paper") is TradingState.HALTED
-
-
-def test_guards_new_book_in_place_of_an_old_one_halts_instead_of_colliding(tmp_path: Path) -> None:
-    made = stage(tmp_path)
-    made.release(0, 40)
-    made.play_all(made.gateway())
-    known = {row.position_id for row in rows(made, positions)}
-    for file in tmp_path.glob("paper.db*"):
-        file.unlink()
-    with made.ledger.begin() as connection:
-        connection.execute(update(positions).values(state="closed"))
-    made.release(40, 80)
-    made.play_all(made.gateway())
-    assert known < {row.position_id for row in rows(made, positions)}
 
 
 def test_guards_run_steps_until_it_is_stopped_and_frees_the_account(tmp_path: Path) -> None:
