@@ -13,7 +13,7 @@ from fxgpt_core.settings import read_settings
 if TYPE_CHECKING:
     from fxgpt_core.live.gateway import Gateway
 
-AccountOption = Annotated[str, typer.Option("--account", help="Account name; one gateway holds it at a time.")]
+AccountOption = Annotated[str, typer.Option("--account", help="Account name; a broker has one gateway at a time.")]
 
 
 def gateway(account: AccountOption = "paper", json: JsonFlag = False) -> None:

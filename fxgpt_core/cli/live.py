@@ -1,7 +1,6 @@
-"""fxgpt live status | halt | resume: what trades now, and the switch."""
+"""fxgpt live status | halt | reduce | resume | write-off: what trades now, the switch, and what only a person may end."""
 
 import getpass
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -13,12 +12,13 @@ app = typer.Typer(help="What trades now, and the switch.", no_args_is_help=True,
 
 AccountOption = Annotated[str, typer.Option("--account", help="Account name.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with your name in the ledger.")]
+PositionArgument = Annotated[str, typer.Argument(metavar="POSITION", help="Position id, as `fxgpt live status` shows it.")]
 PAPER = "paper"
 
 
 @app.command("status")
 def status(json: JsonFlag = False) -> None:
-    """Trading states, processes, open positions, orders of unknown outcome, open alerts.
+    """Trading states, processes, open positions, orders of unknown outcome, series that wait for a decision, open alerts.
 
     Example: fxgpt live status --json
     """
@@ -27,23 +27,25 @@ def status(json: JsonFlag = False) -> None:
 
     ledger = opened_ledger(read_settings())
     found = state_of_trading.snapshot(ledger)
-
-    def tell() -> None:
-        for title, rows in found.items():
-            say(title.replace("_", " "))
-            tell_table(rows, "none")
-            say()
-
-    answer({**found, "at": ledger.now()}, json, tell)
+    answer({**found, "at": ledger.now()}, json, lambda: _tell(found))
 
 
 @app.command("halt")
 def halt(reason: ReasonOption, account: AccountOption = PAPER, json: JsonFlag = False) -> None:
-    """Stop trading at once: nothing is sent any more until somebody resumes it.
+    """Send nothing any more, no entry and no exit, until somebody resumes; stops and targets at the broker stay.
 
     Example: fxgpt live halt --reason "spread is ten times the usual"
     """
     _change("halted", account, reason, json)
+
+
+@app.command("reduce")
+def reduce(reason: ReasonOption, account: AccountOption = PAPER, json: JsonFlag = False) -> None:
+    """Enter nothing; positions are still closed and their stops tightened by their rules.
+
+    Example: fxgpt live reduce --reason "the weekend begins"
+    """
+    _change("reducing", account, reason, json)
 
 
 @app.command("resume")
@@ -55,16 +57,50 @@ def resume(reason: ReasonOption, account: AccountOption = PAPER, json: JsonFlag 
     _change("active", account, reason, json)
 
 
+@app.command("write-off")
+def write_off(position: PositionArgument, reason: ReasonOption, account: AccountOption = PAPER, json: JsonFlag = False) -> None:
+    """End a position that only the ledger has. Refused while the broker has it, and while the gateway runs.
+
+    Example: fxgpt live write-off paper-fx1-3c32f7fb --reason "the paper book was lost"
+    """
+    from fxgpt_core.cli.stored import opened_ledger
+    from fxgpt_core.live.gateway import paper_broker
+    from fxgpt_core.live.write_off import write_off as written_off
+
+    settings = read_settings()
+    ledger = opened_ledger(settings)
+    broker = paper_broker(settings.data_root, account)
+    written_off(ledger, broker, account, position, by=getpass.getuser(), reason=reason)
+    payload = {"account": account, "position_id": position, "state": "written_off", "reason": reason, "at": ledger.now()}
+    answer(payload, json, lambda: say(f"position {position} is written off; start the gateway, then `fxgpt live resume`"))
+
+
 def _change(wanted: str, account: str, reason: str, json: bool) -> None:
     from fxgpt_core.cli.stored import opened_ledger
     from fxgpt_core.live import state_of_trading
     from fxgpt_core.portfolio.trading_state import TradingState
 
     ledger = opened_ledger(read_settings())
+    if account != PAPER:  # the gateway's own default may be halted before its first start
+        state_of_trading.require_account(ledger, account)
     state = state_of_trading.change(ledger, account, TradingState(wanted), by=getpass.getuser(), reason=reason)
-    payload: dict[str, Any] = {"account": account, "state": str(state), "reason": reason, "at": _stamp(ledger.now())}
+    payload: dict[str, Any] = {"account": account, "state": str(state), "reason": reason, "at": ledger.now()}
     answer(payload, json, lambda: say(f"account {account} is {state}"))
 
 
-def _stamp(now: datetime) -> str:
-    return now.isoformat()
+def _tell(found: dict[str, list[dict[str, Any]]]) -> None:
+    tables = {title: rows for title, rows in found.items() if title not in ("waiting_series", "open_alerts")}
+    for title, rows in tables.items():
+        say(title.replace("_", " "))
+        tell_table(rows, "none")
+        say()
+    for row in found["waiting_series"]:
+        say(
+            f"{row['symbol']} {row['timeframe']} waits since {row['waiting_since']:%Y-%m-%d %H:%M} UTC for the decision of "
+            f"deployment {row['deployment_id']} on the candle known at {row['known_at']:%Y-%m-%d %H:%M} UTC"
+        )
+    # In lines: what went wrong and what to do about it are too long for a table.
+    say("open alerts" if found["open_alerts"] else "no open alert")
+    for row in found["open_alerts"]:
+        say(f"{row['created_at']:%Y-%m-%d %H:%M} UTC  {row['kind']}: {row['message']}")
+        say(f"  what to do: {row['remedy']}")

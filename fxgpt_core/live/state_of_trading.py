@@ -1,16 +1,28 @@
 """The switch of an account and what a person wants to see beside it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
 from fxgpt_core.content_hash import canonical_json
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.live.candle_feed import undecided
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState, changed
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import alerts, heartbeats, order_intents, positions, risk_events, trading_states
+from fxgpt_core.registry.live_tables import (
+    alerts,
+    heartbeats,
+    live_candles,
+    order_intents,
+    positions,
+    risk_events,
+    trading_states,
+)
 
 UNKNOWN = "UNKNOWN"
+PATIENCE = timedelta(minutes=5)
 
 
 def state(connection: Connection, account: str) -> TradingState:
@@ -71,15 +83,43 @@ def resolve_alerts(connection: Connection, ledger: Ledger, key: str) -> None:
 
 
 def snapshot(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
-    """Trading states, processes, open positions, orders of unknown outcome and open alerts, as rows."""
+    """Trading states, processes, open positions, orders of unknown outcome, waiting series and open alerts, as rows."""
     with ledger.reading() as connection:
-        return {
+        stored = {
             "trading_states": _rows(connection, trading_states),
             "processes": _rows(connection, heartbeats),
             "open_positions": _rows(connection, positions, positions.c.state == "open"),
             "unknown_orders": _rows(connection, order_intents, order_intents.c.state == UNKNOWN),
             "open_alerts": _rows(connection, alerts, alerts.c.resolved_at.is_(None)),
         }
+    return stored | {"waiting_series": waiting(ledger)}
+
+
+def require_account(ledger: Ledger, account: str) -> None:
+    """Raise `BadInputError` for an account that never traded and was never switched: a misspelt one would halt nothing."""
+    with ledger.reading() as connection:
+        gateways = connection.execute(select(heartbeats.c.process)).scalars()
+        known = {name.removeprefix("gateway:") for name in gateways if name.startswith("gateway:")}
+        for table in (trading_states, order_intents):
+            known |= set(connection.execute(select(table.c.account).distinct()).scalars())
+    if account not in known:
+        raise BadInputError(
+            f"there is no account {account}; known are: {', '.join(sorted(known)) or 'none, no gateway ever ran'}"
+        )
+
+
+def waiting(ledger: Ledger) -> list[dict[str, Any]]:
+    """Series whose market stands still: the oldest candle of each deployment that came in minutes ago and is not decided."""
+    found = []
+    for candle in undecided(ledger, limit=1):
+        place = {"symbol": candle.symbol, "timeframe": candle.timeframe, "known_at_us": candle.known_at_us}
+        asked = select(live_candles.c.received_at).where(*(live_candles.c[name] == value for name, value in place.items()))
+        with ledger.reading() as connection:
+            since = connection.execute(asked).scalar_one()
+        if ledger.now() - since > PATIENCE:
+            known_at = datetime.fromtimestamp(candle.known_at_us / 1_000_000, UTC)
+            found.append({**place, "known_at": known_at, "deployment_id": candle.deployment_id, "waiting_since": since})
+    return found
 
 
 def _rows(connection: Connection, table: Table, *conditions: Any) -> list[dict[str, Any]]:
