@@ -41,9 +41,8 @@ def optimize(
     """
     from fxgpt_core.cli.stored import opened_ledger, stored_problem
 
+    _require_place(out)
     settings = read_settings()
-    if out is not None:
-        _require_place(out)
     stored = stored_problem(settings, symbol, timeframe)
     from fxgpt_core.optimization import study
     from fxgpt_core.registry.trials import TrialStore
@@ -100,8 +99,10 @@ def _fold_row(fold: "FoldOutcome") -> dict[str, object]:
     }
 
 
-def _require_place(out: Path) -> None:
+def _require_place(out: Path | None) -> None:
     """Refuse before the search, which takes minutes, a file that cannot be written after it."""
+    if out is None:
+        return
     if out.is_dir():
         raise BadInputError(f"--out {out} is a directory; the name of a file is needed; name one in it")
     if not machine.may_write(out.parent):
