@@ -83,7 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code (see fxgpt_core/errors.py) after saying what went wrong, without a traceback."""
     _quiet()
     plan = _plan(arguments)
-    settings = read_settings()
+    try:
+        settings = read_settings()
+    except FxgptError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     try:
         _demo(plan, settings)
     except KeyboardInterrupt:

@@ -180,12 +180,11 @@ def web_server(settings: Settings, port: int) -> ServicePlan:
 
 def mlflow_server(settings: Settings, port: int) -> ServicePlan:
     """MLflow's own pages on the loopback address: one worker, no job runners (they cost a gigabyte and are not used)."""
-    arguments = (
-        *("server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", settings.mlflow_url, "--default-artifact-root", settings.mlflow_artifacts.as_uri()),
-    )
+    arguments = ("server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+    # Not on the command line, which every user of the machine can read: a database URL may hold a password.
+    stores = {"MLFLOW_BACKEND_STORE_URI": settings.mlflow_url, "MLFLOW_DEFAULT_ARTIFACT_ROOT": settings.mlflow_artifacts.as_uri()}
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return ServicePlan("mlflow", _python("mlflow", *arguments), environment(settings) | quiet)
+    return ServicePlan("mlflow", _python("mlflow", *arguments), environment(settings) | stores | quiet)
 
 
 def gateway(settings: Settings, account: str) -> ServicePlan:

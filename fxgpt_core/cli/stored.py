@@ -110,10 +110,7 @@ def read_parameters(file: Path | None) -> "StrategyParameters":
     except (OSError, ValueError, RecursionError) as error:
         said = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise BadInputError(f"{file} cannot be read as JSON ({said}); an object of names and values is needed") from error
-    try:
-        return StrategyParameters.default().replace(**_named_parameters(values, file))
-    except OverflowError as error:
-        raise BadInputError(f"{file} holds a whole number of more digits than any parameter takes; correct it") from error
+    return StrategyParameters.default().replace(**_named_parameters(values, file))
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

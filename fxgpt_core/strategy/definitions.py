@@ -1,6 +1,6 @@
 """What is known of one strategy parameter: its range, its default, what it does and whether anything reads it yet."""
 
-import math
+import sys
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from fxgpt_core.errors import ParameterError
 
 ParameterValue: TypeAlias = int | float | str | bool
+LARGEST = sys.float_info.max
 
 
 class Kind(StrEnum):
@@ -116,7 +117,7 @@ def _typed(kind: Kind, value: Any) -> ParameterValue | None:
         return value if isinstance(value, bool) else None
     if kind is Kind.CATEGORICAL:
         return value if isinstance(value, str) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
         return None
     if kind is Kind.FLOAT:
         return float(value)

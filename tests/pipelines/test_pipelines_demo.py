@@ -99,6 +99,14 @@ def test_an_unknown_symbol_ends_the_demo_with_code_three_and_a_hint(capsys):
     assert "EURUSD" in capsys.readouterr().err
 
 
+def test_a_setting_that_cannot_be_used_ends_the_demo_with_code_three_and_no_traceback(monkeypatch, capsys):
+    monkeypatch.setenv("FXGPT_LEDGER_URL", "garbage")
+    assert demo.main([]) == 3
+    told = capsys.readouterr().err
+    assert "FXGPT_LEDGER_URL" in told
+    assert "Traceback" not in told
+
+
 def test_an_unforeseen_error_is_one_line_and_a_file_not_a_traceback(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("FXGPT_DATA_ROOT", str(tmp_path))
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,17 @@ def test_every_service_names_the_set_up_absolutely_and_listens_on_the_loopback_o
     mlflow = services.mlflow_server(settings, 5000)
     assert mlflow.command[mlflow.command.index("--host") + 1] == "127.0.0.1"
     assert mlflow.environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+def test_no_database_url_is_on_a_command_line_where_every_user_can_read_it(tmp_path):
+    url = "postgresql+psycopg2://fx:s3cret@127.0.0.1/fx"
+    settings = replace(read_settings({"FXGPT_DATA_ROOT": str(tmp_path)}), ledger_url=url, mlflow_url=url, dagster_pg_url=url)
+    plans = (
+        *(services.daemon(settings), services.web_server(settings, 3000), services.mlflow_server(settings, 5000)),
+        services.gateway(settings, "paper"),
+    )
+    assert not [plan.name for plan in plans if "s3cret" in " ".join(plan.command)]
+    assert plans[2].environment["MLFLOW_BACKEND_STORE_URI"] == url
 
 
 def test_children_end_when_their_parent_is_killed(tmp_path):

@@ -187,7 +187,7 @@ def test_a_locked_ledger_is_busy_and_nothing_is_written(fxgpt, data_root, monkey
         ('{"zzz": 1.0}', ("the 90 names begin with filter, pattern",)),
         ('{"self": 1.0}', ("unknown parameter self",)),
         ("[" * 100_000, ("nested too deeply",)),
-        ('{"risk_stop_loss_pct": 1' + "0" * 400 + "}", ("more digits than any parameter takes",)),
+        ('{"risk_stop_loss_pct": 1' + "0" * 400 + "}", ("risk_stop_loss_pct",)),
     ],
     ids=[
         "unknown name",

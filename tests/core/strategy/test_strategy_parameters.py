@@ -72,6 +72,7 @@ def test_a_number_outside_its_range_is_refused_by_name(item, beyond):
     ("name", "value"),
     [
         ("risk_atr_period", 14.5),
+        ("risk_stop_loss_pct", 10**400),
         ("risk_atr_period", True),
         ("risk_use_trailing_stop", 1),
         ("sizing_method", 3),
