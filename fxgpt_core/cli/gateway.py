@@ -27,9 +27,10 @@ def gateway(account: AccountOption = "paper", json: JsonFlag = False) -> None:
     lake = read_only_lake(settings, opened_ledger(settings))
     from fxgpt_core.live.gateway import paper_gateway
 
+    process = paper_gateway(lake, settings.data_root, account)
     if not json:
         say(f"gateway of account {account}, on paper; interrupt it to stop (positions stay as they are)")
-    asyncio.run(_until_interrupted(paper_gateway(lake, settings.data_root, account)))
+    asyncio.run(_until_interrupted(process))
     answer({"account": account, "stopped": True}, json, lambda: say(f"gateway of account {account} stopped"))
 
 

@@ -1,6 +1,7 @@
 """The one long-lived process of an account: it owns the broker, executes signals and protects positions."""
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
+from fxgpt_core.errors import BadInputError
 from fxgpt_core.live import lease, reconciliation, state_of_trading
 from fxgpt_core.live.deployed import Deployed, deployed
 from fxgpt_core.live.entries import Entries, MarketMoment
@@ -23,6 +25,7 @@ from fxgpt_core.registry.tables import deployment_configs
 POLL_S = 0.2
 HEARTBEAT = timedelta(seconds=2)
 PAPER_CASH, PAPER_LEVERAGE = 100_000.0, 30.0
+ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
 class Gateway:
@@ -162,7 +165,9 @@ def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:
 
 
 def paper_broker(data_root: Path, account: str) -> PaperBroker:
-    """The broker of a paper account, whose book is a file below the data root."""
+    """The broker of a paper account, whose book is a file below the data root. Raises `BadInputError` for a name like a path."""
+    if not ACCOUNT_NAME.fullmatch(account):
+        raise BadInputError(f"account {account!r} cannot name a book; use 1 to 32 letters, digits, _ and -, as in paper")
     return PaperBroker(data_root / "paper" / f"{account}.db", {}, PAPER_CASH, PAPER_LEVERAGE)
 
 

@@ -32,3 +32,12 @@ def test_a_gateway_beats_refuses_a_second_one_and_ends_well_when_interrupted(fxg
     assert "stopped" in out
     (beat,) = fxgpt("live", "status", "--json").json["processes"]
     assert beat["process"] == "gateway:paper"
+
+
+@pytest.mark.parametrize("account", ["../../escape", "", "a b", "-x" * 20, "a/b"])
+def test_an_account_that_is_no_name_opens_no_book(fxgpt, data_root, account):
+    assert fxgpt("setup").code == 0
+    refused = fxgpt("gateway", f"--account={account}")
+    assert refused.code == 3
+    assert "cannot name a book" in refused.err
+    assert not (data_root / "paper").exists()
