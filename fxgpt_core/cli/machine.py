@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 NVIDIA_PROC = Path("/proc/driver/nvidia/gpus")
@@ -21,6 +20,8 @@ def locked_versions(lock: Path) -> dict[str, str]:
 
 def differing_packages(locked: dict[str, str]) -> tuple[list[str], list[str]]:
     """Packages of the lock that are not installed, and those installed in another version ("name 1.0, locked 2.0")."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import, and `doctor` alone asks
+
     missing, other = [], []
     for name, pinned in locked.items():
         try:

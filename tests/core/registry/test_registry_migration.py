@@ -101,6 +101,16 @@ def test_the_descending_indexes_are_descending(migrated_ledger, index):
         assert "DESC" in connection.execute(text(source), {"name": index}).scalar_one()
 
 
+@pytest.mark.parametrize("index", ["idx_results_pareto", "uq_regime_params_active", "uq_deployment_active"])
+def test_the_partial_indexes_are_partial(migrated_ledger, index):
+    asked = "SELECT sql FROM sqlite_master WHERE name = :name"
+    if not migrated_ledger.is_sqlite:
+        asked = "SELECT indexdef FROM pg_indexes WHERE indexname = :name"
+    with migrated_ledger.reading() as connection:
+        made = connection.execute(text(asked), {"name": index}).scalar_one()
+    assert " WHERE " in made
+
+
 def test_only_one_deployment_of_a_symbol_and_timeframe_is_active_and_any_number_is_not(migrated_ledger):
     row = "INSERT INTO deployment_configs (symbol, timeframe, deployment_mode, is_active) VALUES ('EURUSD', '1h', 'global', {})"
     with migrated_ledger.begin() as connection:
