@@ -8,17 +8,22 @@ import dagster as dg
 if TYPE_CHECKING:
     from fxgpt_core.registry.gates import GateResult
 
-GATES = (
-    "deflated_sharpe",
-    "out_of_sample_ratio",
-    "minimum_trades",
-    "proposed_trades",
-    "coverage_cases",
-    *(f"coverage_{level}_not_{side}" for level in (50, 80, 95) for side in ("below", "above")),
-    "cost_x2",
-)
+GATES = {
+    "deflated_sharpe": "Probability that the Sharpe ratio out of sample is not the luck of all trials ever made.",
+    "out_of_sample_ratio": "Sharpe ratio on the unseen test windows over that of the same choices on their train windows.",
+    "minimum_trades": "Closed trades on the unseen test windows.",
+    "proposed_trades": "Closed trades of the proposed set itself on the latest train window.",
+    "coverage_cases": "Independent outcomes that the coverage of the bands was measured on.",
+    **{
+        f"coverage_{level}_not_{side}": f"The {level} % bands are not too {how}: observed coverage against its binomial band."
+        for level in (50, 80, 95)
+        for side, how in (("below", "narrow"), ("above", "wide"))
+    },
+    "cost_x2": "Money earned on the unseen test windows when trading costs double.",
+}
+"""Every gate, in the board's order, and what it asks."""
 
-GATE_CHECKS = [dg.AssetCheckSpec(gate, asset="robustness", description="A gate of deployment.") for gate in GATES]
+GATE_CHECKS = [dg.AssetCheckSpec(gate, asset="robustness", description=asked) for gate, asked in GATES.items()]
 
 
 def verdicts(board: "Sequence[GateResult]") -> Iterator[dg.AssetCheckResult]:
