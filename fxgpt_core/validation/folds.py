@@ -80,9 +80,9 @@ def walk_forward(known_at_us: IntArray, parameters: FoldParameters) -> list[Fold
 def fold_parameters(
     timeframe: Timeframe, train_days: float | None = None, test_days: float | None = None, step_days: float | None = None
 ) -> FoldParameters:
-    """Fold lengths; those not given are 30, 7 and 7 days, and 24 times that for daily candles: as many as of hourly ones."""
+    """Fold lengths; those not given are 30, 7 and 7 days, and twelve times that (a year, twelve weeks) for daily candles."""
     usual = FoldParameters()
-    scale = 24.0 if timeframe is Timeframe.D1 else 1.0
+    scale = 12.0 if timeframe is Timeframe.D1 else 1.0
     test = usual.test_days * scale if test_days is None else test_days
     return FoldParameters(
         train_days=usual.train_days * scale if train_days is None else train_days,

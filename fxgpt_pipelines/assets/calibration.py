@@ -25,7 +25,7 @@ class ForecastsConfig(dg.Config):
 
 
 class WalkForwardConfig(dg.Config):
-    """Lengths of the walk forward in calendar days; those not given are 30, 7 and 7, and 24 times that for daily candles."""
+    """Lengths of the walk forward in calendar days; those not given are 30, 7 and 7, and twelve times that for daily candles."""
 
     train_days: float | None = None
     test_days: float | None = None

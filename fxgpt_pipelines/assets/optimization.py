@@ -19,7 +19,7 @@ GROUP = "optimization"
 class SearchConfig(dg.Config):
     """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days.
 
-    Lengths not given are 30, 7 and 7 days, and 24 times that for daily candles.
+    Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles.
     """
 
     seed: int = 7

@@ -126,7 +126,7 @@ def test_no_label_of_a_train_window_touches_its_test_window(gaps: list[int], lab
 def test_fold_lengths_are_those_of_the_timeframe_unless_they_are_given() -> None:
     hourly, daily = fold_parameters(Timeframe.H1), fold_parameters(Timeframe.D1)
     assert (hourly.train_days, hourly.test_days, hourly.step_days) == (30, 7, 7)
-    assert (daily.train_days, daily.test_days, daily.step_days) == (720, 168, 168)
+    assert (daily.train_days, daily.test_days, daily.step_days) == (360, 84, 84)
     given = fold_parameters(Timeframe.H1, train_days=60, test_days=14)
     assert (given.train_days, given.test_days, given.step_days) == (60, 14, 14)
 
@@ -134,4 +134,4 @@ def test_fold_lengths_are_those_of_the_timeframe_unless_they_are_given() -> None
 def test_eight_years_of_daily_candles_can_be_walked_forward() -> None:
     days = np.arange(8 * 365, dtype=np.int64) * DAY_US
     weekdays = days[(days // DAY_US) % 7 < 5]
-    assert len(walk_forward(weekdays, fold_parameters(Timeframe.D1))) == 13
+    assert len(walk_forward(weekdays, fold_parameters(Timeframe.D1))) == 30
