@@ -195,6 +195,7 @@ def headline(made: "Made") -> str:
     parts += [f"{facts['first'][:10]} … {facts['last'][:10]}"] if "first" in facts else []
     parts += [f"{name} {facts[name]:.4g}" for name in ("origins", "crps_skill", "passed", "orders", "fills") if name in facts]
     parts += [str(facts["model_version"])] if "model_version" in facts else []
+    parts += ["nothing learned was better than its start, a random walk"] if facts.get("best_step") == 0 else []
     failed = [name for name, passed in made.checks.items() if not passed]
     checked = len(made.checks)
     if checked:

@@ -17,6 +17,8 @@ WIDTH = 110
 
 def gates(steps: Steps, robustness: "Artifact") -> bool:
     """The gate board: every gate with number and limit, every failed one with what to do. True when all passed."""
+    from fxgpt_core.registry.gates import advice
+
     board = robustness.json()["gates"]
     failed = [gate for gate in board if not gate["passed"]]
     steps.say()
@@ -24,8 +26,8 @@ def gates(steps: Steps, robustness: "Artifact") -> bool:
     for gate in board:
         verdict = "passed" if gate["passed"] else "FAILED"
         steps.say(f"  {verdict}  {gate['gate']:<24} {gate['value']:>9.4g}  must be {gate['comparison']} {gate['limit']:.4g}")
-    for gate in failed:
-        steps.say(textwrap.fill(f"{gate['gate']}: {gate['remedy']}", WIDTH, initial_indent="  ", subsequent_indent="    "))
+    for line in advice((gate["gate"], gate["remedy"]) for gate in failed):
+        steps.say(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
     if failed:
         steps.say("it would be refused; the demo deploys it on paper under an override that is recorded with its reason")
     steps.say()

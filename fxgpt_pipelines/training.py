@@ -67,7 +67,13 @@ def curve(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of a training worth a table."""
-    return {name: summary[name] for name in NUMBERS if name in summary}
+    return {name: summary[name] for name in NUMBERS if name in summary} | {"best_step": best_step(summary)}
+
+
+def best_step(summary: Mapping[str, Any]) -> int:
+    """The step whose weights the model has; 0 when nothing learned was better than the start, which is a random walk."""
+    best: int = min(summary["losses"], key=lambda point: point["validation"])["step"]
+    return best
 
 
 def _summary(model: "TrainedModel") -> dict[str, Any]:
@@ -97,7 +103,8 @@ def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], T
         f"fxgpt-{artifact.symbol}-{artifact.timeframe}",
         {"model.safetensors": weights, "model.json": canonical_json(description_of(weights)).encode()},
         parameters={**artifact.settings, **artifact.summary["parameters"]},
-        metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "seconds", "n_windows")},
+        metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "seconds", "n_windows")}
+        | {"best_step": float(best_step(artifact.summary))},
         tags={
             "artifact_id": artifact.id,
             "artifact_sha256": artifact.sha256,
@@ -117,4 +124,5 @@ def version_facts(artifact: "Artifact") -> dict[str, Any]:
         "mlflow_run_id": artifact.mlflow_run_id or "",
         "model_version": f"{artifact.model_name} version {artifact.model_version}",
         "mlflow": dg.MetadataValue.url(page),
+        "best_step": best_step(artifact.summary),
     }

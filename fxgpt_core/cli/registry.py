@@ -33,6 +33,7 @@ def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = Fal
     symbol, timeframe = _names(symbol, timeframe)
     parameter_set = lake.latest("optimized_parameters", symbol, timeframe)
     from fxgpt_core.registry.gate_results import board_of
+    from fxgpt_core.registry.gates import advice
 
     board = board_of(lake.ledger, parameter_set.id)
     rows: list[dict[str, object]] = [
@@ -43,8 +44,8 @@ def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = Fal
 
     def tell() -> None:
         tell_table(rows, "no gates were recorded for this parameter set; materialize optimized_parameters again")
-        for gate in failed:
-            say(f"{gate.gate}: {gate.remedy}")
+        for line in advice((gate.gate, gate.remedy) for gate in failed):
+            say(line)
         say("all gates passed: it may be deployed" if board and not failed else f"{len(failed)} of {len(board)} gates failed")
 
     remedies = {gate.gate: gate.remedy for gate in failed}

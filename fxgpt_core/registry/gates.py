@@ -1,13 +1,21 @@
 """The gate board: what a parameter set must show before it may be deployed. Pure: numbers in, verdicts out."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 MINIMUM_DEFLATED_SHARPE = 0.95
 MINIMUM_OUT_OF_SAMPLE_RATIO = 0.7
 MINIMUM_TRADES = 30
 MINIMUM_PROPOSED_TRADES = 5
 MINIMUM_COVERAGE_CASES = 20
+
+_IDLE = (
+    "nothing was traded out of sample, so there is nothing to judge: the forecast never promised a move that pays its cost; "
+    "look at the model's best_step (0 is a random walk, which promises none), train on more candles or another preset"
+)
+
+_JUDGE_TRADES = ("deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "cost_x2")
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class GateResult:
 def gate_board(evidence: Evidence, limits: GateLimits | None = None) -> tuple[GateResult, ...]:
     """Every gate's verdict, always all of them and in the same order; a number that is not finite fails its gate."""
     bounds = limits or GateLimits()
-    return (
+    board = (
         _deflated_sharpe(evidence, bounds),
         _out_of_sample_ratio(evidence, bounds),
         _minimum_trades(evidence, bounds),
@@ -80,11 +88,20 @@ def gate_board(evidence: Evidence, limits: GateLimits | None = None) -> tuple[Ga
         *(gate for row in evidence.coverage for gate in _coverage(row)),
         _cost_x2(evidence),
     )
+    return board if evidence.n_trades else tuple(_idle(gate) for gate in board)
 
 
 def all_passed(board: tuple[GateResult, ...]) -> bool:
     """True when the board is not empty and every gate passed."""
     return bool(board) and all(gate.passed for gate in board)
+
+
+def advice(failed: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """A line for each remedy of the (gate, remedy) pairs, naming all the gates it is for."""
+    gates: dict[str, list[str]] = {}
+    for gate, remedy in failed:
+        gates.setdefault(remedy, []).append(gate)
+    return tuple(f"{', '.join(names)}: {remedy}" for remedy, names in gates.items())
 
 
 def out_of_sample_ratio(evidence: Evidence) -> float:
@@ -98,6 +115,11 @@ def _verdict(gate: str, value: float, comparison: str, limit: float, remedy: str
     holds = {">=": value >= limit, "<=": value <= limit, ">": value > limit}[comparison]
     finite = math.isfinite(value) and math.isfinite(limit)
     return GateResult(gate, value if math.isfinite(value) else 0.0, limit, comparison, bool(holds and finite), remedy)
+
+
+def _idle(gate: GateResult) -> GateResult:
+    """The same verdict; a gate that judges trades has no better advice when there were none."""
+    return replace(gate, remedy=_IDLE) if gate.gate in _JUDGE_TRADES else gate
 
 
 def _deflated_sharpe(evidence: Evidence, limits: GateLimits) -> GateResult:

@@ -1,6 +1,7 @@
 """The demo's own parts: what it tells, what it holds out, how it ends on an error."""
 
 import io
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -10,7 +11,7 @@ from fxgpt_core.candles.store import CandleStore
 from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.settings import read_settings
-from fxgpt_pipelines import demo
+from fxgpt_pipelines import demo, demo_report
 from fxgpt_pipelines.progress import Steps
 from fxgpt_pipelines.providing import provided
 from fxgpt_pipelines.running import Made
@@ -90,6 +91,21 @@ def test_the_headline_of_an_asset_has_rows_span_and_failed_checks():
     facts = {"dagster/row_count": 10, "first": "2018-01-01T00:00", "last": "2018-02-01T00:00", "sha256": "ab"}
     made = Made("candles", "run", False, facts, {"schema": True, "quality": False}, 1.0)
     assert demo.headline(made) == "10 rows, 2018-01-01 … 2018-02-01, 1/2 checks passed (not quality)"
+
+
+@pytest.mark.parametrize(("best_step", "told"), [(0, True), (10, False)])
+def test_the_headline_of_a_model_says_when_it_stayed_a_random_walk(best_step, told):
+    made = Made("diffusion_model", "run", False, {"model_version": "fxgpt-EURUSD-1h version 1", "best_step": best_step}, {}, 1.0)
+    assert ("random walk" in demo.headline(made)) is told
+
+
+def test_the_board_gives_one_advice_once_and_names_its_gates():
+    gate = {"value": 0.0, "comparison": ">=", "limit": 1.0, "passed": False, "remedy": "trade"}
+    board = [{"gate": "one", **gate}, {"gate": "two", **gate}, {"gate": "three", **gate, "remedy": "wait"}]
+    told, out = _steps(robustness=1.0)
+    demo_report.gates(told, SimpleNamespace(json=lambda: {"gates": board}))
+    assert "one, two: trade" in out.getvalue()
+    assert "three: wait" in out.getvalue()
 
 
 def test_an_unknown_symbol_ends_the_demo_with_code_three_and_a_hint(capsys):

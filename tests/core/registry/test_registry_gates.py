@@ -82,6 +82,13 @@ def test_two_losing_sharpes_do_not_make_a_good_ratio() -> None:
     assert [row.gate for row in gate_board(losing) if not row.passed] == ["out_of_sample_ratio"]
 
 
+def test_without_a_trade_the_gates_of_trades_say_that_nothing_was_traded() -> None:
+    idle = replace(GOOD, n_trades=0, deflated_sharpe=0.1, in_sample_sharpe=0.0, out_of_sample_sharpe=0.0, net_profit_cost_x2=0.0)
+    told = {gate.gate for gate in gate_board(idle) if "nothing was traded" in gate.remedy}
+    assert told == {"deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "cost_x2"}
+    assert not any("nothing was traded" in gate.remedy for gate in gate_board(GOOD))
+
+
 def test_an_empty_board_is_no_pass() -> None:
     assert not all_passed(())
 
