@@ -193,7 +193,8 @@ def headline(made: "Made") -> str:
     facts = made.metadata
     parts = [f"{facts['dagster/row_count']} rows"] if "dagster/row_count" in facts else []
     parts += [f"{facts['first'][:10]} … {facts['last'][:10]}"] if "first" in facts else []
-    parts += [f"{name} {facts[name]:.4g}" for name in ("origins", "crps_skill", "passed", "orders", "fills") if name in facts]
+    parts += [f"{name} {facts[name]}" for name in ("origins", "passed", "orders", "fills") if name in facts]
+    parts += [f"crps_skill {facts['crps_skill']:.4g}"] if "crps_skill" in facts else []
     parts += [str(facts["model_version"])] if "model_version" in facts else []
     parts += ["nothing learned was better than its start, a random walk"] if facts.get("best_step") == 0 else []
     failed = [name for name, passed in made.checks.items() if not passed]

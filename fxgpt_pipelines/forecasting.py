@@ -1,5 +1,6 @@
 """Forecasts of a span from stored artifacts, and their picture."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,12 @@ def forecast_span(
     forecaster = DiffusionForecaster(load_model(model.path, model.sha256), sampling)
     origins = np.flatnonzero(arrays.known_at_us >= spans.calibration.start_us)
 
+    began = time.monotonic()
+
     def progress(done: int, total: int) -> None:
         if done % TOLD_EVERY == 0 or done == total:
-            tell(f"{done} of {total} candles forecast")
+            left = (time.monotonic() - began) / done * (total - done)
+            tell(f"{done} of {total} candles forecast, about {left:.0f} s left")
 
     forecasts = forecaster.forecast(features.frame(), arrays, origins, seed=config["seed"], progress=progress)
     frame = forecasts.to_frame()
