@@ -5,7 +5,8 @@ FxgptError                     1   something we named went wrong
 │   ├── UnknownSymbolError     3
 │   ├── UnknownTimeframeError  3
 │   ├── CandleSchemaError      3   duplicated stamps, broken OHLC, missing columns, empty file
-│   └── ParameterError         3   a strategy parameter outside its range or its constraints
+│   ├── ParameterError         3   a strategy parameter outside its range or its constraints
+│   └── SourceAnswerError      3   a source of data answered something that is not data
 ├── MissingError               4   nothing stored under that name yet
 ├── RefusedError               5   a gate, a guard or a policy said no
 ├── BrokenLineageError         6   a stored hash and the recomputed hash differ
@@ -36,7 +37,7 @@ class UnknownSymbolError(BadInputError):
 
 
 class UnknownTimeframeError(BadInputError):
-    """A timeframe that is not one of the six."""
+    """A timeframe that is not one of the seven."""
 
 
 class CandleSchemaError(BadInputError):
@@ -45,6 +46,10 @@ class CandleSchemaError(BadInputError):
 
 class ParameterError(BadInputError):
     """A strategy parameter outside its range, choices or constraints."""
+
+
+class SourceAnswerError(BadInputError):
+    """A source of data answered something that is not the data asked for."""
 
 
 class MissingError(FxgptError):

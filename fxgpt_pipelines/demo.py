@@ -211,7 +211,7 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
 
     parser = argparse.ArgumentParser(prog="python -m fxgpt_pipelines.demo", description="From raw candles to an audited order.")
     parser.add_argument("--symbol", default="EURUSD", help="a symbol of the sample or of your imported candles")
-    parser.add_argument("--timeframe", default="1h", help="5m, 15m, 30m, 1h, 4h or 1d")
+    parser.add_argument("--timeframe", default="1h", help="1m, 5m, 15m, 30m, 1h, 4h or 1d")
     parser.add_argument("--preset", default="demo", help="size of the training: tiny, demo, base or large")
     parser.add_argument("--release", type=int, default=RELEASED_FIRST, help=f"held-out candles to replay, at most {HELD_OUT}")
     given = parser.parse_args(arguments)

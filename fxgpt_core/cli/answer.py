@@ -10,7 +10,7 @@ import typer
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout and nothing else.")]
 SymbolOption = Annotated[str, typer.Option("--symbol", "-s", help="Symbol, such as EURUSD.")]
-TimeframeOption = Annotated[str, typer.Option("--timeframe", "-t", help="5m, 15m, 30m, 1h, 4h or 1d.")]
+TimeframeOption = Annotated[str, typer.Option("--timeframe", "-t", help="1m, 5m, 15m, 30m, 1h, 4h or 1d.")]
 
 Row = Mapping[str, object]
 

@@ -1,4 +1,4 @@
-"""The six timeframes a candle can have."""
+"""The seven timeframes a candle can have."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ DAY_US = 24 * HOUR_US
 class Timeframe(StrEnum):
     """The length of a candle; the value is the text people write ("1h")."""
 
+    M1 = "1m"
     M5 = "5m"
     M15 = "15m"
     M30 = "30m"
@@ -32,6 +33,7 @@ class Timeframe(StrEnum):
 
 
 _LENGTH_US = {
+    Timeframe.M1: MINUTE_US,
     Timeframe.M5: 5 * MINUTE_US,
     Timeframe.M15: 15 * MINUTE_US,
     Timeframe.M30: 30 * MINUTE_US,

@@ -30,7 +30,7 @@ def test_candles_of_a_longer_timeframe_are_refused_by_the_one_they_look_like(nam
 
 def test_a_step_that_is_no_timeframe_is_refused_naming_those_there_are() -> None:
     odd = series(timedelta(hours=2))
-    with pytest.raises(CandleSchemaError, match="120 minutes, not 1h; allowed are 5m, 15m, 30m, 1h, 4h, 1d"):
+    with pytest.raises(CandleSchemaError, match="120 minutes, not 1h; allowed are 1m, 5m, 15m, 30m, 1h, 4h, 1d"):
         check_plausible(odd, Timeframe.H1, NOW, "a.csv")
 
 
