@@ -21,8 +21,9 @@ class Recording:
 
     `source` makes it from the service's address and a key; it must not really sleep. `answering` gives what the service answers
     when it has those candles (of `timeframe`). `asked` is the span [start, stop) a request asks for; it may lie `surplus` outside
-    the span wanted. `several_pages` is a span that takes more than one page. `broken` are bodies that are no candles, `unserved`
-    a symbol that the service does not have, `refusal` what it answers to a wrong key (None where it takes no key).
+    the span wanted. `several_pages` is a span that takes more than one page, except where the source has but `one_page`. `broken`
+    are bodies that are no candles, `unserved` a symbol that the service does not have, `refusal` what it answers to a wrong key
+    (None where it takes no key).
     """
 
     source: Callable[[str, str], CandleSource]
@@ -35,6 +36,7 @@ class Recording:
     unserved: str = "GBPNZD"
     refusal: Answer | None = None
     has_volume: bool = True
+    one_page: bool = False
 
 
 def known_candles(timeframe: Timeframe, start: datetime, stop: datetime) -> pl.DataFrame:

@@ -1,0 +1,90 @@
+"""What both feeds of Dukascopy share: a file for each UTC day (of minutes) or UTC month (of hours), put there when it is over."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+import polars as pl
+
+from fxgpt_core.candles.source import Page, no_candles
+from fxgpt_core.errors import MissingError
+from fxgpt_core.market.sessions import expected_open_times
+from fxgpt_core.market.symbols import SYMBOLS
+from fxgpt_core.market.timeframes import Timeframe
+
+Side = Literal["bid", "ask"]
+TIMEFRAMES: Final = (Timeframe.M1, Timeframe.H1)
+# How long after its period a file that is not there may still come.
+LATE: Final = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Period:
+    """The day or month [first, after), UTC, that one file is about."""
+
+    first: datetime
+    after: datetime
+
+    @property
+    def first_us(self) -> int:
+        """Its start in µs since the epoch."""
+        return round(self.first.timestamp()) * 1_000_000
+
+    @property
+    def length_us(self) -> int:
+        """Its length in µs."""
+        return (self.after - self.first) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is asked of a feed: candles of a timeframe in [start, stop), at the moment `now`."""
+
+    timeframe: Timeframe
+    start: datetime
+    stop: datetime
+    now: datetime
+
+
+def pages_of_periods(span: Span, candles: Callable[[Period], pl.DataFrame | None]) -> Iterator[Page]:
+    """A page for each period, of the candles that `candles` gives for it (None where there is no file).
+
+    They end before `stop` at the first period that is not over, or that has no file though the market was open and it ended less
+    than two days ago: its candles are still to come, and an empty page would say there are none.
+    """
+    for period in _periods(span):
+        if period.after > span.now:
+            return
+        frame = candles(period)
+        if frame is None and span.now - period.after < LATE and _open_in(period):
+            return
+        start, stop = max(period.first, span.start), min(period.after, span.stop)
+        inside = pl.col("open_time").is_between(start, stop, closed="left")
+        closed = pl.col("open_time") + span.timeframe.duration <= span.stop
+        yield Page(start, stop, (no_candles() if frame is None else frame).filter(inside & closed))
+
+
+def check_served(name: str, symbol: str, timeframe: Timeframe) -> None:
+    """Raises `MissingError` for a symbol or timeframe that the feed `name` does not serve."""
+    if timeframe not in TIMEFRAMES:
+        raise MissingError(
+            f"{name} serves {', '.join(TIMEFRAMES)}, not {timeframe} (its own days begin at UTC midnight, the FX day at 17:00 "
+            "New York); sync a shorter one: it is resampled"
+        )
+    if symbol not in SYMBOLS:
+        raise MissingError(f"{name} is asked for the {len(SYMBOLS)} symbols fxgpt knows, not {symbol}; choose one of them")
+
+
+def _periods(span: Span) -> Iterator[Period]:
+    first = span.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    monthly = span.timeframe is Timeframe.H1
+    first = first.replace(day=1) if monthly else first
+    while first < span.stop:
+        after = (first + timedelta(days=32)).replace(day=1) if monthly else first + timedelta(days=1)
+        yield Period(first, after)
+        first = after
+
+
+def _open_in(period: Period) -> bool:
+    return len(expected_open_times(period.first_us, period.first_us + period.length_us - 1, Timeframe.H1)) > 0
