@@ -19,6 +19,7 @@ _LIVE = (*_FORECASTS, *_STRATEGY)
 ROOMS: dict[str, tuple[str, ...]] = {
     "raw_candles": _CANDLES,
     "candles": _CANDLES,
+    "context_series": (*_CANDLES, "context"),
     "features": _FEATURES,
     "diffusion_model": _FORECASTS,
     "forecasts": _FORECASTS,

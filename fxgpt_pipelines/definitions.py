@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_pipelines.assets import calibration, candles, features, live, models, optimization
+from fxgpt_pipelines.assets import calibration, candles, context, features, live, models, optimization
 from fxgpt_pipelines.jobs import candles_to_gates, live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
 from fxgpt_pipelines.sensors import closed_candle_sensor
@@ -13,6 +13,7 @@ from fxgpt_pipelines.sensors import closed_candle_sensor
 ASSETS = [
     candles.raw_candles,
     candles.candles,
+    context.context_series,
     features.feature_matrix,
     models.diffusion_model,
     calibration.out_of_sample_forecasts,
