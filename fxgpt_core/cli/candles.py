@@ -17,27 +17,42 @@ SHOWN_HASH = 16
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet file of open time, OHLC and volume (UTC).")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Candle file: CSV, Parquet, HistData, MT4/MT5, TrueFX.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", help="auto, generic, histdata, mt4, mt5, hst or truefx; auto looks at name and first line.")
+]
+ZoneOption = Annotated[
+    str | None, typer.Option("--zone", help="Zone of a broker's stamps: NY+7 (most brokers), or such as Europe/Athens.")
+]
 
 
 @app.command("import")
-def import_candles(file: FileArgument, symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = False) -> None:
+def import_candles(
+    file: FileArgument,
+    symbol: SymbolOption,
+    timeframe: TimeframeOption,
+    format_: FormatOption = "auto",
+    zone: ZoneOption = None,
+    json: JsonFlag = False,
+) -> None:
     """Check a candle file and store it; the stored series goes before the sample from then on.
 
     Example: fxgpt candles import eurusd.csv --symbol EURUSD --timeframe 1h
     """
     from fxgpt_core.candles import plausibility
-    from fxgpt_core.candles.providers.files import checked_candle_file
+    from fxgpt_core.candles.providers.formats import file_format, read_checked
+    from fxgpt_core.candles.providers.reading import ReadRequest
     from fxgpt_core.candles.quality import quality
     from fxgpt_core.candles.store import CandleStore
     from fxgpt_core.market import symbols, timeframes
 
     wanted, length = symbols.symbol(symbol), timeframes.timeframe(timeframe)
-    frame = checked_candle_file(file, length)
+    read = read_checked(file, ReadRequest(wanted.name, length, zone), file_format(format_))
+    frame = read.frame
     plausibility.check_plausible(frame, length, datetime.now(UTC), str(file))
     stored = CandleStore(read_settings().import_root).put(frame, wanted.name, length, str(file.resolve()))
     report = quality(frame, length)
-    notes = plausibility.notes(frame, report)
+    notes = [*read.findings, *plausibility.notes(frame, report)]
     payload: dict[str, object] = {"symbol": wanted.name, "sha256": stored.sha256, "path": stored.path, **report.to_dict()}
     payload |= {"missing": report.missing, "notes": notes}
 

@@ -50,7 +50,11 @@ class FilesProvider:
 
 def checked_candle_file(path: Path, timeframe: Timeframe) -> pl.DataFrame:
     """The candles of a file as `check_candles` returns them; raises what it and `read_candle_file` raise, naming the file."""
-    frame = read_candle_file(path)
+    return checked_frame(read_candle_file(path), timeframe, path)
+
+
+def checked_frame(frame: pl.DataFrame, timeframe: Timeframe, path: Path) -> pl.DataFrame:
+    """The candles of a file as `check_candles` returns them; raises what it raises, naming the file."""
     try:
         return check_candles(frame, timeframe)
     except CandleSchemaError as error:
@@ -70,9 +74,7 @@ def read_candle_file(path: Path) -> pl.DataFrame:
     Raises `BadInputError` for a file that cannot be read, `CandleSchemaError` for columns, stamps or numbers that cannot be
     used. Whether the series is sound (order, grid, OHLC) is `check_candles`' question.
     """
-    if not os.path.isfile(path):
-        found = f"{path} is a directory" if os.path.isdir(path) else f"there is no file {path}"
-        raise BadInputError(f"{found}; a CSV or Parquet file of candles is needed; check the path")
+    check_is_file(path)
     given = _table(path)
     table = _plain_names(given, path)
     time = _time_column(table, path, given.columns)
@@ -83,9 +85,16 @@ def read_candle_file(path: Path) -> pl.DataFrame:
             f"({', '.join(TIME_NAMES)}), {', '.join(PRICES)}; rename the columns, and give a CSV file a header line"
         )
     volume = next((table[name] for name in VOLUME_NAMES if name in table.columns), pl.zeros(len(table), eager=True))
-    numbers = [_numbers(table[name], path) for name in PRICES] + [_numbers(volume, path).rename("volume")]
-    frame = pl.DataFrame([utc_stamps(time, str(path)).rename("open_time"), *numbers]).select(COLUMNS)
+    values = [numbers(table[name], path) for name in PRICES] + [numbers(volume, path).rename("volume")]
+    frame = pl.DataFrame([utc_stamps(time, str(path)).rename("open_time"), *values]).select(COLUMNS)
     return frame.sort("open_time", maintain_order=True)
+
+
+def check_is_file(path: Path) -> None:
+    """Raise `BadInputError` where a path names no file."""
+    if not os.path.isfile(path):
+        found = f"{path} is a directory" if os.path.isdir(path) else f"there is no file {path}"
+        raise BadInputError(f"{found}; a CSV or Parquet file of candles is needed; check the path")
 
 
 def _table(path: Path) -> pl.DataFrame:
@@ -173,14 +182,15 @@ def _time_column(table: pl.DataFrame, path: Path, given: Sequence[str]) -> pl.Se
     return table[found[0]]
 
 
-def _numbers(column: pl.Series, path: Path) -> pl.Series:
+def numbers(column: pl.Series, path: Path) -> pl.Series:
+    """Float64[N] of a column of numbers or text; raises `CandleSchemaError` naming the first value that is none."""
     text = column.str.strip_chars() if column.dtype == pl.String else column
-    numbers = text.cast(pl.Float64, strict=False)
-    broken = numbers.is_null().arg_true()
+    values = text.cast(pl.Float64, strict=False)
+    broken = values.is_null().arg_true()
     if len(broken):
         row = int(broken[0])
         raise CandleSchemaError(
             f"{path}: {len(broken)} values of {column.name} are not numbers (first: {shown_cell(column[row])} in data row "
             f"{row + 1}); a decimal point and no thousands separator is the form; correct or remove those rows"
         )
-    return numbers
+    return values

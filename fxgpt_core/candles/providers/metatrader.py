@@ -1,0 +1,48 @@
+"""MetaTrader's text files: MT4's history export, MT5's export, and what MT5's Python package gives. Bid prices, tick volume.
+
+Their stamps are the broker's server time, which no file names: it has to be given.
+"""
+
+from pathlib import Path
+
+from fxgpt_core.candles.local_time import utc_of
+from fxgpt_core.candles.providers.files import read_candle_file
+from fxgpt_core.candles.providers.reading import FileCandles, ReadRequest
+from fxgpt_core.candles.providers.vendor_text import candle_frame, text_table, wall_clock
+from fxgpt_core.candles.schema import PRICES
+from fxgpt_core.errors import BadInputError
+
+MT4_COLUMNS = ("date", "time", *PRICES, "volume")
+
+
+def read_mt4(path: Path, request: ReadRequest) -> FileCandles:
+    """The candles of lines like 2020.01.31,17:00,open,high,low,close,volume without a header (.csv, .gz or .zip).
+
+    Raises `BadInputError` without a zone; `CandleSchemaError` for rows that cannot be read, and as `utc_of`.
+    """
+    zone = server_zone(path, request)
+    table = text_table(path, MT4_COLUMNS, ",")
+    local = wall_clock(table["date"] + " " + table["time"], "%Y.%m.%d %H:%M", "2020.01.31,17:00", path)
+    return FileCandles(candle_frame(utc_of(local, zone, str(path)), table, path))
+
+
+def read_mt5(path: Path, request: ReadRequest) -> FileCandles:
+    """The candles of a file with the header <DATE> <TIME> <OPEN> … <TICKVOL> <VOL> <SPREAD>, or time,open,…,real_volume.
+
+    Tick volume is taken, the spread left. Raises `BadInputError` without a zone, and what `read_candle_file` and `utc_of` raise.
+    """
+    zone = server_zone(path, request)
+    # That reader takes stamps without a zone for UTC; here they are the server's.
+    frame = read_candle_file(path)
+    local = frame["open_time"].dt.replace_time_zone(None)
+    return FileCandles(frame.with_columns(utc_of(local, zone, str(path)).alias("open_time")))
+
+
+def server_zone(path: Path, request: ReadRequest) -> str:
+    """The zone of the broker's server as the request names it; raises `BadInputError` where it names none."""
+    if request.zone is None:
+        raise BadInputError(
+            f"{path} is stamped in the time of a broker's server, which the file does not name; name it: --zone NY+7 (New York "
+            "wall clock + 7 hours, as most brokers keep it) or an IANA name such as --zone Europe/Athens"
+        )
+    return request.zone
