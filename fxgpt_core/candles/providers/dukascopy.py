@@ -52,7 +52,7 @@ class DukascopySource:
         self._now = now
 
     def pages(self, symbol: str, timeframe: Timeframe, start: datetime, stop: datetime) -> Iterator[Page]:
-        """A page for each file, as `CandleSource.pages` promises them; they end with the last file that is there yet."""
+        """A page for each file, as `CandleSource.pages` promises them; the last is empty where files are still to come."""
         check_served(self.name, symbol, timeframe)
         digits = _DIGITS.get(symbol, SYMBOLS[symbol].digits)
         span = Span(timeframe, start.astimezone(UTC), stop.astimezone(UTC), self._now())

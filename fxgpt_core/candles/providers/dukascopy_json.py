@@ -46,7 +46,7 @@ class DukascopyJsonSource:
         self._now = now
 
     def pages(self, symbol: str, timeframe: Timeframe, start: datetime, stop: datetime) -> Iterator[Page]:
-        """A page for each answer, as `CandleSource.pages` promises them; they end with the last period that is there yet."""
+        """A page for each answer, as `CandleSource.pages` promises them; the last is empty where some are still to come."""
         check_served(self.name, symbol, timeframe)
         span = Span(timeframe, start.astimezone(UTC), stop.astimezone(UTC), self._now())
         yield from pages_of_periods(span, lambda period: self._candles(symbol, timeframe, period))

@@ -50,16 +50,15 @@ class Span:
 def pages_of_periods(span: Span, candles: Callable[[Period], pl.DataFrame | None]) -> Iterator[Page]:
     """A page for each period, of the candles that `candles` gives for it (None where there is no file).
 
-    They end before `stop` at the first period that is not over, or that has no file though the market was open and it ended less
-    than two days ago: its candles are still to come, and an empty page would say there are none.
+    A period that is not over has no file yet, and one that ended less than two days ago may have none yet though the market was
+    open: no later file is taken then, since the hole before it would not be asked for again. The rest is one empty page.
     """
     for period in _periods(span):
-        if period.after > span.now:
-            return
-        frame = candles(period)
-        if frame is None and span.now - period.after < LATE and _open_in(period):
-            return
         start, stop = max(period.first, span.start), min(period.after, span.stop)
+        frame = candles(period) if period.after <= span.now else None
+        if frame is None and span.now - period.after < LATE and _open_in(period):
+            yield Page(start, span.stop, no_candles())
+            return
         inside = pl.col("open_time").is_between(start, stop, closed="left")
         closed = pl.col("open_time") + span.timeframe.duration <= span.stop
         yield Page(start, stop, (no_candles() if frame is None else frame).filter(inside & closed))
