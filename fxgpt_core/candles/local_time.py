@@ -35,10 +35,16 @@ def utc_of(local: pl.Series, zone: str, origin: str) -> pl.Series:
 
 
 def _check_zone(name: str) -> None:
+    if not _is_zone(name):
+        raise BadInputError(f"there is no time zone {name!r}; allowed are {ZONES}; write one of them")
+
+
+def _is_zone(name: str) -> bool:
     try:
-        pl.Series([datetime(2000, 1, 1)]).dt.replace_time_zone(name)  # noqa: DTZ001
+        stamps = pl.Series([datetime(2000, 1, 1)]).dt.replace_time_zone(name)  # noqa: DTZ001
     except pl.exceptions.PolarsError:
-        raise BadInputError(f"there is no time zone {name!r}; allowed are {ZONES}; write one of them") from None
+        return False
+    return stamps.dtype == pl.Datetime("us", name)
 
 
 def _refuse(local: pl.Series, aware: pl.Series, said: str, origin: str) -> None:
