@@ -17,12 +17,20 @@ def sample() -> pl.DataFrame:
     return SampleProvider().candles("EURUSD", H1)
 
 
-def test_the_sample_misses_exactly_christmas_and_new_year(sample: pl.DataFrame) -> None:
+def test_the_sample_lacks_christmas_and_new_year_which_are_no_gaps(sample: pl.DataFrame) -> None:
     report = quality(sample, H1)
-    holidays = [datetime(2017, 12, 24, 22, tzinfo=UTC), datetime(2017, 12, 31, 22, tzinfo=UTC)]
-    assert report.n_missing == 48
-    assert list(report.missing) == [holidays[0] + timedelta(hours=hour) for hour in range(20)]
-    assert report.completeness == pytest.approx(1.0 - 48 / (5000 - 2 + 48))
+    assert (report.n_holiday, report.n_missing, report.missing, report.completeness) == (48, 0, (), 1.0)
+
+
+def test_a_lost_hour_of_a_working_day_is_missing_beside_the_holidays(sample: pl.DataFrame) -> None:
+    lost = datetime(2017, 12, 20, 14, tzinfo=UTC)
+    report = quality(sample.filter(pl.col("open_time") != lost), H1)
+    assert (report.n_holiday, report.missing) == (48, (lost,))
+    assert report.completeness == pytest.approx(1.0 - 1 / (5000 - 2))
+
+
+def test_the_sample_has_two_candles_outside_the_week(sample: pl.DataFrame) -> None:
+    report = quality(sample, H1)
     assert report.n_outside_week == 2
 
 
@@ -61,13 +69,14 @@ def test_planted_defects_are_counted(sample: pl.DataFrame) -> None:
 
 def test_the_table_form_is_plain_json(sample: pl.DataFrame) -> None:
     table = quality(sample, H1).to_dict()
-    assert table["n_missing"] == 48
-    assert str(table["missing"]).startswith("2017-12-24T22:00:00+00:00, ")
+    assert (table["n_missing"], table["n_holiday"]) == (0, 48)
+    cut = quality(sample.filter(~pl.col("open_time").is_in([datetime(2017, 12, 20, 14, tzinfo=UTC)])), H1)
+    assert cut.to_dict()["missing"] == "2017-12-20T14:00:00+00:00"
     assert canonical_json(table)
 
 
 def test_gold_s_daily_pause_is_not_missing() -> None:
-    start = datetime(2017, 7, 2, 22, tzinfo=UTC)
+    start = datetime(2017, 7, 9, 22, tzinfo=UTC)
     stamps = [start + timedelta(hours=hour) for hour in range(47) if hour != 23]
     frame = pl.DataFrame({"open_time": stamps, **dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0)})
     assert quality(frame, H1).n_missing == 1
