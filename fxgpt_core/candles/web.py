@@ -17,7 +17,8 @@ from fxgpt_core.errors import BadInputError, NotReadyError, SourceAnswerError
 # httpx writes every URL to its log at INFO, with the key where a service wants it in the URL.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
-_BUSY: Final = 429
+# 202 comes from a guard before a service, without a body: read as an answer it would be a day without candles.
+_BUSY: Final = (202, 429)
 _GONE: Final = 404
 _KEY_REFUSED: Final = (401, 403)
 _SHOWN: Final = 200
@@ -63,8 +64,8 @@ class WebClient:
     def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> bytes | None:
         """The body of the answer, None where there is no such page (404).
 
-        Asks again after a broken connection, 429 and 5xx: after what Retry-After says, else 1, 2, 4 … s. Raises `NotReadyError`
-        when the attempts are spent or the wait asked for is too long, `BadInputError` where the key is refused,
+        Asks again after a broken connection, 202, 429 and 5xx: after what Retry-After says, else 1, 2, 4 … s. Raises
+        `NotReadyError` when the attempts are spent or the wait asked for is too long, `BadInputError` where the key is refused,
         `SourceAnswerError` for any other refusal.
         """
         again = Retrying(
@@ -84,7 +85,8 @@ class WebClient:
 
     def told(self, body: bytes) -> str:
         """The start of an answer as one line without secrets, for an error."""
-        return self._without_secrets(" ".join(body[: 4 * _SHOWN].decode("utf-8", "replace").split())[:_SHOWN])
+        # Cut last: half a secret would not be found.
+        return self._without_secrets(" ".join(body.decode("utf-8", "replace").split()))[:_SHOWN]
 
     def _once(self, path: str, parameters: dict[str, str | int]) -> bytes | None:
         self._keep_pause()
@@ -94,7 +96,7 @@ class WebClient:
             raise _TryAgainError(f"{type(error).__name__}: {self._without_secrets(str(error))}") from None
         if answer.status_code == _GONE:
             return None
-        if answer.status_code == _BUSY or answer.status_code >= 500:
+        if answer.status_code in _BUSY or answer.status_code >= 500:
             wait_s = self._retry_after(answer.headers.get("retry-after"))
             if wait_s is not None and wait_s > self.politeness.longest_wait_s:
                 raise NotReadyError(

@@ -36,7 +36,15 @@ def test_an_answer_is_its_bytes_and_a_page_that_is_not_there_is_none(client):
 
 
 @pytest.mark.parametrize(
-    "fault", [Answer(status=500), Answer(status=503), Answer(status=429), Answer(drop=True), Answer(b"data", drop=True, keep=2)]
+    "fault",
+    [
+        Answer(status=500),
+        Answer(status=503),
+        Answer(status=429),
+        Answer(status=202),
+        Answer(drop=True),
+        Answer(b"data", drop=True, keep=2),
+    ],
 )
 def test_a_fault_is_tried_again(client, service, waits, fault):
     service.faults = [fault, fault]
@@ -72,6 +80,10 @@ def test_a_refusal_is_told_without_the_key(client, service, status, kind):
     with pytest.raises(kind, match=rf"status {status}: no such key: \*\*\*"):
         client.get("/there", {"apikey": KEY})
     assert service.requests[0].query == {"apikey": KEY}
+
+
+def test_a_key_at_the_end_of_what_is_told_is_not_shown_in_part(client):
+    assert client.told(b"x" * 190 + b" " + KEY.encode()) == "x" * 190 + " ***"
 
 
 def test_nothing_shows_the_key(client, service, caplog):
