@@ -4,15 +4,12 @@ import math
 
 import polars as pl
 
-from fxgpt_core.market.sessions import FX_CLOCK_AHEAD_US, NEW_YORK
-
 HOURS, WEEKDAYS, MONTHS = 24, 7, 12
 
 
 def clock_features() -> list[pl.Expr]:
     """Hour, weekday and month of the open time, each as sine and cosine; hour 0 is 17:00 New York, weekday 0 is Monday."""
-    wall_clock = pl.col("open_time").dt.convert_time_zone(NEW_YORK).dt.replace_time_zone(None)
-    fx_clock = wall_clock + pl.duration(microseconds=FX_CLOCK_AHEAD_US)
+    fx_clock = pl.col("fx_clock")
     hour = fx_clock.dt.hour().cast(pl.Float64) + fx_clock.dt.minute().cast(pl.Float64) / 60.0
     weekday = fx_clock.dt.weekday().cast(pl.Float64) - 1.0
     month = fx_clock.dt.month().cast(pl.Float64) - 1.0

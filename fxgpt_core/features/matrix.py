@@ -5,6 +5,7 @@ import polars as pl
 from fxgpt_core.features.clock import clock_features
 from fxgpt_core.features.momentum import rsi_features
 from fxgpt_core.features.returns import return_features
+from fxgpt_core.features.shared import with_shared_columns
 from fxgpt_core.features.trend import distance_features, efficiency_features, macd_features
 from fxgpt_core.features.volatility import atr_features, bollinger_features, realised_features
 from fxgpt_core.features.volume import volume_features
@@ -32,12 +33,12 @@ def features(candles: pl.DataFrame, timeframe: Timeframe) -> pl.DataFrame:
     """
     known = (pl.col("open_time") + timeframe.duration).alias("known_at")
     ready = pl.int_range(pl.len()) >= WARM_UP
-    computed = candles.rechunk().select(pl.col("open_time"), known, *feature_expressions())
+    computed = with_shared_columns(candles.rechunk()).select(pl.col("open_time"), known, *feature_expressions())
     return computed.with_columns(pl.when(ready).then(pl.col(*FEATURES)).otherwise(None))
 
 
 def feature_expressions() -> list[pl.Expr]:
-    """The expressions of all features, in the order of `FEATURES`, without the warm-up blanked out."""
+    """The expressions of all features, in the order of `FEATURES`, without the warm-up blanked out; of `with_shared_columns`."""
     return [
         *return_features(),
         *distance_features(),

@@ -12,12 +12,10 @@ def wilder(series: pl.Expr, span: int) -> pl.Expr:
 
 def rsi_features() -> list[pl.Expr]:
     """rsi_7, rsi_14, rsi_21 in [-1, 1]: (RSI − 50)/50 = (gain − loss)/(gain + loss) (Wilder 1978); 0 if the price never moved."""
-    move = pl.col("close").diff()
-    return [_rsi(move, span).alias(f"rsi_{span}") for span in SPANS]
+    return [_rsi(span).alias(f"rsi_{span}") for span in SPANS]
 
 
-def _rsi(move: pl.Expr, span: int) -> pl.Expr:
-    gain = wilder(move.clip(lower_bound=0.0), span)
-    loss = wilder((-move).clip(lower_bound=0.0), span)
+def _rsi(span: int) -> pl.Expr:
+    gain, loss = wilder(pl.col("gain"), span), wilder(pl.col("loss"), span)
     total = gain + loss
     return pl.when(total > 0.0).then((gain - loss) / total).otherwise(0.0)

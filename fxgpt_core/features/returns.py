@@ -5,11 +5,6 @@ import polars as pl
 SPANS = (1, 2, 3, 5, 8, 13, 20)
 
 
-def log_return(span: int = 1) -> pl.Expr:
-    """Log of the close over the close `span` candles before."""
-    return (pl.col("close") / pl.col("close").shift(span)).log()
-
-
 def return_features() -> list[pl.Expr]:
     """return_1 … return_20: log-returns, as fractions."""
-    return [log_return(span).alias(f"return_{span}") for span in SPANS]
+    return [(pl.col("close") / pl.col("close").shift(span)).log().alias(f"return_{span}") for span in SPANS]

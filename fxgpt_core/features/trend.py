@@ -35,9 +35,9 @@ def macd_features() -> list[pl.Expr]:
 
 def efficiency_features() -> list[pl.Expr]:
     """efficiency_20 in [-1, 1]: net move over the sum of moves of 20 candles, signed (Kaufman's efficiency ratio); 0 if flat."""
-    move = pl.col("close").diff()
+    path = pl.col("move").abs()
     net = pl.col("close") - pl.col("close").shift(EFFICIENCY_SPAN)
     # A running sum keeps rounding dust after large moves, so flatness is asked of the maximum, which keeps none.
-    flat = move.abs().rolling_max(EFFICIENCY_SPAN) == 0.0
-    ratio = (net / move.abs().rolling_sum(EFFICIENCY_SPAN)).clip(-1.0, 1.0)
+    flat = path.rolling_max(EFFICIENCY_SPAN) == 0.0
+    ratio = (net / path.rolling_sum(EFFICIENCY_SPAN)).clip(-1.0, 1.0)
     return [pl.when(flat).then(0.0).otherwise(ratio).alias("efficiency_20")]

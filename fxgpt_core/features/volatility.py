@@ -5,7 +5,6 @@ import math
 import polars as pl
 
 from fxgpt_core.features.momentum import wilder
-from fxgpt_core.features.returns import log_return
 
 ATR_SPAN = 14
 BOLLINGER_SPAN = 20
@@ -48,14 +47,12 @@ def realised_features() -> list[pl.Expr]:
     """
     log_range = (pl.col("high") / pl.col("low")).log()
     parkinson = ((log_range * log_range).rolling_mean(SPAN).clip(lower_bound=0.0) / (4.0 * math.log(2.0))).sqrt()
-    short, long = _deviation(log_return(), SHORT_SPAN), _deviation(log_return(), LONG_SPAN)
-    height = pl.col("high") - pl.col("low")
-    position = (2.0 * pl.col("close") - pl.col("high") - pl.col("low")) / height
+    short, long = _deviation(pl.col("log_return"), SHORT_SPAN), _deviation(pl.col("log_return"), LONG_SPAN)
     return [
-        _deviation(log_return(), SPAN).alias("volatility_20"),
+        _deviation(pl.col("log_return"), SPAN).alias("volatility_20"),
         parkinson.alias("parkinson_20"),
         pl.when(long > 0.0).then((short - long) / (short + long)).otherwise(0.0).alias("volatility_ratio"),
-        pl.when(height > 0.0).then(position).otherwise(0.0).alias("close_position"),
+        pl.col("place").alias("close_position"),
     ]
 
 

@@ -16,13 +16,11 @@ def volume_features() -> list[pl.Expr]:
     # A running sum keeps rounding dust, so "no volume" is asked of the maximum.
     silent = volume.rolling_max(SPAN) == 0.0
     total = volume.rolling_sum(SPAN)
-    signed = (pl.col("close").diff().sign() * volume).rolling_sum(SPAN)
-    height = pl.col("high") - pl.col("low")
-    place = pl.when(height > 0.0).then((2.0 * pl.col("close") - pl.col("high") - pl.col("low")) / height).otherwise(0.0)
+    signed = (pl.col("move").sign() * volume).rolling_sum(SPAN)
     typical = (pl.col("high") + pl.col("low") + pl.col("close")) / 3.0
     vwap = (typical * volume).rolling_sum(SPAN) / total
     return [
         pl.when(silent).then(0.0).otherwise((signed / total).clip(-1.0, 1.0)).alias("obv"),
         pl.when(silent).then(0.0).otherwise((pl.col("close") / vwap).log()).alias("vwap"),
-        pl.when(silent).then(0.0).otherwise(((place * volume).rolling_sum(SPAN) / total).clip(-1.0, 1.0)).alias("cmf"),
+        pl.when(silent).then(0.0).otherwise(((pl.col("place") * volume).rolling_sum(SPAN) / total).clip(-1.0, 1.0)).alias("cmf"),
     ]

@@ -23,9 +23,15 @@ _NO_BREAK = timedelta(0)
 
 def fx_clock_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[N]: µs on the FX clock (New York wall clock + 7 h, midnight = 17:00 New York) of UTC times int64[N] in µs."""
-    utc = pl.Series(np.asarray(time_us, dtype=np.int64)).cast(pl.Datetime("us", "UTC"))
+    times = np.asarray(time_us, dtype=np.int64)
+    # New York's distance from UTC changes at whole hours only: one conversion for each hour does for all of its minutes.
+    hours = times // HOUR_US
+    starts = np.flatnonzero(np.diff(hours, prepend=hours[:1] - 1))
+    hour_us = hours[starts] * HOUR_US
+    utc = pl.Series(hour_us).cast(pl.Datetime("us", "UTC"))
     wall_clock = utc.dt.convert_time_zone(NEW_YORK).dt.replace_time_zone(None).to_physical().to_numpy()
-    return np.asarray(wall_clock + np.int64(FX_CLOCK_AHEAD_US), dtype=np.int64)
+    ahead = np.repeat(wall_clock - hour_us, np.diff(starts, append=len(times)))
+    return times + ahead + np.int64(FX_CLOCK_AHEAD_US)
 
 
 def fx_day(open_time_us: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -1,0 +1,1 @@
+"""Claims about speed, each a ratio against a named alternative in one run (see README.md here)."""
