@@ -50,9 +50,8 @@ def import_context(file: FileArgument, kind: KindOption, json: JsonFlag = False)
     }
 
     def tell() -> None:
-        say(
-            f"stored {stored.rows} rows of {kind} about {n_subjects} subjects, known {stored.first:%Y-%m-%d %H:%M} to {stored.last:%Y-%m-%d %H:%M} UTC"
-        )
+        span = f"{stored.first:%Y-%m-%d %H:%M} to {stored.last:%Y-%m-%d %H:%M} UTC"
+        say(f"stored {stored.rows} rows of {kind}, subjects {n_subjects}, known from {span}")
         tell_pairs({"path": stored.path, "sha256": stored.sha256, "values": ", ".join(series.values)})
         for note in notes(series):
             say(f"note: {note}")
