@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from fxgpt_core.cli import backtest, candles, context, doctor, failure, gateway, live, optimize, orders, registry, setup
+from fxgpt_core.cli import backtest, candles, context, doctor, failure, features, gateway, live, optimize, orders, registry, setup
 from fxgpt_core.cli.answer import answer, say
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.settings import read_settings
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
+app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 for room in (setup, doctor, backtest, optimize, registry, orders, gateway):
     for name, verb in room.VERBS.items():

@@ -25,14 +25,14 @@ FEATURES: tuple[str, ...] = (
 WARM_UP = 200
 
 
-def features(candles: pl.DataFrame, timeframe: Timeframe) -> pl.DataFrame:
+def features(candles: pl.DataFrame, timeframe: Timeframe, *, warm_up: int = WARM_UP) -> pl.DataFrame:
     """open_time, known_at and the 40 `FEATURES` (Float64) of a checked candle frame, row for row.
 
     Each row uses candles up to its own only, and is bit-equal whether later candles exist or not. The features of the first
-    `WARM_UP` rows are null; from there on every value is finite. All are free of the price's scale.
+    `warm_up` rows are null; from `WARM_UP` on every value is finite. All are free of the price's scale.
     """
     known = (pl.col("open_time") + timeframe.duration).alias("known_at")
-    ready = pl.int_range(pl.len()) >= WARM_UP
+    ready = pl.int_range(pl.len()) >= warm_up
     computed = with_shared_columns(candles.rechunk()).select(pl.col("open_time"), known, *feature_expressions())
     return computed.with_columns(pl.when(ready).then(pl.col(*FEATURES)).otherwise(None))
 

@@ -57,10 +57,10 @@ def lookahead_differences(
 
     `compute` gives a frame with unique `time_column`; a row that vanishes, or only appears, when the future is cut off is a
     difference too, so the last row before the cut, where most leaks show, cannot be left out. Values must be equal, or within
-    `relative_tolerance` of the larger magnitude; null equals null, NaN equals NaN. Default cuts: `default_cuts`. Raises
+    `relative_tolerance` of the larger magnitude; null equals null, NaN equals NaN. Default cuts: `spread_cuts`. Raises
     `BadInputError` for cuts outside [1, rows), and where the time column is missing or not unique.
     """
-    chosen = default_cuts(len(candles)) if cuts is None else tuple(cuts)
+    chosen = spread_cuts(len(candles)) if cuts is None else tuple(cuts)
     if not chosen or not all(1 <= cut < len(candles) for cut in chosen):
         raise BadInputError(
             f"the cuts {list(chosen)} cannot be used on {len(candles)} candles; at least one cut is needed, each the number of "
@@ -80,10 +80,10 @@ def lookahead_differences(
     return LookaheadReport(chosen, compared, columns, _by_column(found))
 
 
-def default_cuts(n_rows: int) -> tuple[int, ...]:
-    """Five cuts (numbers of rows kept), evenly spread from a third of the series to its last row but one; fewer if short."""
+def spread_cuts(n_rows: int, n_cuts: int = DEFAULT_CUTS) -> tuple[int, ...]:
+    """So many cuts (numbers of rows kept), evenly spread from a third of the series to its last row but one; fewer if short."""
     first, final = n_rows // 3, n_rows - 1
-    spread = {first + (final - first) * index // (DEFAULT_CUTS - 1) for index in range(DEFAULT_CUTS)}
+    spread = {final, *(first + (final - first) * index // (n_cuts - 1) for index in range(n_cuts - 1))}
     return tuple(sorted(cut for cut in spread if 1 <= cut < n_rows))
 
 

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.validation.lookahead import ROWS, default_cuts, lookahead_differences
+from fxgpt_core.validation.lookahead import ROWS, lookahead_differences, spread_cuts
 
 START = datetime(2024, 1, 2, tzinfo=UTC)
 
@@ -104,7 +104,9 @@ def test_a_computation_without_the_time_column_or_with_repeated_times_is_refused
         lookahead_differences(lambda f: pl.concat([f, f]), candles())
 
 
-def test_default_cuts_spread_from_a_third_to_the_last_row_but_one() -> None:
-    assert default_cuts(5000) == (1666, 2499, 3332, 4165, 4999)
-    assert default_cuts(3) == (1, 2)
-    assert default_cuts(1) == ()
+def test_spread_cuts_spread_from_a_third_to_the_last_row_but_one() -> None:
+    assert spread_cuts(5000) == (1666, 2499, 3332, 4165, 4999)
+    assert spread_cuts(3) == (1, 2)
+    assert spread_cuts(1) == ()
+    assert spread_cuts(100, 1) == (99,)
+    assert len(spread_cuts(5000, 40)) == 40
