@@ -96,7 +96,9 @@ def sync(
         spans = _spans(wanted, held["open_time"], reached)
         parts, gaps = pages_and_gaps(kept.pages(reached), spans)
         for page in _told(_fetched(source, symbol, timeframe, gaps), _Course(spans, gaps, progress, clock)):
-            kept.keep(page)
+            # An empty end may be candles still to come: kept, it would be a hole in a download that goes on later.
+            if len(page.frame) or page.stop < spans[-1][1]:
+                kept.keep(page)
             parts.append(page)
         fresh = pl.concat([no_candles(), *(page.frame for page in sorted(parts, key=lambda part: part.start))])
         changes = _Changes(held, fresh, spans)

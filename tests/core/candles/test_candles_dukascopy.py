@@ -4,6 +4,7 @@ import json
 import lzma
 import os
 import struct
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from fxgpt_core.candles.providers.dukascopy_periods import Period
 from fxgpt_core.candles.quality import quality
 from fxgpt_core.candles.resample import resample
 from fxgpt_core.candles.schema import check_candles
+from fxgpt_core.candles.store import CandleStore
+from fxgpt_core.candles.sync import Progress, SyncParameters, sync
 from fxgpt_core.candles.time_zone import OffsetFit, best_offset
 from fxgpt_core.errors import MissingError, SourceAnswerError
 from fxgpt_core.market.timeframes import Timeframe
@@ -111,6 +114,33 @@ def test_no_day_is_taken_after_one_whose_file_may_still_come(service):
     found = {days: rows_until(service, monday + days * DAY, M1, monday, monday + 4 * DAY) for days in (0.9, 1, 3.9, 4, 9)}
     all_days = [(1, 1), (2, 0), (3, 1), (4, 1)]
     assert found == {0.9: [(4, 0)], 1: [(1, 1), (4, 0)], 3.9: [(1, 1), (4, 0)], 4: all_days, 9: all_days}
+
+
+def synced_days(service, store, now, progress=lambda _: None):
+    source = DukascopySource(address=service.url, sleep=lambda _: None, now=lambda: now)
+    wanted = SyncParameters("EURUSD", M1, now, since=datetime(2024, 3, 4, tzinfo=UTC))
+    return sorted(set(store.read(sync(source, store, wanted, progress).stored)["open_time"].dt.day().to_list()))
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_a_file_that_came_late_leaves_no_hole_in_a_downloaded_series(service, tmp_path, cut_off):
+    store = CandleStore(tmp_path)
+    monday = datetime(2024, 3, 4, tzinfo=UTC)
+
+    def day(number: int) -> None:
+        minutes = (((minute * 60, 108_500, 108_501, 108_499, 108_502, 1.0)) for minute in range(1440))
+        service.files[f"/datafeed/EURUSD/2024/02/{number:02d}/BID_candles_min_1.bi5"] = packed(*minutes)
+
+    def end(progress: Progress) -> None:
+        if cut_off and progress.done == progress.total:
+            raise KeyboardInterrupt
+
+    day(4)
+    with pytest.raises(KeyboardInterrupt) if cut_off else nullcontext():
+        assert synced_days(service, store, monday + 2.5 * DAY, end) == [4]
+    day(5)
+    day(6)
+    assert synced_days(service, store, monday + 3.5 * DAY) == [4, 5, 6]
 
 
 def test_a_missing_saturday_is_not_waited_for(service):
