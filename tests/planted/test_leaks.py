@@ -1,5 +1,7 @@
 """Leaks planted on purpose among the honest features: the look-ahead check must name each, and only it."""
 
+from collections.abc import Callable
+
 import polars as pl
 import pytest
 
@@ -23,6 +25,7 @@ LEAKS = {
     "filled backwards": pl.when(pl.int_range(pl.len()) % 7 == 3).then(None).otherwise(CLOSE).backward_fill(),
     "filled between neighbours": pl.when(pl.int_range(pl.len()) % 7 == 3).then(None).otherwise(CLOSE).interpolate(),
     "the day's close on each of its hours": CLOSE.last().over(pl.col("open_time").dt.date()),
+    "the target among the features": (CLOSE.shift(-24) / CLOSE).log(),
     "smoothed in both directions": CLOSE.ewm_mean(span=20, adjust=False).reverse().ewm_mean(span=20, adjust=False).reverse(),
 }
 
@@ -59,3 +62,38 @@ def test_dropping_rows_whose_future_is_unknown_is_named(sample: pl.DataFrame) ->
         return features(candles, H1).filter(candles.select(CLOSE.shift(-1).is_not_null()).to_series())
 
     assert [found.column for found in lookahead_differences(leaky, sample).differences] == ["(rows)"]
+
+
+def by_left_label(candles: pl.DataFrame) -> pl.Series:
+    """The close of the 4-hour candle an hour lies in, on each of its hours: known only when the four hours are over."""
+    longer = candles.group_by_dynamic("open_time", every="4h").agg(longer=CLOSE.last())
+    return candles.join_asof(longer, on="open_time")["longer"]
+
+
+def from_a_clock_ahead(candles: pl.DataFrame) -> pl.Series:
+    """A second feed whose New York stamps were taken for UTC: its closes come five hours early."""
+    second = candles.select(pl.col("open_time") - pl.duration(hours=5), second="close")
+    return candles.join_asof(second, on="open_time")["second"]
+
+
+def by_the_scaler_of_a_later_fold(candles: pl.DataFrame) -> pl.Series:
+    """Scaled with the mean and deviation of a later fold's train window, a fixed span of dates."""
+    later = candles.filter(pl.col("open_time").dt.date() >= pl.date(2017, 7, 20))["close"]
+    return (candles["close"] - (later.mean() or 0.0)) / (later.std() or 1.0)
+
+
+def over_stacked_symbols(candles: pl.DataFrame) -> pl.Series:
+    """A window over two symbols stacked in one column: the second's first rows see the last of the first."""
+    stacked = pl.concat([candles["close"], candles["close"] * 1.3])
+    return stacked.rolling_mean(20, min_samples=1).tail(len(candles))
+
+
+@pytest.mark.parametrize("leak", [by_left_label, from_a_clock_ahead, by_the_scaler_of_a_later_fold, over_stacked_symbols])
+def test_a_leak_between_series_folds_or_symbols_is_the_only_one_named(
+    sample: pl.DataFrame, leak: Callable[[pl.DataFrame], pl.Series]
+) -> None:
+    def leaky(candles: pl.DataFrame) -> pl.DataFrame:
+        return features(candles, H1).with_columns(leak(candles).alias("leak"))
+
+    report = lookahead_differences(leaky, sample)
+    assert [found.column for found in report.differences] == ["leak"]
