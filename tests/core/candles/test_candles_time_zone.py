@@ -44,6 +44,11 @@ def test_a_planted_wrong_zone_is_named_by_the_shift_that_mends_it(wrong_hours: f
     assert fit.difference < 1e-12
 
 
+def test_of_equal_differences_the_shift_nearest_to_none_is_taken() -> None:
+    flat = walk(Timeframe.M1).with_columns(close=pl.lit(1.1))
+    assert best_offset(flat, hourly_of(flat)).hours == 0.0
+
+
 def test_hourly_candles_on_both_sides_meet_at_whole_hours_only() -> None:
     hourly = walk(Timeframe.H1)
     assert best_offset(hourly.with_columns(pl.col("open_time") + timedelta(hours=2)), hourly).hours == -2
