@@ -43,6 +43,7 @@ def server_zone(path: Path, request: ReadRequest) -> str:
     if request.zone is None:
         raise BadInputError(
             f"{path} is stamped in the time of a broker's server, which the file does not name; name it: --zone NY+7 (New York "
-            "wall clock + 7 hours, as most brokers keep it) or an IANA name such as --zone Europe/Athens"
+            "wall clock + 7 hours, as most brokers keep it), an IANA name such as --zone Europe/Athens, or --zone UTC if a script "
+            "has converted it"
         )
     return request.zone
