@@ -96,9 +96,9 @@ def sync(
         spans = _spans(wanted, held["open_time"], reached)
         parts, gaps = pages_and_gaps(kept.pages(reached), spans)
         for page in _told(_fetched(source, symbol, timeframe, gaps), _Course(spans, gaps, progress, clock)):
-            # An empty end may be candles still to come: kept, it would be a hole in a download that goes on later.
-            if len(page.frame) or page.stop < spans[-1][1]:
-                kept.keep(page)
+            certain = page.stop if page.stop < spans[-1][1] else _end(page, timeframe)
+            if certain > page.start:
+                kept.keep(Page(page.start, certain, page.frame))
             parts.append(page)
         fresh = pl.concat([no_candles(), *(page.frame for page in sorted(parts, key=lambda part: part.start))])
         changes = _Changes(held, fresh, spans)
@@ -166,6 +166,11 @@ def _fetched(source: CandleSource, symbol: str, timeframe: Timeframe, gaps: Sequ
             at = page.stop
         if at < stop:
             raise SourceAnswerError(f"{source.name} ended at {at}, before {stop}; nothing was stored; tell the maintainers")
+
+
+def _end(page: Page, timeframe: Timeframe) -> datetime:
+    """Where the candles of a page end: after them more may still come, which a kept page must not hide from a later call."""
+    return page.start if page.frame.is_empty() else page.frame["open_time"][-1] + timeframe.duration
 
 
 def _sound(page: Page, name: str, timeframe: Timeframe) -> Page:

@@ -138,6 +138,20 @@ def test_the_next_call_may_end_later_than_the_one_cut_off(store):
     assert store.read(result.stored).equals(between(march(5), march(15, 1)))
 
 
+def test_candles_that_came_late_are_no_hole_in_a_download_that_goes_on_days_later(store):
+    def cut(progress: Progress) -> None:
+        if progress.done == progress.total:
+            raise ConnectionError("the line is cut")
+
+    lagging = KnownSource(march_candles().filter(pl.col("open_time") < march(12, 6)), page=timedelta(days=4))
+    with pytest.raises(ConnectionError, match="cut"):
+        sync(lagging, store, SyncParameters("EURUSD", H1, march(12, 9), march(4)), cut)
+    rest = KnownSource(march_candles())
+    result = synced(rest, store, since=march(4), now=march(20))
+    assert rest.requests[0][0] == march(12, 6)
+    assert store.read(result.stored).equals(between(march(4), march(20)))
+
+
 def test_a_front_cut_off_is_not_lost_when_the_tail_is_synced_in_between(store):
     synced(KnownSource(march_candles()), store, since=march(7))
     with pytest.raises(ConnectionError, match="cut"):
