@@ -2,7 +2,9 @@
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from calendar import monthrange
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -14,6 +16,7 @@ MAX_BYTES = 36_000  # a third more as base64: it is stored in every event row
 POINTS = 600
 SIZE_INCHES = (7.0, 2.8)
 BLUE, ORANGE, GREY = "#2563eb", "#ea580c", "#94a3b8"
+GRADE_COLORS = {"YELLOW": "#eab308", "RED": "#dc2626"}
 
 
 def picture(title: str, draw: "Callable[[Axes], None]") -> dg.MarkdownMetadataValue:
@@ -37,6 +40,24 @@ def line(title: str, x: Sequence[Any], y: Sequence[float], label: str) -> dg.Mar
     def draw(axes: "Axes") -> None:
         axes.plot(list(x[every]), list(y[every]), color=BLUE, linewidth=1.0)
         axes.set_ylabel(label)
+
+    return picture(title, draw)
+
+
+def graded_line(title: str, x: Sequence[Any], y: Sequence[float], grades: Mapping[str, str]) -> dg.MarkdownMetadataValue:
+    """One line over time, and behind it the months ("2020-03") that are YELLOW or RED in their colour."""
+    every = thinned(len(y))
+
+    def draw(axes: "Axes") -> None:
+        axes.plot(list(x[every]), list(y[every]), color=BLUE, linewidth=1.0)
+        axes.set_ylabel("close")
+        for grade, color in GRADE_COLORS.items():
+            for number, month in enumerate(sorted(month for month, found in grades.items() if found == grade)):
+                first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+                label = grade if number == 0 else None
+                days = timedelta(days=monthrange(first.year, first.month)[1])
+                axes.axvspan(first, first + days, color=color, alpha=0.3, label=label)  # type: ignore[arg-type]
+        axes.set_xlim(x[0], x[-1])
 
     return picture(title, draw)
 

@@ -57,26 +57,37 @@ def raw_candles(context: dg.AssetExecutionContext, config: RawCandlesConfig, lak
 )
 def candles(context: dg.AssetExecutionContext, lake: LakeResource) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
     """Checked candles of the partition's timeframe; 4h and 1d are resampled from the shorter candles of the source."""
+    from fxgpt_core.candles.defects.inspection import Grade, inspect
     from fxgpt_core.candles.quality import quality
     from fxgpt_core.candles.resample import resample
     from fxgpt_core.candles.schema import check_candles
-    from fxgpt_pipelines.pictures import line
+    from fxgpt_pipelines.pictures import graded_line
 
     symbol, name = cell(context.partition_key)
     timeframe = timeframe_of(name)
     with lake.making(context, {}) as making:
         raw = making.read("raw_candles")
         source = timeframe_of(raw.summary["source_timeframe"])
+        given = raw.frame()
         try:
-            frame = raw.frame() if source == timeframe else resample(raw.frame(), source, timeframe)
+            frame = given if source == timeframe else resample(given, source, timeframe)
             frame = check_candles(frame, timeframe)
         except CandleSchemaError as error:
             yield checks.schema_failed(error)
             raise
         pause = timedelta(minutes=symbol_of(symbol).daily_break_minutes)
         report = quality(frame, timeframe, pause)
+        # As the provider has them: a defect of one minute would be hidden in its day.
+        found = inspect(given, source, daily_break=pause)
+        grades = {month.month: str(month.grade) for month in found.months}
+        picture = graded_line(f"{context.partition_key}: close", given["open_time"].to_list(), given["close"].to_list(), grades)
+        verdicts = checks.schema_passed(report), checks.quality(report, found, picture)
+        if found.grade is Grade.RED:
+            yield from verdicts
+        checks.require_no_red(found, context.partition_key)
+        n_quarantined = int(found.with_quarantine(given)["quarantined"].sum())
         reused = making.unchanged()
-        artifact = reused or making.write_frame(frame, report.to_dict())
-    picture = line(f"{context.partition_key}: close", frame["open_time"].to_list(), frame["close"].to_list(), "close")
+        summary = report.to_dict() | {"defects": found.counts, "n_quarantined": n_quarantined}
+        artifact = reused or making.write_frame(frame, summary)
     yield materialized(artifact, reused=reused is not None, metadata={"close": picture, "quality": two_columns(report.to_dict())})
-    yield from checks.schema_and_quality(report)
+    yield from verdicts

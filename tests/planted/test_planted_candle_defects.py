@@ -1,6 +1,7 @@
 """Each detector of the candles finds the defect planted for it, is the only one to do so, and is silent on clean candles."""
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -46,7 +47,7 @@ def row_of(frame: pl.DataFrame, *moment: int) -> int:
     return int(frame["open_time"].search_sorted(datetime(*moment, tzinfo=UTC)))
 
 
-def changed(frame: pl.DataFrame, rows: range, **expressions: pl.Expr) -> pl.DataFrame:
+def changed(frame: pl.DataFrame, rows: Sequence[int], **expressions: pl.Expr) -> pl.DataFrame:
     inside = pl.int_range(pl.len()).is_in(list(rows))
     return frame.with_columns(
         pl.when(inside).then(value).otherwise(pl.col(name)).alias(name) for name, value in expressions.items()
@@ -166,6 +167,15 @@ def day_said_twice(frame):
     return changed(frame, range(row, row + 24), **{name: pl.col(name).shift(24) for name in PRICES})
 
 
+def feed_of_quotes(frame):
+    """A month of single quotes: most candles have no range."""
+    row = row_of(frame, 2020, 11, 2, 0)
+    rows = [number for number in range(row, row + 400) if number % 10 < 7]
+    return changed(
+        frame, rows, **{name: pl.col("close") for name in PRICES}, bid_high=pl.col("bid_close"), ask_low=pl.col("ask_close")
+    )
+
+
 def volume_lost(frame):
     row = row_of(frame, 2020, 11, 4, 14)
     return changed(frame, range(row, row + 2), volume=pl.lit(0.0))
@@ -187,6 +197,7 @@ PLANTED = [
     (hundredth, Defect.PRICE_SCALE, 1, Grade.RED),
     (upside_down, Defect.PRICE_SCALE, 30, Grade.RED),
     (standing_still, Defect.STALE_RUN, 4, Grade.YELLOW),
+    (feed_of_quotes, Defect.FLAT_CANDLE, 148, Grade.RED),
     (hour_said_twice, Defect.REPEATED_BLOCK, 1, Grade.YELLOW),
     (day_said_twice, Defect.REPEATED_BLOCK, 24, Grade.RED),
     (volume_lost, Defect.ZERO_VOLUME, 2, Grade.YELLOW),
@@ -243,6 +254,17 @@ def test_detectors_change_nothing_and_the_quarantine_only_adds_its_column(plant)
     assert_frame_equal(marked.drop("quarantined"), before)
     about_rows = found.findings.filter(~pl.col("kind").is_in(["gap", "shifted_week"]))["open_time"]
     assert set(marked.filter("quarantined")["open_time"]) == set(about_rows)
+
+
+@pytest.mark.parametrize("hours", [-5, 2])
+def test_a_second_source_tells_the_hours_a_feed_is_wrong_by(hours):
+    frame = clean_candles(1)
+    shifted = frame.with_columns(pl.col("open_time") + timedelta(hours=hours))
+    found = inspect(shifted, H1, second=frame)
+    told = found.findings.filter(pl.col("kind") == Defect.WRONG_TIME_ZONE)
+    assert set(told["value"]) == {-hours}
+    assert found.grade is Grade.RED
+    assert inspect(frame, H1, second=frame).counts == {}
 
 
 def test_the_order_of_the_rows_does_not_matter():
