@@ -5,16 +5,20 @@ FXGPT_LEDGER_URL     SQLAlchemy URL of the ledger                               
 FXGPT_MLFLOW_URL     SQLAlchemy URL of the MLflow store                         default sqlite:///<data root>/mlflow/mlflow.db
 FXGPT_DAGSTER_PG_URL PostgreSQL URL of Dagster's own storage                    default none: SQLite below the Dagster home
 DAGSTER_HOME         Dagster's home                                             default <data root>/dagster
+FXGPT_<NAME>_KEY     a person's key for the provider of candles <NAME>          default the one in the system's keyring
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fxgpt_core.errors import BadInputError
+from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.registry.database_url import require_usable
 
+KEYRING_SERVICE = "fxgpt"
+KEY_FORM = re.compile(r"[!-~]+")
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 
@@ -54,6 +58,11 @@ class Settings:
         """Folder of candles the user imported."""
         return self.data_root / "imports"
 
+    @property
+    def download_root(self) -> Path:
+        """Folder of downloaded candles, one folder for each provider below it."""
+        return self.data_root / "downloads"
+
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from an environment (default: the process's own). Raises `BadInputError` naming the variable to correct."""
@@ -67,6 +76,36 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         dagster_home=_folder(env, "DAGSTER_HOME", root / "dagster"),
         dagster_pg_url=_url(env, pg_url, "") if env.get(pg_url) else None,
     )
+
+
+def provider_key(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """The key of a provider of candles: from the environment, else from the system's keyring; it is shown nowhere.
+
+    Raises `MissingError` naming both ways where there is none, `BadInputError` for what cannot be a key.
+    """
+    env = os.environ if environment is None else environment
+    variable = f"FXGPT_{name.upper()}_KEY"
+    key = (env.get(variable) or _keyring_key(name) or "").strip()
+    if not key:
+        raise MissingError(
+            f"{name} needs a key, and there is none; set {variable}, or store one with "
+            f"`keyring set {KEYRING_SERVICE} {name}`; its web site gives keys"
+        )
+    if not KEY_FORM.fullmatch(key):
+        raise BadInputError(f"the key of {name} has spaces or letters beyond ASCII; set {variable} to the key alone")
+    return key
+
+
+def _keyring_key(name: str) -> str | None:
+    # Slow to import, and only a provider with a key needs it.
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        return keyring.get_password(KEYRING_SERVICE, name)
+    except KeyringError:
+        # A system without a keyring, or with a locked one: there is no key in it to be had.
+        return None
 
 
 def _folder(env: Mapping[str, str], variable: str, default: Path) -> Path:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from fxgpt_core.candles.provider import CandleProvider, provided_candles
+from fxgpt_core.candles.providers.downloaded import DownloadedProvider
 from fxgpt_core.candles.providers.imported import ImportedProvider
+from fxgpt_core.candles.providers.remote import SOURCES
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.candles.store import CandleStore
 from fxgpt_core.errors import BadInputError, MissingError
@@ -37,8 +39,9 @@ class ProvidedSource:
 
 
 def providers(settings: Settings) -> tuple[CandleProvider, ...]:
-    """All providers, the one that is asked first in front: what the user imported goes before the sample."""
-    return ImportedProvider(CandleStore(settings.import_root)), SampleProvider()
+    """All providers, the one that is asked first in front: what was imported, what was downloaded, the sample."""
+    downloaded = [DownloadedProvider(CandleStore(settings.download_root / name), name) for name in SOURCES]
+    return ImportedProvider(CandleStore(settings.import_root)), *downloaded, SampleProvider()
 
 
 def provided(settings: Settings, symbol: str, timeframe: Timeframe, provider: str = AUTOMATIC) -> ProvidedSource:

@@ -104,6 +104,13 @@ class Lake:
             raise MissingError(f"the ledger knows no artifact {artifact_id}; check the id and the ledger's URL")
         return artifact_of(row, self.root)
 
+    def every(self, asset: str, symbol: str) -> list[Artifact]:
+        """Every artifact ever made of an asset and symbol, of all timeframes, oldest first."""
+        asked = select(artifacts).where(artifacts.c.asset == asset, artifacts.c.symbol == symbol)
+        with self.ledger.reading() as connection:
+            rows = connection.execute(asked.order_by(artifacts.c.created_at, artifacts.c.id)).all()
+        return [artifact_of(row, self.root) for row in rows]
+
     def verify(self, artifact: Artifact) -> str:
         """The hash of the file as it is now, to compare with `artifact.sha256`. Raises `CorruptArtifactError` when it is gone."""
         try:

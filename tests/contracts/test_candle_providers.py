@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fxgpt_core.candles.provider import CandleProvider
+from fxgpt_core.candles.providers.downloaded import DownloadedProvider
 from fxgpt_core.candles.providers.files import FilesProvider
 from fxgpt_core.candles.providers.imported import ImportedProvider
 from fxgpt_core.candles.providers.sample import SampleProvider, sample_path
@@ -30,13 +31,19 @@ def imported(folder: Path) -> CandleProvider:
     return ImportedProvider(store)
 
 
+def downloaded(folder: Path) -> CandleProvider:
+    store = CandleStore(folder / "downloads" / "tiingo")
+    store.put(SampleProvider().candles("EURUSD", Timeframe.H1), "EURUSD", Timeframe.H1, "tiingo")
+    return DownloadedProvider(store, "tiingo")
+
+
 def files(folder: Path) -> CandleProvider:
     hourly = SampleProvider().candles("EURUSD", Timeframe.H1)
     resample(hourly, Timeframe.H1, Timeframe.D1).write_parquet(folder / "days.parquet")
     return FilesProvider({("EURUSD", Timeframe.H1): sample_path(), ("EURUSD", Timeframe.D1): folder / "days.parquet"})
 
 
-PROVIDERS: tuple[Callable[[Path], CandleProvider], ...] = (sample, imported, files)
+PROVIDERS: tuple[Callable[[Path], CandleProvider], ...] = (sample, imported, downloaded, files)
 
 
 @pytest.fixture(params=PROVIDERS, ids=lambda make: make.__name__)

@@ -10,7 +10,7 @@ from fxgpt_core.market.timeframes import Timeframe
 class ImportedProvider:
     """The latest version of every imported series."""
 
-    name = "imported"
+    name: str = "imported"
 
     def __init__(self, store: CandleStore) -> None:
         self._store = store

@@ -1,0 +1,63 @@
+"""The remote sources by name, in the order in which their downloaded candles are preferred."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from fxgpt_core.candles.source import CandleSource
+from fxgpt_core.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class RemoteSource:
+    """How a source is made, with the person's own key for it where it takes one (else with "")."""
+
+    make: Callable[[str], CandleSource]
+    takes_key: bool = False
+
+
+def remote_source(name: str, key_of: Callable[[str], str]) -> CandleSource:
+    """The source of a name; `key_of` gives the key of a source that takes one. Raises `BadInputError` naming all."""
+    if name not in SOURCES:
+        raise BadInputError(f"there is no provider {name!r} to download from; known: {', '.join(SOURCES)}; choose one of them")
+    source = SOURCES[name]
+    return source.make(key_of(name) if source.takes_key else "")
+
+
+def _dukascopy(_: str) -> CandleSource:
+    from fxgpt_core.candles.providers.dukascopy import DukascopySource
+
+    return DukascopySource()
+
+
+def _dukascopy_json(_: str) -> CandleSource:
+    from fxgpt_core.candles.providers.dukascopy_json import DukascopyJsonSource
+
+    return DukascopyJsonSource()
+
+
+def _tiingo(key: str) -> CandleSource:
+    from fxgpt_core.candles.providers.tiingo import TiingoSource
+
+    return TiingoSource(key)
+
+
+def _alpha_vantage(key: str) -> CandleSource:
+    from fxgpt_core.candles.providers.alpha_vantage import AlphaVantageSource
+
+    return AlphaVantageSource(key)
+
+
+def _yahoo(_: str) -> CandleSource:
+    from fxgpt_core.candles.providers.yahoo import YahooSource
+
+    return YahooSource()
+
+
+SOURCES: Final[dict[str, RemoteSource]] = {
+    "dukascopy": RemoteSource(_dukascopy),
+    "dukascopy_json": RemoteSource(_dukascopy_json),
+    "tiingo": RemoteSource(_tiingo, takes_key=True),
+    "alpha_vantage": RemoteSource(_alpha_vantage, takes_key=True),
+    "yahoo": RemoteSource(_yahoo),
+}

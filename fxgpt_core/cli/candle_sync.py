@@ -1,0 +1,152 @@
+"""fxgpt candles sync: bring a downloaded series up to date, and say what rests on the version before."""
+
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_table
+from fxgpt_core.errors import BadInputError, LedgerMissingError
+from fxgpt_core.settings import Settings, provider_key, read_settings
+
+if TYPE_CHECKING:
+    from fxgpt_core.candles.store import StoredCandles
+    from fxgpt_core.candles.sync import Progress, SyncResult
+    from fxgpt_core.registry.artifact import Artifact
+    from fxgpt_core.registry.lake import Lake
+
+ProviderOption = Annotated[
+    str, typer.Option("--provider", "-p", help="dukascopy, dukascopy_json, tiingo, alpha_vantage or yahoo; some need a key.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="DAY", help="From when on, UTC: 2020-01-31 or 2020-01-31T17:00; kept from then on."),
+]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Ask for the whole history again, to find what the provider changed in it.")
+]
+STEP = 0.1
+
+
+def sync_candles(
+    symbol: SymbolOption,
+    timeframe: TimeframeOption,
+    provider: ProviderOption,
+    since: SinceOption = None,
+    verify: VerifyOption = False,
+    json: JsonFlag = False,
+) -> None:
+    """Download the candles that are missing; one that was cut off goes on where it was. A changed history is a new version.
+
+    Example: fxgpt candles sync --symbol EURUSD --timeframe 5m --provider tiingo --since 2022-01-02
+    """
+    from fxgpt_core.candles.providers.remote import remote_source
+    from fxgpt_core.candles.store import CandleStore
+    from fxgpt_core.candles.sync import SyncParameters, sync
+    from fxgpt_core.market import symbols, timeframes
+
+    settings = read_settings()
+    wanted = SyncParameters(
+        symbols.symbol(symbol).name, timeframes.timeframe(timeframe), datetime.now(UTC), _moment(since), revise=verify
+    )
+    source = remote_source(provider, provider_key)
+    # Before anything is downloaded: a ledger that does not answer would be told only after the candles were stored.
+    lake = _lake(settings)
+    store = CandleStore(settings.download_root / source.name)
+    result = sync(source, store, wanted, _Meter(f"{source.name} {wanted.symbol} {wanted.timeframe}").tell)
+    affected = [] if lake is None else _affected(lake, source.name, result)
+    payload = {
+        "provider": source.name,
+        "symbol": wanted.symbol,
+        "timeframe": str(wanted.timeframe),
+        "asked": [{"start": start, "stop": stop} for start, stop in result.asked],
+        "added": result.added,
+        "revised": asdict(result.revised),
+        "withdrawn": asdict(result.withdrawn),
+        "stored": _version(result.stored),
+        "earlier": None if result.earlier is None else _version(result.earlier),
+        "affected": [{"id": one.id, "asset": one.asset, "symbol": one.symbol, "timeframe": one.timeframe} for one in affected],
+    }
+    answer(payload, json, lambda: _tell(result, affected))
+
+
+def _tell(result: "SyncResult", affected: "list[Artifact]") -> None:
+    stored, revised, withdrawn = result.stored, result.revised, result.withdrawn
+    say(f"stored {stored.rows} candles of {stored.symbol} {stored.timeframe}, {_minute(stored.first)} to {_minute(stored.last)}")
+    for start, stop in result.asked:
+        say(f"asked for {_minute(start)} to {_minute(stop)} UTC")
+    say(f"{result.added} new, {revised.count} changed by {stored.source}")
+    if revised.count:
+        say(f"changed: from {_minute(revised.first)} to {_minute(revised.last)}; the version before is kept")
+    if withdrawn.count:
+        say(f"note: {withdrawn.count} stored candles came no more, from {_minute(withdrawn.first)} on; they are kept")
+    if result.earlier == stored:
+        say("nothing changed: no new version")
+        return
+    if affected:
+        rows = dict.fromkeys((one.asset, one.symbol, one.timeframe) for one in affected)
+        say("made from an earlier version; materialize again:")
+        tell_table([dict(zip(("asset", "symbol", "timeframe"), row, strict=True)) for row in rows], "")
+
+
+def _affected(lake: "Lake", provider: str, result: "SyncResult") -> "list[Artifact]":
+    """What rests on an earlier version of the series, the raw candles first; nothing where there is no new version."""
+    if result.earlier == result.stored:
+        return []
+    stored = result.stored
+    series = {"provider": provider, "source_timeframe": str(stored.timeframe)}
+    made = [one for one in lake.every("raw_candles", stored.symbol) if series.items() <= dict(one.settings).items()]
+    raw = [one for one in made if one.settings["candles_sha256"] != stored.sha256]
+    found = {one.id: one for root in raw for one in (root, *lake.descendants(root.id))}
+    return list(found.values())
+
+
+class _Meter:
+    """Progress on stderr: one line that is written over on a terminal, elsewhere a line for each tenth."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.next_step = STEP
+
+    def tell(self, progress: "Progress") -> None:
+        """Show how much is there, and how long the rest will take."""
+        share = progress.done / progress.total
+        left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
+        line = f"{self.name}: {share:.0%} of {progress.total.days} days{left}"
+        if sys.stderr.isatty():
+            print(f"\r\033[K{line}", end="" if share < 1.0 else "\n", file=sys.stderr, flush=True)
+        elif share >= self.next_step:
+            print(line, file=sys.stderr, flush=True)
+            self.next_step = share + STEP
+
+
+def _lake(settings: Settings) -> "Lake | None":
+    from fxgpt_core.cli.stored import opened_ledger, read_only_lake
+
+    try:
+        return read_only_lake(settings, opened_ledger(settings))
+    except LedgerMissingError:
+        # Without a ledger nothing was made yet that could rest on these candles.
+        return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInputError(
+            f"--since {text!r} is no moment; a day or time in UTC such as 2020-01-31 or 2020-01-31T17:00 is"
+        ) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _minute(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _version(stored: "StoredCandles") -> dict[str, Any]:
+    return {"rows": stored.rows, "first": stored.first, "last": stored.last, "sha256": stored.sha256, "path": stored.path}
