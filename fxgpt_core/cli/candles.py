@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fxgpt_core.cli import candle_sync
+from fxgpt_core.cli import candle_quality, candle_sync
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.settings import read_settings
 
@@ -17,6 +17,7 @@ Example: fxgpt candles import eurusd.csv --symbol EURUSD --timeframe 1h
 SHOWN_HASH = 16
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
+app.command("quality")(candle_quality.candle_quality)
 app.command("sync")(candle_sync.sync_candles)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Candle file: CSV, Parquet, HistData, MT4/MT5, TrueFX.")]
@@ -52,7 +53,8 @@ def import_candles(
     read = read_checked(file, ReadRequest(wanted.name, length, zone), file_format(format_))
     frame = read.frame
     plausibility.check_plausible(frame, length, datetime.now(UTC), str(file))
-    stored = CandleStore(read_settings().import_root).put(frame, wanted.name, length, str(file.resolve()))
+    source = f"{file.resolve()} (stamps of {zone})" if zone else str(file.resolve())
+    stored = CandleStore(read_settings().import_root).put(frame, wanted.name, length, source)
     report = quality(frame, length)
     notes = [*read.findings, *plausibility.notes(frame, report)]
     payload: dict[str, object] = {"symbol": wanted.name, "sha256": stored.sha256, "path": stored.path, **report.to_dict()}
