@@ -133,10 +133,10 @@ def test_a_file_that_came_late_leaves_no_hole_in_a_downloaded_series(service, tm
 
     def end(progress: Progress) -> None:
         if cut_off and progress.done == progress.total:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("cut off")
 
     day(4)
-    with pytest.raises(KeyboardInterrupt) if cut_off else nullcontext():
+    with pytest.raises(KeyboardInterrupt, match="cut off") if cut_off else nullcontext():
         assert synced_days(service, store, monday + 2.5 * DAY, end) == [4]
     day(5)
     day(6)
