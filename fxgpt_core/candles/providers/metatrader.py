@@ -42,8 +42,8 @@ def server_zone(path: Path, request: ReadRequest) -> str:
     """The zone of the broker's server as the request names it; raises `BadInputError` where it names none."""
     if request.zone is None:
         raise BadInputError(
-            f"{path} is stamped in the time of a broker's server, which the file does not name; name it: --zone NY+7 (New York "
-            "wall clock + 7 hours, as most brokers keep it), an IANA name such as --zone Europe/Athens, or --zone UTC if a script "
-            "has converted it"
+            f"{path} is stamped in the time of a broker's server, which the file does not name; name it: --zone NY+7 (the wall "
+            "clock of New York + 7 hours, as most brokers keep it), an IANA name such as --zone Europe/Athens, or --zone UTC if "
+            "a script has converted it"
         )
     return request.zone

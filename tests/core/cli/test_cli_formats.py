@@ -40,6 +40,7 @@ def test_a_brokers_file_asks_for_its_zone_and_is_stored_in_utc(fxgpt, stored, mt
     assert fxgpt("candles", "import", mt4_file, *HOURS, "--zone", "NY+7", "--json").code == 0
     (row,) = fxgpt("candles", "list", "--json").json["candles"]
     assert (row["rows"], row["first"], row["last"]) == (24, "2024-01-09T22:00:00+00:00", "2024-01-10T21:00:00+00:00")
+    assert row["source"] == f"{mt4_file.resolve()} (stamps of NY+7)"
 
 
 def test_a_format_can_be_named_and_an_unknown_one_is_refused(fxgpt, mt4_file):
