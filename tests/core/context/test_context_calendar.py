@@ -81,11 +81,13 @@ def test_an_emergency_is_never_waited_for_nor_is_its_press_conference(tmp_path):
     series = calendar(
         tmp_path, "2024-03-05 15:00,Statement,US,high,", "2024-03-05 15:00,Rate decision,US,high,Unscheduled/emergency meeting",
         "2024-03-05 16:00,Press conference,US,high,", "2024-03-05 16:00,Speech,EA,high,", "2024-03-06 15:00,ISM,US,high,",
+        "2024-03-04 15:00,Orders,US,high,",
     )  # fmt: skip
-    frame = release_hours(times(utc(2024, 3, 5, 14), utc(2024, 3, 5, 15), utc(2024, 3, 5, 17)), series, EURUSD)
-    assert frame["calendar_quote_hours_until"].to_list() == [25.0, 24.0, 22.0]
-    assert frame["calendar_quote_hours_since"].to_list() == [None, 0.0, 1.0]
-    assert frame["calendar_base_hours_until"].to_list() == [2.0, 1.0, None]
+    rows = times(utc(2024, 3, 4, 14), utc(2024, 3, 5, 14), utc(2024, 3, 5, 15), utc(2024, 3, 5, 17))
+    frame = release_hours(rows, series, EURUSD)
+    assert frame["calendar_quote_hours_until"].to_list() == [1.0, 25.0, 24.0, 22.0]
+    assert frame["calendar_quote_hours_since"].to_list() == [None, 23.0, 0.0, 1.0]
+    assert frame["calendar_base_hours_until"].to_list() == [26.0, 2.0, 1.0, None]
 
 
 @settings(max_examples=60, deadline=None)
