@@ -1,4 +1,7 @@
-"""Tiingo's FX prices: a JSON list of rows without volume, asked by whole days, the last of them included."""
+"""Tiingo's FX prices: a JSON list of rows without volume, asked by whole days.
+
+Whether the last day's candles are in the answer is not documented: it is asked for as if they were, and answers without them.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -20,7 +23,8 @@ def answering(candles: pl.DataFrame) -> Answering:
     def answer(request: Request) -> bytes | None:
         if request.path != f"/tiingo/fx/{SYMBOL.lower()}/prices" or request.query["resampleFreq"] != "5min":
             return None
-        held = candles.filter(pl.col("open_time").is_between(*asked(request), closed="left"))
+        first, stop = asked(request)
+        held = candles.filter(pl.col("open_time").is_between(first, stop - timedelta(days=1)))
         return json.dumps([_row(row) for row in held.iter_rows(named=True)]).encode()
 
     return answer

@@ -29,6 +29,7 @@ FREQUENCIES: Final = {
     Timeframe.H1: "1hour",
 }
 _DAY: Final = timedelta(days=1)
+_MOMENT: Final = timedelta(microseconds=1)
 _STAMP: Final = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 
@@ -59,8 +60,8 @@ class TiingoSource:
             page_start = page_stop
 
     def _candles(self, symbol: str, timeframe: Timeframe, start: datetime, stop: datetime) -> pl.DataFrame:
-        # One day more: whether the candles of the last day come with its date is not documented.
-        asked = {"startDate": f"{start:%Y-%m-%d}", "endDate": f"{stop + _DAY:%Y-%m-%d}"}
+        # The day after the last: whether the candles of a day come when the span ends with its date is not documented.
+        asked = {"startDate": f"{start:%Y-%m-%d}", "endDate": f"{stop - _MOMENT + _DAY:%Y-%m-%d}"}
         path = f"/tiingo/fx/{symbol.lower()}/prices"
         body = self._web.get(path, {"resampleFreq": FREQUENCIES[timeframe], **asked})
         if body is None:

@@ -37,6 +37,7 @@ def _program(*arguments):
 def test_the_verbs_are_these():
     assert set(VERBS) == {
         "setup", "doctor", "candles import", "candles list", "candles quality", "candles sync",
+        "context import", "context list", "features check",
         "backtest", "optimize", "gates", "deploy", "deployments", "rollback",
         "live status", "live halt", "live reduce", "live resume", "live write-off", "orders", "trace", "gateway",
     }  # fmt: skip
@@ -146,7 +147,17 @@ def test_with_json_the_missing_candles_are_a_list_and_a_hash_is_whole(fxgpt, can
 def test_in_a_pipe_a_table_is_plain_text(fxgpt, candle_file):
     fxgpt("candles", "import", candle_file(), *IMPORT)
     told = fxgpt("candles", "list").out
-    assert told.splitlines()[0].split() == ["symbol", "timeframe", "rows", "first", "last", "latest", "sha256", "source"]
+    assert told.splitlines()[0].split() == [
+        "provider",
+        "symbol",
+        "timeframe",
+        "rows",
+        "first",
+        "last",
+        "latest",
+        "sha256",
+        "source",
+    ]
     assert told.isascii()
 
 
