@@ -44,6 +44,7 @@ def _broken() -> tuple[bytes, ...]:
     wrong = (
         {"chart": {"result": None, "error": {"code": "Internal Error", "description": "Internal Error"}}},
         {"chart": {"result": [], "error": None}},
+        {"chart": chart([stamp], good)["chart"] | {"error": {"code": "Internal Error"}}},
         chart([stamp], good, "1h"),
         chart([stamp], good | {"open": [1.1, 1.2]}),
         chart([stamp], good | {"open": ["1.1"]}),
