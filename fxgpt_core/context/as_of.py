@@ -6,8 +6,8 @@ import polars as pl
 
 from fxgpt_core.context.series import TIME_TYPE, ContextSeries
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.timeframes import HOUR_US
 
-HOUR_S = 3600.0
 _AGE = "__published"
 
 
@@ -31,7 +31,7 @@ def joined(rows: pl.DataFrame, series: Sequence[ContextSeries]) -> pl.DataFrame:
                 f"{', '.join([*columns.values(), age])}; one subject, and names not taken yet, are needed; choose a subject"
             )
         taken |= {*columns.values(), age}
-        hours = (pl.col("known_at") - pl.col(_AGE)).dt.total_microseconds() / (HOUR_S * 1e6)
+        hours = (pl.col("known_at") - pl.col(_AGE)).dt.total_microseconds() / HOUR_US
         fresh = pl.col("known_at") - pl.col(_AGE) <= one.stale_after
         lazy = (
             lazy.join_asof(_newest(one).rename(columns), left_on="known_at", right_on=_AGE, strategy="backward", coalesce=False)

@@ -13,6 +13,7 @@ before this rule. Before 1993 reports came out otherwise: they are refused.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -64,6 +65,12 @@ def released_at(as_of: date) -> datetime:
 
 def _third_business_day(as_of: date) -> date:
     tuesday = as_of + timedelta(days=TUESDAY - as_of.weekday())
-    closed = list(holidays.country_holidays("US", years=[tuesday.year, tuesday.year + 1]))
+    closed = [*_federal_holidays(tuesday.year), *_federal_holidays(tuesday.year + 1)]
     day: date = np.busday_offset(tuesday, BUSINESS_DAYS, roll="backward", holidays=closed).astype(date)
     return day
+
+
+@cache
+def _federal_holidays(year: int) -> tuple[date, ...]:
+    """Those of a year as they are observed; cached, since they take a millisecond and a file has a thousand reports."""
+    return tuple(holidays.country_holidays("US", years=year))
