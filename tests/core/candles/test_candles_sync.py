@@ -243,6 +243,15 @@ def test_a_source_that_skips_or_ends_elsewhere_is_refused(store, first, last):
         synced(Skipping(march_candles()), store, since=march(4), now=march(5))
 
 
+def test_a_page_with_a_candle_from_outside_it_is_refused(store):
+    class Straying(KnownSource):
+        def pages(self, *asked):
+            yield Page(march(4), march(5), between(march(4), march(5, 1)))
+
+    with pytest.raises(SourceAnswerError, match="candles inside it alone, is needed; nothing was stored"):
+        synced(Straying(march_candles()), store, since=march(4), now=march(5))
+
+
 def test_two_downloads_of_one_series_do_not_meet(store):
     class Meeting(KnownSource):
         def pages(self, *asked):
