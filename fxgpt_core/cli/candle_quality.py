@@ -86,13 +86,19 @@ def _raw(file: Path) -> "pl.DataFrame":
 
 def _held(symbol: str, timeframe: "Timeframe") -> "tuple[str, pl.DataFrame, Timeframe]":
     """The first provider that has the series, its candles as it holds them, and their timeframe, which may be a shorter one."""
-    from fxgpt_core.candles.provider import provided_candles
+    from fxgpt_core.candles.provider import CandleProvider, provided_candles
+    from fxgpt_core.candles.providers.downloaded import DownloadedProvider
     from fxgpt_core.candles.providers.imported import ImportedProvider
+    from fxgpt_core.candles.providers.remote import SOURCES
     from fxgpt_core.candles.providers.sample import SampleProvider
     from fxgpt_core.candles.store import CandleStore
 
+    settings = read_settings()
+    downloaded = [DownloadedProvider(CandleStore(settings.download_root / name), name) for name in SOURCES]
+    imported = ImportedProvider(CandleStore(settings.import_root))
+    providers: tuple[CandleProvider, ...] = (imported, *downloaded, SampleProvider())
     refusals = []
-    for provider in (ImportedProvider(CandleStore(read_settings().import_root)), SampleProvider()):
+    for provider in providers:
         try:
             source = provided_candles(provider, symbol, timeframe).source_timeframe
             return provider.name, provider.candles(symbol, source), source
