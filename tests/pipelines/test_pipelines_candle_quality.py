@@ -37,7 +37,10 @@ def test_a_red_month_stops_the_line_and_nothing_is_stored(fresh):
     assert (evaluation.passed, evaluation.severity, evaluation.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
     assert told["grade"] == "RED"
     assert "data:image/png;base64," in told["picture"]
-    assert [(row.data["month"], row.data["grade"]) for row in told["months"][:2]] == [(MONTH, "RED"), ("2017-09", "GREEN")]
+    assert [(row.data["month"], row.data["grade"]) for row in told["months"].records[:2]] == [
+        (MONTH, "RED"),
+        ("2017-09", "GREEN"),
+    ]
     with pytest.raises(MissingError, match="no candles"):
         fresh.lake.latest("candles", "EURUSD", "1h")
 
