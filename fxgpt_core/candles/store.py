@@ -24,7 +24,7 @@ from fxgpt_core.market import symbols
 from fxgpt_core.market.timeframes import Timeframe
 
 POINTER = "latest"
-REMEDY = "import the file again"
+REMEDY = "import it, or sync it, again"
 
 
 @dataclass(frozen=True)

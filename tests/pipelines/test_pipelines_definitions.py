@@ -23,9 +23,10 @@ def test_the_definitions_are_loadable_and_every_asset_has_a_group_and_a_code_ver
 
 
 def test_loading_the_definitions_is_fast_and_imports_nothing_heavy():
+    # Processor time, not the clock's: what else the machine does is not this import's.
     program = (
-        "import sys, time; began = time.perf_counter(); import fxgpt_pipelines.definitions; "
-        f"print(time.perf_counter() - began, *[m for m in {HEAVY!r} if m in sys.modules])"
+        "import sys, time; began = time.process_time(); import fxgpt_pipelines.definitions; "
+        f"print(time.process_time() - began, *[m for m in {HEAVY!r} if m in sys.modules])"
     )
     command = [sys.executable, "-c", program]
     tries = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(2)]

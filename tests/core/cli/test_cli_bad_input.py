@@ -115,7 +115,7 @@ def test_a_damaged_card_of_imported_candles_is_told_as_broken_lineage(fxgpt, can
     fxgpt("candles", "import", candle_file(), *IMPORT)
     (card,) = data_root.rglob("*.json")
     card.write_text("{")
-    _one_line(fxgpt("candles", "list"), 6, card.name, "import the file again")
+    _one_line(fxgpt("candles", "list"), 6, card.name, "import it, or sync it, again")
 
 
 @pytest.mark.parametrize("verb", NEEDS_LEDGER)
