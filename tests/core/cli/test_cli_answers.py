@@ -6,7 +6,6 @@ import shlex
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -62,16 +61,17 @@ def test_the_help_of_every_verb_shows_its_example(fxgpt, verb):
 
 def test_help_answers_at_once_and_loads_nothing_heavy(data_root):
     program = (
-        "import sys; from fxgpt_core.cli import main; main.run(['--help']); "
-        f"print('loaded:', *[name for name in {HEAVY!r} if name in sys.modules])"
+        "import sys, time; from fxgpt_core.cli import main; main.run(['--help']); "
+        f"print('loaded:', *[name for name in {HEAVY!r} if name in sys.modules]); print(time.process_time())"
     )
-    seconds, found = [], ""
+    seconds, found = [], ["", ""]
     for _ in range(3):
-        began = time.perf_counter()
-        found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-        seconds.append(time.perf_counter() - began)
-    assert found.splitlines()[-1].strip() == "loaded:"
-    assert "Exit codes" in found
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        *found, spent = done.stdout.splitlines()
+        # Processor time, not the clock's: what else the machine does is not the command's.
+        seconds.append(float(spent))
+    assert found[-1].strip() == "loaded:"
+    assert "Exit codes" in "\n".join(found)
     assert min(seconds) < SECONDS_TO_HELP
 
 
