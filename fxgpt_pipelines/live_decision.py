@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from fxgpt_core.strategy.decision import Decisions
     from fxgpt_core.strategy.parameters import StrategyParameters
 
-# Christmas and New Year close the market for a day each, and the calendar here does not know them.
-LONGEST_HOLE_HOURS = 48
 ROLES = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
 
 
@@ -130,18 +128,16 @@ def _require_no_hole(open_times: "pl.Series", deployed: Deployed) -> None:
     import numpy as np
 
     from fxgpt_core.errors import RefusedError
-    from fxgpt_core.market.sessions import missing_candles
+    from fxgpt_core.market.sessions import LONGEST_CLOSURE, closure_before_us
     from fxgpt_core.market.timeframes import HOUR_US
 
-    stamps = open_times.to_physical().to_numpy()
-    timeframe = timeframe_of(deployed.timeframe)
-    missing = np.searchsorted(stamps, missing_candles(stamps, timeframe))
-    longest = int(np.bincount(missing).argmax()) if len(missing) else 0
-    hours = np.count_nonzero(missing == longest) * timeframe.us / HOUR_US
-    if hours > LONGEST_HOLE_HOURS:
+    missing_us = closure_before_us(open_times.to_physical().to_numpy(), timeframe_of(deployed.timeframe))
+    longest = int(np.argmax(missing_us))
+    hours, allowed = missing_us[longest] / HOUR_US, LONGEST_CLOSURE.total_seconds() / 3600
+    if hours > allowed:
         raise RefusedError(
             f"{hours:.0f} hours of open market are missing between the {deployed.symbol} {deployed.timeframe} candles of "
-            f"{open_times[longest - 1]} and {open_times[longest]}; at most {LONGEST_HOLE_HOURS} (holidays) may be: release "
+            f"{open_times[longest - 1]} and {open_times[longest]}; at most {allowed:.0f} (holidays) may be: release "
             "those in between, or optimize and deploy on newer candles"
         )
 

@@ -4,6 +4,7 @@ Everything rests on the FX clock: New York wall-clock time plus seven hours, on 
 Monday to Friday. New York changes its clock on Sundays at 02:00, while the week is closed, so an open FX day has 24 hours.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -19,19 +20,50 @@ OPEN_DAYS = 5
 YEAR_US = 365.25 * DAY_US
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
 _NO_BREAK = timedelta(0)
+# Christmas and New Year close the market for a day each, and the week does not know them.
+LONGEST_CLOSURE = timedelta(hours=48)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A centre of FX trading: its usual hours on its own wall clock, Monday to Friday."""
+
+    name: str
+    zone: str
+    first_hour: int
+    last_hour: int
+
+
+SESSIONS = (
+    Session("sydney", "Australia/Sydney", 7, 16),
+    Session("tokyo", "Asia/Tokyo", 9, 18),
+    Session("london", "Europe/London", 8, 17),
+    Session("new_york", NEW_YORK, 8, 17),
+)
 
 
 def fx_clock_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[N]: µs on the FX clock (New York wall clock + 7 h, midnight = 17:00 New York) of UTC times int64[N] in µs."""
+    return wall_clock_us(time_us, NEW_YORK) + np.int64(FX_CLOCK_AHEAD_US)
+
+
+def wall_clock_us(time_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """int64[N]: µs on the wall clock of a zone (one that is whole hours from UTC) at UTC times int64[N] in µs."""
     times = np.asarray(time_us, dtype=np.int64)
-    # New York's distance from UTC changes at whole hours only: one conversion for each hour does for all of its minutes.
+    # The distance from UTC changes at whole hours only: one conversion for each hour does for all of its minutes.
     hours = times // HOUR_US
     starts = np.flatnonzero(np.diff(hours, prepend=hours[:1] - 1))
     hour_us = hours[starts] * HOUR_US
     utc = pl.Series(hour_us).cast(pl.Datetime("us", "UTC"))
-    wall_clock = utc.dt.convert_time_zone(NEW_YORK).dt.replace_time_zone(None).to_physical().to_numpy()
-    ahead = np.repeat(wall_clock - hour_us, np.diff(starts, append=len(times)))
-    return times + ahead + np.int64(FX_CLOCK_AHEAD_US)
+    wall_clock = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None).to_physical().to_numpy()
+    return times + np.repeat(wall_clock - hour_us, np.diff(starts, append=len(times)))
+
+
+def session_left(time_us: NDArray[np.int64], session: Session) -> NDArray[np.float64]:
+    """float64[N]: what share of a session's hours is still to come at UTC times int64[N] in µs: 1 as it opens, 0 outside it."""
+    hour = wall_clock_us(time_us, session.zone) % DAY_US / HOUR_US
+    left = (session.last_hour - hour) / (session.last_hour - session.first_hour)
+    return np.where((hour >= session.first_hour) & (left > 0.0), left, 0.0)
 
 
 def fx_day(open_time_us: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -65,6 +97,23 @@ def missing_candles(
         return np.empty(0, dtype=np.int64)
     expected = expected_open_times(int(open_time_us[0]), int(open_time_us[-1]), timeframe, daily_break)
     return np.setdiff1d(expected, open_time_us)
+
+
+def closure_before_us(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
+    """int64[N]: how much time of open market, in µs, has no candle between each candle and the one before it; 0 for the first."""
+    times = np.asarray(open_time_us, dtype=np.int64)
+    missing = np.zeros(len(times), dtype=np.int64)
+    far = np.flatnonzero(np.diff(times) > timeframe.us) + 1
+    if len(far):
+        missing[far] = _open_us(times[far]) - _open_us(times[far - 1]) - timeframe.us
+    return missing
+
+
+def _open_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[N]: how long the market was open from a Monday's start of the FX week before 1970 to each of the times."""
+    since_monday = fx_clock_us(time_us) + _EPOCH_WEEKDAY * DAY_US
+    weeks, in_week = np.divmod(since_monday, 7 * DAY_US)
+    return weeks * (OPEN_DAYS * DAY_US) + np.minimum(in_week, OPEN_DAYS * DAY_US)
 
 
 def expected_open_times(

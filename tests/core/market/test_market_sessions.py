@@ -6,6 +6,9 @@ import pytest
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.sessions import (
+    SESSIONS,
+    Session,
+    closure_before_us,
     expected_open_times,
     fx_clock_us,
     fx_day,
@@ -13,6 +16,7 @@ from fxgpt_core.market.sessions import (
     is_open,
     missing_candles,
     periods_per_year,
+    session_left,
 )
 from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
 
@@ -121,3 +125,32 @@ def test_periods_a_year_are_measured_from_the_stamps() -> None:
 def test_one_candle_tells_no_rate() -> None:
     with pytest.raises(BadInputError, match="1 candles tell no rate; at least two"):
         periods_per_year(np.array([0]))
+
+
+def session_left_by_hand(time_us: int, zone: str, first: int, last: int) -> float:
+    local = datetime.fromtimestamp(time_us / 1e6, ZoneInfo(zone))
+    hour = local.hour + local.minute / 60
+    return (last - hour) / (last - first) if first <= hour < last else 0.0
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session.name)
+def test_what_is_left_of_a_session_follows_its_own_wall_clock(session: Session) -> None:
+    # Through a year: every zone's summer time begins and ends on another day.
+    times = us(2021, 1, 1) + np.arange(0, 365 * 48, dtype=np.int64) * HOUR_US // 2
+    expected = [session_left_by_hand(int(t), session.zone, session.first_hour, session.last_hour) for t in times]
+    assert session_left(times, session) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_closure_before_a_candle_is_what_the_calendar_misses() -> None:
+    times = np.array(expected_open_times(us(2021, 3, 1), us(2021, 4, 30), Timeframe.H1))
+    holed = np.delete(times, [5, *range(300, 380), *range(700, 705)])
+    missing = missing_candles(holed, Timeframe.H1)
+    by_hand = np.bincount(np.searchsorted(holed, missing), minlength=len(holed)) * HOUR_US
+    assert closure_before_us(times, Timeframe.H1).tolist() == [0] * len(times)
+    assert closure_before_us(holed, Timeframe.H1).tolist() == by_hand.tolist()
+    assert closure_before_us(holed, Timeframe.H1)[299:301].tolist() == [80 * HOUR_US, 0]
+
+
+def test_no_closure_is_seen_before_the_first_candle() -> None:
+    assert closure_before_us(np.array([us(2021, 3, 1)]), Timeframe.D1).tolist() == [0]
+    assert closure_before_us(np.empty(0, dtype=np.int64), Timeframe.D1).tolist() == []
