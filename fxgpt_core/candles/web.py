@@ -17,8 +17,9 @@ from fxgpt_core.errors import BadInputError, NotReadyError, SourceAnswerError
 # httpx writes every URL to its log at INFO, with the key where a service wants it in the URL.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
-# 202 comes from a guard before a service, without a body: read as an answer it would be a day without candles.
-_BUSY: Final = (202, 429)
+# 202 comes from a guard before a service, without a body: read as an answer it would be a day without candles. 418 is how
+# Binance bans an address that asked too often, with a Retry-After.
+_BUSY: Final = (202, 418, 429)
 _GONE: Final = 404
 _KEY_REFUSED: Final = (401, 403)
 _SHOWN: Final = 200
@@ -104,7 +105,7 @@ class WebClient:
                     "run the same command again then"
                 )
             raise _TryAgainError(f"status {answer.status_code}", wait_s)
-        if answer.status_code in _KEY_REFUSED:
+        if self.secrets and answer.status_code in _KEY_REFUSED:
             raise BadInputError(
                 f"{self.name} refused the key (status {answer.status_code}: {self.told(answer.content)}); set a valid key for it"
             )

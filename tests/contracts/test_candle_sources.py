@@ -15,6 +15,7 @@ from fxgpt_core.errors import BadInputError, MissingError, NotReadyError, Source
 from fxgpt_core.market.timeframes import Timeframe
 from tests.recorded_service import Answer, RecordedService, running
 from tests.recordings.alpha_vantage import ALPHA_VANTAGE
+from tests.recordings.binance import BINANCE
 from tests.recordings.dukascopy import DUKASCOPY
 from tests.recordings.dukascopy_json import DUKASCOPY_JSON
 from tests.recordings.recording import SYMBOL, Recording, known_candles
@@ -27,6 +28,7 @@ SOURCES: dict[str, Recording] = {
     "dukascopy_json": DUKASCOPY_JSON,
     "alpha_vantage": ALPHA_VANTAGE,
     "yahoo": YAHOO,
+    "binance": BINANCE,
 }
 PAGED = pytest.mark.parametrize("recording", [name for name, one in SOURCES.items() if not one.one_page], indirect=True)
 

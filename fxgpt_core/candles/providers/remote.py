@@ -54,10 +54,17 @@ def _yahoo(_: str) -> CandleSource:
     return YahooSource()
 
 
+def _binance(_: str) -> CandleSource:
+    from fxgpt_core.candles.providers.binance import BinanceSource
+
+    return BinanceSource()
+
+
 SOURCES: Final[dict[str, RemoteSource]] = {
     "dukascopy": RemoteSource(_dukascopy),
     "dukascopy_json": RemoteSource(_dukascopy_json),
     "tiingo": RemoteSource(_tiingo, takes_key=True),
     "alpha_vantage": RemoteSource(_alpha_vantage, takes_key=True),
     "yahoo": RemoteSource(_yahoo),
+    "binance": RemoteSource(_binance),
 }

@@ -41,6 +41,7 @@ def test_an_answer_is_its_bytes_and_a_page_that_is_not_there_is_none(client):
         Answer(status=500),
         Answer(status=503),
         Answer(status=429),
+        Answer(status=418),
         Answer(status=202),
         Answer(drop=True),
         Answer(b"data", drop=True, keep=2),
@@ -80,6 +81,12 @@ def test_a_refusal_is_told_without_the_key(client, service, status, kind):
     with pytest.raises(kind, match=rf"status {status}: no such key: \*\*\*"):
         client.get("/there", {"apikey": KEY})
     assert service.requests[0].query == {"apikey": KEY}
+
+
+def test_a_service_without_a_key_cannot_refuse_one(service):
+    service.faults = [Answer(b"blocked", status=403)]
+    with WebClient("example", service.url) as client, pytest.raises(SourceAnswerError, match=r"with status 403: blocked"):
+        client.get("/there")
 
 
 def test_a_key_at_the_end_of_what_is_told_is_not_shown_in_part(client):
