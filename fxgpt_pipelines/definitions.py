@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 
 from fxgpt_pipelines.assets import calibration, candles, context, features, live, models, optimization
-from fxgpt_pipelines.jobs import candles_to_gates, live_trading_job
+from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
-from fxgpt_pipelines.sensors import closed_candle_sensor
+from fxgpt_pipelines.sensors import closed_candle_sensor, known_symbols_sensor
 
 ASSETS = [
     candles.raw_candles,
@@ -35,8 +35,8 @@ def build_definitions(
     # In-process: one asset is one run, and a process of its own for each step would pay every import again.
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[candles_to_gates, live_trading_job],
-        sensors=[closed_candle_sensor],
+        jobs=[candles_to_features, candles_to_gates, live_trading_job],
+        sensors=[closed_candle_sensor, known_symbols_sensor],
         resources=resources | dict(overrides or {}),
         loggers=loggers,
         executor=dg.in_process_executor,

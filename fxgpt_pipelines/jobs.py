@@ -1,12 +1,21 @@
-"""Jobs that are not the materialization of an asset: the decision on one closed candle."""
+"""Jobs: assets that are made together, and the decision on one closed candle."""
 
 import dagster as dg
 
 from fxgpt_pipelines.resources import LakeResource
 
+DATA_LANE = {"fxgpt/lane": "data"}
 BATCH_LANE = {"fxgpt/lane": "batch"}
 LIVE_LANE = {"fxgpt/lane": "live", "dagster/priority": "10"}
 
+
+candles_to_features = dg.define_asset_job(
+    "candles_to_features",
+    selection=dg.AssetSelection.groups("candles", "features"),
+    tags=DATA_LANE,
+    executor_def=dg.in_process_executor,
+    description="Candles, context and features: what a backfill over many symbols and timeframes brings up to date.",
+)
 
 # Deployment is not part of it: what trades is a person's decision.
 candles_to_gates = dg.define_asset_job(

@@ -6,7 +6,8 @@ from fxgpt_core.market.symbols import symbol as known_symbol
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.market.timeframes import timeframe as known_timeframe
 
-symbols = dg.DynamicPartitionsDefinition(name="symbols")
+SYMBOLS = "symbols"
+symbols = dg.DynamicPartitionsDefinition(name=SYMBOLS)
 timeframes = dg.StaticPartitionsDefinition([timeframe.value for timeframe in Timeframe])
 grid = dg.MultiPartitionsDefinition({"symbol": symbols, "timeframe": timeframes})
 
@@ -25,4 +26,4 @@ def cell(key: str) -> tuple[str, str]:
 
 def add_symbol(instance: dg.DagsterInstance, symbol: str) -> None:
     """Make the symbol a partition of the instance; nothing happens when it is one already."""
-    instance.add_dynamic_partitions("symbols", [known_symbol(symbol).name])
+    instance.add_dynamic_partitions(SYMBOLS, [known_symbol(symbol).name])

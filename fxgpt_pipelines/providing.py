@@ -1,14 +1,16 @@
 """Which provider a symbol's candles come from, and which of its candles are held out for the live replay."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
-from fxgpt_core.candles.provider import CandleProvider, provided_candles
+from fxgpt_core.candles.provider import CandleProvider, held_timeframe
 from fxgpt_core.candles.providers.downloaded import DownloadedProvider
 from fxgpt_core.candles.providers.imported import ImportedProvider
 from fxgpt_core.candles.providers.remote import SOURCES
 from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.candles.resample import resample
 from fxgpt_core.candles.store import CandleStore
 from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.market.timeframes import Timeframe
@@ -19,22 +21,29 @@ AUTOMATIC = "auto"
 
 @dataclass(frozen=True)
 class ProvidedSource:
-    """`frame` of the timeframe asked for, `source` as the provider has it (of `source_timeframe`)."""
+    """`source` as the provider has it (of `source_timeframe`), for candles of `timeframe`."""
 
     provider: str
     source_timeframe: Timeframe
+    timeframe: Timeframe
     source: pl.DataFrame
-    frame: pl.DataFrame
 
-    def without_last(self, n_candles: int, timeframe: Timeframe) -> pl.DataFrame:
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The candles of the timeframe asked for, resampled where the source is shorter. Raises `CandleSchemaError`."""
+        if self.source_timeframe == self.timeframe:
+            return self.source
+        return resample(self.source, self.source_timeframe, self.timeframe)
+
+    def without_last(self, n_candles: int) -> pl.DataFrame:
         """The source cut so that the last `n_candles` of `frame` cannot be known from it. Raises `BadInputError`."""
+        if n_candles == 0:
+            return self.source
         if not 0 <= n_candles < len(self.frame):
             raise BadInputError(
                 f"{n_candles} candles cannot be held out of {len(self.frame)}; 0 to {len(self.frame) - 1} can; choose fewer"
             )
-        if n_candles == 0:
-            return self.source
-        known_until = self.frame["open_time"][-1 - n_candles] + timeframe.duration
+        known_until = self.frame["open_time"][-1 - n_candles] + self.timeframe.duration
         return self.source.filter(pl.col("open_time") + self.source_timeframe.duration <= known_until)
 
 
@@ -53,9 +62,8 @@ def provided(settings: Settings, symbol: str, timeframe: Timeframe, provider: st
     refusals: list[str] = []
     for role in candidates:
         try:
-            got = provided_candles(role, symbol, timeframe)
+            source = held_timeframe(role, symbol, timeframe)
+            return ProvidedSource(role.name, source, timeframe, role.candles(symbol, source))
         except MissingError as error:
             refusals.append(str(error))
-            continue
-        return ProvidedSource(role.name, got.source_timeframe, role.candles(symbol, got.source_timeframe), got.frame)
     raise MissingError("\n".join(refusals))

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.artifact import Artifact
 
 SHOWN_ROWS = 200
+LOOKED_BACK = 20
 
 
 def materialized(artifact: "Artifact", *, reused: bool, metadata: Mapping[str, Any] | None = None) -> "dg.MaterializeResult[Any]":
@@ -21,6 +22,16 @@ def materialized(artifact: "Artifact", *, reused: bool, metadata: Mapping[str, A
     facts |= dict(metadata or {})
     facts |= {"artifact": artifact.id, "sha256": artifact.sha256, "path": dg.MetadataValue.path(str(artifact.path))}
     return dg.MaterializeResult(data_version=dg.DataVersion(f"sha256:{artifact.sha256}"), metadata=facts)
+
+
+def told_before(context: dg.AssetExecutionContext, artifact: "Artifact", *names: str) -> dict[str, Any]:
+    """The metadata of these names as it was told when this artifact was last materialized; none where Dagster forgot that."""
+    of_partition = dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=[context.partition_key])
+    for record in context.instance.fetch_materializations(of_partition, limit=LOOKED_BACK).records:
+        told = record.asset_materialization.metadata if record.asset_materialization else {}
+        if "artifact" in told and told["artifact"].value == artifact.id:
+            return {name: told[name] for name in names if name in told}
+    return {}
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:

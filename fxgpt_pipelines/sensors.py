@@ -6,12 +6,14 @@ import dagster as dg
 
 from fxgpt_pipelines.attempts import CANDLE_TAG, FAILURES_TO_ALERT, Attempts, alert, attempts, candle_key
 from fxgpt_pipelines.jobs import LIVE_LANE, live_trading_job
+from fxgpt_pipelines.partitions import SYMBOLS, symbols
 from fxgpt_pipelines.resources import LedgerResource
 
 if TYPE_CHECKING:
     from fxgpt_core.live.candle_feed import Undecided
 
 SECONDS_BETWEEN_TICKS = 4  # the daemon looks every 5 s; asking for 5 as well would miss every other look
+SECONDS_BETWEEN_LOOKS_FOR_SYMBOLS = 14  # every third look of the daemon
 MOST_WAITING = 50  # of each deployment, so that a series that cannot be decided does not starve the others
 
 
@@ -49,3 +51,19 @@ def _request(candle: "Undecided", tried: Attempts) -> dg.RunRequest:
         run_config={"ops": {"decide_on_candle": {"config": config}}},
         tags={**LIVE_LANE, CANDLE_TAG: key, "fxgpt/symbol": candle.symbol, "fxgpt/timeframe": candle.timeframe},
     )
+
+
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS_FOR_SYMBOLS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="A symbol that was imported or downloaded becomes a partition of every asset.",
+)
+def known_symbols_sensor(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.SensorResult:
+    """One request that adds every symbol of which candles are there and which is no partition yet."""
+    from fxgpt_pipelines.providing import providers
+
+    found = {symbol for provider in providers(ledger.settings()) for symbol, _ in provider.available()}
+    new = sorted(found - set(context.instance.get_dynamic_partitions(SYMBOLS)))
+    if not new:
+        return dg.SensorResult(skip_reason=dg.SkipReason(f"candles of {len(found)} symbols are there, and all are partitions"))
+    return dg.SensorResult(dynamic_partitions_requests=[symbols.build_add_request(new)])

@@ -35,15 +35,20 @@ class ProvidedCandles:
     source_timeframe: Timeframe
 
 
+def held_timeframe(provider: CandleProvider, symbol: str, timeframe: Timeframe) -> Timeframe:
+    """The timeframe a provider has for it: the same, or the longest shorter one. Raises `MissingError` if it has neither."""
+    held = [own for name, own in provider.available() if name == symbol and own.us <= timeframe.us]
+    if not held:
+        raise not_available(provider, symbol, timeframe)
+    return max(held, key=lambda own: own.us)
+
+
 def provided_candles(provider: CandleProvider, symbol: str, timeframe: Timeframe) -> ProvidedCandles:
     """The provider's own candles of a timeframe, or those resampled from the longest shorter timeframe it has.
 
     Raises `MissingError` if it has neither.
     """
-    held = [own for name, own in provider.available() if name == symbol and own.us <= timeframe.us]
-    if not held:
-        raise not_available(provider, symbol, timeframe)
-    source = max(held, key=lambda own: own.us)
+    source = held_timeframe(provider, symbol, timeframe)
     frame = provider.candles(symbol, source)
     return ProvidedCandles(frame if source == timeframe else resample(frame, source, timeframe), source)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_table
-from fxgpt_core.errors import BadInputError, LedgerMissingError
+from fxgpt_core.errors import LedgerMissingError
 from fxgpt_core.settings import Settings, provider_key, read_settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.lake import Lake
 
 ProviderOption = Annotated[
-    str, typer.Option("--provider", "-p", help="dukascopy, dukascopy_json, tiingo, alpha_vantage or yahoo; some need a key.")
+    str,
+    typer.Option(
+        "--provider",
+        "-p",
+        help="dukascopy, dukascopy_json, tiingo, alpha_vantage, yahoo or binance (in tether, not dollars); some need a key.",
+    ),
 ]
 SinceOption = Annotated[
     str | None,
@@ -43,20 +48,21 @@ def sync_candles(
     Example: fxgpt candles sync --symbol EURUSD --timeframe 5m --provider tiingo --since 2022-01-02
     """
     from fxgpt_core.candles.providers.remote import remote_source
+    from fxgpt_core.candles.since import moment_of
     from fxgpt_core.candles.store import CandleStore
     from fxgpt_core.candles.sync import SyncParameters, sync
     from fxgpt_core.market import symbols, timeframes
+    from fxgpt_core.registry.affected import made_from_earlier
 
     settings = read_settings()
-    wanted = SyncParameters(
-        symbols.symbol(symbol).name, timeframes.timeframe(timeframe), datetime.now(UTC), _moment(since), revise=verify
-    )
+    start = None if since is None else moment_of(since, "--since")
+    wanted = SyncParameters(symbols.symbol(symbol).name, timeframes.timeframe(timeframe), datetime.now(UTC), start, revise=verify)
     source = remote_source(provider, provider_key)
     # Before anything is downloaded: a ledger that does not answer would be told only after the candles were stored.
     lake = _lake(settings)
     store = CandleStore(settings.download_root / source.name)
     result = sync(source, store, wanted, _Meter(f"{source.name} {wanted.symbol} {wanted.timeframe}").tell)
-    affected = [] if lake is None else _affected(lake, source.name, result)
+    affected = [] if lake is None else made_from_earlier(lake, source.name, result)
     payload = {
         "provider": source.name,
         "symbol": wanted.symbol,
@@ -91,18 +97,6 @@ def _tell(result: "SyncResult", affected: "list[Artifact]") -> None:
         tell_table([dict(zip(("asset", "symbol", "timeframe"), row, strict=True)) for row in rows], "")
 
 
-def _affected(lake: "Lake", provider: str, result: "SyncResult") -> "list[Artifact]":
-    """What rests on an earlier version of the series, the raw candles first; nothing where there is no new version."""
-    if result.earlier == result.stored:
-        return []
-    stored = result.stored
-    series = {"provider": provider, "source_timeframe": str(stored.timeframe)}
-    made = [one for one in lake.every("raw_candles", stored.symbol) if series.items() <= dict(one.settings).items()]
-    raw = [one for one in made if one.settings["candles_sha256"] != stored.sha256]
-    found = {one.id: one for root in raw for one in (root, *lake.descendants(root.id))}
-    return list(found.values())
-
-
 class _Meter:
     """Progress on stderr: one line that is written over on a terminal, elsewhere a line for each tenth."""
 
@@ -130,18 +124,6 @@ def _lake(settings: Settings) -> "Lake | None":
     except LedgerMissingError:
         # Without a ledger nothing was made yet that could rest on these candles.
         return None
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadInputError(
-            f"--since {text!r} is no moment; a day or time in UTC such as 2020-01-31 or 2020-01-31T17:00 is"
-        ) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _minute(moment: datetime | None) -> str:

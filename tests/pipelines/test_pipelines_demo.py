@@ -42,17 +42,17 @@ def test_the_last_candles_held_out_cannot_be_known_from_the_rest(settings, timef
     from fxgpt_core.candles.resample import resample
 
     source = provided(settings, "EURUSD", timeframe)
-    rest = source.without_last(10, timeframe)
+    rest = source.without_last(10)
     known = rest if source.source_timeframe == timeframe else resample(rest, source.source_timeframe, timeframe)
     assert known.equals(source.frame.head(len(source.frame) - 10))
     last_known = rest["open_time"][-1] + source.source_timeframe.duration
     assert last_known <= source.frame["open_time"][-11] + timeframe.duration
-    assert source.without_last(0, timeframe).equals(source.source)
+    assert source.without_last(0).equals(source.source)
 
 
 def test_more_candles_than_there_are_cannot_be_held_out(settings):
     with pytest.raises(BadInputError, match="5000 candles cannot be held out of 5000"):
-        provided(settings, "EURUSD", Timeframe.H1).without_last(5000, Timeframe.H1)
+        provided(settings, "EURUSD", Timeframe.H1).without_last(5000)
 
 
 def _steps(**typical_s):

@@ -53,12 +53,16 @@ def set_up(root: Path) -> Iterator[SetUp]:
     ledger = Ledger(settings.ledger_url)
     upgrade(ledger)
     lake = Lake(settings.lake_root, ledger, CodeIdentity("test", None, "test"))
-    kinds = {"lake": LakeResource, "ledger": LedgerResource, "tracking": TrackingResource}
-    overrides = {name: kind(data_root=str(root)) for name, kind in kinds.items()}
     lines: list[str] = []
     with dg.DagsterInstance.ephemeral() as instance:
-        yield SetUp(settings, ledger, lake, instance, Runner(instance, "EURUSD", "1h", lines.append, overrides), lines)
+        yield SetUp(settings, ledger, lake, instance, Runner(instance, "EURUSD", "1h", lines.append, resources(root)), lines)
     ledger.close()
+
+
+def resources(root: Path) -> dict[str, dg.ConfigurableResource]:
+    """The resources of the set-up below `root`."""
+    kinds = {"lake": LakeResource, "ledger": LedgerResource, "tracking": TrackingResource}
+    return {name: kind(data_root=str(root)) for name, kind in kinds.items()}
 
 
 @dataclass(frozen=True)
