@@ -43,12 +43,14 @@ def synced(lake: "LakeResource", wanted: Download, tell: Callable[[str], None], 
     `settings.provider_key`, `moment_of` and `sync` raise.
     """
     source = remote_source(wanted.source, provider_key)
-    served = max((own for own in source.timeframes if own.us <= wanted.timeframe.us), default=wanted.timeframe)
+    served = [own for own in source.timeframes if own.us <= wanted.timeframe.us]
+    # Where it serves no shorter one, the source itself says which it does.
+    timeframe = max(served, key=lambda own: own.us, default=wanted.timeframe)
     since = moment_of(wanted.since, "since") if wanted.since else None
-    asked = SyncParameters(wanted.symbol, served, now, since)
+    asked = SyncParameters(wanted.symbol, timeframe, now, since)
     root = lake.settings().download_root / source.name
     with _turn(root, source.name, tell):
-        result = sync(source, CandleStore(root), asked, _Tenths(f"{source.name} {wanted.symbol} {served}", tell).tell)
+        result = sync(source, CandleStore(root), asked, _Tenths(f"{source.name} {wanted.symbol} {timeframe}", tell).tell)
     return _metadata(result, made_from_earlier(lake.lake, source.name, result))
 
 
