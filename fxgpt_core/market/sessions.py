@@ -109,6 +109,16 @@ def closure_before_us(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> 
     return missing
 
 
+def stretch_starts(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
+    """int64[N]: for each candle, the row at which its stretch begins: a hole, or the start of the series, lies right before it.
+
+    A hole is more than `LONGEST_CLOSURE` of open market without a candle.
+    """
+    holes = closure_before_us(open_time_us, timeframe) > LONGEST_CLOSURE // timedelta(microseconds=1)
+    starts: NDArray[np.int64] = np.maximum.accumulate(np.where(holes, np.arange(len(holes), dtype=np.int64), 0))
+    return starts
+
+
 def _open_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[N]: how long the market was open from a Monday's start of the FX week before 1970 to each of the times."""
     since_monday = fx_clock_us(time_us) + _EPOCH_WEEKDAY * DAY_US

@@ -17,6 +17,7 @@ from fxgpt_core.market.sessions import (
     missing_candles,
     periods_per_year,
     session_left,
+    stretch_starts,
 )
 from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
 
@@ -149,6 +150,15 @@ def test_the_closure_before_a_candle_is_what_the_calendar_misses() -> None:
     assert closure_before_us(times, Timeframe.H1).tolist() == [0] * len(times)
     assert closure_before_us(holed, Timeframe.H1).tolist() == by_hand.tolist()
     assert closure_before_us(holed, Timeframe.H1)[299:301].tolist() == [80 * HOUR_US, 0]
+
+
+def test_a_stretch_begins_behind_each_hole_longer_than_a_holiday() -> None:
+    times = np.array(expected_open_times(us(2021, 3, 1), us(2021, 4, 30), Timeframe.H1))
+    holed = np.delete(times, [*range(100, 148), *range(300, 349)])
+    starts = stretch_starts(holed, Timeframe.H1)
+    assert sorted(set(starts.tolist())) == [0, 252]
+    assert holed[252] == times[349]
+    assert (starts == np.where(np.arange(len(holed)) < 252, 0, 252)).all()
 
 
 def test_no_closure_is_seen_before_the_first_candle() -> None:
