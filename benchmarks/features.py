@@ -5,7 +5,8 @@
 
 Without `--candles` it takes seeded, generated minutes. Nothing is timed before both tables are equal within 1e-4 of each column's
 largest value: over a million candles the running deviations of pandas gather rounding dust (1e-7 where the price stands still),
-while ours stay within 1e-15 of the windows written out. Each time is the median of `--repeats` runs, ours and pandas' in turn.
+while ours stay within 1e-15 of the windows written out; and averages begin differently, so the first thousand rows do not count.
+Each time is the median of `--repeats` runs, ours and pandas' in turn.
 Peak memory is that of a process of its own, over what it held when the candles were read.
 """
 
@@ -27,11 +28,12 @@ from fxgpt_core.candles.providers.files import read_candle_file
 from fxgpt_core.candles.schema import check_candles
 from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.features.incremental import extended
-from fxgpt_core.features.matrix import FEATURES, WARM_UP, features
+from fxgpt_core.features.matrix import FEATURES, features
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe, timeframe
 
 TOLERANCE = 1e-4
+SETTLED = 1_000
 GENERATED_ROWS = 1_671_851
 GENERATED_START_US = 1_514_844_000_000_000  # 2018-01-01 22:00 UTC
 SHARES = (0.25, 0.5, 1.0)
@@ -89,7 +91,7 @@ def measure(candles: pl.DataFrame, length: Timeframe, repeats: int) -> dict[str,
 def require_equal(ours: pl.DataFrame, theirs: pl.DataFrame) -> None:
     """Two tables that differ must not be compared; raises `AssertionError` naming the column."""
     for name in FEATURES:
-        a, b = ours[name].to_numpy()[WARM_UP:], theirs[name].to_numpy()[WARM_UP:]
+        a, b = ours[name].to_numpy()[SETTLED:], theirs[name].to_numpy()[SETTLED:]
         gap = float(np.max(np.abs(a - b)))
         assert gap <= TOLERANCE * float(np.max(np.abs(b))), f"{name} differs by {gap}"
 
@@ -139,8 +141,8 @@ def main(arguments: list[str]) -> int:
     try:
         length = timeframe(asked.timeframe) if asked.candles else Timeframe.M1
         candles = read(asked.candles, length) if asked.candles else generated(asked.rows, asked.seed)
-        if len(candles) <= 2 * WARM_UP:
-            raise BadInputError(f"{len(candles)} candles are too few to measure; more than {2 * WARM_UP} are needed; give more")
+        if len(candles) <= 2 * SETTLED:
+            raise BadInputError(f"{len(candles)} candles are too few to measure; more than {2 * SETTLED} are needed; give more")
         found = measure(candles, length, asked.repeats)
     except FxgptError as error:
         print(error, file=sys.stderr)

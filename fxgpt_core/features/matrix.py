@@ -1,53 +1,73 @@
 """The matrix of all features: one row for each candle, known at its close."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import numpy as np
 import polars as pl
 
-from fxgpt_core.features.clock import clock_features
-from fxgpt_core.features.momentum import rsi_features
-from fxgpt_core.features.returns import return_features
-from fxgpt_core.features.shared import with_shared_columns
-from fxgpt_core.features.trend import distance_features, efficiency_features, macd_features
-from fxgpt_core.features.volatility import atr_features, bollinger_features, realised_features
-from fxgpt_core.features.volume import volume_features
+from fxgpt_core.features import clock, momentum, returns, trend, volatility, volume
+from fxgpt_core.features.columns import CandleColumns, Features, candle_columns
+from fxgpt_core.market.sessions import LONGEST_CLOSURE, closure_before_us
 from fxgpt_core.market.timeframes import Timeframe
 
 FEATURES: tuple[str, ...] = (
-    "return_1", "return_2", "return_3", "return_5", "return_8", "return_13", "return_20",
+    "return_1", "return_2", "return_3", "return_5", "return_8", "return_13", "return_20", "gap",
     "sma_5", "sma_10", "sma_20", "sma_50", "sma_100", "ema_5", "ema_10", "ema_20", "ema_30", "ema_50",
-    "macd", "macd_signal", "macd_hist",
-    "efficiency_20",
-    "rsi_7", "rsi_14", "rsi_21",
-    "atr", "bollinger_upper", "bollinger_lower", "volatility_20", "parkinson_20", "volatility_ratio", "close_position",
-    "obv", "vwap", "cmf",
+    "macd", "macd_signal", "macd_hist", "efficiency_20", "slope_20",
+    "rsi_7", "rsi_14", "rsi_21", "dmi_14", "adx_14", "stochastic_14", "stochastic_slow_14", "aroon_25",
+    "atr", "bollinger_upper", "bollinger_lower", "volatility_20", "volatility_ratio", "realised_100", "semivariance_20",
+    "parkinson_20", "garman_klass_20", "close_position", "body",
+    "obv", "vwap", "cmf", "volume_ratio", "spread", "spread_ratio",
     "hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "month_sin", "month_cos",
+    "session_sydney", "session_tokyo", "session_london", "session_new_york", "to_roll", "roll_nights",
 )  # fmt: skip
-# Longest window 100; after 200 candles the first close weighs less than 0.0004 in the slowest exponential average.
+GROUPS: tuple[Callable[[CandleColumns], Features], ...] = (
+    volume.volume_features,
+    volatility.deviation_features,
+    volatility.range_volatility_features,
+    volatility.realised_features,
+    volatility.band_features,
+    volatility.shape_features,
+    volume.spread_features,
+    trend.average_features,
+    trend.macd_features,
+    trend.straightness_features,
+    momentum.rsi_features,
+    momentum.direction_features,
+    momentum.range_features,
+    returns.return_features,
+    clock.clock_features,
+    clock.session_features,
+    clock.roll_features,
+)
+# Longest window 100; after 200 candles the start of the slowest exponential average weighs less than 0.003.
 WARM_UP = 200
 
 
 def features(candles: pl.DataFrame, timeframe: Timeframe, *, warm_up: int = WARM_UP) -> pl.DataFrame:
-    """open_time, known_at and the 40 `FEATURES` (Float64) of a checked candle frame, row for row.
+    """open_time, known_at and the 60 `FEATURES` (Float64) of a checked candle frame, row for row.
 
     Each row uses candles up to its own only, and is bit-equal whether later candles exist or not. The features of the first
-    `warm_up` rows are null; from `WARM_UP` on every value is finite. All are free of the price's scale.
+    `warm_up` rows are null, and so are those of the first after a hole: more than `LONGEST_CLOSURE` of open market without a
+    candle. From `WARM_UP` on every other value is finite. All are free of the price's scale.
     """
-    known = (pl.col("open_time") + timeframe.duration).alias("known_at")
-    ready = pl.int_range(pl.len()) >= warm_up
-    computed = with_shared_columns(candles.rechunk()).select(pl.col("open_time"), known, *feature_expressions())
-    return computed.with_columns(pl.when(ready).then(pl.col(*FEATURES)).otherwise(None))
+    columns = candle_columns(candles.rechunk())
+    with ThreadPoolExecutor() as pool:  # numpy, TA-Lib and polars let go of the interpreter while they compute
+        groups = list(pool.map(lambda group: group(columns), GROUPS))
+    computed = {name: values for group in groups for name, values in group.items()}
+    times = candles.select("open_time", known_at=pl.col("open_time") + timeframe.duration)
+    matrix = times.with_columns(pl.Series(name, computed[name], nan_to_null=False) for name in FEATURES)
+    holes = closure_before_us(columns.open_time_us, timeframe) > LONGEST_CLOSURE // timedelta(microseconds=1)
+    return _blanked(matrix, [0, *np.flatnonzero(holes).tolist()], warm_up)
 
 
-def feature_expressions() -> list[pl.Expr]:
-    """The expressions of all features, in the order of `FEATURES`, without the warm-up blanked out; of `with_shared_columns`."""
-    return [
-        *return_features(),
-        *distance_features(),
-        *macd_features(),
-        *efficiency_features(),
-        *rsi_features(),
-        *atr_features(),
-        *bollinger_features(),
-        *realised_features(),
-        *volume_features(),
-        *clock_features(),
-    ]
+def _blanked(matrix: pl.DataFrame, starts: list[int], warm_up: int) -> pl.DataFrame:
+    """The matrix with the features of `warm_up` rows from each start on null; the other rows are not copied."""
+    nothing = [pl.lit(None, pl.Float64).alias(name) for name in FEATURES]
+    pieces = []
+    for start, stop in zip(starts, [*starts[1:], len(matrix)], strict=True):
+        ready = min(start + warm_up, stop)
+        pieces += [matrix.slice(start, ready - start).with_columns(nothing), matrix.slice(ready, stop - ready)]
+    return pl.concat(pieces, rechunk=False)

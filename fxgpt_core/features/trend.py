@@ -1,43 +1,34 @@
-"""Where the price stands against its own averages."""
+"""Where the price stands against its own averages, and how straight its way there was."""
 
-import polars as pl
+import numpy as np
+import talib
+
+from fxgpt_core.features.columns import SPAN, CandleColumns, Features, change, ratio, rolling_sum
 
 SMA_SPANS = (5, 10, 20, 50, 100)
 EMA_SPANS = (5, 10, 20, 30, 50)
 MACD_FAST, MACD_SLOW, MACD_SIGNAL = 12, 26, 9
-EFFICIENCY_SPAN = 20
 
 
-def ema(series: pl.Expr, span: int) -> pl.Expr:
-    """Exponential average with weight 2/(span + 1), started at the first value (no bias correction)."""
-    return series.ewm_mean(span=span, adjust=False)
+def average_features(candles: CandleColumns) -> Features:
+    """sma_n and ema_n: the close over its simple or exponential average (weight 2/(n + 1)) of n candles, less 1."""
+    close = candles.close
+    simple = {f"sma_{span}": close / talib.SMA(close, span) - 1.0 for span in SMA_SPANS}
+    return simple | {f"ema_{span}": close / talib.EMA(close, span) - 1.0 for span in EMA_SPANS}
 
 
-def distance_features() -> list[pl.Expr]:
-    """sma_n and ema_n: log of the close over its simple or exponential average of n candles."""
-    close = pl.col("close")
-    simple = [(close / close.rolling_mean(span)).log().alias(f"sma_{span}") for span in SMA_SPANS]
-    exponential = [(close / ema(close, span)).log().alias(f"ema_{span}") for span in EMA_SPANS]
-    return simple + exponential
-
-
-def macd_features() -> list[pl.Expr]:
+def macd_features(candles: CandleColumns) -> Features:
     """macd, macd_signal, macd_hist (Appel: 12, 26, 9), each as a fraction of the close."""
-    close = pl.col("close")
-    macd = ema(close, MACD_FAST) - ema(close, MACD_SLOW)
-    signal = ema(macd, MACD_SIGNAL)
-    return [
-        (macd / close).alias("macd"),
-        (signal / close).alias("macd_signal"),
-        ((macd - signal) / close).alias("macd_hist"),
-    ]
+    lines = talib.MACD(candles.close, MACD_FAST, MACD_SLOW, MACD_SIGNAL)
+    return {name: line / candles.close for name, line in zip(("macd", "macd_signal", "macd_hist"), lines, strict=True)}
 
 
-def efficiency_features() -> list[pl.Expr]:
-    """efficiency_20 in [-1, 1]: net move over the sum of moves of 20 candles, signed (Kaufman's efficiency ratio); 0 if flat."""
-    path = pl.col("move").abs()
-    net = pl.col("close") - pl.col("close").shift(EFFICIENCY_SPAN)
-    # A running sum keeps rounding dust after large moves, so flatness is asked of the maximum, which keeps none.
-    flat = path.rolling_max(EFFICIENCY_SPAN) == 0.0
-    ratio = (net / path.rolling_sum(EFFICIENCY_SPAN)).clip(-1.0, 1.0)
-    return [pl.when(flat).then(0.0).otherwise(ratio).alias("efficiency_20")]
+def straightness_features(candles: CandleColumns) -> Features:
+    """efficiency_20 in [-1, 1]: net move over the sum of moves of 20 candles, signed (Kaufman's efficiency ratio); 0 if flat.
+
+    slope_20: slope of the least-squares line through 20 closes, as a fraction of the close a candle.
+    """
+    path = rolling_sum(np.abs(candles.move), SPAN)
+    efficiency = np.clip(ratio(change(candles.close, SPAN), path), -1.0, 1.0)
+    efficiency[candles.still] = 0.0
+    return {"efficiency_20": efficiency, "slope_20": talib.LINEARREG_SLOPE(candles.close, SPAN) / candles.close}

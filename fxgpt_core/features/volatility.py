@@ -2,59 +2,80 @@
 
 import math
 
-import polars as pl
+import numpy as np
+import talib
 
-from fxgpt_core.features.momentum import wilder
+from fxgpt_core.features.columns import (
+    SPAN,
+    CandleColumns,
+    Features,
+    FloatArray,
+    logarithm,
+    ratio,
+    rolling_deviation,
+    rolling_sum,
+)
 
 ATR_SPAN = 14
-BOLLINGER_SPAN = 20
 BOLLINGER_WIDTH = 2.0
-SPAN = 20
 SHORT_SPAN, LONG_SPAN = 10, 50
+REALISED_SPAN = 100
 
 
-def true_range() -> pl.Expr:
-    """Wilder's true range in price units; the first candle, without a close before it, has high − low."""
-    before = pl.col("close").shift(1)
-    return pl.max_horizontal(pl.col("high") - pl.col("low"), (pl.col("high") - before).abs(), (pl.col("low") - before).abs())
+def band_features(candles: CandleColumns) -> Features:
+    """atr: Wilder's average true range of 14 candles, as a fraction of the close.
 
-
-def atr_features() -> list[pl.Expr]:
-    """atr: Wilder's average true range of 14 candles, as a fraction of the close."""
-    return [(wilder(true_range(), ATR_SPAN) / pl.col("close")).alias("atr")]
-
-
-def bollinger_features() -> list[pl.Expr]:
-    """bollinger_upper, bollinger_lower: distance from the close to mean ± 2 standard deviations of 20 closes, over the close.
-
-    Positive upper: the band is above the close; positive lower: the band is below it. Population deviation, as Bollinger has it.
+    bollinger_upper, bollinger_lower: distance from the close to mean ± 2 population standard deviations of 20 closes, over the
+    close. Positive upper: the band is above the close; positive lower: the band is below it.
     """
-    close = pl.col("close")
-    mean = close.rolling_mean(BOLLINGER_SPAN)
-    width = BOLLINGER_WIDTH * _deviation(close, BOLLINGER_SPAN)
-    return [
-        ((mean + width - close) / close).alias("bollinger_upper"),
-        ((close - mean + width) / close).alias("bollinger_lower"),
-    ]
+    close = candles.close
+    mean = talib.SMA(close, SPAN)
+    width = BOLLINGER_WIDTH * rolling_deviation(close, SPAN)
+    return {
+        "atr": talib.ATR(candles.high, candles.low, close, ATR_SPAN) / close,
+        "bollinger_upper": (mean + width - close) / close,
+        "bollinger_lower": (close - mean + width) / close,
+    }
 
 
-def realised_features() -> list[pl.Expr]:
-    """volatility_20 and parkinson_20 (fractions per candle), volatility_ratio and close_position in [-1, 1].
-
-    volatility_20 is the standard deviation of log-returns; parkinson_20 the square root of mean(log(high/low)²)/(4 log 2)
-    (Parkinson 1980); volatility_ratio (short − long)/(short + long) of 10 and 50 candles; close_position where the close lies
-    between low (−1) and high (1) of its candle. The last two are 0 where nothing moved.
+def deviation_features(candles: CandleColumns) -> Features:
+    """volatility_20: standard deviation of log-returns; volatility_ratio in [-1, 1]: (short − long)/(short + long) of those of
+    10 and 50 candles, 0 where nothing moved.
     """
-    log_range = (pl.col("high") / pl.col("low")).log()
-    parkinson = ((log_range * log_range).rolling_mean(SPAN).clip(lower_bound=0.0) / (4.0 * math.log(2.0))).sqrt()
-    short, long = _deviation(pl.col("log_return"), SHORT_SPAN), _deviation(pl.col("log_return"), LONG_SPAN)
-    return [
-        _deviation(pl.col("log_return"), SPAN).alias("volatility_20"),
-        parkinson.alias("parkinson_20"),
-        pl.when(long > 0.0).then((short - long) / (short + long)).otherwise(0.0).alias("volatility_ratio"),
-        pl.col("place").alias("close_position"),
-    ]
+    short, long = rolling_deviation(candles.log_return, SHORT_SPAN), rolling_deviation(candles.log_return, LONG_SPAN)
+    return {
+        "volatility_20": rolling_deviation(candles.log_return, SPAN),
+        "volatility_ratio": ratio(short - long, short + long),
+    }
 
 
-def _deviation(series: pl.Expr, span: int) -> pl.Expr:
-    return series.rolling_std(span, ddof=0)
+def realised_features(candles: CandleColumns) -> Features:
+    """realised_100: root of the mean squared log-return of 100 candles. semivariance_20 in [-1, 1]: squared returns upwards less
+    downwards over all (Barndorff-Nielsen, Kinnebrock & Shephard 2010), 0 where nothing moved.
+    """
+    returns = candles.log_return
+    squares = returns * returns
+    signed = ratio(rolling_sum(np.copysign(squares, returns), SPAN), rolling_sum(squares, SPAN))
+    signed[candles.still] = 0.0
+    return {"realised_100": _root_mean(squares, REALISED_SPAN), "semivariance_20": np.clip(signed, -1.0, 1.0)}
+
+
+def range_volatility_features(candles: CandleColumns) -> Features:
+    """parkinson_20: root of mean(log(high/low)²)/(4 log 2) (Parkinson 1980); garman_klass_20: root of the mean of
+    log(high/low)²/2 − (2 log 2 − 1) log(close/open)² (Garman & Klass 1980); fractions a candle, of 20 candles.
+    """
+    ranges = logarithm(candles.high / candles.low) ** 2
+    bodies = logarithm(candles.close / candles.open) ** 2
+    return {
+        "parkinson_20": _root_mean(ranges, SPAN) / math.sqrt(4.0 * math.log(2.0)),
+        "garman_klass_20": _root_mean(0.5 * ranges - (2.0 * math.log(2.0) - 1.0) * bodies, SPAN),
+    }
+
+
+def shape_features(candles: CandleColumns) -> Features:
+    """close_position and body in [-1, 1]: the close between low and high, and close less open over high less low; 0 if equal."""
+    return {"close_position": candles.place, "body": ratio(candles.close - candles.open, candles.height)}
+
+
+def _root_mean(squares: FloatArray, span: int) -> FloatArray:
+    return np.sqrt(np.maximum(rolling_sum(squares, span), 0.0) / span)

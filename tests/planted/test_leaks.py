@@ -38,7 +38,7 @@ def sample() -> pl.DataFrame:
 def test_the_features_raise_no_alarm(sample: pl.DataFrame) -> None:
     report = lookahead_differences(lambda candles: features(candles, H1), sample, range(300, 2000, 137))
     assert report.clean
-    assert len(report.columns_compared) == 41
+    assert len(report.columns_compared) == 61
 
 
 @pytest.mark.parametrize("timeframe", [Timeframe.H4, Timeframe.D1])

@@ -1,10 +1,11 @@
 """fxgpt features check: clean features pass, a planted leak and a warm-up too short end in code 5 with the column named."""
 
-import polars as pl
+import numpy as np
 import pytest
 
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.features import matrix
+from fxgpt_core.features.returns import return_features
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.lake import Lake
@@ -29,9 +30,13 @@ def candles(fxgpt):
 
 @pytest.fixture
 def leak(monkeypatch):
-    honest = matrix.return_features
-    tomorrow = (pl.col("close").shift(-1) / pl.col("close")).log().alias("return_1")
-    monkeypatch.setattr(matrix, "return_features", lambda: [tomorrow, *honest()[1:]])
+    def of_tomorrow(candles):
+        honest = return_features(candles)
+        return honest | {"return_1": np.roll(honest["return_1"], -1)}
+
+    honest_groups = [group for group in matrix.GROUPS if group is not return_features]
+    assert len(honest_groups) == len(matrix.GROUPS) - 1
+    monkeypatch.setattr(matrix, "GROUPS", (*honest_groups, of_tomorrow))
 
 
 def test_the_features_of_stored_candles_pass_both_checks(fxgpt, candles):

@@ -22,8 +22,8 @@ def matrix(sample: pl.DataFrame) -> pl.DataFrame:
     return features(sample, H1)
 
 
-def test_there_are_forty_features_each_once_and_in_order(matrix: pl.DataFrame) -> None:
-    assert len(FEATURES) == len(set(FEATURES)) == 40
+def test_there_are_sixty_features_each_once_and_in_order(matrix: pl.DataFrame) -> None:
+    assert len(FEATURES) == len(set(FEATURES)) == 60
     assert matrix.columns == ["open_time", "known_at", *FEATURES]
     assert set(matrix.select(FEATURES).dtypes) == {pl.Float64}
 
@@ -59,13 +59,16 @@ def test_candles_appended_in_pieces_give_bit_equal_rows(sample: pl.DataFrame, ma
     assert features(pieces, H1).equals(matrix.head(4100))
 
 
-@pytest.mark.parametrize("scale", [0.01, 150.0])
+@pytest.mark.parametrize("scale", [0.01, 1 / 128, 128.0, 150.0])
 def test_the_scale_of_the_price_and_of_the_volume_does_not_matter(
     sample: pl.DataFrame, matrix: pl.DataFrame, scale: float
 ) -> None:
     scaled = sample.with_columns(pl.col("open", "high", "low", "close") * scale, pl.col("volume") * 7.0)
-    difference = (features(scaled, H1).select(FEATURES) - matrix.select(FEATURES)).tail(-WARM_UP)
-    assert max(difference.select(pl.all().abs().max()).row(0)) < 1e-7
+    difference = (features(scaled, H1).select(FEATURES) - matrix.select(FEATURES)).tail(-WARM_UP).select(pl.all().abs().max())
+    # Wilder's directions compare two moves; where these are equal, a scale that rounds makes one of them the larger.
+    exact = scale in (1 / 128, 128.0)
+    assert max(difference.row(0) if exact else difference.drop("dmi_14", "adx_14").row(0)) < 1e-7
+    assert max(difference.select("dmi_14", "adx_14").row(0)) < 1e-2
 
 
 def test_the_start_of_the_series_is_forgotten(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
@@ -77,8 +80,41 @@ def test_the_start_of_the_series_is_forgotten(sample: pl.DataFrame, matrix: pl.D
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_every_feature_moves(matrix: pl.DataFrame, feature: str) -> None:
-    assert matrix[feature].n_unique() > 5
+def test_every_feature_moves(sample: pl.DataFrame, feature: str) -> None:
+    spread = pl.Series(np.random.default_rng(3).uniform(0.5e-4, 2e-4, len(sample)))
+    found = features(sample.with_columns(spread=spread), H1)[feature].drop_nulls()
+    assert found.n_unique() > (1 if feature == "roll_nights" else 5)
+
+
+def test_only_the_spread_s_own_features_read_it(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
+    other = features(sample.with_columns(spread=pl.lit(1e-4)), H1)
+    assert [name for name in FEATURES if not other[name].equals(matrix[name])] == ["spread", "spread_ratio"]
+    assert matrix.tail(-WARM_UP).select("spread", "spread_ratio").unique().rows() == [(0.0, 0.0)]
+
+
+def test_a_spread_that_is_missing_counts_as_none(sample: pl.DataFrame) -> None:
+    some = pl.when(pl.int_range(pl.len()) % 3 > 0).then(1e-4)
+    holed, filled = (features(sample.with_columns(spread=column), H1) for column in (some, some.otherwise(0.0)))
+    assert holed.equals(filled)
+
+
+def test_behind_a_hole_the_features_warm_up_again(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
+    # A week is missing: the closes on both sides of it are no neighbours.
+    holed = pl.concat([sample.head(1000), sample.slice(1120, 800)])
+    found = features(holed, H1)
+    assert found.head(1000).equals(matrix.head(1000))
+    assert set(found.slice(1000, WARM_UP).select(FEATURES).null_count().row(0)) == {WARM_UP}
+    behind = found.slice(1000 + WARM_UP)
+    assert set(behind.null_count().row(0)) == {0}
+    by_itself = features(sample.slice(1120, 800), H1).slice(WARM_UP)
+    difference = (behind.select(FEATURES) - by_itself.select(FEATURES)).select(pl.all().abs().max()).row(0)
+    width = behind.select(pl.col(FEATURES).std()).row(0)
+    assert all(gap <= 2e-2 * sd for gap, sd in zip(difference, width, strict=True))
+
+
+def test_a_weekend_and_a_holiday_are_no_holes(sample: pl.DataFrame) -> None:
+    monday = sample["open_time"].dt.weekday() == 1
+    assert features(sample.filter(~monday), H1).null_count()["atr"][0] == WARM_UP
 
 
 def dead(sample: pl.DataFrame, start: int) -> pl.DataFrame:
@@ -97,8 +133,22 @@ def test_a_frozen_price_without_volume_stays_finite_and_its_windows_go_to_exactl
     assert candles["volume"].rolling_sum(20)[-1] != 0.0, "this series no longer leaves dust: choose another seed"
     matrix = features(candles, H1).tail(-WARM_UP).select(FEATURES)
     assert all(matrix.select(pl.all().is_finite().all()).row(0))
-    still = matrix.tail(100).select(
-        "volatility_20", "volatility_ratio", "close_position", "efficiency_20", "obv", "vwap", "cmf", "bollinger_upper"
+    still = matrix.tail(90).select(
+        "volatility_20",
+        "volatility_ratio",
+        "realised_100",
+        "semivariance_20",
+        "parkinson_20",
+        "garman_klass_20",
+        "close_position",
+        "body",
+        "efficiency_20",
+        "stochastic_14",
+        "obv",
+        "vwap",
+        "cmf",
+        "volume_ratio",
+        "bollinger_upper",
     )
     assert max(still.drop("bollinger_upper").select(pl.all().abs().max()).row(0)) == 0.0
     assert still["bollinger_upper"].abs().max() == pytest.approx(0.0, abs=1e-12)
@@ -106,7 +156,7 @@ def test_a_frozen_price_without_volume_stays_finite_and_its_windows_go_to_exactl
 
 def test_a_feed_without_volume_has_zero_volume_features(sample: pl.DataFrame) -> None:
     matrix = features(sample.with_columns(volume=pl.lit(0.0)), H1).tail(-WARM_UP)
-    assert matrix.select("obv", "vwap", "cmf").unique().rows() == [(0.0, 0.0, 0.0)]
+    assert matrix.select("obv", "vwap", "cmf", "volume_ratio").unique().rows() == [(0.0,) * 4]
 
 
 def test_the_timeframe_only_moves_known_at(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
