@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from fxgpt_core.atomic_file import write_atomically
+from fxgpt_core.candles.parquet import parquet_bytes
 from fxgpt_core.candles.schema import check_candles
 from fxgpt_core.candles.versions import candles_sha256
 from fxgpt_core.content_hash import canonical_json
@@ -59,10 +60,8 @@ class CandleStore:
             symbols.symbol(symbol).name, timeframe, folder / f"{sha256[:16]}.parquet", sha256, len(checked),
             checked["open_time"][0], checked["open_time"][-1], source,
         )  # fmt: skip
-        buffer = io.BytesIO()
-        checked.write_parquet(buffer, compression="zstd")
         try:
-            write_atomically(stored.path, buffer.getvalue())
+            write_atomically(stored.path, parquet_bytes(checked))
             write_atomically(stored.path.with_suffix(".json"), _card(stored))
             write_atomically(folder / POINTER, sha256.encode())
         except OSError as error:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fxgpt_core.cli import candle_quality, candle_sync
+from fxgpt_core.cli import candle_quality, candle_show, candle_sync
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.settings import read_settings
 
@@ -18,6 +18,7 @@ SHOWN_HASH = 16
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 app.command("quality")(candle_quality.candle_quality)
+app.command("show")(candle_show.show_candles)
 app.command("sync")(candle_sync.sync_candles)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Candle file: CSV, Parquet, HistData, MT4/MT5, TrueFX.")]

@@ -17,9 +17,6 @@ from fxgpt_core.registry.code_identity import CodeIdentity
 if TYPE_CHECKING:
     import polars as pl
 
-ZSTD_LEVEL = 3
-ROWS_PER_GROUP = 1 << 17
-
 
 @dataclass(frozen=True)
 class Artifact:
@@ -75,13 +72,6 @@ class Artifact:
     @property
     def _remedy(self) -> str:
         return f"Restore the file from a backup, or materialize {self.asset} again"
-
-
-def parquet_bytes(frame: "pl.DataFrame") -> "bytes":
-    """The Parquet (zstd) bytes of a table; the same table gives the same bytes, however it is chunked in memory."""
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", compression_level=ZSTD_LEVEL, statistics=True, row_group_size=ROWS_PER_GROUP)
-    return buffer.getvalue()
 
 
 def artifact_of(row: Row[Any], root: Path) -> Artifact:
