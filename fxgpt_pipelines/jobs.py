@@ -4,7 +4,6 @@ import dagster as dg
 
 from fxgpt_pipelines.resources import LakeResource
 
-DATA_LANE = {"fxgpt/lane": "data"}
 BATCH_LANE = {"fxgpt/lane": "batch"}
 LIVE_LANE = {"fxgpt/lane": "live", "dagster/priority": "10"}
 
@@ -12,7 +11,6 @@ LIVE_LANE = {"fxgpt/lane": "live", "dagster/priority": "10"}
 candles_to_features = dg.define_asset_job(
     "candles_to_features",
     selection=dg.AssetSelection.groups("candles", "features"),
-    tags=DATA_LANE,
     executor_def=dg.in_process_executor,
     description="Candles, context and features: what a backfill over many symbols and timeframes brings up to date.",
 )

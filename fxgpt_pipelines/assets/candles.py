@@ -51,7 +51,7 @@ class RawCandlesConfig(dg.Config):
         return self.sync_from or self.provider
 
 
-@dg.asset(partitions_def=grid, group_name=GROUP, code_version=code_version("raw_candles"), kinds={"polars"})
+@dg.asset(partitions_def=grid, group_name=GROUP, code_version=code_version("raw_candles"), pool="data", kinds={"polars"})
 def raw_candles(context: dg.AssetExecutionContext, config: RawCandlesConfig, lake: LakeResource) -> "dg.MaterializeResult[Any]":
     """Candles as the provider has them: of the partition's timeframe, or of the longest shorter one it has."""
     from fxgpt_core.candles.versions import candles_sha256
@@ -84,6 +84,7 @@ def raw_candles(context: dg.AssetExecutionContext, config: RawCandlesConfig, lak
     code_version=code_version("candles"),
     deps=[raw_candles],
     check_specs=checks.CANDLE_CHECKS,
+    pool="data",
     kinds={"polars"},
 )
 def candles(context: dg.AssetExecutionContext, lake: LakeResource) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":

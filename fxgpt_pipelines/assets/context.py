@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 NOTHING = "no context imported; `fxgpt context import FILE --kind vix` imports some; the times of the candles alone were stored"
 
 
-@dg.asset(partitions_def=grid, group_name=GROUP, code_version=code_version("context_series"), deps=[candles], kinds={"polars"})
+@dg.asset(
+    partitions_def=grid,
+    group_name=GROUP,
+    code_version=code_version("context_series"),
+    deps=[candles],
+    pool="data",
+    kinds={"polars"},
+)
 def context_series(context: dg.AssetExecutionContext, lake: LakeResource) -> "dg.MaterializeResult[Any]":
     """Imported context as it was known at the close of each candle; the times alone where nothing was imported."""
     from fxgpt_core.context.store import FOLDER, ContextStore

@@ -10,7 +10,7 @@ from dagster import DagsterInstance
 from fxgpt_core.atomic_file import write_atomically
 from fxgpt_core.settings import Settings
 
-POOL_LIMITS = {"gpu": 1}
+POOL_LIMITS = {"gpu": 1, "data": 2}
 TEMPLATE = Path(__file__).resolve().parents[2] / "dagster_home" / "dagster.yaml"
 
 

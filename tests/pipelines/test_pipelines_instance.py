@@ -34,10 +34,10 @@ def test_the_home_is_made_from_the_template_and_a_users_edit_stays(settings):
     assert (home / "dagster.yaml").read_text() == "nux: {enabled: false}\n"
 
 
-def test_the_instance_stores_in_sqlite_limits_the_gpu_pool_and_is_silent_to_the_outside(settings):
+def test_the_instance_stores_in_sqlite_limits_its_pools_and_is_silent_to_the_outside(settings):
     with opened_instance(settings) as instance:
         assert type(instance.event_log_storage).__name__ == "SqliteEventLogStorage"
-        assert {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()} == {"gpu": 1}
+        assert {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()} == {"gpu": 1, "data": 2}
         assert instance.telemetry_enabled is False
         assert instance.nux_enabled is False
         assert isinstance(instance.run_launcher, MonitoredRunLauncher)

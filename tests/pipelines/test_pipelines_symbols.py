@@ -35,5 +35,7 @@ def test_the_sensor_of_symbols_runs_by_itself_and_the_job_ends_with_the_features
     job = definitions.resolve_job_def("candles_to_features")
     made = {key.path[-1] for key in job.asset_layer.executable_asset_keys}
     assert made == {"raw_candles", "candles", "context_series", "features"}
-    # The lane of training and search takes one run at a time; candles may take both cores.
-    assert job.tags["fxgpt/lane"] == "data"
+    # Not in the lane of training and search, which takes one run at a time: its pool takes two, one for each core.
+    assert "fxgpt/lane" not in job.tags
+    graph = definitions.resolve_asset_graph()
+    assert all(graph.get(dg.AssetKey(name)).pools == {"data"} for name in ("raw_candles", "candles", "context_series"))
