@@ -5,7 +5,8 @@ FXGPT_LEDGER_URL     SQLAlchemy URL of the ledger                               
 FXGPT_MLFLOW_URL     SQLAlchemy URL of the MLflow store                         default sqlite:///<data root>/mlflow/mlflow.db
 FXGPT_DAGSTER_PG_URL PostgreSQL URL of Dagster's own storage                    default none: SQLite below the Dagster home
 DAGSTER_HOME         Dagster's home                                             default <data root>/dagster
-FXGPT_<NAME>_KEY     a person's key for the provider of candles <NAME>          default the one in the system's keyring
+FXGPT_<NAME>_KEY     a person's key for the provider <NAME>; of alpaca's two    default the one in the system's keyring
+                     the key id is that of ALPACA, the secret of ALPACA_SECRET
 """
 
 import os
@@ -79,7 +80,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def provider_key(name: str, environment: Mapping[str, str] | None = None) -> str:
-    """The key of a provider of candles: from the environment, else from the system's keyring; it is shown nowhere.
+    """The key of a provider: from the environment, else from the system's keyring; it is shown nowhere.
 
     Raises `MissingError` naming both ways where there is none, `BadInputError` for what cannot be a key.
     """

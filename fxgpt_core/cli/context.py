@@ -1,4 +1,4 @@
-"""fxgpt context import | list: what the user knows of the world besides prices."""
+"""fxgpt context import | sync | list: what the user knows of the world besides prices."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
+from fxgpt_core.cli import context_sync
 from fxgpt_core.cli.answer import JsonFlag, answer, say, tell_pairs, tell_table
 from fxgpt_core.settings import read_settings
 
-HELP = """Import and list context: indices, positions of traders, releases, news, retail sentiment.
+HELP = """Import, download and list context: indices, positions of traders, releases, news, retail sentiment.
 
 Example: fxgpt context import VIX_History.csv --kind vix
 """
 SHOWN_HASH = 16
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
+app.command("sync")(context_sync.sync_context)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet file of the kind.")]
 KindOption = Annotated[
@@ -62,7 +64,7 @@ def import_context(file: FileArgument, kind: KindOption, json: JsonFlag = False)
 
 @app.command("list")
 def list_context(json: JsonFlag = False) -> None:
-    """Every stored version of every imported kind, and which of them is joined to candles.
+    """Every stored version of every kind, imported or downloaded, and which of them is joined to candles.
 
     Example: fxgpt context list --json
     """

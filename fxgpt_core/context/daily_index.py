@@ -34,12 +34,16 @@ def read_daily_index(path: Path, name: str) -> ContextSeries:
     table = read_table(path)
     days = dates(column(table, DATE_NAMES, path), path)
     closes = numbers(column(table, CLOSE_NAMES, path), path)
-    frame = pl.DataFrame({"refers_to": days, "close": closes})
+    return closes_series(name, pl.DataFrame({"refers_to": days, "close": closes}), str(path))
+
+
+def closes_series(name: str, frame: pl.DataFrame, origin: str) -> ContextSeries:
+    """The series of a frame with `refers_to` (Date) and `close` (Float64), from `origin`. Raises as `read_daily_index`."""
     broken = frame.filter((pl.col("refers_to").dt.weekday() >= SATURDAY) | ~(pl.col("close") > 0.0).fill_null(False))
     if len(broken):
         first = f"{broken['refers_to'][0]}: {broken['close'][0]}"
         raise BadInputError(
-            f"{path}: {len(broken)} of {len(frame)} rows are of a Saturday or Sunday, or have no close above zero (first: "
+            f"{origin}: {len(broken)} of {len(frame)} rows are of a Saturday or Sunday, or have no close above zero (first: "
             f"{first}); trade dates with a close are needed; remove or correct those rows"
         )
     known = published(pl.col("refers_to"), KNOWN_AFTER)

@@ -25,7 +25,8 @@ from fxgpt_core.market.timeframes import Timeframe
 ADDRESS: Final = "https://query2.finance.yahoo.com"
 POLITENESS: Final = Politeness(pause_s=0.5)
 # It refuses a client that does not name itself like a browser.
-_HEADERS: Final = {"User-Agent": "Mozilla/5.0", "Accept": "application/json"}
+HEADERS: Final = {"User-Agent": "Mozilla/5.0", "Accept": "application/json"}
+HAS_PRICE: Final = ~pl.all_horizontal(pl.col(*PRICES).is_null())
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class YahooSource:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._web = WebClient(self.name, address, _HEADERS, politeness=POLITENESS, sleep=sleep)
+        self._web = WebClient(self.name, address, HEADERS, politeness=POLITENESS, sleep=sleep)
         self._now = now
 
     def pages(self, symbol: str, timeframe: Timeframe, start: datetime, stop: datetime) -> Iterator[Page]:
@@ -107,22 +108,29 @@ class YahooSource:
 
 
 def _frame(chart: dict[str, Any], code: str, timeframe: Timeframe) -> pl.DataFrame:
-    """Every candle of a chart; raises what a chart of another form makes Python or polars raise."""
+    """Every candle of a chart; raises what `chart_rows` raises."""
+    stamps = (pl.col("seconds") * 1_000_000).cast(TIME_TYPE).alias("open_time")
+    running_quote = (pl.int_range(pl.len()) == pl.len() - 1) & (pl.col("seconds") * 1_000_000 % timeframe.us != 0)
+    rows = chart_rows(chart, code, timeframe).filter(HAS_PRICE & ~running_quote)
+    return rows.select(stamps, *PRICES, pl.col("volume").fill_null(0.0)).select(COLUMNS)
+
+
+def chart_rows(chart: dict[str, Any], code: str, granularity: str) -> pl.DataFrame:
+    """Seconds (Int64, UTC), prices and volume (Float64) of a chart, one row a stamp.
+
+    Raises what a chart of another form makes Python or polars raise, `ValueError` for an error in it, another code or length.
+    """
     if chart["error"] is not None:
         raise ValueError(f"error {chart['error']}")
     result = chart["result"][0]
     told = (result["meta"]["symbol"], result["meta"]["dataGranularity"])
-    if told != (code, timeframe):
+    if told != (code, granularity):
         raise ValueError(f"a chart of {told}")
-    if "timestamp" not in result:
-        return no_candles()
-    quote = result["indicators"]["quote"][0]
+    # Of a span without any it has neither stamps nor prices.
+    there = "timestamp" in result
+    quote = result["indicators"]["quote"][0] if there else {name: [] for name in (*PRICES, "volume")}
     values = [pl.Series(name, quote[name], pl.Float64) for name in (*PRICES, "volume")]
-    table = pl.DataFrame([pl.Series("seconds", result["timestamp"], pl.Int64), *values])
-    stamps = (pl.col("seconds") * 1_000_000).cast(TIME_TYPE).alias("open_time")
-    running_quote = (pl.int_range(pl.len()) == pl.len() - 1) & (pl.col("seconds") * 1_000_000 % timeframe.us != 0)
-    there = ~pl.all_horizontal(pl.col(*PRICES).is_null()) & ~running_quote
-    return table.filter(there).select(stamps, *PRICES, pl.col("volume").fill_null(0.0)).select(COLUMNS)
+    return pl.DataFrame([pl.Series("seconds", result["timestamp"] if there else [], pl.Int64), *values])
 
 
 def _open_in(start: datetime, stop: datetime) -> bool:
