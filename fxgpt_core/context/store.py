@@ -1,4 +1,4 @@
-"""Imported context on disk: one Parquet file for each version of a kind, as `candles.store` keeps candles.
+"""Imported and downloaded context on disk: one Parquet file for each version of a kind, as `candles.store` keeps candles.
 
 <root>/<kind>/<first 16 of the content hash>.parquet   the rows (zstd)
 <root>/<kind>/<first 16 of the content hash>.json      what they are and where they came from
@@ -22,7 +22,7 @@ from fxgpt_core.errors import CorruptArtifactError, MissingError, NotReadyError
 
 FOLDER = "context"
 POINTER = "latest"
-REMEDY = "import the file again"
+REMEDY = "import it, or sync it, again"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StoredContext:
 
 
 class ContextStore:
-    """The imported context series below one folder, which need not exist yet."""
+    """The context series below one folder, which need not exist yet."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -71,7 +71,7 @@ class ContextStore:
         kind_of(kind)
         pointer = self.root / kind / POINTER
         if not pointer.exists():
-            raise MissingError(f"no context of kind {kind} is stored below {self.root}; import a file of it first")
+            raise MissingError(f"no context of kind {kind} is stored below {self.root}; import a file of it first, or sync it")
         return _read_card(pointer.with_name(f"{pointer.read_text()[:16]}.json"))
 
     def kinds(self) -> tuple[str, ...]:

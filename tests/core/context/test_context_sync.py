@@ -1,7 +1,9 @@
 """Downloading closes: what is asked for, when a day is settled, changed and withdrawn closes, and the versions that stay."""
 
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -9,11 +11,15 @@ from context_examples import times, utc, written
 
 from fxgpt_core.context.as_of import joined
 from fxgpt_core.context.daily_index import read_daily_index
+from fxgpt_core.context.kinds import KINDS
 from fxgpt_core.context.source import CLOSES
 from fxgpt_core.context.store import ContextStore
 from fxgpt_core.context.sync import ContextSyncParameters, last_settled, sync
+from fxgpt_core.context.yahoo import YahooIndexSource
 from fxgpt_core.errors import BadInputError, MissingError
+from tests.recorded_service import RecordedService, running
 from tests.recordings.recording_of_context import known_closes
+from tests.recordings.yahoo_index import answering
 
 SINCE = date(2024, 1, 2)
 FRIDAY, NEXT = date(2024, 3, 8), date(2024, 3, 15)
@@ -228,3 +234,20 @@ def test_a_day_that_comes_twice_is_refused(store):
 
     with pytest.raises(BadInputError, match="10 of 10 rows for the same date"):
         synced(Twice(known_closes(date(2024, 3, 4), FRIDAY)), store, since=SINCE)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(("kind", "code"), [("vix", "^VIX"), ("spx", "^GSPC"), ("spy", "SPY"), ("qqq", "QQQ")])
+def test_real_closes_come_as_a_file_of_them_would(store, kind, code):
+    folder = os.environ.get("FXGPT_SHARED_DATA")
+    if not folder:
+        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
+    of_file = KINDS[kind].read(Path(folder) / "macro" / f"{kind.upper()}_d1.parquet")
+    held = dict(of_file.frame.select("refers_to", "close").rows())
+    half, last = of_file.frame["known_at"][len(held) // 2], of_file.frame["known_at"][-1]
+    with running(RecordedService(answering(held, code))) as service:
+        source = YahooIndexSource(service.url, sleep=lambda _: None)
+        for now in (half, last, last):
+            result = sync(source, store, ContextSyncParameters(kind, now + timedelta(hours=1), min(held)))
+    assert store.read(result.stored).frame.equals(of_file.frame)
+    assert (len(store.list()), result.added, len(service.requests)) == (2, 0, 3)

@@ -23,8 +23,12 @@ def service():
         yield started
 
 
-def closes(service, first=FRIDAY, last=TUESDAY, kind="spy"):
-    return dict(YahooIndexSource(service.url, sleep=lambda _: None).closes(kind, first, last).rows())
+def rows(service, first=FRIDAY, last=TUESDAY, kind="spy"):
+    return YahooIndexSource(service.url, sleep=lambda _: None).closes(kind, first, last).rows()
+
+
+def closes(service, *span, **kind):
+    return dict(rows(service, *span, **kind))
 
 
 @pytest.mark.parametrize(("kind", "code"), [("vix", "^VIX"), ("spx", "^GSPC"), ("spy", "SPY"), ("qqq", "QQQ")])
@@ -49,14 +53,13 @@ def test_of_a_last_day_that_comes_twice_the_running_quote_counts(service):
     hours = timedelta(hours=6, minutes=30) // timedelta(seconds=1)
     stamps = [opening(FRIDAY), opening(MONDAY), opening(MONDAY) + hours]
     service.body = json.dumps(chart(stamps, [1.0, 2.0, 2.5])).encode()
-    assert closes(service) == {FRIDAY: 1.0, MONDAY: 2.5}
-    assert closes(service, last=FRIDAY) == {FRIDAY: 1.0}
+    assert rows(service) == [(FRIDAY, 1.0), (MONDAY, 2.5)]
+    assert rows(service, last=FRIDAY) == [(FRIDAY, 1.0)]
 
 
 def test_an_earlier_day_that_comes_twice_stays_to_be_refused(service):
     service.body = json.dumps(chart([opening(FRIDAY), opening(FRIDAY), opening(MONDAY)], [1.0, 2.0, 3.0])).encode()
-    frame = YahooIndexSource(service.url).closes("spy", FRIDAY, TUESDAY)
-    assert frame["refers_to"].to_list() == [FRIDAY, FRIDAY, MONDAY]
+    assert rows(service) == [(FRIDAY, 1.0), (FRIDAY, 2.0), (MONDAY, 3.0)]
 
 
 @pytest.mark.parametrize("status", [200, 400, 422])
