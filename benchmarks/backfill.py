@@ -4,9 +4,9 @@
     python -m benchmarks.backfill --shared FOLDER --generated 24 --json
 
 In a fresh home it imports candles of 1h: of four symbols from FOLDER/fx/oanda_h1 (columns: see README), of the others generated
-and seeded. Dagster's daemon runs as `make ui` runs it: its sensor makes the symbols partitions, and one backfill of candles,
-context and features, asked for as its pages ask for it, takes every symbol in 1h, 4h and 1d. Seconds run from the request to
-the end of the last run.
+and seeded. Dagster's daemon runs as `make ui` runs it: its sensor makes the symbols partitions, and one backfill, asked for as
+its pages ask for it, makes candles, context and features of the four in 1h, 4h and 1d, of the others in 1h. Seconds run from
+the request to the end of the last run.
 """
 
 import argparse
@@ -44,6 +44,7 @@ ASSETS = [dg.AssetKey(name) for name in ("raw_candles", "candles", "context_seri
 SHARED = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 OTHERS = [name for name in SYMBOLS if name not in SHARED]
 TIMEFRAMES = ("1h", "4h", "1d")
+Cell = tuple[str, str]
 SECONDS_BETWEEN_LOOKS = 1.0
 PATIENCE_S = 3600.0
 
@@ -59,8 +60,8 @@ class Backfilled:
     reused: int
 
 
-def imported(store: CandleStore, shared: Path | None, n_generated: int, n_hours: int, seed: int) -> list[str]:
-    """Import the candles of 1h; the symbols. Raises `MissingError` for a folder without them."""
+def imported(store: CandleStore, shared: Path | None, n_generated: int, n_hours: int, seed: int) -> list[Cell]:
+    """Import the candles of 1h; symbol and timeframe of what is to be made. Raises `MissingError` for a folder without them."""
     for name in SHARED if shared else ():
         path = Path(shared or "") / "fx" / "oanda_h1" / f"{name}_h1.parquet"
         if not path.is_file():
@@ -69,17 +70,18 @@ def imported(store: CandleStore, shared: Path | None, n_generated: int, n_hours:
     for number, name in enumerate(OTHERS[:n_generated]):
         frame = resample(generated(60 * n_hours, seed + number), Timeframe.M1, Timeframe.H1)
         store.put(frame, name, Timeframe.H1, "generated")
-    return [*(SHARED if shared else ()), *OTHERS[:n_generated]]
+    of_shared = [(name, timeframe) for name in SHARED for timeframe in TIMEFRAMES] if shared else []
+    return of_shared + [(name, "1h") for name in OTHERS[:n_generated]]
 
 
-def measure(settings: Settings, symbols: list[str]) -> list[Backfilled]:
+def measure(settings: Settings, cells: list[Cell]) -> list[Backfilled]:
     """Two backfills of the same partitions, one after the other."""
     ledger = Ledger(settings.ledger_url)
     upgrade(ledger)
-    keys = [partition_key(symbol, timeframe) for symbol in symbols for timeframe in TIMEFRAMES]
+    symbols, keys = {symbol for symbol, _ in cells}, [partition_key(*cell) for cell in cells]
     with opened_instance(settings) as instance, services.Services(settings.data_root / "logs") as started:
         started.start(services.daemon(settings))
-        while not set(symbols) <= set(instance.get_dynamic_partitions("symbols")):
+        while not symbols <= set(instance.get_dynamic_partitions("symbols")):
             pause(started)
         found = [backfilled(instance, ledger, started, keys) for _ in range(2)]
     ledger.close()
@@ -159,15 +161,16 @@ def main(arguments: list[str]) -> int:
             if not 0 <= asked.generated <= len(OTHERS) or not (asked.generated or asked.shared):
                 raise BadInputError(f"--generated is {asked.generated}; 0 to {len(OTHERS)} can be, 0 only with --shared")
             store = CandleStore(settings.import_root)
-            symbols = imported(store, asked.shared, asked.generated, asked.hours, asked.seed)
-            found = measure(settings, symbols)
+            cells = imported(store, asked.shared, asked.generated, asked.hours, asked.seed)
+            found = measure(settings, cells)
         except FxgptError as error:
             print(error, file=sys.stderr)
             return error.exit_code
+    n_symbols = len({symbol for symbol, _ in cells})
     if asked.json:
-        print(json.dumps({"symbols": len(symbols), "first": asdict(found[0]), "again": asdict(found[1])}))
+        print(json.dumps({"symbols": n_symbols, "first": asdict(found[0]), "again": asdict(found[1])}))
     else:
-        print(f"{len(symbols)} symbols in {', '.join(TIMEFRAMES)}, assets {', '.join(key.path[-1] for key in ASSETS)}")
+        print(f"{n_symbols} symbols, assets {', '.join(key.path[-1] for key in ASSETS)}")
         print(f"{'':10}{'partitions':>12}{'succeeded':>12}{'seconds':>10}{'artifacts made':>16}{'reused':>8}")
         for name, one in zip(("first", "again"), found, strict=True):
             print(f"{name:10}{one.partitions:12}{one.succeeded:12}{one.seconds:10.0f}{one.artifacts_made:16}{one.reused:8}")

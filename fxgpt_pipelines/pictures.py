@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
+    import polars as pl
     from matplotlib.axes import Axes
 
 MAX_BYTES = 36_000  # a third more as base64: it is stored in every event row
@@ -44,7 +45,7 @@ def line(title: str, x: Sequence[Any], y: Sequence[float], label: str) -> dg.Mar
     return picture(title, draw)
 
 
-def graded_line(title: str, x: Sequence[Any], y: Sequence[float], grades: Mapping[str, str]) -> dg.MarkdownMetadataValue:
+def graded_line(title: str, x: "pl.Series", y: "pl.Series", grades: Mapping[str, str]) -> dg.MarkdownMetadataValue:
     """One line over time, and behind it the months ("2020-03") that are YELLOW or RED in their colour."""
     every = thinned(len(y))
 

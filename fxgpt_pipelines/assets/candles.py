@@ -136,4 +136,4 @@ def _picture(partition: str, raw: "Artifact", found: Mapping[str, Any]) -> dg.Ma
 
     given = raw.frame()
     grades = {month["month"]: month["grade"] for month in found["months"]}
-    return graded_line(f"{partition}: close", given["open_time"].to_list(), given["close"].to_list(), grades)
+    return graded_line(f"{partition}: close", given["open_time"], given["close"], grades)
