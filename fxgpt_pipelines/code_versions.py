@@ -21,6 +21,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "candles": _CANDLES,
     "context_series": (*_CANDLES, "context"),
     "features": _FEATURES,
+    "intermarket_features": _FEATURES,
     "diffusion_model": _FORECASTS,
     "forecasts": _FORECASTS,
     "calibration_quantiles": _CALIBRATION,

@@ -15,6 +15,7 @@ ASSETS = [
     candles.candles,
     context.context_series,
     features.feature_matrix,
+    features.intermarket_features,
     models.diffusion_model,
     calibration.out_of_sample_forecasts,
     calibration.calibration_quantiles,

@@ -38,12 +38,13 @@ class DeployedIds:
 class Deployed:
     """A deployment made ready to decide: every artifact read and its bytes verified.
 
-    `history`: the stored candles that were known at deployment; `inputs`: artifact id and hash by role.
+    `history`: the stored candles that were known at deployment, `features` those of them; `inputs`: artifact id and hash by role.
     """
 
     symbol: str
     timeframe: str
     history: "pl.DataFrame"
+    features: "pl.DataFrame"
     forecaster: "DiffusionForecaster"
     seed: int
     calibration: "Calibration"
@@ -66,8 +67,9 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
     parameter_set = lake.get(ids.parameter_set_id)
     read = {"optimized_parameters": parameter_set} | _inputs_of(lake, parameter_set)
     model, forecasts = lake.get(ids.model_id), read["forecasts"]
+    features = next(edge.parent for edge in lake.inputs(forecasts.id) if edge.role == "features")
     calibration_artifact = lake.get(ids.calibration_id)
-    read |= {"diffusion_model": model, "calibration_quantiles": calibration_artifact}
+    read |= {"diffusion_model": model, "features": features, "calibration_quantiles": calibration_artifact}
     sampling = SamplingParameters(n_paths=int(forecasts.settings["n_paths"]), n_steps=int(forecasts.settings["n_steps"]))
     calibration = Calibration.from_json(calibration_artifact.bytes().decode())
     calibration.require(model.sha256, sampling.sha256)
@@ -76,6 +78,7 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
         symbol=parameter_set.symbol,
         timeframe=parameter_set.timeframe,
         history=read["candles"].frame(),
+        features=features.frame(),
         forecaster=DiffusionForecaster(model_of_bytes(model.bytes(), model.sha256, str(model.path)), sampling),
         seed=int(forecasts.settings["seed"]),
         calibration=calibration,
@@ -88,14 +91,15 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
 def decisions_at(deployed: Deployed, live_candles: "pl.DataFrame", known_at_us: "npt.NDArray[np.int64]") -> "Decisions":
     """The decisions at every candle of history and live candles; only the closes `known_at_us` [N], ascending, have a forecast.
 
-    `live_candles` follow the history. Bit-equal whether one candle is asked or all of them, and whatever comes later:
-    features are causal, a forecast depends on seed and candle only, `decide` is elementwise.
+    `live_candles` follow the history, whose features are those that were stored; only the live candles' are computed. Bit-equal
+    whether one candle is asked or all of them, and whatever comes later: features are causal, and always continued from the
+    same row; a forecast depends on seed and candle only; `decide` is elementwise.
     """
     import numpy as np
 
     from fxgpt_core.candles.arrays import candle_arrays
     from fxgpt_core.conformal.bands import calibrated_bands
-    from fxgpt_core.features.matrix import features
+    from fxgpt_core.features.incremental import extended
     from fxgpt_core.strategy.decision import decide
     from fxgpt_core.strategy.view import market_view
 
@@ -103,7 +107,8 @@ def decisions_at(deployed: Deployed, live_candles: "pl.DataFrame", known_at_us: 
     frame = continued(deployed, live_candles)
     candles = candle_arrays(frame, timeframe)
     origins = np.searchsorted(candles.known_at_us, known_at_us)
-    forecasts = deployed.forecaster.forecast(features(frame, timeframe), candles, origins, seed=deployed.seed)
+    features = extended(deployed.features, frame, timeframe)
+    forecasts = deployed.forecaster.forecast(features, candles, origins, seed=deployed.seed)
     view = market_view(candles, calibrated_bands(forecasts, deployed.calibration), deployed.parameters)
     return decide(view, deployed.parameters, deployed.costs)
 

@@ -97,6 +97,13 @@ class Lake:
             )
         return artifact_of(row, self.root)
 
+    def symbols(self, asset: str, timeframe: str) -> list[str]:
+        """The symbols that have an artifact of an asset and timeframe, sorted."""
+        head = artifact_heads.c
+        with self.ledger.reading() as connection:
+            found = connection.execute(select(head.symbol).where(head.asset == asset, head.timeframe == timeframe)).scalars()
+            return sorted(found)
+
     def get(self, artifact_id: str) -> Artifact:
         """The artifact of an id. Raises `MissingError`."""
         with self.ledger.reading() as connection:
