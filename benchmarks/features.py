@@ -28,7 +28,7 @@ from fxgpt_core.candles.providers.files import read_candle_file
 from fxgpt_core.candles.schema import check_candles
 from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.features.incremental import extended
-from fxgpt_core.features.matrix import FEATURES, features
+from fxgpt_core.features.matrix import FEATURES, features, features_by_symbol
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe, timeframe
 
@@ -37,6 +37,7 @@ SETTLED = 1_000
 GENERATED_ROWS = 1_671_851
 GENERATED_START_US = 1_514_844_000_000_000  # 2018-01-01 22:00 UTC
 SHARES = (0.25, 0.5, 1.0)
+SYMBOLS = 4
 
 
 def generated(n_rows: int, seed: int) -> pl.DataFrame:
@@ -83,6 +84,7 @@ def measure(candles: pl.DataFrame, length: Timeframe, repeats: int) -> dict[str,
             str(part): statistics.median(seconds(lambda: features(candles.head(part), length)) for _ in range(repeats))  # noqa: B023
             for part in (int(share * len(candles)) for share in SHARES)
         },
+        "cores_used_by_symbols": statistics.median(cores_used(candles, length) for _ in range(repeats)),
         "one_day_more_s": day_s,
         "one_day_more_share": day_s / ours,
     }
@@ -94,6 +96,16 @@ def require_equal(ours: pl.DataFrame, theirs: pl.DataFrame) -> None:
         a, b = ours[name].to_numpy()[SETTLED:], theirs[name].to_numpy()[SETTLED:]
         gap = float(np.max(np.abs(a - b)))
         assert gap <= TOLERANCE * float(np.max(np.abs(b))), f"{name} differs by {gap}"
+
+
+def cores_used(candles: pl.DataFrame, length: Timeframe) -> float:
+    """Seconds of processors over seconds, of the features of four symbols: the quarters of the series, as if each were one."""
+    rows = len(candles) // SYMBOLS
+    parts = (candles.slice(n * rows, rows).with_columns(symbol=pl.lit(str(n))) for n in range(SYMBOLS))
+    wanted = features_by_symbol(pl.concat(parts).lazy(), length)
+    began, spent = time.perf_counter(), time.process_time()
+    wanted.collect()
+    return (time.process_time() - spent) / (time.perf_counter() - began)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -161,6 +173,7 @@ def main(arguments: list[str]) -> int:
     print(f"ratio         {found['ratio']:8.1f} times")
     for rows, spent in found["seconds_by_rows"].items():
         print(f"{rows:>12}  {spent:8.2f} s")
+    print(f"{SYMBOLS} symbols     {found['cores_used_by_symbols']:8.1f} cores used")
     print(f"one day more  {found['one_day_more_s']:8.3f} s, {found['one_day_more_share']:.2%} of the whole")
     print(
         f"peak memory   {found['peak_mb']:8.0f} MB, {found['peak_over_table']:.1f} times the table's {found['table_mb']:.0f} MB"

@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
+from fxgpt_core.candles.schema import TIME_TYPE
 from fxgpt_core.features import clock, momentum, returns, trend, volatility, volume
 from fxgpt_core.features.columns import CandleColumns, Features, candle_columns
 from fxgpt_core.market.sessions import LONGEST_CLOSURE, closure_before_us
@@ -61,6 +62,23 @@ def features(candles: pl.DataFrame, timeframe: Timeframe, *, warm_up: int = WARM
     matrix = times.with_columns(pl.Series(name, computed[name], nan_to_null=False) for name in FEATURES)
     holes = closure_before_us(columns.open_time_us, timeframe) > LONGEST_CLOSURE // timedelta(microseconds=1)
     return _blanked(matrix, [0, *np.flatnonzero(holes).tolist()], warm_up)
+
+
+def features_by_symbol(candles: pl.LazyFrame, timeframe: Timeframe) -> pl.LazyFrame:
+    """`features` of many symbols, lazily: `symbol` before the columns of `features`, symbols in the order they first appear.
+
+    `candles`: checked candles of one timeframe with a column `symbol`, each symbol's in order. What is filtered behind is not
+    pushed in front, so a span of the result has seen all candles before it.
+    """
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {"symbol": pl.String, "open_time": TIME_TYPE, "known_at": TIME_TYPE}
+    schema |= dict.fromkeys(FEATURES, pl.Float64)
+
+    def computed(frame: pl.DataFrame) -> pl.DataFrame:
+        parts = frame.partition_by("symbol", maintain_order=True)
+        # One symbol after the other: each takes all cores, and only one's intermediate columns are in memory.
+        return pl.concat([features(part, timeframe).select(part["symbol"], pl.all()) for part in parts])
+
+    return candles.map_batches(computed, schema=schema, predicate_pushdown=False, projection_pushdown=False, slice_pushdown=False)
 
 
 def _blanked(matrix: pl.DataFrame, starts: list[int], warm_up: int) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import pytest
 
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.candles.resample import resample
-from fxgpt_core.features.matrix import FEATURES, WARM_UP, features
+from fxgpt_core.features.matrix import FEATURES, WARM_UP, features, features_by_symbol
 from fxgpt_core.market.timeframes import Timeframe
 
 H1 = Timeframe.H1
@@ -163,3 +163,14 @@ def test_the_timeframe_only_moves_known_at(sample: pl.DataFrame, matrix: pl.Data
     other = features(sample, Timeframe.M5)
     assert other.drop("known_at").equals(matrix.drop("known_at"))
     assert other["known_at"][0] == sample["open_time"][0] + timedelta(minutes=5)
+
+
+def test_many_symbols_lazily_are_each_symbol_by_itself(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
+    # Another symbol whose candles lie between: no window may reach over into it.
+    other = sample.tail(-700).with_columns(pl.col("open", "high", "low", "close") * 137.0)
+    together = pl.concat([sample.with_columns(symbol=pl.lit("EURUSD")), other.with_columns(symbol=pl.lit("EURJPY"))])
+    lazy = features_by_symbol(together.sort("open_time").lazy(), H1)
+    assert lazy.collect_schema() == lazy.collect().schema
+    found = lazy.filter(pl.col("symbol") == "EURUSD", pl.col("open_time") >= sample["open_time"][3000]).collect()
+    assert found.drop("symbol").equals(matrix.tail(-3000))
+    assert lazy.filter(pl.col("symbol") == "EURJPY").collect().drop("symbol").equals(features(other, H1))
