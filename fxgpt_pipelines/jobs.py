@@ -8,9 +8,10 @@ BATCH_LANE = {"fxgpt/lane": "batch"}
 LIVE_LANE = {"fxgpt/lane": "live", "dagster/priority": "10"}
 
 
+# Intermarket features are not part of it: they read the candles of every symbol, and are made when those are all there.
 candles_to_features = dg.define_asset_job(
     "candles_to_features",
-    selection=dg.AssetSelection.groups("candles", "features"),
+    selection=dg.AssetSelection.assets("raw_candles", "candles", "context_series", "features"),
     executor_def=dg.in_process_executor,
     description="Candles, context and features: what a backfill over many symbols and timeframes brings up to date.",
 )

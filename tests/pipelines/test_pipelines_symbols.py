@@ -38,4 +38,4 @@ def test_the_sensor_of_symbols_runs_by_itself_and_the_job_ends_with_the_features
     # Not in the lane of training and search, which takes one run at a time: its pool takes two, one for each core.
     assert "fxgpt/lane" not in job.tags
     graph = definitions.resolve_asset_graph()
-    assert all(graph.get(dg.AssetKey(name)).pools == {"data"} for name in ("raw_candles", "candles", "context_series"))
+    assert all(graph.get(dg.AssetKey(name)).pools == {"data"} for name in made)
