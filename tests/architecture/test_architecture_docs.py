@@ -59,6 +59,17 @@ def test_the_readme_names_every_room_and_no_other():
     assert named == {path.parent.name for path in (PROJECT / "fxgpt_core").glob("*/__init__.py")}
 
 
+def test_the_page_of_features_names_every_one():
+    from fxgpt_core.features.intermarket import INTERMARKET
+    from fxgpt_core.features.matrix import FEATURES
+
+    text = (PROJECT / "docs" / "features.md").read_text()
+    table = re.findall(r"`(\w+)`", "".join(line for line in text.splitlines() if line.startswith("| `")))
+    assert table == list(dict.fromkeys(table))
+    assert set(table) == set(FEATURES)
+    assert [name for name in INTERMARKET if f"`{name}`" not in text] == []
+
+
 def test_the_readme_names_every_setting():
     variables = set(re.findall(r"\b(FXGPT_[A-Z_]+|DAGSTER_HOME)\b", str(settings.__doc__)))
     assert variables <= set(re.findall(r"`(\w+)`", (PROJECT / "README.md").read_text()))
