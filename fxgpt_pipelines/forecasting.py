@@ -9,8 +9,12 @@ import numpy as np
 from fxgpt_pipelines.reading import arrays_of, spans_of
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+    import polars as pl
     from matplotlib.axes import Axes
 
+    from fxgpt_core.candles.arrays import CandleArrays
+    from fxgpt_core.diffusion.forecaster import DiffusionForecaster
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Making
@@ -22,16 +26,19 @@ FAN = ((0.025, 0.975), (0.1, 0.9), (0.25, 0.75))
 def forecast_span(
     making: "Making", inputs: "tuple[Artifact, ...]", config: Mapping[str, Any], tell: Callable[[str], None]
 ) -> "Artifact":
-    """Forecast at every candle behind the training span; `inputs` are candles, features and model."""
+    """Forecast at every candle behind the training span that has a whole context; `inputs` are candles, features and model."""
     from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
     from fxgpt_core.training.checkpoints import load_model
 
     candles, features, model = inputs
-    arrays, spans = arrays_of(candles), spans_of(model)
+    arrays, table = arrays_of(candles), features.frame()
     sampling = SamplingParameters(n_paths=config["n_paths"], n_steps=config["n_steps"])
     forecaster = DiffusionForecaster(load_model(model.path, model.sha256), sampling)
-    origins = np.flatnonzero(arrays.known_at_us >= spans.calibration.start_us)
-
+    behind = arrays.known_at_us >= spans_of(model).calibration.start_us
+    origins = _origins(forecaster, table, arrays, behind)
+    left_out = int(behind.sum()) - len(origins)
+    if left_out:
+        tell(f"{left_out} candles have no forecast: a hole or a missing feature lies in their context")
     began = time.monotonic()
 
     def progress(done: int, total: int) -> None:
@@ -39,12 +46,13 @@ def forecast_span(
             left = (time.monotonic() - began) / done * (total - done)
             tell(f"{done} of {total} candles forecast, about {left:.0f} s left")
 
-    forecasts = forecaster.forecast(features.frame(), arrays, origins, seed=config["seed"], progress=progress)
+    forecasts = forecaster.forecast(table, arrays, origins, seed=config["seed"], progress=progress)
     frame = forecasts.to_frame()
     summary = {
         "first": frame["known_at"][0].isoformat(),
         "last": frame["known_at"][-1].isoformat(),
         "origins": len(forecasts),
+        "left_out": left_out,
         "model_sha256": model.sha256,
         "sampling_sha256": sampling.sha256,
         "n_paths": config["n_paths"],
@@ -52,6 +60,16 @@ def forecast_span(
         "seed": config["seed"],
     }
     return making.write_frame(frame, summary)
+
+
+def _origins(
+    forecaster: "DiffusionForecaster", features: "pl.DataFrame", candles: "CandleArrays", behind: "npt.NDArray[np.bool_]"
+) -> "npt.NDArray[np.int64]":
+    """int64[M]: the rows `behind` the training span at which a forecast can be made."""
+    from fxgpt_core.diffusion.forecaster import model_inputs, possible_origins
+
+    possible = possible_origins(forecaster.model, model_inputs(forecaster.model, features, candles), candles)
+    return possible[behind[possible]]
 
 
 def fan(forecasts: "Forecasts") -> "Callable[[Axes], None]":

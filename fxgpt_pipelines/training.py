@@ -1,5 +1,6 @@
 """One training, from artifacts to an artifact: cut the span, train, keep the file, register the version in MLflow."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from fxgpt_pipelines.reading import arrays_of, spans_to_json
+from fxgpt_pipelines.recording import table
 
 if TYPE_CHECKING:
     from fxgpt_core.registry.artifact import Artifact
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.tracking import Tracking
     from fxgpt_core.training.loop import TrainedModel, TrainingProgress
 
-NUMBERS = ("n_steps", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
+NUMBERS = ("n_steps", "n_features", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
 
 
 def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], None]) -> "Artifact":
@@ -70,6 +72,24 @@ def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {name: summary[name] for name in NUMBERS if name in summary} | {"best_step": best_step(summary)}
 
 
+def chosen(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
+    """Every column that could have been trained on, best first: what it tells, how steadily, and why it was left out."""
+    ranked = sorted(summary["selection"], key=lambda found: math.inf if found["rank"] is None else found["rank"])
+    return table(
+        [
+            {
+                "feature": found["feature"],
+                "kept": "no" if found["why"] else "yes",
+                "why not": found["why"],
+                "median rank": found["rank"],
+                "informative blocks": found["informative_blocks"],
+                "millinats by block": "  ".join(f"{1e3 * nats:.2f}" for nats in found["information"]),
+            }
+            for found in ranked
+        ]
+    )
+
+
 def best_step(summary: Mapping[str, Any]) -> int:
     """The step whose weights the model has; 0 when nothing learned was better than the start, which is a random walk."""
     best: int = min(summary["losses"], key=lambda point: point["validation"])["step"]
@@ -79,6 +99,8 @@ def best_step(summary: Mapping[str, Any]) -> int:
 def _summary(model: "TrainedModel") -> dict[str, Any]:
     return {
         "losses": [asdict(point) for point in model.losses],
+        "selection": [asdict(found) for found in model.selection.findings],
+        "n_features": len(model.selection.names),
         "n_steps": model.losses[-1].step,
         "n_windows": model.n_windows,
         "n_weights": model.n_weights,

@@ -1,6 +1,7 @@
 """Real candles, made-up candles and small models for the tests of forecasts, diffusion and training."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -20,11 +21,11 @@ from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
 from fxgpt_core.networks.temporal_unet import NetworkParameters
-from fxgpt_core.training.loop import INPUTS, fit_scaler
+from fxgpt_core.training.loop import CANDIDATES, fit_scaler
 
 H1 = Timeframe.H1
 TRAINED_ON = 1200
-SMALL = NetworkParameters(n_inputs=len(INPUTS), context=32, width=16, embedding=32)
+SMALL = NetworkParameters(n_inputs=len(CANDIDATES), context=32, width=16, embedding=32)
 FIRST_OPEN_US = 1_577_923_200_000_000  # 2020-01-02 00:00 UTC
 
 
@@ -60,6 +61,13 @@ def candles_of_returns(returns: np.ndarray, first_us: int = FIRST_OPEN_US) -> Ca
     )
 
 
+def without(candles: CandleArrays, start: int, stop: int) -> CandleArrays:
+    """The candles with a hole: those of rows [start, stop) are not there."""
+    kept = np.delete(np.arange(len(candles)), np.arange(start, stop))
+    names = ("open_time_us", "open", "high", "low", "close", "volume")
+    return replace(candles, **{name: getattr(candles, name)[kept] for name in names})
+
+
 def model_of(network: torch.nn.Module, schedule: str = "cosine", sizes: NetworkParameters = SMALL) -> DiffusionModel:
     """A model with this network, whose scaler and season come from the first candles."""
     return DiffusionModel(
@@ -68,7 +76,7 @@ def model_of(network: torch.nn.Module, schedule: str = "cosine", sizes: NetworkP
         network=network.eval(),
         parameters=sizes,
         schedule=schedule,
-        scaler=fit_scaler(real_features().head(TRAINED_ON)),
+        scaler=fit_scaler(real_features().head(TRAINED_ON), CANDIDATES),
         volatility=fit_volatility(real_candles().slice(0, TRAINED_ON)),
         seed=5,
         training={"n_steps": 0},

@@ -17,6 +17,7 @@ from fxgpt_core.diffusion.sampler import probability_flow_euler
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts
 from fxgpt_core.forecasts.volatility import WARM_UP, cumulative_scale
+from fxgpt_core.market.sessions import stretch_starts
 from fxgpt_core.networks.temporal_unet import N_TOKENS
 
 FloatArray = npt.NDArray[np.float64]
@@ -62,7 +63,8 @@ class DiffusionForecaster:
     ) -> Forecasts:
         """Forecasts at the close of the candles `origins`, whose features need a whole context before them.
 
-        `progress(done, total)` is told after each origin. Raises `BadInputError` for an origin without that context.
+        `progress(done, total)` is told after each origin. Raises `BadInputError` for an origin that is not one of
+        `possible_origins`.
         """
         inputs = model_inputs(self.model, features, candles)
         self._check(inputs, candles, origins)
@@ -104,27 +106,52 @@ class DiffusionForecaster:
     def _check(self, inputs: npt.NDArray[np.float32], candles: CandleArrays, origins: IntArray) -> None:
         if str(candles.timeframe) != self.model.timeframe:
             raise BadInputError(f"candles of {candles.timeframe}, but the model was trained on {self.model.timeframe}")
-        first = first_origin(self.model, inputs)
-        if len(origins) == 0 or origins.min() < first or origins.max() >= len(candles):
+        if len(origins) == 0 or origins.min() < 0 or origins.max() >= len(candles):
             found = f"origins {origins.min()} to {origins.max()}" if len(origins) else "no origin"
+            raise BadInputError(f"{found} found among rows 0 to {len(candles) - 1}; choose among possible_origins")
+        refused = origins[~whole_contexts(inputs, candles, self.model.parameters.context)[origins]]
+        if len(refused):
             raise BadInputError(
-                f"{found} found; a forecast needs {self.model.parameters.context} candles with features: "
-                f"rows {first} to {len(candles) - 1}"
+                f"{len(refused)} of {len(origins)} origins have no whole context: {self._lack(inputs, int(refused[0]))}; "
+                f"a forecast needs {self.model.parameters.context} candles with all features in a row and no hole within "
+                f"{WARM_UP}; choose among possible_origins"
             )
+
+    def _lack(self, inputs: npt.NDArray[np.float32], origin: int) -> str:
+        """What the context of an origin lacks."""
+        context = self.model.parameters.context
+        start = max(0, origin - context + 1)
+        incomplete = np.flatnonzero(~np.isfinite(inputs[start : origin + 1]).all(axis=1))
+        if len(incomplete) == 0:
+            return f"too few candles lie between row {origin} and the start or hole before it"
+        row = start + int(incomplete[-1])
+        names = [name for name, known in zip(self.model.scaler.columns, np.isfinite(inputs[row]), strict=True) if not known]
+        return f"row {origin} reads row {row}, which lacks {', '.join(names[:5])}"
 
 
 def model_inputs(model: DiffusionModel, features: pl.DataFrame, candles: CandleArrays) -> npt.NDArray[np.float32]:
-    """float32[N,F]: what the context encoder reads of each candle; NaN while warming up. Raises `BadInputError`."""
+    """float32[N,F]: what the context encoder reads of each candle; NaN where a feature is missing. Raises `BadInputError`."""
     if features.height != len(candles):
         raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
     return model.scaler.scaled(features)
 
 
-def first_origin(model: DiffusionModel, inputs: npt.NDArray[np.float32]) -> int:
-    """The first row of inputs float32[N,F] with a whole context of them and a known volatility."""
-    complete = np.isfinite(inputs).all(axis=1)
-    warm_up = int(complete.argmax()) if complete.any() else len(inputs)
-    return max(warm_up + model.parameters.context - 1, WARM_UP)
+def whole_contexts(inputs: npt.NDArray[np.float32], candles: CandleArrays, context: int) -> npt.NDArray[np.bool_]:
+    """bool[N]: may a window of `context` rows of inputs float32[N,F] end here?
+
+    All its rows have their features and lie in one stretch of candles, which is long enough to know the volatility.
+    """
+    rows = np.arange(len(candles))
+    starts = stretch_starts(candles.open_time_us, candles.timeframe)
+    last_incomplete = np.maximum.accumulate(np.where(np.isfinite(inputs).all(axis=1), -1, rows))
+    n_complete = rows - np.maximum(starts - 1, last_incomplete)
+    whole: npt.NDArray[np.bool_] = (n_complete >= context) & (rows - starts >= WARM_UP)
+    return whole
+
+
+def possible_origins(model: DiffusionModel, inputs: npt.NDArray[np.float32], candles: CandleArrays) -> IntArray:
+    """int64[M]: the rows at which the model can make a forecast, from its inputs float32[N,F]."""
+    return np.flatnonzero(whole_contexts(inputs, candles, model.parameters.context))
 
 
 def path_quantiles(increments: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:

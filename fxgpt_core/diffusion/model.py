@@ -30,9 +30,9 @@ class FeatureScaler:
     deviation: FloatArray
 
     def scaled(self, features: pl.DataFrame) -> npt.NDArray[np.float32]:
-        """float32[N,F]: standardised, clipped columns; rows that are still warming up are NaN.
+        """float32[N,F]: standardised, clipped columns; NaN where a feature is missing, as while warming up and behind a hole.
 
-        Raises `BadInputError` for a column that is not there, and for a row behind the warm-up that lacks a value.
+        Raises `BadInputError` for a column that is not there.
         """
         missing = [name for name in self.columns if name not in features.columns]
         if missing:
@@ -40,15 +40,6 @@ class FeatureScaler:
                 f"the features lack {', '.join(missing[:5])}; the model was trained on {len(self.columns)} columns"
             )
         values = features.select(self.columns).to_numpy().astype(np.float64)
-        complete = np.isfinite(values).all(axis=1)
-        holes = np.flatnonzero(~complete[int(complete.argmax()) :]) if complete.any() else np.empty(0)
-        if len(holes):
-            row = int(holes[0]) + int(complete.argmax())
-            lacking = [name for name, value in zip(self.columns, values[row], strict=True) if not np.isfinite(value)]
-            raise BadInputError(
-                f"row {row} of the features lacks {', '.join(lacking[:5])}; behind the warm-up every row is complete; "
-                "compute the features again"
-            )
         return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
 
 

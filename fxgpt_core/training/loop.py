@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -15,19 +15,21 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.loss import velocity_loss
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.features.labels import labels
 from fxgpt_core.features.matrix import FEATURES
+from fxgpt_core.features.selection import SMALLEST_DEVIATION, Selection, SelectionParameters, select_features
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.symbols import symbol as symbol_of
-from fxgpt_core.networks.temporal_unet import NetworkParameters
+from fxgpt_core.networks.temporal_unet import N_TOKENS, NetworkParameters
 from fxgpt_core.training.preset import TrainingParameters
 from fxgpt_core.training.windows import Windows, windows
 
 REPORTS = 60
 VALIDATION_BATCH = 512
-# The month tells a network where in a short history it is, and nothing that holds beyond it.
-INPUTS = tuple(name for name in FEATURES if not name.startswith("month_"))
+# The month tells a network where in a short history it is, and nothing that holds beyond it: what a column told there would not
+# find that out.
+CANDIDATES = tuple(name for name in FEATURES if not name.startswith("month_"))
 _SEED_STRIDE = 1_000_003
-_SMALLEST_DEVIATION = 1e-8
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,13 @@ class LossPoint:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model with the best averaged weights, and how it came to be: losses by step, windows, weights, seconds, device."""
+    """The model with the best averaged weights, and how it came to be.
+
+    `selection` of its columns, losses by step, numbers of windows and of weights, seconds of it all, the device it ran on.
+    """
 
     model: DiffusionModel
+    selection: Selection
     losses: tuple[LossPoint, ...]
     n_windows: int
     n_weights: int
@@ -73,14 +79,17 @@ def train(
 ) -> TrainedModel:
     """A model of the span it is given, and of nothing else: cut the span before the call.
 
-    `features` are the rows of `candles`, with the columns of `INPUTS`. Scaler, season and weights are fitted here. The same
-    seed, data and number of threads give the same weights. Raises `BadInputError` for a span without a training window, and
-    when the loss stops being a number.
+    `features` are the rows of `candles`, with the columns of `CANDIDATES`. Columns, scaler, season and weights are fitted here.
+    The same seed, data and number of threads give the same weights. Raises `BadInputError` for a span without a training window
+    or with too few rows to choose columns by, and when the loss stops being a number.
     """
     if features.height != len(candles):
         raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
-    scaler = fit_scaler(features)
-    volatility = fit_volatility(candles, daily_break_minutes=symbol_of(symbol).daily_break_minutes)
+    started = time.monotonic()
+    pause = symbol_of(symbol).daily_break_minutes
+    volatility = fit_volatility(candles, daily_break_minutes=pause)
+    selection = _selected(features, candles, parameters, seed, pause)
+    scaler = fit_scaler(features, selection.names)
     data = windows(scaler.scaled(features), candles, volatility, parameters.context)
     sizes = NetworkParameters(
         n_inputs=len(scaler.columns),
@@ -89,7 +98,6 @@ def train(
         embedding=parameters.embedding,
         dropout=parameters.dropout,
     )
-    started = time.monotonic()
     network, losses = _fitted(untrained(sizes, seed), data, parameters, seed, progress)
     model = DiffusionModel(
         symbol=symbol,
@@ -104,25 +112,33 @@ def train(
     )
     weights = list(network.parameters())
     n_weights = sum(weight.numel() for weight in weights)
-    return TrainedModel(model, losses, len(data), n_weights, time.monotonic() - started, str(weights[0].device))
+    return TrainedModel(model, selection, losses, len(data), n_weights, time.monotonic() - started, str(weights[0].device))
 
 
-def fit_scaler(features: pl.DataFrame) -> FeatureScaler:
-    """Mean and standard deviation of the feature columns over a training span; rows still warming up do not count.
+def fit_scaler(features: pl.DataFrame, columns: Sequence[str]) -> FeatureScaler:
+    """Mean and standard deviation of feature columns over a training span; rows that lack one of them do not count.
 
     A column that never varied there has an infinite deviation, so that it stays 0 whatever comes: the network has not
-    learned what it means.
+    learned what it means. Raises `BadInputError` when no row is complete.
     """
-    missing = [name for name in INPUTS if name not in features.columns]
-    if missing:
-        raise BadInputError(
-            f"the features lack {', '.join(missing[:5])}; training reads {len(INPUTS)} columns; compute them with features.matrix"
-        )
-    values = features.select(INPUTS).drop_nulls().to_numpy()
+    values = features.select(columns).to_numpy()
+    values = values[np.isfinite(values).all(axis=1)]
     if len(values) == 0:
         raise BadInputError(f"none of the {features.height} feature rows is complete; give a span longer than the warm-up")
     deviation = values.std(axis=0)
-    return FeatureScaler(INPUTS, values.mean(axis=0), np.where(deviation < _SMALLEST_DEVIATION, np.inf, deviation))
+    return FeatureScaler(tuple(columns), values.mean(axis=0), np.where(deviation < SMALLEST_DEVIATION, np.inf, deviation))
+
+
+def _selected(features: pl.DataFrame, candles: CandleArrays, parameters: TrainingParameters, seed: int, pause: int) -> Selection:
+    """The columns to train on, from the rows before the validation windows: these are to judge the weights, and chose nothing.
+
+    `pause`: the market's daily break in minutes.
+    """
+    stop = max(0, int(len(candles) * (1.0 - parameters.validation_share)) - N_TOKENS)
+    span = candles.slice(0, stop)
+    known = labels(span, fit_volatility(span, daily_break_minutes=pause))
+    wanted = SelectionParameters(n_features=parameters.n_features)
+    return select_features(features.head(stop), known, CANDIDATES, wanted, seed=seed)
 
 
 def _fitted(

@@ -9,7 +9,7 @@ from fxgpt_core.errors import BadInputError
 
 @dataclass(frozen=True)
 class TrainingParameters:
-    """Steps of AdamW on batches of windows; network sizes; `threads` of torch while training.
+    """Steps of AdamW on batches of windows; the `n_features` that tell most; network sizes; `threads` of torch while training.
 
     One thread is the default: weights then do not depend on the machine, and on cores that others use two are slower than one.
     `validation_share` of the windows, the latest ones, judge the averaged weights; training ends after `patience` reports
@@ -23,6 +23,7 @@ class TrainingParameters:
     weight_decay: float = 3e-2
     ema_decay: float = 0.995
     gradient_clip: float = 1.0
+    n_features: int = 40
     context: int = 64
     width: int = 16
     embedding: int = 64
@@ -33,8 +34,11 @@ class TrainingParameters:
     patience: int = 15
 
     def __post_init__(self) -> None:
-        if min(self.n_steps, self.batch, self.context, self.threads) < 1 or not 0.0 < self.ema_decay < 1.0:
-            raise BadInputError(f"{self} found; steps, batch, context and threads are at least 1 and ema_decay lies in (0, 1)")
+        counts = (self.n_steps, self.batch, self.n_features, self.context, self.threads)
+        if min(counts) < 1 or not 0.0 < self.ema_decay < 1.0:
+            raise BadInputError(
+                f"{self} found; steps, batch, features, context and threads are at least 1 and ema_decay lies in (0, 1)"
+            )
         if self.schedule not in SCHEDULES:
             raise BadInputError(f"noise schedule {self.schedule!r} is unknown; known: {', '.join(SCHEDULES)}")
 

@@ -7,9 +7,11 @@ import numpy.typing as npt
 import torch
 
 from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.diffusion.forecaster import whole_contexts
 from fxgpt_core.diffusion.model import CLIP
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.volatility import WARM_UP, Volatility, log_returns
+from fxgpt_core.forecasts.volatility import Volatility, log_returns
+from fxgpt_core.market.sessions import stretch_starts
 from fxgpt_core.networks.temporal_unet import N_TOKENS
 
 IntArray = npt.NDArray[np.int64]
@@ -41,6 +43,7 @@ class Windows:
     def divided(self, validation_share: float) -> tuple["Windows", "Windows"]:
         """Training windows and the last share of them for validation, apart by a whole path so that no outcome is shared.
 
+        Origins are rows in ascending order: so many windows apart they are at least so many rows apart, and more at a hole.
         Raises `BadInputError` when either would be empty.
         """
         n_validation = int(len(self) * validation_share)
@@ -58,17 +61,18 @@ class Windows:
 
 
 def windows(inputs: npt.NDArray[np.float32], candles: CandleArrays, volatility: Volatility, context: int) -> Windows:
-    """All windows of a span: inputs float32[T,F] (NaN while warming up) and the candles they belong to.
+    """All windows of a span: inputs float32[T,F] (NaN where a feature is missing) and the candles they belong to.
 
-    Raises `BadInputError` when the span is too short for a single window.
+    A window has a whole context, as a forecast needs it, and a path without a hole. Raises `BadInputError` when there is none.
     """
-    complete = np.flatnonzero(np.isfinite(inputs).all(axis=1))
-    start = max((int(complete[0]) if len(complete) else len(inputs)) + context - 1, WARM_UP)
-    origins = np.arange(start, len(candles) - N_TOKENS, dtype=np.int64)
+    starts = stretch_starts(candles.open_time_us, candles.timeframe)
+    origins = np.flatnonzero(whole_contexts(inputs, candles, context))
+    origins = origins[origins + N_TOKENS < len(candles)]
+    origins = origins[starts[origins + N_TOKENS] == starts[origins]]
     if len(origins) == 0:
         raise BadInputError(
-            f"{len(candles)} candles give no training window; the first {start} rows are warm-up and context and the last "
-            f"{N_TOKENS} have no outcome yet; import more candles or use a shorter context"
+            f"{len(candles)} candles give no training window, which is {context} candles with all features and {N_TOKENS} after "
+            "them, without a hole; import more candles or use a shorter context"
         )
     ahead = volatility.ahead(candles, volatility.at_close(candles), origins)
     returns = log_returns(candles)[origins[:, None] + np.arange(1, N_TOKENS + 1)]

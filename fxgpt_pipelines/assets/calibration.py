@@ -58,6 +58,7 @@ def out_of_sample_forecasts(
         metadata={
             "last_forecast": picture(f"{context.partition_key}: the last forecast", forecasting.fan(forecasts)),
             "origins": len(forecasts),
+            "left_out": artifact.summary["left_out"],
         },
     )
 

@@ -31,7 +31,9 @@ class DiffusionModelConfig(dg.Config):
 def diffusion_model(
     context: dg.AssetExecutionContext, config: DiffusionModelConfig, lake: LakeResource, tracking: TrackingResource
 ) -> "dg.MaterializeResult[Any]":
-    """A denoising diffusion model of the next 24 candles' returns, trained on the training span only."""
+    """A denoising diffusion model of the next 24 candles' returns; its features are chosen, and it is trained, on the training
+    span only.
+    """
     from fxgpt_pipelines import training
 
     with lake.making(context, config.model_dump(), seed=config.seed) as making:
@@ -46,6 +48,7 @@ def diffusion_model(
         metadata={
             "training": training.curve(artifact.summary),
             "numbers": two_columns(training.numbers(artifact.summary)),
+            "features": training.chosen(artifact.summary),
             **training.version_facts(artifact),
         },
     )

@@ -121,7 +121,7 @@ def test_asking_for_nothing_is_refused(forecaster: Forecaster) -> None:
 
 
 def test_an_origin_inside_the_warm_up_is_refused(forecaster: Forecaster) -> None:
-    with pytest.raises(BadInputError, match=r"no known volatility|with features: rows"):
+    with pytest.raises(BadInputError, match=r"no known volatility|no whole context: row 20 reads row 20, which lacks"):
         at(forecaster, 20)
 
 

@@ -4,18 +4,30 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from forecast_examples import SMALL, diffusion, fingerprint, model_of, opinionated, real_candles, real_features
+from forecast_examples import (
+    H1,
+    SMALL,
+    diffusion,
+    fingerprint,
+    model_of,
+    opinionated,
+    real_candles,
+    real_features,
+    real_frame,
+    without,
+)
 
 from fxgpt_core.diffusion.forecaster import (
     DiffusionForecaster,
     SamplingParameters,
-    first_origin,
     mirrored_noise,
     model_inputs,
     path_quantiles,
+    possible_origins,
 )
 from fxgpt_core.diffusion.model import FeatureScaler, untrained
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.baselines import random_walk_like
 from fxgpt_core.forecasts.forecast import LEVELS
 
@@ -113,18 +125,44 @@ def test_progress_is_told_after_each_origin() -> None:
 
 def test_the_first_origin_is_the_first_with_a_whole_context() -> None:
     model = diffusion().model
-    first = first_origin(model, model_inputs(model, real_features(), real_candles()))
-    assert first == 200 + SMALL.context - 1
+    possible = possible_origins(model, model_inputs(model, real_features(), real_candles()), real_candles())
+    first = 200 + SMALL.context - 1
+    assert possible.tolist() == list(range(first, 2000))
     forecast(diffusion(), rows=np.array([first]))
-    with pytest.raises(BadInputError, match=rf"origins {first - 1} to {first - 1} found; .*rows {first} to 1999"):
-        forecast(diffusion(), rows=np.array([first - 1]))
+    with pytest.raises(
+        BadInputError, match="1 of 2 origins have no whole context: row 230 reads row 199, which lacks return_1, "
+    ):
+        forecast(diffusion(), rows=np.array([first - 1, first]))
+
+
+def test_origins_behind_a_hole_wait_for_warm_up_and_context_and_those_before_are_the_same() -> None:
+    candles = without(real_candles(), 900, 1000)
+    frame = real_frame().filter(~pl.int_range(pl.len()).is_between(900, 999))
+    table, forecaster = features(frame, H1), diffusion()
+    possible = possible_origins(forecaster.model, model_inputs(forecaster.model, table, candles), candles)
+    assert possible.tolist() == [*range(231, 900), *range(900 + 231, 1900)]
+    found = forecaster.forecast(table, candles, possible[-5:], seed=3)
+    assert len(found) == 5
+    assert fingerprint(forecaster.forecast(table, candles, ORIGINS[:1], seed=3)) == forecast(forecaster, rows=ORIGINS[:1])
+    with pytest.raises(BadInputError, match="31 of 40 origins have no whole context: row 1100 reads row 1099, which lacks"):
+        forecaster.forecast(table, candles, np.arange(1100, 1140), seed=3)
+
+
+def test_a_hole_that_the_features_overlooked_is_refused_all_the_same() -> None:
+    candles = without(real_candles(), 900, 1000)
+    overlooked = pl.concat([real_features().head(900), real_features().tail(1000)])
+    with pytest.raises(BadInputError, match="too few candles lie between row 910 and the start or hole before it"):
+        diffusion().forecast(overlooked, candles, np.array([910]), seed=0)
+    assert len(diffusion().forecast(overlooked, candles, np.array([899, 950]), seed=0)) == 2
 
 
 def test_origins_beyond_the_candles_or_out_of_order_are_refused() -> None:
-    with pytest.raises(BadInputError, match="origins 400 to 2000 found"):
+    with pytest.raises(BadInputError, match="origins 400 to 2000 found among rows 0 to 1999"):
         forecast(diffusion(), rows=np.array([400, 2000]))
-    with pytest.raises(BadInputError, match="origins 10 to 900 found"):
-        forecast(diffusion(), rows=np.array([400, 10, 900]))
+    with pytest.raises(BadInputError, match="origins -1 to 900 found"):
+        forecast(diffusion(), rows=np.array([900, -1]))
+    with pytest.raises(BadInputError, match="no origin found"):
+        forecast(diffusion(), rows=np.array([], dtype=np.int64))
     with pytest.raises(BadInputError, match="ascending"):
         forecast(diffusion(), rows=np.array([900, 400]))
 
@@ -136,10 +174,15 @@ def test_features_of_other_candles_are_refused() -> None:
         diffusion().forecast(real_features().drop("atr"), real_candles(), ORIGINS, seed=0)
 
 
-def test_a_hole_behind_the_warm_up_is_named() -> None:
-    holed = real_features().with_columns(pl.when(pl.int_range(pl.len()) == 700).then(None).otherwise(pl.col("atr")).alias("atr"))
-    with pytest.raises(BadInputError, match="row 700 of the features lacks atr"):
-        diffusion().forecast(holed, real_candles(), ORIGINS, seed=0)
+def test_a_row_that_lacks_a_feature_is_named_and_refuses_the_origins_that_read_it_only() -> None:
+    row = pl.int_range(pl.len())
+    lacking = real_features().with_columns(pl.when(row != 700).then(pl.col("atr")).alias("atr"))
+    for origin in (700, 731):
+        with pytest.raises(
+            BadInputError, match=f"1 of 1 origins have no whole context: row {origin} reads row 700, which lacks atr;"
+        ):
+            diffusion().forecast(lacking, real_candles(), np.array([origin]), seed=0)
+    assert len(diffusion().forecast(lacking, real_candles(), np.array([699, 732]), seed=0)) == 2
 
 
 @pytest.mark.parametrize(("n_paths", "n_steps"), [(0, 1), (7, 1), (64, 0)])

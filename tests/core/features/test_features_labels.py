@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from forecast_examples import candles_of_returns, real_candles
+from forecast_examples import candles_of_returns, real_candles, without
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
+from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.labels import LabelParameters, labels
 from fxgpt_core.forecasts.volatility import WARM_UP, Volatility, fit_volatility
@@ -31,13 +31,6 @@ def quiet(n: int) -> np.ndarray:
 
 def noisy(n: int = 400, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0.0, QUIET, n)
-
-
-def without(candles: CandleArrays, start: int, stop: int) -> CandleArrays:
-    """The candles with a hole: [start, stop) is not there."""
-    kept = np.delete(np.arange(len(candles)), np.arange(start, stop))
-    arrays = {name: getattr(candles, name)[kept] for name in ("open_time_us", "open", "high", "low", "close", "volume")}
-    return replace(candles, **arrays)
 
 
 def test_the_labels_of_one_candle_by_hand() -> None:

@@ -135,7 +135,7 @@ def broken_files() -> dict[str, tuple[bytes, str]]:
         "a weight left out": (remade(network__denoiser__place=None), "place"),
         "a weight too many": (remade(network__denoiser__spare=torch.zeros(1)), "spare"),
         "a season of a day": (remade(volatility__season=torch.ones(24)), r"volatility\.season has shape \(24,\)"),
-        "a mean too short": (remade(scaler__mean=torch.ones(3)), r"scaler\.mean has shape \(3,\), expected \(38,\)"),
+        "a mean too short": (remade(scaler__mean=torch.ones(3)), rf"mean has shape \(3,\), expected \({SMALL.n_inputs},\)"),
         "no deviation": (remade(scaler__deviation=None), "deviation"),
         "another format": (described(changed(format="fxgpt-diffusion-99")), "fxgpt-diffusion-99"),
         "a wider network": (described(changed(network={**SMALL.__dict__, "width": 24})), "size mismatch"),

@@ -15,7 +15,7 @@ from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.forecasts.baselines import random_walk_like
 from fxgpt_core.training.checkpoints import model_bytes
-from fxgpt_core.training.loop import INPUTS, LossPoint, TrainedModel, TrainingProgress, _average, _rate, fit_scaler, train
+from fxgpt_core.training.loop import CANDIDATES, LossPoint, TrainedModel, TrainingProgress, _average, _rate, fit_scaler, train
 from fxgpt_core.training.preset import TrainingParameters, preset
 
 STOP = 700
@@ -112,19 +112,52 @@ def test_the_learning_rate_rises_in_a_line_and_falls_as_a_cosine_to_zero() -> No
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def test_the_scaler_is_mean_and_deviation_of_the_complete_rows_without_the_month() -> None:
-    scaler = fit_scaler(real_features().head(STOP))
+def test_the_scaler_is_mean_and_deviation_of_the_complete_rows() -> None:
+    names = ("rsi_14", "atr", "hour_sin")
+    scaler = fit_scaler(real_features().head(STOP), names)
     complete = real_features().slice(200, STOP - 200)
-    assert scaler.columns == INPUTS == tuple(name for name in FEATURES if "month" not in name)
-    np.testing.assert_allclose(scaler.mean, [complete[name].mean() for name in INPUTS])
-    np.testing.assert_allclose(scaler.deviation, [complete[name].std(ddof=0) for name in INPUTS], rtol=1e-9)
+    assert scaler.columns == names
+    np.testing.assert_allclose(scaler.mean, [complete[name].mean() for name in names])
+    np.testing.assert_allclose(scaler.deviation, [complete[name].std(ddof=0) for name in names], rtol=1e-9)
+
+
+def with_changed(features: pl.DataFrame, start: int) -> pl.DataFrame:
+    """The features with other values from a row on."""
+    later = pl.int_range(pl.len()) >= start
+    return features.with_columns(pl.when(later).then(pl.col(name) * -2.0).otherwise(pl.col(name)) for name in FEATURES)
+
+
+def test_the_model_reads_the_columns_that_were_chosen_and_never_the_month() -> None:
+    few = trained(replace(QUICK, n_features=6))
+    chosen = few.selection.names
+    assert few.model.scaler.columns == chosen
+    assert few.model.parameters.n_inputs == len(chosen) == 6
+    assert {found.feature for found in few.selection.findings} == set(FEATURES) - {"month_sin", "month_cos"}
+    origins = np.array([800, 1000])
+    narrow = real_features().select("open_time", *chosen)
+    whole, part = (
+        DiffusionForecaster(few.model).forecast(each, real_candles(), origins, seed=0) for each in (real_features(), narrow)
+    )
+    assert whole.values.tobytes() == part.values.tobytes()
+    assert once().model.parameters.n_inputs == len(once().selection.names) <= QUICK.n_features
+
+
+def test_validation_windows_have_no_say_in_the_choice_of_columns() -> None:
+    parameters = replace(QUICK, n_features=6, n_steps=1)
+    first_judging = int(STOP * 0.85) - 24
+    span = real_candles().slice(0, STOP)
+    close = np.where(np.arange(STOP) < first_judging, span.close, span.close * np.linspace(1.0, 1.2, STOP))
+    changed, candles = with_changed(real_features().head(STOP), first_judging), replace(span, close=close)
+    assert train(changed, candles, parameters, symbol="EURUSD", seed=1).selection == trained(parameters).selection
+    earlier = with_changed(real_features().head(STOP), first_judging - 60)
+    assert train(earlier, span, parameters, symbol="EURUSD", seed=1).selection != trained(parameters).selection
 
 
 @pytest.mark.parametrize(
     "change",
     [{"n_steps": 7}, {"batch": 16}, {"learning_rate": 1e-3}, {"warm_up_steps": 3}, {"weight_decay": 0.5}, {"ema_decay": 0.1},
-     {"gradient_clip": 1e-6}, {"context": 24}, {"width": 8}, {"embedding": 16}, {"dropout": 0.5}, {"schedule": "linear"},
-     {"validation_share": 0.3}],
+     {"gradient_clip": 1e-6}, {"n_features": 5}, {"context": 24}, {"width": 8}, {"embedding": 16}, {"dropout": 0.5},
+     {"schedule": "linear"}, {"validation_share": 0.25}],
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
 def test_every_training_parameter_moves_the_losses(change: dict[str, float]) -> None:
@@ -138,21 +171,24 @@ def eager_losses(parameters: TrainingParameters) -> tuple[LossPoint, ...]:
 
 
 def test_a_column_that_never_varied_in_training_says_nothing_afterwards() -> None:
-    constant = real_features().head(STOP).with_columns(pl.lit(0.25).alias(INPUTS[0]))
-    scaler = fit_scaler(constant)
-    later = constant.with_columns(pl.lit(7.0).alias(INPUTS[0]))
+    constant = real_features().head(STOP).with_columns(atr=0.25)
+    scaler = fit_scaler(constant, ("atr", "rsi_14"))
+    later = constant.with_columns(atr=7.0)
     assert not scaler.scaled(later)[:, 0].any()
     assert scaler.scaled(later)[:, 1].any()
 
 
 def test_a_span_without_a_complete_row_is_refused() -> None:
     with pytest.raises(BadInputError, match="none of the 150 feature rows is complete"):
+        fit_scaler(real_features().head(150), ("atr",))
+    with pytest.raises(BadInputError, match="0 of 103 rows have all features and labels; a choice of features needs 250"):
         train(real_features().head(150), real_candles().slice(0, 150), QUICK, symbol="EURUSD", seed=1)
 
 
 def test_features_without_a_column_are_refused_by_name() -> None:
-    with pytest.raises(BadInputError, match="the features lack rsi_14; training reads 38 columns"):
-        fit_scaler(real_features().drop("rsi_14"))
+    lacking = real_features().head(STOP).drop("rsi_14")
+    with pytest.raises(BadInputError, match=f"the features lack rsi_14; {len(CANDIDATES)} columns are to be chosen from"):
+        train(lacking, real_candles().slice(0, STOP), QUICK, symbol="EURUSD", seed=1)
 
 
 def test_features_of_other_candles_are_refused() -> None:
@@ -168,7 +204,7 @@ def test_presets_have_names_and_an_unknown_one_is_refused_with_them() -> None:
         preset("huge")
 
 
-@pytest.mark.parametrize("change", [{"n_steps": 0}, {"batch": 0}, {"threads": 0}, {"ema_decay": 1.0}])
+@pytest.mark.parametrize("change", [{"n_steps": 0}, {"batch": 0}, {"n_features": 0}, {"threads": 0}, {"ema_decay": 1.0}])
 def test_impossible_parameters_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(BadInputError, match="at least 1 and ema_decay"):
         TrainingParameters(**change)  # type: ignore[arg-type]

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from forecast_examples import candles_of_returns, real_candles, real_features
+from forecast_examples import candles_of_returns, real_candles, real_features, without
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.model import CLIP
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.volatility import WARM_UP, Volatility, fit_volatility, log_returns
-from fxgpt_core.training.loop import fit_scaler
+from fxgpt_core.market.timeframes import HOUR_US
+from fxgpt_core.training.loop import CANDIDATES, fit_scaler
 from fxgpt_core.training.windows import Windows, windows
 
 VOLATILITY = Volatility(np.ones(168))
@@ -50,7 +51,7 @@ def test_inputs_without_warm_up_still_wait_for_the_volatility() -> None:
 
 def test_targets_of_real_candles_are_standardised_and_a_shock_is_clipped() -> None:
     candles, features = real_candles(), real_features()
-    data = windows(fit_scaler(features).scaled(features), candles, fit_volatility(candles), 32)
+    data = windows(fit_scaler(features, CANDIDATES).scaled(features), candles, fit_volatility(candles), 32)
     assert float(data.targets.std()) == pytest.approx(1.0, abs=0.1)
     returns = np.random.default_rng(0).normal(0.0, 1e-3, 200)
     returns[120] = 0.5
@@ -67,6 +68,44 @@ def test_training_and_validation_outcomes_do_not_touch() -> None:
     assert torch.equal(training.targets[-1], data.targets[len(training) - 1])
 
 
+def holed() -> tuple[Windows, CandleArrays]:
+    """Windows of 500 candles of which 60 are missing behind row 250; the inputs warm up for 60 rows again behind the hole."""
+    candles = without(numbered(500)[1], 250, 310)
+    inputs = numbered(440)[0]
+    inputs[250:310] = np.nan
+    return windows(inputs, candles, VOLATILITY, 8), candles
+
+
+def test_no_window_spans_a_hole_and_those_behind_it_wait_for_warm_up_and_context() -> None:
+    data, candles = holed()
+    assert data.origins.tolist() == [*range(67, 250 - 24), *range(250 + 67, len(candles) - 24)]
+    opens = candles.open_time_us
+    origins = data.origins.numpy()
+    assert (opens[origins + 24] - opens[origins - 7]).max() <= (7 + 24 + 48) * HOUR_US  # a weekend at most
+    contexts, _ = data.batch(2000, torch.Generator().manual_seed(0))
+    assert (np.diff(contexts[:, 0].numpy(), axis=1) == 1.0).all()
+
+
+def test_a_hole_that_the_features_overlooked_is_seen_all_the_same() -> None:
+    data = windows(numbered(440)[0], without(numbered(500)[1], 250, 310), VOLATILITY, 8)
+    assert data.origins.tolist() == [*range(67, 250 - 24), *range(250 + WARM_UP, 440 - 24)]
+
+
+def test_a_row_that_lacks_one_feature_is_in_no_context() -> None:
+    inputs, candles = numbered(300)
+    inputs[150, 1] = np.nan
+    data = windows(inputs, candles, VOLATILITY, 8)
+    assert data.origins.tolist() == [*range(67, 150), *range(158, 276)]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_training_and_validation_are_a_path_apart_at_a_hole_as_well(share: float) -> None:
+    training, validation = holed()[0].divided(share)
+    paths = {row + step for row in training.origins.tolist() for step in range(1, 25)}
+    judged = {row + step for row in validation.origins.tolist() for step in range(1, 25)}
+    assert not paths & judged
+
+
 def test_batches_are_those_of_their_generator() -> None:
     data, _ = made()
     first, same, other = (data.batch(16, torch.Generator().manual_seed(seed))[0] for seed in (0, 0, 1))
@@ -75,7 +114,9 @@ def test_batches_are_those_of_their_generator() -> None:
 
 
 def test_a_span_too_short_for_one_window_is_refused() -> None:
-    with pytest.raises(BadInputError, match="91 candles give no training window"):
+    with pytest.raises(
+        BadInputError, match="91 candles give no training window, which is 8 candles with all features and 24 after"
+    ):
         made(n=91, context=8, n_warm_up=60)
     assert len(made(n=92, context=8, n_warm_up=60)[0]) == 1
 
