@@ -8,6 +8,8 @@ import numpy.typing as npt
 import polars as pl
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.sessions import stretch_starts
+from fxgpt_core.market.timeframes import timeframe as timeframe_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -116,7 +118,8 @@ def joined(parts: "list[Forecasts]") -> Forecasts:
 
 
 def realised(close: FloatArray, known_at_us: IntArray, forecasts: Forecasts) -> FloatArray:
-    """float64[N,S]: what happened, log(close[t+step] / close[t]) counted in candles; NaN where that candle is not there yet.
+    """float64[N,S]: what happened, log(close[t+step] / close[t]) counted in candles; NaN where that candle is not there yet,
+    or a hole lies before it: what came days later is not what was forecast.
 
     `close` float64[T] and `known_at_us` int64[T] are the candles' closes. Raises `BadInputError` for an origin without candle.
     """
@@ -125,8 +128,12 @@ def realised(close: FloatArray, known_at_us: IntArray, forecasts: Forecasts) -> 
     if not inside.all() or (known_at_us[rows] != forecasts.known_at_us).any():
         raise BadInputError("a forecast's origin is not the close of a candle; use the candles the forecasts were made from")
     ends = rows[:, None] + forecasts.steps[None, :]
+    origins = np.broadcast_to(rows[:, None], ends.shape)
+    timeframe = timeframe_of(forecasts.timeframe)
+    starts = stretch_starts(known_at_us - timeframe.us, timeframe)
     known = ends < len(close)
+    known[known] = starts[ends[known]] == starts[origins[known]]
     outcome = np.full(ends.shape, np.nan)
     logs = np.log(close)
-    outcome[known] = logs[ends[known]] - np.broadcast_to(logs[rows][:, None], ends.shape)[known]
+    outcome[known] = logs[ends[known]] - logs[origins[known]]
     return outcome

@@ -128,6 +128,14 @@ def test_the_outcome_is_the_return_so_many_candles_later_whatever_the_clock_says
     assert np.isnan(outcome[:, 5:]).all()
 
 
+def test_there_is_no_outcome_across_a_hole() -> None:
+    # From Thursday 03:00 to Monday 22:00: 67 hours of open market without a candle, and a weekend.
+    known_at = HOUR * np.array([1, 2, 3, 3 + 67 + 49, 4 + 67 + 49], dtype=np.int64)
+    outcome = realised(np.array([1.0, 2.0, 4.0, 8.0, 4.0]), known_at, some(3, first=HOUR))
+    assert np.isfinite(outcome).tolist() == [[step < kept for step in range(24)] for kept in (2, 1, 0)]
+    np.testing.assert_allclose(outcome[0, :2], np.log([2.0, 4.0]))
+
+
 def test_a_forecast_that_belongs_to_no_candle_has_no_outcome() -> None:
     known_at = HOUR * np.array([1, 2, 4], dtype=np.int64)
     with pytest.raises(BadInputError, match="not the close of a candle"):
