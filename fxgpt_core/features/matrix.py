@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -10,7 +9,7 @@ import polars as pl
 from fxgpt_core.candles.schema import TIME_TYPE
 from fxgpt_core.features import clock, momentum, returns, trend, volatility, volume
 from fxgpt_core.features.columns import CandleColumns, Features, candle_columns
-from fxgpt_core.market.sessions import LONGEST_CLOSURE, closure_before_us
+from fxgpt_core.market.sessions import stretch_starts
 from fxgpt_core.market.timeframes import Timeframe
 
 FEATURES: tuple[str, ...] = (
@@ -60,8 +59,7 @@ def features(candles: pl.DataFrame, timeframe: Timeframe, *, warm_up: int = WARM
     computed = {name: values for group in groups for name, values in group.items()}
     times = candles.select("open_time", known_at=pl.col("open_time") + timeframe.duration)
     matrix = times.with_columns(pl.Series(name, computed[name], nan_to_null=False) for name in FEATURES)
-    holes = closure_before_us(columns.open_time_us, timeframe) > LONGEST_CLOSURE // timedelta(microseconds=1)
-    return _blanked(matrix, [0, *np.flatnonzero(holes).tolist()], warm_up)
+    return _blanked(matrix, np.unique(stretch_starts(columns.open_time_us, timeframe)).tolist(), warm_up)
 
 
 def features_by_symbol(candles: pl.LazyFrame, timeframe: Timeframe) -> pl.LazyFrame:
