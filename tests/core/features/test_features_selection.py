@@ -1,18 +1,22 @@
 """The choice of features: planted columns that inform, repeat, stand still or were lucky once, and no look at later rows."""
 
 import math
+import os
 import time
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from forecast_examples import real_candles, real_features
+from forecast_examples import H1, real_candles, real_features
 from sklearn.metrics import mutual_info_score
 
+from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.labels import labels
+from fxgpt_core.features.matrix import FEATURES, features
 from fxgpt_core.features.selection import Finding, Selection, SelectionParameters, select_features
 from fxgpt_core.forecasts.volatility import fit_volatility
 
@@ -212,3 +216,22 @@ def test_sixty_columns_of_six_thousand_candles_take_seconds() -> None:
     began = time.process_time()
     assert len(select_features(table, known, names, SelectionParameters(), seed=0).names) == 40
     assert time.process_time() - began < 15.0
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("symbol", ["EURUSD", "USDJPY"])
+def test_six_years_of_hours_take_seconds_and_say_that_the_clock_tells_most(symbol: str) -> None:
+    folder = os.environ.get("FXGPT_SHARED_DATA")
+    if folder is None:
+        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
+    frame = pl.read_parquet(Path(folder) / "fx" / "oanda_h1" / f"{symbol}_h1.parquet").rename({"ts": "open_time"})
+    frame = frame.with_columns(pl.col("volume").cast(pl.Float64))
+    candles, table = candle_arrays(frame, H1), features(frame, H1)
+    known = labels(candles, fit_volatility(candles))
+    began = time.process_time()
+    selection = select_features(table, known, FEATURES, SelectionParameters(), seed=0)
+    assert time.process_time() - began < 60.0
+    assert 35 <= len(selection.names) <= 40
+    found = {each.feature: each for each in selection.findings}
+    assert min(found["hour_cos"].informative_blocks, found["to_roll"].informative_blocks) >= 3
+    assert found["garman_klass_20"].why.startswith("repeats parkinson_20") or found["parkinson_20"].why
