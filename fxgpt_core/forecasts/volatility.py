@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import STEPS
-from fxgpt_core.market.sessions import expected_open_times, hour_of_week
+from fxgpt_core.market.sessions import expected_open_times, hour_of_week, stretch_starts
 from fxgpt_core.market.timeframes import DAY_US
 
 FloatArray = npt.NDArray[np.float64]
@@ -81,9 +81,13 @@ def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minu
 
 
 def log_returns(candles: CandleArrays) -> FloatArray:
-    """float64[N]: log(close[t] / close[t-1]); 0 for the first candle."""
+    """float64[N]: log(close[t] / close[t-1]); 0 for the first candle, and for the first behind a hole.
+
+    What happened in days without candles is not the return of one: it would tell a season and a volatility that never were.
+    """
     returns = np.zeros(len(candles))
     returns[1:] = np.diff(np.log(candles.close))
+    returns[stretch_starts(candles.open_time_us, candles.timeframe)] = 0.0
     return returns
 
 

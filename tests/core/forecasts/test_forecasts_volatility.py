@@ -1,11 +1,12 @@
 """Volatility against pandas, a planted season and the future cut off."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from forecast_examples import candles_of_returns, real_candles
+from forecast_examples import candles_of_returns, real_candles, without
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
@@ -32,6 +33,17 @@ def test_log_returns_start_with_zero_and_add_up_to_the_whole_move() -> None:
     returns = log_returns(candles)
     assert returns[0] == 0.0
     assert returns.sum() == pytest.approx(np.log(candles.close[-1] / candles.close[0]))
+
+
+def test_what_happened_in_a_hole_is_no_return_and_moves_neither_season_nor_volatility() -> None:
+    whole = candles_of_returns(np.random.default_rng(1).normal(0.0, 1e-3, 3000))
+    jumped = replace(whole, close=np.where(np.arange(3000) < 1500, whole.close, whole.close * 1.1))
+    holed = [without(candles, 1500, 1620) for candles in (whole, jumped)]
+    assert [float(log_returns(candles)[1500]) for candles in holed] == [0.0, 0.0]
+    assert log_returns(holed[0])[1499] == log_returns(whole)[1499]
+    assert log_returns(without(whole, 1500, 1548))[1500] != 0.0  # a holiday is no hole
+    np.testing.assert_allclose(fit_volatility(holed[1]).season, fit_volatility(holed[0]).season, rtol=1e-9)
+    np.testing.assert_allclose(FLAT.at_close(holed[1]), FLAT.at_close(holed[0]), rtol=1e-9)
 
 
 def test_without_a_season_it_is_pandas_exponential_average_of_squares() -> None:
