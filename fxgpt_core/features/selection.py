@@ -1,4 +1,8 @@
-"""Which features a model reads: those that tell most about what follows, again and again, and do not repeat each other."""
+"""Which features a model reads: those that tell most about what follows, again and again, and do not repeat each other.
+
+Mutual information is counted in bins. The nearest neighbours of scikit-learn find almost nothing steady where so little can be
+known: over five blocks of hourly EURUSD the ranks of the columns agreed with a correlation of 0.05, in bins of 0.48.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
