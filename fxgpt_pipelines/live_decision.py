@@ -121,9 +121,11 @@ def continued(deployed: Deployed, live_candles: "pl.DataFrame") -> "pl.DataFrame
     """
     import polars as pl
 
-    from fxgpt_core.candles.schema import COLUMNS, check_candles
+    from fxgpt_core.candles.schema import candle_columns, check_candles
 
-    joined = pl.concat([deployed.history.select(COLUMNS), live_candles.select(COLUMNS)])
+    # Diagonally: the spread that a history may have is null in live candles, which have none.
+    parts = [frame.select(candle_columns(frame)) for frame in (deployed.history, live_candles)]
+    joined = pl.concat(parts, how="diagonal")
     checked = check_candles(joined, timeframe_of(deployed.timeframe))
     _require_no_hole(checked["open_time"][deployed.history.height - 1 :], deployed)
     return checked

@@ -1,24 +1,28 @@
-"""What a sound series can still have wrong when a person imports it: its timeframe, its time zone, the scale of its prices."""
+"""What a sound series can still have wrong when a person imports it: timeframe, time zone, scale of prices, unit of spread."""
 
 from datetime import datetime
 
 import polars as pl
 
 from fxgpt_core.candles.quality import QualityReport
+from fxgpt_core.candles.schema import SPREAD
 from fxgpt_core.errors import CandleSchemaError
 from fxgpt_core.market.timeframes import MINUTE_US, Timeframe
 
 # Since 1980 gold rose less than this and no pair of currencies tenfold.
 PRICE_FACTOR = 20.0
+# Of the price. Of the symbols here, the widest usual spread is a seventh of this; in pips, a spread of USDJPY is four times this.
+USUAL_SPREAD = 0.002
 
 
 def check_plausible(frame: pl.DataFrame, timeframe: Timeframe, now: datetime, origin: str) -> None:
-    """Raise `CandleSchemaError`, naming `origin`, for candles of another timeframe and for stamps after `now` (aware).
+    """Raise `CandleSchemaError`, naming `origin`, for another timeframe, a spread in pips, and stamps after `now` (aware).
 
     `frame` is a checked one. Hourly candles lie on the grid of 5m too: the grid alone would let them pass as 5m candles of
     which most are missing.
     """
     _check_step(frame, timeframe, origin)
+    _check_spread(frame, origin)
     later = frame.filter(pl.col("open_time") > now)["open_time"]
     if len(later):
         raise CandleSchemaError(
@@ -40,6 +44,17 @@ def notes(frame: pl.DataFrame, report: QualityReport) -> list[str]:
     if highest > PRICE_FACTOR * lowest:
         found.append(f"prices reach from {lowest:g} to {highest:g}: is a decimal point lost, or are two symbols in one file?")
     return found
+
+
+def _check_spread(frame: pl.DataFrame, origin: str) -> None:
+    if SPREAD not in frame.columns:
+        return
+    usual = frame.select((pl.col(SPREAD) / pl.col("close")).median()).item()
+    if usual is not None and usual > USUAL_SPREAD:
+        raise CandleSchemaError(
+            f"{origin}: the usual spread is {usual:.2%} of the price, where at most {USUAL_SPREAD:.1%} can be: is it in pips or "
+            "points? It must be in price units, such as 0.00014; convert it, name the format if it is MetaTrader's, or remove it"
+        )
 
 
 def _check_step(frame: pl.DataFrame, timeframe: Timeframe, origin: str) -> None:

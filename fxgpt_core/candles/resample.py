@@ -4,13 +4,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fxgpt_core.candles.schema import SPREAD, candle_columns
 from fxgpt_core.errors import BadInputError, CandleSchemaError
 from fxgpt_core.market.sessions import FX_CLOCK_AHEAD_US, NEW_YORK, fx_clock_us, is_open
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 
 
 def resample(frame: pl.DataFrame, source: Timeframe, target: Timeframe) -> pl.DataFrame:
-    """Candles of `target` from a checked frame of `source`: first open, highest high, lowest low, last close, summed volume.
+    """Candles of `target` from a checked frame of `source`: first open, highest high, lowest low, last close, summed volume, and,
+    where the source has spreads, the mean of those that are known.
 
     Only complete candles come out: the last is dropped unless the source reaches its end, the first unless the source holds
     its start. Stray candles outside the FX week (a feed's last ticks after Friday 17:00 New York) are left out. Candles
@@ -30,13 +32,14 @@ def resample(frame: pl.DataFrame, source: Timeframe, target: Timeframe) -> pl.Da
         pl.col("low").min(),
         pl.col("close").last(),
         pl.col("volume").sum(),
+        pl.col(f"^{SPREAD}$").mean(),
     ).with_columns(_open_time(target))  # fmt: skip
     complete = _complete(longer, inside, source, target)
     if complete.is_empty():
         raise CandleSchemaError(
             f"{len(frame)} candles of {source} hold no complete {target} candle; at least one is needed; give a longer span"
         )
-    return complete.select("open_time", "open", "high", "low", "close", "volume")
+    return complete.select(candle_columns(complete))
 
 
 def _starts(open_time_us: NDArray[np.int64], target: Timeframe) -> NDArray[np.int64]:

@@ -11,21 +11,29 @@ from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 TIME_TYPE = pl.Datetime("us", "UTC")
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("open_time", *PRICES, "volume")
+# Beside these, where a source tells it: ask minus bid at the close, in price units; null where it is not known.
+SPREAD = "spread"
 SHOWN = 3
 
 
 def check_candles(frame: pl.DataFrame, timeframe: Timeframe) -> pl.DataFrame:
-    """The frame with exactly the candle columns, in candle order and types, if it is a sound series.
+    """The frame with exactly the candle columns, and the spread where it has one, in candle order and types, if it is sound.
 
     Sound: at least one row; open_time ascending, unique, time-zone aware, on the timeframe's grid (4h and 1d count from 17:00
-    New York); prices finite, above zero, low <= open, close <= high; volume finite and not negative. Nothing is repaired:
-    `CandleSchemaError` names what was found (count, first stamp), what is allowed, and what to do.
+    New York); prices finite, above zero, low <= open, close <= high; volume finite and not negative; the spread finite and not
+    negative, or null: one part of a series may have it and another not, and 0 would be a price. A column of nulls is left out.
+    Nothing is repaired: `CandleSchemaError` names what was found (count, first stamp), what is allowed, and what to do.
     """
     checked = _typed(frame)
     _check_order(checked)
     _check_grid(checked, timeframe)
     _check_values(checked)
     return checked
+
+
+def candle_columns(frame: pl.DataFrame) -> tuple[str, ...]:
+    """The columns of a candle frame: the six, and the spread where there is one."""
+    return (*COLUMNS, SPREAD) if SPREAD in frame.columns else COLUMNS
 
 
 def on_grid(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> pl.Series:
@@ -49,12 +57,16 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
             f"open_time is of type {time_type}, without a time zone; allowed are time-zone aware stamps; convert them to UTC "
             "(`read_candle_file` takes naive stamps for UTC)"
         )
-    wrong = [f"{name} ({frame.schema[name]})" for name in (*PRICES, "volume") if not frame.schema[name].is_numeric()]
+    known = frame.drop(SPREAD) if SPREAD in frame.columns and frame[SPREAD].is_null().all() else frame
+    values = candle_columns(known)[1:]
+    wrong = [f"{name} ({frame.schema[name]})" for name in values if not frame.schema[name].is_numeric()]
     if wrong:
-        raise CandleSchemaError(f"not numeric: {', '.join(wrong)}; prices and volume must be numbers; convert the columns")
-    return frame.select(
+        raise CandleSchemaError(
+            f"not numeric: {', '.join(wrong)}; prices, volume and spread must be numbers; convert the columns"
+        )
+    return known.select(
         pl.col("open_time").dt.convert_time_zone("UTC").dt.cast_time_unit("us"),
-        *(pl.col(name).cast(pl.Float64) for name in (*PRICES, "volume")),
+        *(pl.col(name).cast(pl.Float64) for name in values),
     )
 
 
@@ -90,6 +102,10 @@ def _check_values(frame: pl.DataFrame) -> None:
     volume = pl.col("volume").is_finite() & (pl.col("volume") >= 0.0)
     _refuse(frame, ~volume.fill_null(False), "with a volume that is missing, not finite or negative",
             "volume must be finite and at least 0", "write 0 where it is not known")  # fmt: skip
+    if SPREAD in frame.columns:
+        spread = pl.col(SPREAD).is_finite() & (pl.col(SPREAD) >= 0.0)
+        _refuse(frame, ~spread.fill_null(True), "with a crossed quote (the bid above the ask), or a spread that is not finite",
+                "a spread must be finite and at least 0", "leave it empty in those rows, or remove the column")  # fmt: skip
 
 
 def _refuse(frame: pl.DataFrame, broken: pl.Expr | pl.Series, found: str, allowed: str, remedy: str) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 
 from fxgpt_core.candles.pages import KeptPages, Span, alone, pages_and_gaps
 from fxgpt_core.candles.plausibility import check_plausible
-from fxgpt_core.candles.schema import COLUMNS, check_candles, on_grid
+from fxgpt_core.candles.schema import COLUMNS, SPREAD, check_candles, on_grid
 from fxgpt_core.candles.source import CandleSource, Page, no_candles
 from fxgpt_core.candles.store import CandleStore, StoredCandles
 from fxgpt_core.errors import BadInputError, CandleSchemaError, MissingError, SourceAnswerError
@@ -23,6 +23,7 @@ from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
 
 OVERLAP = 48
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_SPREAD = pl.lit(None, pl.Float64).alias(SPREAD)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def sync(
             if certain > page.start:
                 kept.keep(Page(page.start, certain, page.frame))
             parts.append(page)
-        fresh = pl.concat([no_candles(), *(page.frame for page in sorted(parts, key=lambda part: part.start))])
+        frames = [no_candles(), *(page.frame for page in sorted(parts, key=lambda part: part.start))]
+        fresh = pl.concat(frames, how="diagonal")
         changes = _Changes(held, fresh, spans)
         try:
             merged = _merged(changes, source.name, wanted)
@@ -222,16 +224,17 @@ class _Changes:
     def series(self) -> pl.DataFrame:
         """The candles that came, and the stored ones at other stamps."""
         others = self.held.join(self.fresh, on="open_time", how="anti")
-        return pl.concat([others, self.fresh]).sort("open_time")
+        return pl.concat([others, self.fresh], how="diagonal").sort("open_time")
 
     def added(self) -> int:
         """How many came at stamps where none was stored."""
         return len(self.fresh.join(self.held, on="open_time", how="anti"))
 
     def revised(self) -> Stamps:
-        """Where both have a candle, and not the same."""
-        differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_fresh") for name in COLUMNS[1:])
-        return _stamps(self.held.join(self.fresh, on="open_time", suffix="_fresh").filter(differs))
+        """Where both have a candle, and not the same; a spread that was not there before is another candle."""
+        held, fresh = (frame if SPREAD in frame.columns else frame.with_columns(NO_SPREAD) for frame in (self.held, self.fresh))
+        differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_fresh")) for name in (*COLUMNS[1:], SPREAD))
+        return _stamps(held.join(fresh, on="open_time", suffix="_fresh").filter(differs))
 
     def withdrawn(self) -> Stamps:
         """Where a candle was stored and none came, though it was asked for."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 import polars as pl
 
 from fxgpt_core.candles.resample import resample
-from fxgpt_core.candles.schema import COLUMNS, TIME_TYPE
+from fxgpt_core.candles.schema import COLUMNS, SPREAD, TIME_TYPE
 from fxgpt_core.errors import CandleSchemaError
 from fxgpt_core.market.timeframes import Timeframe
 
@@ -21,6 +21,7 @@ class Side(StrEnum):
 def candles_of_ticks(ticks: pl.DataFrame, timeframe: Timeframe, side: Side) -> pl.DataFrame:
     """Candle columns from ticks (time in UTC, ascending; bid, ask): first, highest, lowest, last price and number of ticks.
 
+    The spread is that of the last tick, null where that one is crossed.
     Only complete candles come out: the first is dropped unless a tick lies on its open time, the last always, since ticks do not
     tell how long they were recorded. A candle without a tick stays absent. 4h and 1d are made from hours as `resample` makes
     them. Raises `CandleSchemaError` for ticks that are not in order or have no price above zero, and if no candle is complete.
@@ -29,13 +30,15 @@ def candles_of_ticks(ticks: pl.DataFrame, timeframe: Timeframe, side: Side) -> p
     step = min(timeframe, Timeframe.H1, key=lambda one: one.us)
     price = (pl.col("bid") + pl.col("ask")) / 2 if side is Side.MID else pl.col(side.value)
     time_us = pl.col("time").cast(TIME_TYPE).to_physical()
-    timed = ticks.select(time_us.alias("time_us"), (time_us - time_us % step.us).alias("start"), price.alias("price"))
+    spread = pl.when(pl.col("bid") <= pl.col("ask")).then(pl.col("ask") - pl.col("bid")).alias(SPREAD)
+    timed = ticks.select(time_us.alias("time_us"), (time_us - time_us % step.us).alias("start"), price.alias("price"), spread)
     candles = timed.group_by("start", maintain_order=True).agg(
         pl.col("price").first().alias("open"),
         pl.col("price").max().alias("high"),
         pl.col("price").min().alias("low"),
         pl.col("price").last().alias("close"),
         pl.len().cast(pl.Float64).alias("volume"),
+        pl.col(SPREAD).last(),
     )
     cut_at_start = timed["time_us"][0] > timed["start"][0]
     complete = candles.head(-1).tail(-1) if cut_at_start else candles.head(-1)
@@ -43,7 +46,7 @@ def candles_of_ticks(ticks: pl.DataFrame, timeframe: Timeframe, side: Side) -> p
         raise CandleSchemaError(
             f"{len(ticks)} ticks hold no complete {step} candle; the first and the last may be cut; give a longer span"
         )
-    frame = complete.select(pl.col("start").cast(TIME_TYPE).alias("open_time"), *COLUMNS[1:])
+    frame = complete.select(pl.col("start").cast(TIME_TYPE).alias("open_time"), *COLUMNS[1:], SPREAD)
     return frame if step is timeframe else resample(frame, step, timeframe)
 
 

@@ -1,13 +1,19 @@
+import math
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from fxgpt_core.candles.parquet import parquet_bytes
 from fxgpt_core.candles.resample import resample
-from fxgpt_core.candles.schema import check_candles
+from fxgpt_core.candles.schema import COLUMNS, check_candles
+from fxgpt_core.candles.store import CandleStore
 from fxgpt_core.candles.versions import candles_sha256
 from fxgpt_core.errors import CandleSchemaError
 from fxgpt_core.market.sessions import expected_open_times, fx_day, hour_of_week, is_open, missing_candles
@@ -32,7 +38,16 @@ def series(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame({
         "open_time": pl.Series(kept, dtype=pl.Int64).cast(pl.Datetime("us", "UTC")),
         "open": open_, "high": high, "low": low, "close": close, "volume": volume,
-    })  # fmt: skip
+    }).with_columns(draw(spreads(len(kept))))  # fmt: skip
+
+
+@st.composite
+def spreads(draw: st.DrawFn, n: int) -> list[pl.Series]:
+    """A spread, known in some of the candles, or none at all."""
+    if draw(st.booleans()):
+        return []
+    known = draw(arrays(np.float64, n, elements=st.sampled_from([np.nan, 0.0, 0.00014, 0.002]), fill=st.just(0.0001)))
+    return [pl.Series("spread", known, nan_to_null=True)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -43,7 +58,8 @@ def test_a_longer_candle_is_its_own_span_of_the_source(frame: pl.DataFrame, targ
     except CandleSchemaError:
         reject()  # no complete candle; hypothesis fails the test if that were so too often
     reached = frame["open_time"][-1] + Timeframe.M5.duration
-    assert check_candles(longer, target).equals(longer)
+    known = longer if "spread" in longer.columns and longer["spread"].count() else longer.select(COLUMNS)
+    assert check_candles(longer, target).equals(known)
     covered = 0
     for row in longer.iter_rows(named=True):
         inside = frame.filter(pl.col("open_time").is_between(row["open_time"], row["open_time"] + target.duration, closed="left"))
@@ -53,6 +69,9 @@ def test_a_longer_candle_is_its_own_span_of_the_source(frame: pl.DataFrame, targ
         assert row["high"] == inside["high"].max()
         assert row["low"] == inside["low"].min()
         assert row["volume"] == inside["volume"].sum()
+        if "spread" in frame.columns:
+            told = [spread for spread in inside["spread"] if spread is not None]
+            assert row["spread"] == (pytest.approx(math.fsum(told) / len(told), rel=1e-9) if told else None)
         assert row["open_time"] + target.duration <= reached
     # No row between the first and the last candle is lost.
     first, end = longer["open_time"][0], longer["open_time"][-1] + target.duration
@@ -66,7 +85,21 @@ def test_checking_twice_changes_nothing_and_keeps_the_hash(frame: pl.DataFrame) 
         return
     once = check_candles(frame, Timeframe.M5)
     assert check_candles(once, Timeframe.M5).equals(once)
-    assert candles_sha256(once) == candles_sha256(frame)
+    assert candles_sha256(once) == candles_sha256(frame if "spread" in once.columns else frame.select(COLUMNS))
+
+
+@settings(max_examples=30, deadline=None)
+@given(series())
+def test_what_is_stored_is_read_back_with_its_spread_and_the_same_hash(frame: pl.DataFrame) -> None:
+    if frame.is_empty():
+        return
+    checked = check_candles(frame, Timeframe.M5)
+    with TemporaryDirectory() as folder:
+        store = CandleStore(Path(folder))
+        stored = store.put(frame, "EURUSD", Timeframe.M5, "a property")
+        assert store.read(stored).equals(checked)
+        assert stored.sha256 == candles_sha256(checked)
+        assert pl.read_parquet(parquet_bytes(checked)).equals(checked)
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fxgpt_core.candles.defects.findings import Defect, flagged, time_us
 from fxgpt_core.candles.defects.limits import QualityLimits
-from fxgpt_core.candles.schema import PRICES
+from fxgpt_core.candles.schema import PRICES, SPREAD
 from fxgpt_core.market.sessions import hour_of_week
 
 # The three candles before and the second and third after; the next one is looked at more closely.
@@ -36,10 +36,11 @@ def broken_ohlc(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def crossed_quotes(frame: pl.DataFrame) -> pl.DataFrame:
-    """A finding for each candle with a bid above its ask, where columns bid_… and ask_… are; value: by how much at the most."""
+    """A finding for each candle with a bid above its ask, by bid_… and ask_…, or by the spread; value: by how much at most."""
     both = [name for name in PRICES if {f"bid_{name}", f"ask_{name}"} <= set(frame.columns)]
-    crossed = frame.select(pl.max_horizontal(0.0, *(pl.col(f"bid_{name}") - pl.col(f"ask_{name}") for name in both))).to_series()
-    value = crossed if both else pl.zeros(len(frame), eager=True)
+    over = [pl.col(f"bid_{name}") - pl.col(f"ask_{name}") for name in both]
+    over += [-pl.col(SPREAD)] if SPREAD in frame.columns else []
+    value = frame.select(pl.max_horizontal(0.0, *over)).to_series() if over else pl.zeros(len(frame), eager=True)
     return flagged(Defect.CROSSED_QUOTES, frame, value > 0.0, value, 0.0)
 
 

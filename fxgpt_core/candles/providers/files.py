@@ -13,13 +13,14 @@ from pathlib import Path
 import polars as pl
 
 from fxgpt_core.candles.provider import not_available
-from fxgpt_core.candles.schema import COLUMNS, PRICES, check_candles
+from fxgpt_core.candles.schema import PRICES, SPREAD, candle_columns, check_candles
 from fxgpt_core.candles.stamps import shown_cell, utc_stamps
 from fxgpt_core.errors import BadInputError, CandleSchemaError
 from fxgpt_core.market.timeframes import Timeframe
 
 TIME_NAMES = ("time", "timestamp", "date", "datetime", "open_time", "ts")
 VOLUME_NAMES = ("volume", "tick_volume", "tickvol", "vol")
+QUOTES = ("bid_close", "ask_close")
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz")
 PARQUET_SUFFIX = ".parquet"
 SEPARATORS = (",", ";", "\t")
@@ -66,10 +67,10 @@ def read_candle_file(path: Path) -> pl.DataFrame:
 
     Columns, in any order and case: the open time as one of time, timestamp, date, datetime, open_time, ts (or date and time in
     two columns, or, where none has such a name, a nameless first column, as pandas writes its index); open, high, low, close;
-    and, optionally, one of volume, tick_volume, tickvol, vol (0 where absent). Other columns are ignored. CSV files need a
-    header line; commas, semicolons and tabs separate. Stamps are ISO ("2024-01-31 17:00", "2024.01.31 17:00:00",
-    "2024-01-31T17:00:00Z", "…+02:00") or epoch seconds, ms, µs or ns; stamps without a zone are taken for UTC, a mixture is
-    refused.
+    and, optionally, one of volume, tick_volume, tickvol, vol (0 where absent), and spread, or bid_close and ask_close, in price
+    units, empty where not known. Other columns are ignored. CSV files need a header line; commas, semicolons and tabs separate.
+    Stamps are ISO ("2024-01-31 17:00", "2024.01.31 17:00:00", "2024-01-31T17:00:00Z", "…+02:00") or epoch seconds, ms, µs or ns;
+    stamps without a zone are taken for UTC, a mixture is refused.
 
     Raises `BadInputError` for a file that cannot be read, `CandleSchemaError` for columns, stamps or numbers that cannot be
     used. Whether the series is sound (order, grid, OHLC) is `check_candles`' question.
@@ -86,8 +87,8 @@ def read_candle_file(path: Path) -> pl.DataFrame:
         )
     volume = next((table[name] for name in VOLUME_NAMES if name in table.columns), pl.zeros(len(table), eager=True))
     values = [numbers(table[name], path) for name in PRICES] + [numbers(volume, path).rename("volume")]
-    frame = pl.DataFrame([utc_stamps(time, str(path)).rename("open_time"), *values]).select(COLUMNS)
-    return frame.sort("open_time", maintain_order=True)
+    frame = pl.DataFrame([utc_stamps(time, str(path)).rename("open_time"), *values, *_spread(table, path)])
+    return frame.select(candle_columns(frame)).sort("open_time", maintain_order=True)
 
 
 def check_is_file(path: Path) -> None:
@@ -155,9 +156,19 @@ def _found(columns: Sequence[str]) -> str:
     return f"found: {told}{', …' if len(columns) > SHOWN_COLUMNS else ''}{hint}"
 
 
+def _spread(table: pl.DataFrame, path: Path) -> list[pl.Series]:
+    """The spread as a file tells it, else ask minus bid at the close; none where it tells neither."""
+    if SPREAD in table.columns:
+        return [numbers(table[SPREAD], path, may_be_empty=True)]
+    if not set(QUOTES) <= set(table.columns):
+        return []
+    bid, ask = (numbers(table[name], path, may_be_empty=True) for name in QUOTES)
+    return [(ask - bid).rename(SPREAD)]
+
+
 def _plain_names(table: pl.DataFrame, path: Path) -> pl.DataFrame:
     plain = [name.strip().strip("<>\ufeff").lower() for name in table.columns]
-    used = {*TIME_NAMES, *PRICES, *VOLUME_NAMES}
+    used = {*TIME_NAMES, *PRICES, *VOLUME_NAMES, SPREAD, *QUOTES}
     repeated = sorted({name for name in plain if plain.count(name) > 1 and name in used})
     if repeated:
         raise CandleSchemaError(
@@ -182,11 +193,15 @@ def _time_column(table: pl.DataFrame, path: Path, given: Sequence[str]) -> pl.Se
     return table[found[0]]
 
 
-def numbers(column: pl.Series, path: Path) -> pl.Series:
-    """Float64[N] of a column of numbers or text; raises `CandleSchemaError` naming the first value that is none."""
+def numbers(column: pl.Series, path: Path, *, may_be_empty: bool = False) -> pl.Series:
+    """Float64[N] of a column of numbers or text, null where a cell may be empty and is.
+
+    Raises `CandleSchemaError` naming the first value that is no number.
+    """
     text = column.str.strip_chars() if column.dtype == pl.String else column
     values = text.cast(pl.Float64, strict=False)
-    broken = values.is_null().arg_true()
+    empty = text.is_null() | (text == "" if text.dtype == pl.String else False)
+    broken = (values.is_null() & ~empty if may_be_empty else values.is_null()).arg_true()
     if len(broken):
         row = int(broken[0])
         raise CandleSchemaError(

@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fxgpt_core.candles.local_time import utc_of
-from fxgpt_core.candles.providers.metatrader import server_zone
+from fxgpt_core.candles.providers.metatrader import DIGIT_TOLERANCE, MOST_DIGITS, server_zone, with_spread_of_points
 from fxgpt_core.candles.providers.reading import FileCandles, ReadRequest, symbol_findings
-from fxgpt_core.candles.schema import COLUMNS, PRICES
+from fxgpt_core.candles.schema import PRICES, SPREAD
 from fxgpt_core.errors import BadInputError, CandleSchemaError
 from fxgpt_core.market.timeframes import MINUTE_US
 
@@ -27,9 +27,6 @@ RECORD_401 = [
     *[("volume", "<i8"), ("spread", "<i4"), ("real_volume", "<i8")],
 ]
 RECORDS = {400: np.dtype(RECORD_400), 401: np.dtype(RECORD_401)}
-MOST_DIGITS = 8
-# Of one unit of the last digit: a price is stored as a binary fraction.
-DIGIT_TOLERANCE = 1e-3
 LAST_SECOND = 2**32  # the year 2106
 
 
@@ -44,7 +41,7 @@ class HstHeader:
 
 
 def read_hst(path: Path, request: ReadRequest) -> FileCandles:
-    """The candles of a .hst file; the finding tells a symbol that fxgpt does not know by that name.
+    """The candles of a .hst file, with the spread that version 401 holds; a finding tells a symbol unknown by that name.
 
     Raises `BadInputError` without a zone and for a file that cannot be read; `CandleSchemaError` for another version, a file
     that was cut off, another symbol or timeframe, prices with more decimals than the header says, and as `utc_of`.
@@ -63,8 +60,11 @@ def read_hst(path: Path, request: ReadRequest) -> FileCandles:
     records = _records(content, header, path)
     _check_digits(records, header, path)
     local = pl.Series(records["time"].astype(np.int64) * 1_000_000).cast(pl.Datetime("us"))
-    values = [pl.Series(name, records[name].astype(np.float64)) for name in (*PRICES, "volume")]
-    return FileCandles(pl.DataFrame([utc_of(local, zone, str(path)).alias("open_time"), *values]).select(COLUMNS), findings)
+    names = [name for name in (*PRICES, "volume", SPREAD) if name in (records.dtype.names or ())]
+    values = [pl.Series(name, records[name].astype(np.float64)) for name in names]
+    frame = pl.DataFrame([utc_of(local, zone, str(path)).alias("open_time"), *values])
+    read = with_spread_of_points(frame, header.digits)
+    return FileCandles(read.frame, (*findings, *read.findings))
 
 
 def _header(content: bytes, path: Path) -> HstHeader:

@@ -31,6 +31,7 @@ def read_truefx(path: Path, request: ReadRequest) -> FileCandles:
     except CandleSchemaError as error:
         raise CandleSchemaError(f"{path}: {error}") from error
     crossed = n_crossed(ticks)
-    told = (f"{crossed} of {len(ticks)} quotes are crossed (bid above ask); they were taken as they are",) if crossed else ()
+    as_found = f"{crossed} of {len(ticks)} quotes are crossed (bid above ask); they were taken as they are, without a spread"
+    told = (as_found,) if crossed else ()
     made = f"{len(frame)} candles of the bid were made of {len(ticks)} ticks; those cut by the ends of the file were left out"
     return FileCandles(frame, (*findings, made, *told))

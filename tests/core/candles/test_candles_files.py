@@ -51,8 +51,31 @@ def test_volume_may_be_absent_and_is_then_zero(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["candles.parquet", "CANDLES.PARQUET"])
 def test_parquet_is_read_with_other_columns_ignored(tmp_path: Path, name: str) -> None:
-    EXPECTED.rename({"open_time": "ts", "close": "Close"}).with_columns(spread=pl.lit(1)).write_parquet(tmp_path / name)
+    EXPECTED.rename({"open_time": "ts", "close": "Close"}).with_columns(bid_open=pl.lit(1)).write_parquet(tmp_path / name)
     assert read_candle_file(tmp_path / name).equals(EXPECTED)
+
+
+@pytest.mark.parametrize("name", ["candles.csv", "candles.parquet"])
+def test_a_spread_is_read_and_an_empty_cell_is_one_that_is_not_known(tmp_path: Path, name: str) -> None:
+    given = EXPECTED.with_columns(pl.Series(" Spread", [0.0002, None]), bid_close=pl.lit(1.0), ask_close=pl.lit(2.0))
+    given.write_csv(tmp_path / name) if name.endswith("csv") else given.write_parquet(tmp_path / name)
+    assert read_candle_file(tmp_path / name).equals(EXPECTED.with_columns(spread=pl.Series([0.0002, None])))
+
+
+def test_without_a_spread_the_quotes_at_the_close_tell_it(tmp_path: Path) -> None:
+    quotes = EXPECTED.with_columns(BID_CLOSE=pl.Series([1.109, 1.25]), ask_close=pl.Series([1.111, 1.125]), bid_open=pl.lit(9.0))
+    quotes.write_csv(tmp_path / "quotes.csv")
+    assert read_candle_file(tmp_path / "quotes.csv")["spread"].to_list() == [1.111 - 1.109, -0.125]
+    with pytest.raises(CandleSchemaError, match=r"quotes\.csv: 1 of 2 candles with a crossed quote .*first: 2024-01-31T18:00"):
+        checked_candle_file(tmp_path / "quotes.csv", Timeframe.H1)
+    quotes.drop("ask_close").write_csv(tmp_path / "bids.csv")
+    assert read_candle_file(tmp_path / "bids.csv").equals(EXPECTED)
+
+
+def test_a_spread_that_is_no_number_is_named_with_its_row(tmp_path: Path) -> None:
+    EXPECTED.with_columns(spread=pl.Series(["", "wide"])).write_csv(tmp_path / "wide.csv")
+    with pytest.raises(CandleSchemaError, match="1 values of spread are not numbers \\(first: 'wide' in data row 2"):
+        read_candle_file(tmp_path / "wide.csv")
 
 
 def test_a_byte_order_mark_and_a_compressed_file_are_read(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fxgpt_core.candles.providers.files import read_candle_file
 from fxgpt_core.candles.providers.formats import FileFormat, read_checked
 from fxgpt_core.candles.providers.reading import ReadRequest
+from fxgpt_core.candles.schema import COLUMNS
 from fxgpt_core.candles.time_zone import best_offset
 from fxgpt_core.errors import BadInputError, CandleSchemaError
 from fxgpt_core.market.timeframes import Timeframe
@@ -98,7 +99,28 @@ def expected(first: datetime) -> pl.DataFrame:
     ],
 )
 def test_each_format_gives_the_same_candles_at_the_utc_worked_out_by_hand(tmp_path, write, start, zone, utc) -> None:
-    assert read_checked(write(tmp_path, start), hourly(zone)).frame.equals(expected(utc))
+    # Three points of the fifth decimal, where the format has a spread: MT4's text has none.
+    spread = [] if write is mt4 else [pl.lit(0.00003).alias("spread")]
+    assert read_checked(write(tmp_path, start), hourly(zone)).frame.equals(expected(utc).with_columns(spread))
+
+
+@pytest.mark.parametrize(("prices", "spread"), [((110.5, 110.123), 0.014), ((2034.0, 2034.5), 1.4), ((1.12345, 1.1), 0.00014)])
+def test_a_point_is_the_last_decimal_of_the_file_s_prices(tmp_path, prices, spread) -> None:
+    path = tmp_path / "rates.csv"
+    lines = [f"2020-01-31 {17 + hour}:00:00,{price},{price},{price},{price},9,14,0" for hour, price in enumerate(prices)]
+    path.write_text("\n".join([PACKAGE_HEADER, *lines, ""]))
+    assert read_checked(path, hourly("NY+7")).frame["spread"].to_list() == [spread, spread]
+
+
+def test_a_spread_that_was_not_recorded_or_whose_point_is_unknown_is_left_out(tmp_path: Path) -> None:
+    path = package(tmp_path)
+    rows = path.read_text()
+    path.write_text(rows.replace(",3,0", ",0,0"))
+    assert read_checked(path, hourly("NY+7")).frame.columns == list(COLUMNS)
+    path.write_text(rows.replace("1.12345", "1.1234500169"))
+    read = read_checked(path, hourly("NY+7"))
+    assert read.frame.columns == list(COLUMNS)
+    assert read.findings == ("prices have more than 8 decimals: what a point of the spread is cannot be told; it was left out",)
 
 
 def test_version_400_of_the_history_holds_the_low_before_the_high(tmp_path: Path) -> None:
@@ -198,7 +220,7 @@ def test_a_real_history_equals_the_csv_that_a_script_wrote_of_it(tmp_path: Path)
     stamps = csv["open_time"].dt.replace_time_zone(None).dt.replace_time_zone("Europe/Paris").dt.convert_time_zone("UTC")
     path = tmp_path / "server_time.csv"
     plain = stamps.dt.strftime("%Y.%m.%d,%H:%M").alias("stamp")
-    path.write_text(csv.select(plain, *csv.columns[1:]).write_csv(include_header=False, quote_style="never"))
+    path.write_text(csv.select(plain, *COLUMNS[1:]).write_csv(include_header=False, quote_style="never"))
     assert len(history) == 4164
     assert history.equals(read_checked(path, hourly("NY+7")).frame)
 

@@ -28,6 +28,16 @@ def test_candles_of_a_longer_timeframe_are_refused_by_the_one_they_look_like(nam
         check_plausible(hourly, named, NOW, "a.csv")
 
 
+@pytest.mark.parametrize(("price", "spread", "told"), [(1.1, 14.0, "1272.73%"), (1.1, 1.4, "127.27%"), (110.0, 0.9, "0.82%")])
+def test_a_spread_in_points_or_pips_is_refused(price: float, spread: float, told: str) -> None:
+    frame = series(timedelta(hours=1), price=price)
+    # A few wide ones, as at 17:00 New York and on news, are none of this.
+    wide = frame.with_columns(spread=pl.when(pl.int_range(pl.len()) % 5 == 0).then(price * 0.01).otherwise(price * 0.0001))
+    check_plausible(wide, Timeframe.H1, NOW, "a.csv")
+    with pytest.raises(CandleSchemaError, match=rf"a\.csv: the usual spread is {told} of the price, .*must be in price units"):
+        check_plausible(frame.with_columns(spread=pl.lit(spread)), Timeframe.H1, NOW, "a.csv")
+
+
 def test_a_step_that_is_no_timeframe_is_refused_naming_those_there_are() -> None:
     odd = series(timedelta(hours=2))
     with pytest.raises(CandleSchemaError, match="120 minutes, not 1h; allowed are 1m, 5m, 15m, 30m, 1h, 4h, 1d"):

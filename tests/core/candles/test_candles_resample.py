@@ -109,6 +109,14 @@ def test_the_future_does_not_change_a_complete_candle() -> None:
         assert part.equals(whole.head(len(part)))
 
 
+def test_the_spread_of_a_longer_candle_is_the_mean_of_those_that_are_known() -> None:
+    frame = hourly(us(2017, 7, 2, 21), 1).head(12)
+    known = [0.0002, 0.0004, 0.0001, 0.0001, None, 0.0003, 0.0005, None, None, None, None, None]
+    longer = resample(frame.with_columns(spread=pl.Series(known)), Timeframe.H1, Timeframe.H4)
+    assert longer["spread"].to_list() == [pytest.approx(0.0002, rel=1e-12), pytest.approx(0.0004, rel=1e-12), None]
+    assert longer.drop("spread").equals(resample(frame, Timeframe.H1, Timeframe.H4))
+
+
 def test_a_target_that_is_not_longer_is_refused() -> None:
     with pytest.raises(BadInputError, match="cannot make 1h candles of 4h candles; the target must be longer"):
         resample(hourly(us(2017, 7, 2, 21), 1), Timeframe.H4, Timeframe.H1)

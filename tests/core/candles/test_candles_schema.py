@@ -20,9 +20,9 @@ def series(n: int = 6, step: timedelta = timedelta(hours=1), start: datetime = S
     })  # fmt: skip
 
 
-def with_value(column: str, row: int, value: float | None) -> pl.DataFrame:
+def with_value(column: str, row: int, value: float | None, frame: pl.DataFrame | None = None) -> pl.DataFrame:
     changed = pl.when(pl.int_range(pl.len()) == row).then(pl.lit(value)).otherwise(pl.col(column))
-    return series().with_columns(changed.alias(column))
+    return (series() if frame is None else frame).with_columns(changed.alias(column))
 
 
 def test_a_sound_series_passes_unchanged() -> None:
@@ -31,11 +31,38 @@ def test_a_sound_series_passes_unchanged() -> None:
 
 def test_columns_are_put_in_order_types_are_made_exact_and_others_dropped() -> None:
     stamps = pl.col("open_time").dt.cast_time_unit("ms")
-    odd = series().select("close", "volume", pl.lit(1).alias("spread"), "low", "high", "open", stamps)
+    odd = series().select("close", "volume", pl.lit(1).alias("bid_close"), "low", "high", "open", stamps)
     odd = odd.with_columns(pl.col("volume").cast(pl.Int32))
     checked = check_candles(odd, H1)
     assert checked.columns == list(COLUMNS)
     assert checked.equals(series())
+
+
+def test_a_spread_stays_where_there_is_one_and_may_be_unknown_in_some_candles() -> None:
+    spread = [0.0, 1, None, 2, 3, 4]
+    given = series().with_columns(spread=pl.Series(spread).cast(pl.Int64)).select("spread", *COLUMNS)
+    checked = check_candles(given, H1)
+    assert checked.columns == [*COLUMNS, "spread"]
+    assert checked["spread"].equals(pl.Series("spread", spread, pl.Float64))
+    assert check_candles(checked, H1).equals(checked)
+
+
+@pytest.mark.parametrize("empty", [pl.lit(None), pl.lit(None, pl.Float64), pl.lit(None, pl.String)])
+def test_a_spread_that_is_known_nowhere_is_left_out(empty: pl.Expr) -> None:
+    assert check_candles(series().with_columns(spread=empty), H1).equals(series())
+
+
+@pytest.mark.parametrize("value", [-0.00001, float("nan"), float("inf")])
+def test_a_crossed_quote_is_refused(value: float) -> None:
+    broken = with_value("spread", 3, value, series().with_columns(spread=pl.lit(0.0001)))
+    message = (
+        r"1 of 6 candles with a crossed quote \(the bid above the ask\), or a spread that is not finite \(first: 2024-01-02T03:00"
+        r".*at least 0; leave it empty in those rows, or remove the column"
+    )
+    with pytest.raises(CandleSchemaError, match=message):
+        check_candles(broken, H1)
+    with pytest.raises(CandleSchemaError, match=r"not numeric: spread \(String\)"):
+        check_candles(series().with_columns(spread=pl.lit("0.1")), H1)
 
 
 def test_another_time_zone_is_turned_into_utc() -> None:

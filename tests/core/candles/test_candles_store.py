@@ -31,6 +31,18 @@ def test_what_was_put_is_read_back_bit_for_bit(store: CandleStore, sample: pl.Da
     assert (stored.first, stored.last) == (sample["open_time"][0], sample["open_time"][-1])
 
 
+def test_a_spread_is_stored_with_what_is_not_known_of_it(store: CandleStore, sample: pl.DataFrame) -> None:
+    known = pl.int_range(pl.len()) % 3 > 0
+    with_spread = sample.with_columns(spread=pl.when(known).then(0.00014))
+    plain, stored = (store.put(frame, "EURUSD", H1, "x") for frame in (sample, with_spread))
+    assert plain.sha256 != stored.sha256
+    assert store.read(stored).equals(with_spread)
+    assert store.read(plain).equals(sample)
+    with_spread.with_columns(spread=pl.lit(0.00015)).write_parquet(stored.path)
+    with pytest.raises(CorruptArtifactError, match="holds candles of hash"):
+        store.read(stored)
+
+
 def test_an_older_version_stays_and_the_last_put_is_the_latest(store: CandleStore, sample: pl.DataFrame) -> None:
     first = store.put(sample.head(400), "EURUSD", H1, "one")
     second = store.put(sample, "EURUSD", H1, "two")

@@ -48,6 +48,22 @@ def test_the_first_sync_stores_every_closed_candle_since_then(store):
     assert store.latest("EURUSD", H1) == result.stored
 
 
+def test_a_source_that_tells_the_spread_from_some_day_on_adds_it_to_what_is_stored(store):
+    first = synced(KnownSource(march_candles()), store, since=march(4))
+    with_spread = march_candles().with_columns(spread=pl.lit(0.0002))
+    result = synced(KnownSource(with_spread), store)
+    expected = between(march(4), march(14, 9)).with_columns(
+        spread=pl.when(pl.col("open_time") >= result.asked[0][0]).then(0.0002)
+    )
+    assert (result.earlier, result.added, result.revised) == (first.stored, 0, Stamps(OVERLAP, march(12, 9), march(14, 8)))
+    assert store.read(result.stored).equals(expected)
+    wider = with_spread.with_columns(spread=pl.when(pl.col("open_time") == march(13, 9)).then(0.0003).otherwise("spread"))
+    assert synced(KnownSource(wider), store).revised == Stamps(1, march(13, 9), march(13, 9))
+    # One that tells it no more has revised the candles it was asked for, and no others.
+    without = synced(KnownSource(march_candles()), store, now=march(15, 9))
+    assert (without.added, without.revised.count) == (24, OVERLAP)
+
+
 def test_a_later_sync_asks_for_the_overlap_and_what_is_new_and_no_more(store):
     first = synced(KnownSource(march_candles()), store, since=march(4))
     later = KnownSource(march_candles())

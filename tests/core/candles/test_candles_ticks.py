@@ -39,6 +39,11 @@ def by_loop(rows: list[Tick], seconds: int, side: Side) -> list[tuple[datetime, 
     ]
 
 
+def spread_at_close(rows: list[Tick], start: datetime, seconds: int) -> float | None:
+    _, bid, ask = [tick for tick in rows if start <= tick[0] < start + timedelta(seconds=seconds)][-1]
+    return ask - bid if ask >= bid else None
+
+
 @st.composite
 def some_ticks(draw: st.DrawFn) -> list[Tick]:
     steps_ms = draw(st.lists(st.sampled_from([0, 1, 999, 29_000, 60_000, 61_500, 600_000, 3_600_000]), min_size=2, max_size=60))
@@ -54,7 +59,9 @@ def some_ticks(draw: st.DrawFn) -> list[Tick]:
 def test_candles_equal_a_plain_loop_over_the_ticks(rows: list[Tick], timeframe: Timeframe, side: Side) -> None:
     expected = by_loop(rows, LENGTHS[timeframe], side)
     if expected:
-        assert candles_of_ticks(ticks_of(rows), timeframe, side).rows() == expected
+        frame = candles_of_ticks(ticks_of(rows), timeframe, side)
+        assert frame.drop("spread").rows() == expected
+        assert frame["spread"].to_list() == [spread_at_close(rows, row[0], LENGTHS[timeframe]) for row in expected]
     else:
         with pytest.raises(CandleSchemaError, match=r"hold no complete .* candle; the first and the last may be cut"):
             candles_of_ticks(ticks_of(rows), timeframe, side)
@@ -74,7 +81,7 @@ def test_four_hours_and_days_are_cut_at_seventeen_new_york_through_the_change_of
             candles.setdefault(int(seconds) // (3600 * hours), []).append(float(bid))
     frame = candles_of_ticks(ticks_of(rows), timeframe, Side.BID)
     expected = [(p[0], max(p), min(p), p[-1], float(len(p))) for p in list(candles.values())[:-1]]
-    assert frame.drop("open_time").rows() == expected
+    assert frame.drop("open_time", "spread").rows() == expected
     starts = frame["open_time"].to_list()
     assert (starts[0], datetime(2018, 3, 11, 21, tzinfo=UTC) in starts) == (first, True)
 
@@ -88,8 +95,8 @@ def test_the_open_is_the_first_tick_in_the_candle_and_a_minute_without_ticks_is_
         (START + 3 * minute, 7.0, 7.5),
     ]  # fmt: skip
     assert candles_of_ticks(ticks_of(rows), Timeframe.M1, Side.MID).rows() == [
-        (START, 1.5, 4.0, 1.5, 4.0, 2.0),
-        (START + 2 * minute, 4.25, 4.25, 4.25, 4.25, 1.0),
+        (START, 1.5, 4.0, 1.5, 4.0, 2.0, 2.0),
+        (START + 2 * minute, 4.25, 4.25, 4.25, 4.25, 1.0, 0.5),
     ]
 
 
@@ -99,6 +106,7 @@ def test_crossed_quotes_are_counted_and_left_as_they_are() -> None:
     assert n_crossed(ticks_of(rows)) == 1
     assert candles_of_ticks(ticks_of(rows), Timeframe.M1, Side.BID)["open"].to_list() == [2.0, 1.0]
     assert candles_of_ticks(ticks_of(rows), Timeframe.M1, Side.ASK)["open"].to_list() == [1.0, 1.0]
+    assert candles_of_ticks(ticks_of(rows), Timeframe.M1, Side.MID)["spread"].to_list() == [None, 0.0]
 
 
 @pytest.mark.parametrize(

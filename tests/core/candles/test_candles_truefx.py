@@ -30,12 +30,12 @@ def write(folder: Path, lines: list[str]) -> Path:
 def test_ticks_become_bid_candles_and_crossed_quotes_are_told(tmp_path: Path) -> None:
     read = read_checked(write(tmp_path, LINES), MINUTES)
     assert read.frame.rows() == [
-        (datetime(2024, 1, 2, 0, 0, tzinfo=UTC), 1.10427, 1.10427, 1.10420, 1.10420, 2.0),
-        (datetime(2024, 1, 2, 0, 1, tzinfo=UTC), 1.10440, 1.10450, 1.10440, 1.10450, 2.0),
+        (datetime(2024, 1, 2, 0, 0, tzinfo=UTC), 1.10427, 1.10427, 1.10420, 1.10420, 2.0, 1.10433 - 1.10420),
+        (datetime(2024, 1, 2, 0, 1, tzinfo=UTC), 1.10440, 1.10450, 1.10440, 1.10450, 2.0, 0.0),
     ]
     assert read.findings == (
         "2 candles of the bid were made of 5 ticks; those cut by the ends of the file were left out",
-        "1 of 5 quotes are crossed (bid above ask); they were taken as they are",
+        "1 of 5 quotes are crossed (bid above ask); they were taken as they are, without a spread",
     )
 
 
@@ -83,7 +83,9 @@ def test_real_ticks_written_in_this_form_give_the_candles_of_a_plain_loop(tmp_pa
         candles.setdefault(time.replace(second=0, microsecond=0), []).append(float(bid))
     expected = [(start, p[0], max(p), min(p), p[-1], float(len(p))) for start, p in list(candles.items())[1:-1]]
     read = read_checked(path, ReadRequest("USDJPY", Timeframe.M1))
-    assert read.frame.rows() == expected
+    assert read.frame.drop("spread").rows() == expected
+    last = {time.replace(second=0, microsecond=0): float(ask) - float(bid) for time, bid, ask in ticks}
+    assert read.frame["spread"].to_list() == [last[row[0]] if last[row[0]] >= 0.0 else None for row in expected]
     crossed = sum(float(bid) > float(ask) for _, bid, ask in ticks)
     assert len(read.findings) == 1 + bool(crossed)
     assert isinstance(read.frame.schema["open_time"], pl.Datetime)

@@ -19,6 +19,23 @@ def test_the_hash_of_the_sample_never_changes(sample: pl.DataFrame) -> None:
     assert candles_sha256(sample) == "17d82d6afe20a355f9611b4454d17360f4ca58d7e05b9dc7d2e9c9e0e0a3cfa6"
 
 
+def test_a_spread_adds_its_name_and_values_and_minus_one_for_what_is_not_known(sample: pl.DataFrame) -> None:
+    rows = list(sample.head(3).iter_rows())
+    content = b"fxgpt candles 1\n" + struct.pack("<Q", 3)
+    content += struct.pack("<3q", *(int(row[0].timestamp()) * 1_000_000 for row in rows))
+    for column in range(1, 6):
+        content += struct.pack("<3d", *(row[column] for row in rows))
+    content += b"spread" + struct.pack("<3d", 0.0002, -1.0, 0.0)
+    with_spread = sample.head(3).with_columns(spread=pl.Series([0.0002, None, -0.0]))
+    assert candles_sha256(with_spread) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_spread_its_smallest_change_and_an_unknown_one_are_other_candles(sample: pl.DataFrame) -> None:
+    spreads = [pl.lit(1e-4), pl.lit(1e-4 + 2e-20), pl.when(pl.int_range(pl.len()) > 0).then(1e-4), pl.lit(0.0)]
+    hashes = {candles_sha256(sample.with_columns(spread=spread)) for spread in spreads}
+    assert len(hashes | {candles_sha256(sample)}) == 5
+
+
 def test_the_hash_is_the_documented_bytes(sample: pl.DataFrame) -> None:
     rows = list(sample.head(3).iter_rows())
     expected = b"fxgpt candles 1\n" + struct.pack("<Q", 3)

@@ -35,7 +35,7 @@ def _program(*arguments):
 
 def test_the_verbs_are_these():
     assert set(VERBS) == {
-        "setup", "doctor", "candles import", "candles list", "candles quality", "candles sync",
+        "setup", "doctor", "candles import", "candles list", "candles quality", "candles show", "candles sync",
         "context import", "context list", "context sync", "features check",
         "backtest", "optimize", "gates", "deploy", "deployments", "rollback",
         "live status", "live halt", "live reduce", "live resume", "live write-off", "orders", "trace", "gateway",

@@ -76,6 +76,19 @@ def test_imported_candles_are_shown_before_anything_was_made_of_them(fxgpt, cand
     assert answer.json["rows"][0]["volume"] == 105.0
 
 
+def test_the_spread_of_a_file_is_imported_and_shown(fxgpt, candle_file):
+    file = candle_file()
+    header, *lines = file.read_text().splitlines()
+    file.write_text("\n".join([f"{header},spread", *(f"{line},{0.0001 if i % 2 else ''}" for i, line in enumerate(lines))]))
+    imported = fxgpt("candles", "import", file, *SERIES)
+    assert imported.code == 0, imported.err
+    answer = fxgpt("candles", "show", *SERIES, "--provider", "imported", "--from", "2024-01-10", "--limit", "2", "--json")
+    assert [row["spread"] for row in answer.json["rows"]] == [None, 0.0001]
+    file.write_text(file.read_text().replace("0.0001", "12"))
+    points = fxgpt("candles", "import", file, *SERIES)
+    assert (points.code, "is it in pips or points?" in points.err) == (3, True)
+
+
 def test_what_cannot_be_shown_ends_with_its_code(fxgpt, made):
     assert fxgpt("candles", "show", *SERIES, "--from", "yesterday").code == 3
     assert fxgpt("candles", "show", *SERIES, "--from", "2017-05-04", "--to", "2017-05-03").code == 3
