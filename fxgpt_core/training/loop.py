@@ -27,8 +27,9 @@ from fxgpt_core.training.windows import Windows, windows
 REPORTS = 60
 VALIDATION_BATCH = 512
 # The month tells a network where in a short history it is, and nothing that holds beyond it: what a column told there would not
-# find that out.
-CANDIDATES = tuple(name for name in FEATURES if not name.startswith("month_"))
+# find that out. And a spread is known of some histories, but of no live candle yet.
+NO_CANDIDATES = ("month_sin", "month_cos", "spread", "spread_ratio")
+CANDIDATES = tuple(name for name in FEATURES if name not in NO_CANDIDATES)
 _SEED_STRIDE = 1_000_003
 
 

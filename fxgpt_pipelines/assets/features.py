@@ -54,6 +54,12 @@ def feature_matrix(
                 raise _leaking(seen)
             matrix = features(frame, timeframe)
             settled = checks.settled(matrix, FEATURES)
+            if settled["missing_values"]:
+                yield checks.warm_up(settled)
+                raise BrokenLineageError(
+                    f"{settled['missing_values']} values behind the warm-up are missing or not finite; none may be; repair the "
+                    "feature, and see with `fxgpt candles quality` what the candles hold"
+                )
             artifact = making.write_frame(matrix, {"warm_up": WARM_UP, "look_ahead": seen, **settled, **_span(matrix)})
     yield materialized(artifact, reused=reused is not None, metadata=_columns(context, artifact, FEATURES))
     yield checks.lookahead("features", artifact.summary["look_ahead"])

@@ -14,7 +14,9 @@ NO_LOOK_AHEAD = "The future cut off and all recomputed: nothing changes."
 
 FEATURE_CHECKS = [
     dg.AssetCheckSpec("no_look_ahead", asset="features", blocking=True, description=NO_LOOK_AHEAD),
-    dg.AssetCheckSpec("warm_up", asset="features", description="Behind the warm-up no feature is missing or not finite."),
+    dg.AssetCheckSpec(
+        "warm_up", asset="features", blocking=True, description="Behind the warm-up no feature is missing or not finite."
+    ),
 ]
 INTERMARKET_CHECKS = [dg.AssetCheckSpec("no_look_ahead", asset="intermarket_features", blocking=True, description=NO_LOOK_AHEAD)]
 
@@ -64,7 +66,8 @@ def warm_up(found: Mapping[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name="warm_up",
         passed=missing == 0 and rows > 0,
-        severity=dg.AssetCheckSeverity.WARN,
+        # A series that is still too short is no defect; a hole in a column is.
+        severity=dg.AssetCheckSeverity.ERROR if missing else dg.AssetCheckSeverity.WARN,
         metadata={
             "rows_behind_warm_up": rows,
             "missing_values": missing,

@@ -81,3 +81,18 @@ def test_a_leak_from_another_market_stops_them(made: SetUp, monkeypatch: pytest.
         made.runner.materialize("intermarket_features")
     with pytest.raises(MissingError, match="no intermarket_features"):
         made.lake.latest("intermarket_features", "EURUSD", "1h")
+
+
+def test_a_feature_with_a_hole_in_it_stops_them(made: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = matrix.features
+
+    def holed(candles: pl.DataFrame, timeframe: object) -> pl.DataFrame:
+        return honest(candles, timeframe).with_columns(
+            pl.when(pl.col("open_time").dt.hour() != 3).then(pl.col("atr")).alias("atr")
+        )
+
+    monkeypatch.setattr(matrix, "features", holed)
+    with pytest.raises(BrokenLineageError, match="values behind the warm-up are missing"):
+        made.runner.materialize("features")
+    with pytest.raises(MissingError, match="no features"):
+        made.lake.latest("features", "EURUSD", "1h")

@@ -132,7 +132,8 @@ def test_the_model_reads_the_columns_that_were_chosen_and_never_the_month() -> N
     chosen = few.selection.names
     assert few.model.scaler.columns == chosen
     assert few.model.parameters.n_inputs == len(chosen) == 6
-    assert {found.feature for found in few.selection.findings} == set(FEATURES) - {"month_sin", "month_cos"}
+    unread = {"month_sin", "month_cos", "spread", "spread_ratio"}
+    assert {found.feature for found in few.selection.findings} == set(FEATURES) - unread
     origins = np.array([800, 1000])
     narrow = real_features().select("open_time", *chosen)
     whole, part = (
