@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import talib
 
 from fxgpt_core.market.sessions import fx_clock_us
 
@@ -58,11 +57,6 @@ class CandleColumns:
         """In [-1, 1]: where the close lies between low (-1) and high (1) of its candle; 0 where these are equal."""
         return ratio((self.close - self.low) - (self.high - self.close), self.height)
 
-    @cached_property
-    def still(self) -> npt.NDArray[np.bool_]:
-        """bool[N]: has the close not moved over `SPAN` candles? Asked of the maximum, since running sums keep rounding dust."""
-        return np.asarray(talib.MAX(np.abs(self.move), SPAN) == 0.0)
-
 
 def candle_columns(candles: pl.DataFrame) -> CandleColumns:
     """The columns of a checked candle frame."""
@@ -87,16 +81,3 @@ def change(values: FloatArray, span: int) -> FloatArray:
 def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     """Part / whole; 0 where the whole is 0, NaN where it is not known."""
     return np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0.0)
-
-
-def rolling_sum(values: FloatArray, span: int) -> FloatArray:
-    """Sum of the last `span` values; NaN for the first rows.
-
-    polars' sum is compensated: after a large value has left the window, TA-Lib's keeps its rounding, which a root would show.
-    """
-    return pl.Series(values).rolling_sum(span).to_numpy()
-
-
-def rolling_deviation(values: FloatArray, span: int) -> FloatArray:
-    """Population standard deviation of the last `span` values, NaN for the first rows; compensated as `rolling_sum` is."""
-    return pl.Series(values).rolling_std(span, ddof=0).to_numpy()

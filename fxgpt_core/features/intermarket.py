@@ -9,7 +9,8 @@ import polars as pl
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.features.columns import FloatArray, change, logarithm, ratio, rolling_sum
+from fxgpt_core.features.columns import FloatArray, change, logarithm, ratio
+from fxgpt_core.features.rolling import rolling_sum
 from fxgpt_core.market.symbols import Symbol, symbol
 from fxgpt_core.market.timeframes import Timeframe
 
@@ -95,4 +96,4 @@ def currency_strengths(times: pl.DataFrame, candles: Mapping[str, pl.DataFrame])
 def _scaled_move(frame: pl.DataFrame) -> FloatArray:
     log_close = logarithm(frame["close"].to_numpy())
     squares = rolling_sum(change(log_close, 1) ** 2, DEVIATION_SPAN) / DEVIATION_SPAN
-    return ratio(change(log_close, STRENGTH_SPAN), np.sqrt(np.maximum(squares, 0.0) * STRENGTH_SPAN))
+    return ratio(change(log_close, STRENGTH_SPAN), np.sqrt(squares * STRENGTH_SPAN))

@@ -3,7 +3,8 @@
 import numpy as np
 import talib
 
-from fxgpt_core.features.columns import SPAN, CandleColumns, Features, change, ratio, rolling_sum
+from fxgpt_core.features.columns import SPAN, CandleColumns, Features, change, ratio
+from fxgpt_core.features.rolling import rolling_sum
 
 SMA_SPANS = (5, 10, 20, 50, 100)
 EMA_SPANS = (5, 10, 20, 30, 50)
@@ -30,5 +31,4 @@ def straightness_features(candles: CandleColumns) -> Features:
     """
     path = rolling_sum(np.abs(candles.move), SPAN)
     efficiency = np.clip(ratio(change(candles.close, SPAN), path), -1.0, 1.0)
-    efficiency[candles.still] = 0.0
     return {"efficiency_20": efficiency, "slope_20": talib.LINEARREG_SLOPE(candles.close, SPAN) / candles.close}

@@ -5,16 +5,8 @@ import math
 import numpy as np
 import talib
 
-from fxgpt_core.features.columns import (
-    SPAN,
-    CandleColumns,
-    Features,
-    FloatArray,
-    logarithm,
-    ratio,
-    rolling_deviation,
-    rolling_sum,
-)
+from fxgpt_core.features.columns import SPAN, CandleColumns, Features, FloatArray, logarithm, ratio
+from fxgpt_core.features.rolling import rolling_deviation, rolling_sum
 
 ATR_SPAN = 14
 BOLLINGER_WIDTH = 2.0
@@ -56,7 +48,6 @@ def realised_features(candles: CandleColumns) -> Features:
     returns = candles.log_return
     squares = returns * returns
     signed = ratio(rolling_sum(np.copysign(squares, returns), SPAN), rolling_sum(squares, SPAN))
-    signed[candles.still] = 0.0
     return {"realised_100": _root_mean(squares, REALISED_SPAN), "semivariance_20": np.clip(signed, -1.0, 1.0)}
 
 

@@ -1,9 +1,9 @@
 """Volume and spread over windows; all are 0 where the feed gives none."""
 
 import numpy as np
-import talib
 
-from fxgpt_core.features.columns import SPAN, CandleColumns, Features, ratio, rolling_sum
+from fxgpt_core.features.columns import SPAN, CandleColumns, Features, ratio
+from fxgpt_core.features.rolling import rolling_sum
 
 SPREAD_SPAN = 100
 
@@ -18,17 +18,13 @@ def volume_features(candles: CandleColumns) -> Features:
     volume = candles.volume
     total = rolling_sum(volume, SPAN)
     typical = (candles.high + candles.low + candles.close) / 3.0
-    found = {
+    paid = rolling_sum(typical * volume, SPAN)
+    return {
         "obv": np.clip(ratio(rolling_sum(np.sign(candles.move) * volume, SPAN), total), -1.0, 1.0),
         "cmf": np.clip(ratio(rolling_sum(candles.place * volume, SPAN), total), -1.0, 1.0),
-        "vwap": ratio(candles.close * total, rolling_sum(typical * volume, SPAN)) - 1.0,
+        "vwap": ratio(candles.close * total - paid, paid),
         "volume_ratio": ratio(volume - total / SPAN, volume + total / SPAN),
     }
-    # A running sum keeps rounding dust, so "no volume" is asked of the maximum.
-    silent = talib.MAX(volume, SPAN) == 0.0
-    for values in found.values():
-        values[silent] = 0.0
-    return found
 
 
 def spread_features(candles: CandleColumns) -> Features:
@@ -37,5 +33,5 @@ def spread_features(candles: CandleColumns) -> Features:
     A candle without a spread counts as 0, in the mean as well.
     """
     spread = np.nan_to_num(candles.spread)
-    mean = np.maximum(rolling_sum(spread, SPREAD_SPAN), 0.0) / SPREAD_SPAN
+    mean = rolling_sum(spread, SPREAD_SPAN) / SPREAD_SPAN
     return {"spread": spread / candles.close, "spread_ratio": ratio(spread - mean, spread + mean)}

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
+from fxgpt_core.market.timeframes import DAY_US, HOUR_US, MINUTE_US, Timeframe
 
 NEW_YORK = "America/New_York"
 FX_CLOCK_AHEAD_US = 7 * HOUR_US
@@ -60,10 +60,11 @@ def wall_clock_us(time_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
 
 
 def session_left(time_us: NDArray[np.int64], session: Session) -> NDArray[np.float64]:
-    """float64[N]: what share of a session's hours is still to come at UTC times int64[N] in µs: 1 as it opens, 0 outside it."""
-    hour = wall_clock_us(time_us, session.zone) % DAY_US / HOUR_US
-    left = (session.last_hour - hour) / (session.last_hour - session.first_hour)
-    return np.where((hour >= session.first_hour) & (left > 0.0), left, 0.0)
+    """float64[N]: what share of a session's hours is still to come in the minute of UTC times int64[N] in µs; 0 outside it."""
+    hours = np.arange(DAY_US // MINUTE_US) * (MINUTE_US / HOUR_US)
+    left = (session.last_hour - hours) / (session.last_hour - session.first_hour)
+    of_minute = np.where((hours >= session.first_hour) & (left > 0.0), left, 0.0)
+    return of_minute[wall_clock_us(time_us, session.zone) // MINUTE_US % len(hours)]
 
 
 def fx_day(open_time_us: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -87,7 +87,7 @@ def test_every_feature_moves(sample: pl.DataFrame, feature: str) -> None:
 
 
 def test_only_the_spread_s_own_features_read_it(sample: pl.DataFrame, matrix: pl.DataFrame) -> None:
-    other = features(sample.with_columns(spread=pl.lit(1e-4)), H1)
+    other = features(sample.with_columns(spread=pl.col("high") - pl.col("low")), H1)
     assert [name for name in FEATURES if not other[name].equals(matrix[name])] == ["spread", "spread_ratio"]
     assert matrix.tail(-WARM_UP).select("spread", "spread_ratio").unique().rows() == [(0.0, 0.0)]
 
