@@ -44,6 +44,8 @@ GROUPS: tuple[Callable[[CandleColumns], Features], ...] = (
 )
 # Longest window 100; after 200 candles the start of the slowest exponential average weighs less than 0.003.
 WARM_UP = 200
+# Below it, threads take longer to take turns than they save.
+ROWS_FOR_THREADS = 100_000
 
 
 def features(candles: pl.DataFrame, timeframe: Timeframe, *, warm_up: int = WARM_UP) -> pl.DataFrame:
@@ -54,9 +56,7 @@ def features(candles: pl.DataFrame, timeframe: Timeframe, *, warm_up: int = WARM
     candle. From `WARM_UP` on every other value is finite. All are free of the price's scale.
     """
     columns = candle_columns(candles.rechunk())
-    with ThreadPoolExecutor() as pool:  # numpy, TA-Lib and polars let go of the interpreter while they compute
-        groups = list(pool.map(lambda group: group(columns), GROUPS))
-    computed = {name: values for group in groups for name, values in group.items()}
+    computed = {name: values for group in _computed(columns) for name, values in group.items()}
     times = candles.select("open_time", known_at=pl.col("open_time") + timeframe.duration)
     matrix = times.with_columns(pl.Series(name, computed[name], nan_to_null=False) for name in FEATURES)
     return _blanked(matrix, np.unique(stretch_starts(columns.open_time_us, timeframe)).tolist(), warm_up)
@@ -77,6 +77,13 @@ def features_by_symbol(candles: pl.LazyFrame, timeframe: Timeframe) -> pl.LazyFr
         return pl.concat([features(part, timeframe).select(part["symbol"], pl.all()) for part in parts])
 
     return candles.map_batches(computed, schema=schema, predicate_pushdown=False, projection_pushdown=False, slice_pushdown=False)
+
+
+def _computed(columns: CandleColumns) -> list[Features]:
+    if len(columns.close) < ROWS_FOR_THREADS:
+        return [group(columns) for group in GROUPS]
+    with ThreadPoolExecutor() as pool:  # numpy and TA-Lib let go of the interpreter while they compute
+        return list(pool.map(lambda group: group(columns), GROUPS))
 
 
 def _blanked(matrix: pl.DataFrame, starts: list[int], warm_up: int) -> pl.DataFrame:

@@ -174,3 +174,8 @@ def test_many_symbols_lazily_are_each_symbol_by_itself(sample: pl.DataFrame, mat
     found = lazy.filter(pl.col("symbol") == "EURUSD", pl.col("open_time") >= sample["open_time"][3000]).collect()
     assert found.drop("symbol").equals(matrix.tail(-3000))
     assert lazy.filter(pl.col("symbol") == "EURJPY").collect().drop("symbol").equals(features(other, H1))
+
+
+def test_threads_change_nothing(sample: pl.DataFrame, matrix: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fxgpt_core.features.matrix.ROWS_FOR_THREADS", 0)
+    assert features(sample, H1).equals(matrix)
