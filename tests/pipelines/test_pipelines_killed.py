@@ -76,6 +76,7 @@ def test_a_run_killed_anywhere_leaves_whole_artifacts_alone_and_ends_as_one_that
         # What was whole is not made again.
         assert [one.asset for one in again if one.reused] == list(left)
         assert made(root) == whole
+        assert list(root.rglob("*.tmp")) == []
         kept.append(len(left))
     # The points lie all along the way, or this would show little.
     assert {0, 1, 2} <= set(kept)
