@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
+from keyring.backends.fail import Keyring as NoKeyring
 
 from fxgpt_core.cli import main
 
@@ -31,6 +33,15 @@ def data_root(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FXGPT_DATA_ROOT", str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+@pytest.fixture
+def no_keyring():
+    """A machine without a keyring."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(NoKeyring())
+    yield
+    keyring.set_keyring(before)
 
 
 @pytest.fixture

@@ -117,9 +117,8 @@ def test_a_service_that_refuses_ends_with_a_code_and_without_the_key(fxgpt, serv
     assert KEY not in answer.out + answer.err
 
 
-def test_without_a_key_it_names_both_ways(fxgpt, service, monkeypatch):
+def test_without_a_key_it_names_both_ways(fxgpt, service, monkeypatch, no_keyring):
     monkeypatch.delenv("FXGPT_TIINGO_KEY")
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     answer = since(fxgpt)
     assert answer.code == 4
     assert "set FXGPT_TIINGO_KEY, or store one with `keyring set fxgpt tiingo`" in answer.out

@@ -123,15 +123,9 @@ def test_a_service_that_refuses_ends_with_a_code_and_without_the_keys(fxgpt, ser
 
 
 @pytest.mark.parametrize("name", ["alpaca", "alpaca_secret"])
-def test_without_a_key_it_names_both_ways(fxgpt, service, monkeypatch, name):
-    import keyring
-    from keyring.backends.fail import Keyring
-
-    before = keyring.get_keyring()
-    keyring.set_keyring(Keyring())
+def test_without_a_key_it_names_both_ways(fxgpt, service, monkeypatch, no_keyring, name):
     monkeypatch.delenv(f"FXGPT_{name.upper()}_KEY")
     refused = fxgpt(*SPY, "--since", SINCE)
-    keyring.set_keyring(before)
     assert refused.code == 4
     assert f"FXGPT_{name.upper()}_KEY, or store one with `keyring set fxgpt {name}`" in refused.err
     assert service.requests == []

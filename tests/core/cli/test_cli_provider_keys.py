@@ -10,7 +10,8 @@ from fxgpt_core.settings import provider_key
 
 
 class MemoryKeyring(KeyringBackend):
-    priority = 1
+    # Below the one that always fails: keyring chooses by itself among all that are defined, this one too.
+    priority = -1
 
     def get_password(self, service, username):
         return "from-the-keyring" if (service, username) == ("fxgpt", "tiingo") else None
