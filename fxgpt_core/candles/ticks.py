@@ -26,12 +26,24 @@ def candles_of_ticks(ticks: pl.DataFrame, timeframe: Timeframe, side: Side) -> p
     tell how long they were recorded. A candle without a tick stays absent. 4h and 1d are made from hours as `resample` makes
     them. Raises `CandleSchemaError` for ticks that are not in order or have no price above zero, and if no candle is complete.
     """
-    _check(ticks)
     step = min(timeframe, Timeframe.H1, key=lambda one: one.us)
+    candles = quoted_candles(ticks, step, side)
+    cut_at_start = ticks["time"][0] > candles["open_time"][0]
+    complete = candles.head(-1).tail(-1) if cut_at_start else candles.head(-1)
+    if complete.is_empty():
+        raise CandleSchemaError(
+            f"{len(ticks)} ticks hold no complete {step} candle; the first and the last may be cut; give a longer span"
+        )
+    return complete if step is timeframe else resample(complete, step, timeframe)
+
+
+def quoted_candles(ticks: pl.DataFrame, timeframe: Timeframe, side: Side) -> pl.DataFrame:
+    """As `candles_of_ticks`, every candle in which a tick lies, cut off or not; `timeframe` is at most 1h."""
+    _check(ticks)
     price = (pl.col("bid") + pl.col("ask")) / 2 if side is Side.MID else pl.col(side.value)
     time_us = pl.col("time").cast(TIME_TYPE).to_physical()
     spread = pl.when(pl.col("bid") <= pl.col("ask")).then(pl.col("ask") - pl.col("bid")).alias(SPREAD)
-    timed = ticks.select(time_us.alias("time_us"), (time_us - time_us % step.us).alias("start"), price.alias("price"), spread)
+    timed = ticks.select((time_us - time_us % timeframe.us).alias("start"), price.alias("price"), spread)
     candles = timed.group_by("start", maintain_order=True).agg(
         pl.col("price").first().alias("open"),
         pl.col("price").max().alias("high"),
@@ -40,14 +52,7 @@ def candles_of_ticks(ticks: pl.DataFrame, timeframe: Timeframe, side: Side) -> p
         pl.len().cast(pl.Float64).alias("volume"),
         pl.col(SPREAD).last(),
     )
-    cut_at_start = timed["time_us"][0] > timed["start"][0]
-    complete = candles.head(-1).tail(-1) if cut_at_start else candles.head(-1)
-    if complete.is_empty():
-        raise CandleSchemaError(
-            f"{len(ticks)} ticks hold no complete {step} candle; the first and the last may be cut; give a longer span"
-        )
-    frame = complete.select(pl.col("start").cast(TIME_TYPE).alias("open_time"), *COLUMNS[1:], SPREAD)
-    return frame if step is timeframe else resample(frame, step, timeframe)
+    return candles.select(pl.col("start").cast(TIME_TYPE).alias("open_time"), *COLUMNS[1:], SPREAD)
 
 
 def n_crossed(ticks: pl.DataFrame) -> int:

@@ -22,7 +22,8 @@ ProviderOption = Annotated[
     typer.Option(
         "--provider",
         "-p",
-        help="dukascopy, dukascopy_json, tiingo, alpha_vantage, yahoo or binance (in tether, not dollars); some need a key.",
+        help="dukascopy, dukascopy_ticks, dukascopy_json, tiingo, alpha_vantage, yahoo or binance (in tether, not dollars); "
+        "some need a key.",
     ),
 ]
 SinceOption = Annotated[

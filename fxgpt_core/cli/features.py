@@ -17,9 +17,6 @@ HELP = """Check the features.
 
 Example: fxgpt features check --symbol EURUSD --timeframe 1h
 """
-# In standard deviations of a feature: what the start of a series may still move behind the declared warm-up.
-MOST_DRIFT = 0.01
-
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 LookaheadFlag = Annotated[bool, typer.Option("--look-ahead", help="Only this: cut the future off, compute again, compare.")]
@@ -63,7 +60,9 @@ def check(
             tell_table(payload["differences"], f"no feature changes when the future is cut off, at {len(payload['cuts'])} cuts")
         if "drift" in payload:
             tell_table(payload["drift"], "no rung was compared")
-            say(f"the warm-up is {payload['warm_up']} candles; behind it a drift of {MOST_DRIFT} standard deviations is allowed")
+            say(
+                f"the warm-up is {payload['warm_up']} candles; behind it a drift of {payload['most_drift']} standard deviations is allowed"
+            )
         say(f"{wanted.name} {length}, {len(candles)} candles: {'FAILED ' + ', '.join(failed) if failed else 'passed'}")
 
     answer(payload, json, tell)
@@ -90,7 +89,7 @@ def _look_ahead(candles: "pl.DataFrame", length: "Timeframe", n_cuts: int) -> di
 
 def _warm_up(candles: "pl.DataFrame", length: "Timeframe") -> dict[str, Any]:
     from fxgpt_core.features.matrix import WARM_UP, features
-    from fxgpt_core.validation.warm_up import LADDER, warm_up_drift
+    from fxgpt_core.validation.warm_up import LADDER, MOST_DRIFT, warm_up_drift
 
     ladder = tuple(sorted({*LADDER, WARM_UP}))
     found = warm_up_drift(lambda part: features(part, length, warm_up=0), candles, ladder)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from fxgpt_core.candles.schema import COLUMNS
+from fxgpt_core.candles.schema import COLUMNS, SPREAD
 from fxgpt_core.candles.source import CandleSource, Page, no_candles
 from fxgpt_core.errors import BadInputError, MissingError, NotReadyError, SourceAnswerError
 from fxgpt_core.market.timeframes import Timeframe
@@ -18,6 +18,7 @@ from tests.recordings.alpha_vantage import ALPHA_VANTAGE
 from tests.recordings.binance import BINANCE
 from tests.recordings.dukascopy import DUKASCOPY
 from tests.recordings.dukascopy_json import DUKASCOPY_JSON
+from tests.recordings.dukascopy_ticks import DUKASCOPY_TICKS
 from tests.recordings.recording import SYMBOL, Recording, known_candles
 from tests.recordings.tiingo import TIINGO
 from tests.recordings.yahoo import YAHOO
@@ -26,6 +27,7 @@ SOURCES: dict[str, Recording] = {
     "tiingo": TIINGO,
     "dukascopy": DUKASCOPY,
     "dukascopy_json": DUKASCOPY_JSON,
+    "dukascopy_ticks": DUKASCOPY_TICKS,
     "alpha_vantage": ALPHA_VANTAGE,
     "yahoo": YAHOO,
     "binance": BINANCE,
@@ -59,6 +61,11 @@ def asked_for(source: CandleSource, recording: Recording, stop: datetime, start:
     return list(source.pages(SYMBOL, recording.timeframe, start, stop))
 
 
+def joined(pages: list[Page]) -> pl.DataFrame:
+    """The candles of all pages, without the spread that a source may tell."""
+    return pl.concat([page.frame.select(COLUMNS) for page in pages])
+
+
 def expected(recording: Recording, stop: datetime) -> pl.DataFrame:
     known = known_candles(recording.timeframe, START, stop)
     return known if recording.has_volume else known.with_columns(volume=pl.lit(0.0))
@@ -77,9 +84,10 @@ def test_every_candle_of_the_span_is_in_the_page_it_opens_in(source: CandleSourc
     stop = START + recording.several_pages
     pages = asked_for(source, recording, stop)
     for page in pages:
-        assert page.frame.columns == list(COLUMNS)
+        assert page.frame.columns[: len(COLUMNS)] == list(COLUMNS)
+        assert set(page.frame.columns) <= {*COLUMNS, SPREAD}
         assert page.frame["open_time"].is_between(page.start, page.stop, closed="left").all()
-    assert pl.concat([page.frame for page in pages]).equals(expected(recording, stop))
+    assert joined(pages).equals(expected(recording, stop))
 
 
 @PAGED
@@ -137,7 +145,7 @@ def test_faults_of_the_service_are_survived(source: CandleSource, recording: Rec
     service.faults = [busy, Answer(status=503), Answer(drop=True), Answer(b"half of it", drop=True, keep=4)]
     pages = asked_for(source, recording, stop)
     assert service.faults == []
-    assert pl.concat([page.frame for page in pages]).equals(expected(recording, stop))
+    assert joined(pages).equals(expected(recording, stop))
 
 
 def test_a_symbol_or_timeframe_it_does_not_serve_is_missing(source: CandleSource, recording: Recording) -> None:

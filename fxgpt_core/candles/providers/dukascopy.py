@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from fxgpt_core.candles.providers.dukascopy_periods import TIMEFRAMES, Period, Side, Span, check_served, pages_of_periods
+from fxgpt_core.candles.providers.dukascopy_periods import TIMEFRAMES, Period, Side, Span, check_served, pages_of_periods, unit_of
 from fxgpt_core.candles.schema import COLUMNS, PRICES, TIME_TYPE
 from fxgpt_core.candles.source import Page
 from fxgpt_core.candles.web import Politeness, WebClient
@@ -25,7 +26,7 @@ from fxgpt_core.market.timeframes import Timeframe
 
 ADDRESS: Final = "https://datafeed.dukascopy.com"
 POLITENESS: Final = Politeness(pause_s=0.2)
-_SHOWN_BYTES: Final = 60
+SHOWN_BYTES: Final = 60
 # Not open, high, low, close: close comes second.
 _RECORD: Final = np.dtype(
     [("second", ">i4"), ("open", ">i4"), ("close", ">i4"), ("low", ">i4"), ("high", ">i4"), ("volume", ">f4")]
@@ -54,9 +55,11 @@ class DukascopySource:
     def pages(self, symbol: str, timeframe: Timeframe, start: datetime, stop: datetime) -> Iterator[Page]:
         """A page for each file, as `CandleSource.pages` promises them; the last is empty where files are still to come."""
         check_served(self.name, symbol, timeframe)
-        digits = _DIGITS.get(symbol, SYMBOLS[symbol].digits)
+        digits = digits_of(symbol)
         span = Span(timeframe, start.astimezone(UTC), stop.astimezone(UTC), self._now())
-        yield from pages_of_periods(span, lambda period: self._candles(self._path(symbol, timeframe, period), period, digits))
+        yield from pages_of_periods(
+            span, lambda period: self._candles(self._path(symbol, timeframe, period), period, digits), unit_of(timeframe)
+        )
 
     def _path(self, symbol: str, timeframe: Timeframe, period: Period) -> str:
         month = f"/datafeed/{symbol}/{period.first.year}/{period.first.month - 1:02d}"
@@ -73,7 +76,7 @@ class DukascopySource:
         except (lzma.LZMAError, ValueError) as error:
             raise SourceAnswerError(
                 f"{self.name} answered no candles at {path} ({error}); LZMA-packed records are needed, found "
-                f"{body[:_SHOWN_BYTES]!r}; run the same command again later"
+                f"{body[:SHOWN_BYTES]!r}; run the same command again later"
             ) from None
 
 
@@ -82,10 +85,7 @@ def bi5_candles(body: bytes, period: Period, digits: int) -> pl.DataFrame:
 
     Raises `lzma.LZMAError` for a broken packing, `ValueError` for bytes that are no records and for stamps outside the period.
     """
-    unpacked = lzma.decompress(body, lzma.FORMAT_ALONE)
-    if len(unpacked) % _RECORD.itemsize:
-        raise ValueError(f"{len(unpacked)} bytes are no whole number of records of {_RECORD.itemsize}")
-    records = np.frombuffer(unpacked, _RECORD)
+    records = records_of(body, _RECORD)
     since_first_us = records["second"].astype(np.int64) * 1_000_000
     if np.any((since_first_us < 0) | (since_first_us >= period.length_us)):
         raise ValueError(f"stamps outside the file's {period.first:%Y-%m-%d} to {period.after:%Y-%m-%d}")
@@ -94,3 +94,16 @@ def bi5_candles(body: bytes, period: Period, digits: int) -> pl.DataFrame:
         {"open_time": period.first_us + since_first_us, **prices, "volume": records["volume"].astype(np.float64)}
     )
     return table.with_columns(pl.col("open_time").cast(TIME_TYPE)).select(COLUMNS)
+
+
+def records_of(body: bytes, record: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    """The records of a bi5 file. Raises `lzma.LZMAError` for a broken packing, `ValueError` for bytes that are no records."""
+    unpacked = lzma.decompress(body, lzma.FORMAT_ALONE)
+    if len(unpacked) % record.itemsize:
+        raise ValueError(f"{len(unpacked)} bytes are no whole number of records of {record.itemsize}")
+    return np.frombuffer(unpacked, record)
+
+
+def digits_of(symbol: str) -> int:
+    """Decimals of a symbol's prices in Dukascopy's files."""
+    return _DIGITS.get(symbol, SYMBOLS[symbol].digits)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from fxgpt_core.candles.providers.dukascopy_periods import TIMEFRAMES, Period, Side, Span, check_served, pages_of_periods
+from fxgpt_core.candles.providers.dukascopy_periods import TIMEFRAMES, Period, Side, Span, check_served, pages_of_periods, unit_of
 from fxgpt_core.candles.schema import COLUMNS, PRICES, TIME_TYPE
 from fxgpt_core.candles.source import Page
 from fxgpt_core.candles.web import Politeness, WebClient
@@ -49,7 +49,7 @@ class DukascopyJsonSource:
         """A page for each answer, as `CandleSource.pages` promises them; the last is empty where some are still to come."""
         check_served(self.name, symbol, timeframe)
         span = Span(timeframe, start.astimezone(UTC), stop.astimezone(UTC), self._now())
-        yield from pages_of_periods(span, lambda period: self._candles(symbol, timeframe, period))
+        yield from pages_of_periods(span, lambda period: self._candles(symbol, timeframe, period), unit_of(timeframe))
 
     def _candles(self, symbol: str, timeframe: Timeframe, period: Period) -> pl.DataFrame | None:
         code = f"{SYMBOLS[symbol].base}-{SYMBOLS[symbol].quote}"

@@ -1,6 +1,6 @@
-"""What both feeds of Dukascopy share: a file for each UTC day (of minutes) or UTC month (of hours), put there when it is over."""
+"""What the feeds of Dukascopy share: a file for each UTC hour, day or month, put there when it is over."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -14,6 +14,7 @@ from fxgpt_core.market.symbols import SYMBOLS
 from fxgpt_core.market.timeframes import Timeframe
 
 Side = Literal["bid", "ask"]
+Unit = Literal["hour", "day", "month"]
 TIMEFRAMES: Final = (Timeframe.M1, Timeframe.H1)
 # How long after its period a file that is not there may still come.
 LATE: Final = timedelta(days=2)
@@ -21,7 +22,7 @@ LATE: Final = timedelta(days=2)
 
 @dataclass(frozen=True)
 class Period:
-    """The day or month [first, after), UTC, that one file is about."""
+    """The hour, day or month [first, after), UTC, that one file is about."""
 
     first: datetime
     after: datetime
@@ -47,13 +48,13 @@ class Span:
     now: datetime
 
 
-def pages_of_periods(span: Span, candles: Callable[[Period], pl.DataFrame | None]) -> Iterator[Page]:
-    """A page for each period, of the candles that `candles` gives for it (None where there is no file).
+def pages_of_periods(span: Span, candles: Callable[[Period], pl.DataFrame | None], unit: Unit) -> Iterator[Page]:
+    """A page for each period of a unit, of the candles that `candles` gives for it (None where there is no file).
 
     A period that is not over has no file yet, and one that ended less than two days ago may have none yet though the market was
     open: no later file is taken then, since the hole before it would not be asked for again. The rest is one empty page.
     """
-    for period in _periods(span):
+    for period in _periods(span, unit):
         start, stop = max(period.first, span.start), min(period.after, span.stop)
         frame = candles(period) if period.after <= span.now else None
         if frame is None and span.now - period.after < LATE and _open_in(period):
@@ -64,23 +65,28 @@ def pages_of_periods(span: Span, candles: Callable[[Period], pl.DataFrame | None
         yield Page(start, stop, (no_candles() if frame is None else frame).filter(inside & closed))
 
 
-def check_served(name: str, symbol: str, timeframe: Timeframe) -> None:
+def unit_of(timeframe: Timeframe) -> Unit:
+    """What a file of candles is about: minutes come by the day, hours by the month."""
+    return "month" if timeframe is Timeframe.H1 else "day"
+
+
+def check_served(name: str, symbol: str, timeframe: Timeframe, served: Sequence[Timeframe] = TIMEFRAMES) -> None:
     """Raises `MissingError` for a symbol or timeframe that the feed `name` does not serve."""
-    if timeframe not in TIMEFRAMES:
+    if timeframe not in served:
         raise MissingError(
-            f"{name} serves {', '.join(TIMEFRAMES)}, not {timeframe} (its own days begin at UTC midnight, the FX day at 17:00 "
+            f"{name} serves {', '.join(served)}, not {timeframe} (its own days begin at UTC midnight, the FX day at 17:00 "
             "New York); sync a shorter one: it is resampled"
         )
     if symbol not in SYMBOLS:
         raise MissingError(f"{name} is asked for the {len(SYMBOLS)} symbols fxgpt knows, not {symbol}; choose one of them")
 
 
-def _periods(span: Span) -> Iterator[Period]:
-    first = span.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    monthly = span.timeframe is Timeframe.H1
-    first = first.replace(day=1) if monthly else first
+def _periods(span: Span, unit: Unit) -> Iterator[Period]:
+    first = span.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    first = first if unit == "hour" else first.replace(hour=0)
+    first = first.replace(day=1) if unit == "month" else first
     while first < span.stop:
-        after = (first + timedelta(days=32)).replace(day=1) if monthly else first + timedelta(days=1)
+        after = (first + timedelta(days=32)).replace(day=1) if unit == "month" else first + timedelta(**{f"{unit}s": 1})
         yield Period(first, after)
         first = after
 

@@ -36,6 +36,12 @@ def _dukascopy_json(_: str) -> CandleSource:
     return DukascopyJsonSource()
 
 
+def _dukascopy_ticks(_: str) -> CandleSource:
+    from fxgpt_core.candles.providers.dukascopy_ticks import DukascopyTicksSource
+
+    return DukascopyTicksSource()
+
+
 def _tiingo(key: str) -> CandleSource:
     from fxgpt_core.candles.providers.tiingo import TiingoSource
 
@@ -62,6 +68,7 @@ def _binance(_: str) -> CandleSource:
 
 SOURCES: Final[dict[str, RemoteSource]] = {
     "dukascopy": RemoteSource(_dukascopy),
+    "dukascopy_ticks": RemoteSource(_dukascopy_ticks),
     "dukascopy_json": RemoteSource(_dukascopy_json),
     "tiingo": RemoteSource(_tiingo, takes_key=True),
     "alpha_vantage": RemoteSource(_alpha_vantage, takes_key=True),
