@@ -60,9 +60,8 @@ def check(
             tell_table(payload["differences"], f"no feature changes when the future is cut off, at {len(payload['cuts'])} cuts")
         if "drift" in payload:
             tell_table(payload["drift"], "no rung was compared")
-            say(
-                f"the warm-up is {payload['warm_up']} candles; behind it a drift of {payload['most_drift']} standard deviations is allowed"
-            )
+            allowed = f"a drift of {payload['most_drift']} standard deviations is allowed"
+            say(f"the warm-up is {payload['warm_up']} candles; behind it {allowed}")
         say(f"{wanted.name} {length}, {len(candles)} candles: {'FAILED ' + ', '.join(failed) if failed else 'passed'}")
 
     answer(payload, json, tell)

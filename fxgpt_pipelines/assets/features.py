@@ -53,14 +53,12 @@ def feature_matrix(
                 yield checks.lookahead("features", seen)
                 raise _leaking(seen)
             matrix = features(frame, timeframe)
-            settled = checks.settled(matrix, FEATURES)
-            if settled["missing_values"]:
-                yield checks.warm_up(settled)
-                raise BrokenLineageError(
-                    f"{settled['missing_values']} values behind the warm-up are missing or not finite; none may be; repair the "
-                    "feature, and see with `fxgpt candles quality` what the candles hold"
-                )
-            artifact = making.write_frame(matrix, {"warm_up": WARM_UP, "look_ahead": seen, **settled, **_span(matrix)})
+            found = checks.complete(matrix, FEATURES)
+            found |= checks.settled(lambda part: features(part, timeframe, warm_up=0), frame, WARM_UP)
+            if checks.is_broken(found):
+                yield checks.warm_up(found)
+                raise _unsettled(found)
+            artifact = making.write_frame(matrix, {"warm_up": WARM_UP, "look_ahead": seen, **found, **_span(matrix)})
     yield materialized(artifact, reused=reused is not None, metadata=_columns(context, artifact, FEATURES))
     yield checks.lookahead("features", artifact.summary["look_ahead"])
     yield checks.warm_up(artifact.summary)
@@ -121,6 +119,14 @@ def _looked_ahead(compute: "Callable[[pl.DataFrame], pl.DataFrame]", frame: "pl.
 def _leaking(seen: dict[str, Any]) -> BrokenLineageError:
     columns = ", ".join(difference["column"] for difference in seen["differences"])
     return BrokenLineageError(f"features that change when the future is cut off: {columns}; none may; repair them first")
+
+
+def _unsettled(found: dict[str, Any]) -> BrokenLineageError:
+    return BrokenLineageError(
+        f"behind the warm-up {found['missing_values']} values are missing or not finite, and another start moves "
+        f"{found['drift_of'] or 'no feature'} by {found['drift']} standard deviations; none may be missing, and 0.01 is allowed; "
+        "repair the feature, or lengthen the warm-up; `fxgpt features check --warm-up` shows more"
+    )
 
 
 def _span(matrix: "pl.DataFrame") -> dict[str, str]:

@@ -86,13 +86,26 @@ def test_a_leak_from_another_market_stops_them(made: SetUp, monkeypatch: pytest.
 def test_a_feature_with_a_hole_in_it_stops_them(made: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = matrix.features
 
-    def holed(candles: pl.DataFrame, timeframe: object) -> pl.DataFrame:
-        return honest(candles, timeframe).with_columns(
+    def holed(candles: pl.DataFrame, timeframe: object, **given: int) -> pl.DataFrame:
+        return honest(candles, timeframe, **given).with_columns(
             pl.when(pl.col("open_time").dt.hour() != 3).then(pl.col("atr")).alias("atr")
         )
 
     monkeypatch.setattr(matrix, "features", holed)
-    with pytest.raises(BrokenLineageError, match="values behind the warm-up are missing"):
+    with pytest.raises(BrokenLineageError, match=r"behind the warm-up \d+ values are missing"):
+        made.runner.materialize("features")
+    with pytest.raises(MissingError, match="no features"):
+        made.lake.latest("features", "EURUSD", "1h")
+
+
+def test_a_feature_that_remembers_where_the_series_began_stops_them(made: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = matrix.features
+
+    def remembering(candles: pl.DataFrame, timeframe: object, **given: int) -> pl.DataFrame:
+        return honest(candles, timeframe, **given).with_columns(candles.select(atr=pl.col("close") / pl.col("close").first()))
+
+    monkeypatch.setattr(matrix, "features", remembering)
+    with pytest.raises(BrokenLineageError, match="another start moves atr by"):
         made.runner.materialize("features")
     with pytest.raises(MissingError, match="no features"):
         made.lake.latest("features", "EURUSD", "1h")
