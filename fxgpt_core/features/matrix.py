@@ -1,5 +1,6 @@
 """The matrix of all features: one row for each candle, known at its close."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -82,7 +83,8 @@ def features_by_symbol(candles: pl.LazyFrame, timeframe: Timeframe) -> pl.LazyFr
 def _computed(columns: CandleColumns) -> list[Features]:
     if len(columns.close) < ROWS_FOR_THREADS:
         return [group(columns) for group in GROUPS]
-    with ThreadPoolExecutor() as pool:  # numpy and TA-Lib let go of the interpreter while they compute
+    # numpy and TA-Lib let go of the interpreter while they compute; more threads than cores only hold more memory.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda group: group(columns), GROUPS))
 
 
