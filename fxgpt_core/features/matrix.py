@@ -59,7 +59,7 @@ def features(candles: pl.DataFrame, timeframe: Timeframe, *, warm_up: int = WARM
     columns = candle_columns(candles.rechunk())
     computed = {name: values for group in _computed(columns) for name, values in group.items()}
     times = candles.select("open_time", known_at=pl.col("open_time") + timeframe.duration)
-    matrix = times.with_columns(pl.Series(name, computed[name], nan_to_null=False) for name in FEATURES)
+    matrix = times.hstack([pl.Series(name, computed[name]) for name in FEATURES])
     return _blanked(matrix, np.unique(stretch_starts(columns.open_time_us, timeframe)).tolist(), warm_up)
 
 
@@ -90,9 +90,12 @@ def _computed(columns: CandleColumns) -> list[Features]:
 
 def _blanked(matrix: pl.DataFrame, starts: list[int], warm_up: int) -> pl.DataFrame:
     """The matrix with the features of `warm_up` rows from each start on null; the other rows are not copied."""
-    nothing = [pl.lit(None, pl.Float64).alias(name) for name in FEATURES]
+    nothing = pl.lit(None, pl.Float64)
     pieces = []
     for start, stop in zip(starts, [*starts[1:], len(matrix)], strict=True):
         ready = min(start + warm_up, stop)
-        pieces += [matrix.slice(start, ready - start).with_columns(nothing), matrix.slice(ready, stop - ready)]
+        pieces += [
+            matrix.slice(start, ready - start).select("open_time", "known_at", *(nothing.alias(name) for name in FEATURES)),
+            matrix.slice(ready, stop - ready),
+        ]
     return pl.concat(pieces, rechunk=False)
