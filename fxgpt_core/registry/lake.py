@@ -15,9 +15,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from fxgpt_core import content_hash
 from fxgpt_core.atomic_file import write_atomically
-from fxgpt_core.candles.parquet import parquet_bytes
 from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.errors import BadInputError, CorruptArtifactError, MissingError
+from fxgpt_core.parquet import parquet_bytes
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.artifact import Artifact, artifact_of
 from fxgpt_core.registry.artifact_tables import artifact_heads, artifact_inputs, artifacts

@@ -10,7 +10,6 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fxgpt_core.candles.parquet import parquet_bytes
 from fxgpt_core.candles.resample import resample
 from fxgpt_core.candles.schema import COLUMNS, check_candles
 from fxgpt_core.candles.store import CandleStore
@@ -18,6 +17,7 @@ from fxgpt_core.candles.versions import candles_sha256
 from fxgpt_core.errors import CandleSchemaError
 from fxgpt_core.market.sessions import expected_open_times, fx_day, hour_of_week, is_open, missing_candles
 from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
+from fxgpt_core.parquet import parquet_bytes
 
 FIRST = int(datetime(2015, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 LAST = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000

@@ -81,7 +81,7 @@ def test_a_crash_at_any_file_leaves_the_earlier_version(store, monkeypatch):
                 raise OSError(28, "No space left on device")
             atomic_file.write_atomically(path, data)
 
-        monkeypatch.setattr("fxgpt_core.context.store.write_atomically", crash)
+        monkeypatch.setattr("fxgpt_core.version_files.write_atomically", crash)
         with pytest.raises(NotReadyError, match="No space left on device"):
             store.put(SECOND, "two")
         assert store.latest("vix") == before

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from registry_examples import lake_of
 
-from fxgpt_core.candles.parquet import ROWS_PER_GROUP, parquet_bytes
 from fxgpt_core.candles.store import CandleStore
 from fxgpt_core.errors import BadInputError, CorruptArtifactError, MissingError
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.parquet import ROWS_PER_GROUP, parquet_bytes
 from fxgpt_core.registry.range_query import RangeReader, SeriesFile, lake_files, stored_files
 
 M1 = Timeframe.M1
