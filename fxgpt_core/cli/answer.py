@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,9 @@ import typer
 JsonFlag = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout and nothing else.")]
 SymbolOption = Annotated[str, typer.Option("--symbol", "-s", help="Symbol, such as EURUSD.")]
 TimeframeOption = Annotated[str, typer.Option("--timeframe", "-t", help="1m, 5m, 15m, 30m, 1h, 4h or 1d.")]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Ask for the whole history again, to find what the provider changed in it.")
+]
 
 Row = Mapping[str, object]
 
@@ -26,6 +30,11 @@ def answer(payload: Mapping[str, Any], as_json: bool, tell: Callable[[], None]) 
 def say(line: str = "") -> None:
     """Print one line for people."""
     print(line)
+
+
+def minute(moment: datetime | None) -> str:
+    """A moment as people read it, to the minute; a dash for none."""
+    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def tell_table(rows: Sequence[Row], nothing: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_table
+from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, VerifyOption, answer, minute, say, tell_table
 from fxgpt_core.errors import LedgerMissingError
 from fxgpt_core.settings import Settings, provider_key, read_settings
 
@@ -29,9 +29,6 @@ ProviderOption = Annotated[
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="DAY", help="From when on, UTC: 2020-01-31 or 2020-01-31T17:00; kept from then on."),
-]
-VerifyOption = Annotated[
-    bool, typer.Option("--verify", help="Ask for the whole history again, to find what the provider changed in it.")
 ]
 STEP = 0.1
 
@@ -81,14 +78,14 @@ def sync_candles(
 
 def _tell(result: "SyncResult", affected: "list[Artifact]") -> None:
     stored, revised, withdrawn = result.stored, result.revised, result.withdrawn
-    say(f"stored {stored.rows} candles of {stored.symbol} {stored.timeframe}, {_minute(stored.first)} to {_minute(stored.last)}")
+    say(f"stored {stored.rows} candles of {stored.symbol} {stored.timeframe}, {minute(stored.first)} to {minute(stored.last)}")
     for start, stop in result.asked:
-        say(f"asked for {_minute(start)} to {_minute(stop)} UTC")
+        say(f"asked for {minute(start)} to {minute(stop)} UTC")
     say(f"{result.added} new, {revised.count} changed by {stored.source}")
     if revised.count:
-        say(f"changed: from {_minute(revised.first)} to {_minute(revised.last)}; the version before is kept")
+        say(f"changed: from {minute(revised.first)} to {minute(revised.last)}; the version before is kept")
     if withdrawn.count:
-        say(f"note: {withdrawn.count} stored candles came no more, from {_minute(withdrawn.first)} on; they are kept")
+        say(f"note: {withdrawn.count} stored candles came no more, from {minute(withdrawn.first)} on; they are kept")
     if result.earlier == stored:
         say("nothing changed: no new version")
         return
@@ -125,10 +122,6 @@ def _lake(settings: Settings) -> "Lake | None":
     except LedgerMissingError:
         # Without a ledger nothing was made yet that could rest on these candles.
         return None
-
-
-def _minute(moment: datetime | None) -> str:
-    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _version(stored: "StoredCandles") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fxgpt_core.cli.answer import JsonFlag, answer, say
+from fxgpt_core.cli.answer import JsonFlag, VerifyOption, answer, minute, say
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.settings import provider_key, read_settings
 
@@ -19,9 +19,6 @@ ProviderOption = Annotated[
 ]
 SinceOption = Annotated[
     str | None, typer.Option("--since", metavar="DAY", help="First trade date, such as 2016-01-31; kept from then on.")
-]
-VerifyOption = Annotated[
-    bool, typer.Option("--verify", help="Ask for the whole history again, to find what the provider changed in it.")
 ]
 
 
@@ -55,7 +52,7 @@ def sync_context(
 
 def _tell(result: "ContextSyncResult") -> None:
     stored, earlier = result.stored, result.earlier
-    say(f"stored {stored.rows} closes of {stored.kind}, known from {_minute(stored.first)} to {_minute(stored.last)} UTC")
+    say(f"stored {stored.rows} closes of {stored.kind}, known from {minute(stored.first)} to {minute(stored.last)} UTC")
     for first, last in result.asked:
         say(f"asked for {first} to {last}")
     say(f"{result.added} new, {len(result.revised)} changed by {stored.source}")
@@ -75,10 +72,6 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError as error:
         raise BadInputError(f"--since {text!r} is no day; a trade date such as 2016-01-31 is") from error
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _version(stored: "StoredContext") -> dict[str, Any]:
