@@ -26,7 +26,7 @@ from fxgpt_core.market.timeframes import Timeframe
 
 ADDRESS: Final = "https://datafeed.dukascopy.com"
 POLITENESS: Final = Politeness(pause_s=0.2)
-SHOWN_BYTES: Final = 60
+_SHOWN_BYTES: Final = 60
 # Not open, high, low, close: close comes second.
 _RECORD: Final = np.dtype(
     [("second", ">i4"), ("open", ">i4"), ("close", ">i4"), ("low", ">i4"), ("high", ">i4"), ("volume", ">f4")]
@@ -68,16 +68,24 @@ class DukascopySource:
         return f"{month}/{period.first.day:02d}/{self._side}_candles_min_1.bi5"
 
     def _candles(self, path: str, period: Period, digits: int) -> pl.DataFrame | None:
-        body = self._web.get(path)
-        if not body:
-            return None
-        try:
-            return bi5_candles(body, period, digits)
-        except (lzma.LZMAError, ValueError) as error:
-            raise SourceAnswerError(
-                f"{self.name} answered no candles at {path} ({error}); LZMA-packed records are needed, found "
-                f"{body[:SHOWN_BYTES]!r}; run the same command again later"
-            ) from None
+        return read_bi5(self._web, path, "candles", lambda body: bi5_candles(body, period, digits))
+
+
+def read_bi5(web: WebClient, path: str, things: str, read: Callable[[bytes], pl.DataFrame | None]) -> pl.DataFrame | None:
+    """What `read` makes of the bi5 file at a path; None where there is no file, or an empty one.
+
+    Raises `SourceAnswerError`, which names the things wanted, where `read` raises `lzma.LZMAError` or `ValueError`.
+    """
+    body = web.get(path)
+    if not body:
+        return None
+    try:
+        return read(body)
+    except (lzma.LZMAError, ValueError) as error:
+        raise SourceAnswerError(
+            f"{web.name} answered no {things} at {path} ({error}); LZMA-packed records are needed, found "
+            f"{body[:_SHOWN_BYTES]!r}; run the same command again later"
+        ) from None
 
 
 def bi5_candles(body: bytes, period: Period, digits: int) -> pl.DataFrame:

@@ -4,7 +4,6 @@ A file is about a UTC hour; the month in its address counts from 00. Volume is t
 last tick. A year is some six thousand files: for candles without a spread `dukascopy` asks for one a day or month.
 """
 
-import lzma
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,13 +12,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from fxgpt_core.candles.providers.dukascopy import ADDRESS, POLITENESS, SHOWN_BYTES, digits_of, records_of
+from fxgpt_core.candles.providers.dukascopy import ADDRESS, POLITENESS, digits_of, read_bi5, records_of
 from fxgpt_core.candles.providers.dukascopy_periods import Period, Span, check_served, pages_of_periods
 from fxgpt_core.candles.schema import TIME_TYPE
 from fxgpt_core.candles.source import Page
 from fxgpt_core.candles.ticks import Side, quoted_candles
 from fxgpt_core.candles.web import WebClient
-from fxgpt_core.errors import SourceAnswerError
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 
 _RECORD: Final = np.dtype([("millisecond", ">u4"), ("ask", ">u4"), ("bid", ">u4"), ("ask_volume", ">f4"), ("bid_volume", ">f4")])
@@ -49,17 +47,12 @@ class DukascopyTicksSource:
     def _candles(self, symbol: str, timeframe: Timeframe, period: Period) -> pl.DataFrame | None:
         first = period.first
         path = f"/datafeed/{symbol}/{first.year}/{first.month - 1:02d}/{first.day:02d}/{first.hour:02d}h_ticks.bi5"
-        body = self._web.get(path)
-        if not body:
-            return None
-        try:
+
+        def candles(body: bytes) -> pl.DataFrame | None:
             ticks = bi5_ticks(body, period, digits_of(symbol))
             return None if ticks.is_empty() else quoted_candles(ticks, timeframe, Side.BID)
-        except (lzma.LZMAError, ValueError) as error:
-            raise SourceAnswerError(
-                f"{self.name} answered no ticks at {path} ({error}); LZMA-packed records are needed, found "
-                f"{body[:SHOWN_BYTES]!r}; run the same command again later"
-            ) from None
+
+        return read_bi5(self._web, path, "ticks", candles)
 
 
 def bi5_ticks(body: bytes, period: Period, digits: int) -> pl.DataFrame:
