@@ -7,12 +7,11 @@ import numpy.typing as npt
 import polars as pl
 
 from fxgpt_core.features.columns import CandleColumns, Features
-from fxgpt_core.market.sessions import SESSIONS, session_left
+from fxgpt_core.market.sessions import SESSIONS, session_left, weekday
 from fxgpt_core.market.timeframes import DAY_US, MINUTE_US
 
 MINUTES, WEEKDAYS, MONTHS = 24 * 60, 7, 12
 WEDNESDAY = 2
-_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
 
 
 def clock_features(candles: CandleColumns) -> Features:
@@ -21,7 +20,7 @@ def clock_features(candles: CandleColumns) -> Features:
     month = pl.Series(day.astype(np.int32)).cast(pl.Date).dt.month().to_numpy() - 1
     return {
         **_circle(in_day // MINUTE_US, MINUTES, "hour"),
-        **_circle((day + _EPOCH_WEEKDAY) % 7, WEEKDAYS, "weekday"),
+        **_circle(weekday(day), WEEKDAYS, "weekday"),
         **_circle(month, MONTHS, "month"),
     }
 
@@ -37,8 +36,7 @@ def roll_features(candles: CandleColumns) -> Features:
     roll_nights: nights of swap charged at that roll, over 3: 1 on Wednesday, whose roll pays for the weekend, else 1/3.
     """
     day, in_day = np.divmod(candles.fx_clock_us, DAY_US)
-    wednesday = (day + _EPOCH_WEEKDAY) % 7 == WEDNESDAY
-    return {"to_roll": 1.0 - in_day / DAY_US, "roll_nights": np.where(wednesday, 1.0, 1.0 / 3.0)}
+    return {"to_roll": 1.0 - in_day / DAY_US, "roll_nights": np.where(weekday(day) == WEDNESDAY, 1.0, 1.0 / 3.0)}
 
 
 def _circle(position: npt.NDArray[np.integer], period: int, name: str) -> Features:

@@ -75,6 +75,11 @@ def fx_day(open_time_us: NDArray[np.int64]) -> NDArray[np.int32]:
     return (fx_clock_us(open_time_us) // DAY_US).astype(np.int32)
 
 
+def weekday(day: NDArray[np.integer]) -> NDArray[np.integer]:
+    """integer[N]: the weekday of each day (integer[N], since the epoch); 0 is Monday."""
+    return (day + _EPOCH_WEEKDAY) % 7
+
+
 def hour_of_week(open_time_us: NDArray[np.int64]) -> NDArray[np.int16]:
     """int16[N]: hour of the FX week, 0 from Sunday 17:00 New York, 119 the last open hour, 120..167 the weekend."""
     hours = fx_clock_us(open_time_us) // HOUR_US + _EPOCH_WEEKDAY * 24
@@ -83,7 +88,7 @@ def hour_of_week(open_time_us: NDArray[np.int64]) -> NDArray[np.int16]:
 
 def is_open(time_us: NDArray[np.int64]) -> NDArray[np.bool_]:
     """bool[N]: is the FX market open at these UTC times (int64 µs)? Open at Sunday 17:00 New York, closed at Friday 17:00."""
-    return (fx_day(time_us) + _EPOCH_WEEKDAY) % 7 < OPEN_DAYS
+    return weekday(fx_day(time_us)) < OPEN_DAYS
 
 
 def missing_candles(
