@@ -122,10 +122,12 @@ def _leaking(seen: dict[str, Any]) -> BrokenLineageError:
 
 
 def _unsettled(found: dict[str, Any]) -> BrokenLineageError:
+    from fxgpt_core.validation.warm_up import MOST_DRIFT
+
     return BrokenLineageError(
         f"behind the warm-up {found['missing_values']} values are missing or not finite, and another start moves "
-        f"{found['drift_of'] or 'no feature'} by {found['drift']} standard deviations; none may be missing, and 0.01 is allowed; "
-        "repair the feature, or lengthen the warm-up; `fxgpt features check --warm-up` shows more"
+        f"{found['drift_of'] or 'no feature'} by {found['drift']} standard deviations; none may be missing, and {MOST_DRIFT} is "
+        "allowed; repair the feature, or lengthen the warm-up; `fxgpt features check --warm-up` shows more"
     )
 
 
