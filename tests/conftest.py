@@ -1,5 +1,6 @@
-"""Databases for every test that needs one: SQLite files and a real PostgreSQL, never a substitute."""
+"""For the tests of every room: real market data, and databases (SQLite files and a real PostgreSQL, never a substitute)."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,15 @@ from sqlalchemy.engine import make_url
 
 from fxgpt_core.registry import migration
 from fxgpt_core.registry.ledger import Ledger
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real market data that the project does not ship; a test that needs it is skipped where there is none."""
+    folder = os.environ.get("FXGPT_SHARED_DATA")
+    if not folder:
+        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")

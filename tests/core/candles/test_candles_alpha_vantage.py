@@ -1,7 +1,6 @@
 """Alpha Vantage: its order, its time zone, what its sentences mean, how far it reaches, and its recorded answers."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -133,11 +132,8 @@ def test_days_are_refused_with_the_reason_and_nothing_is_asked(service):
 
 
 @pytest.fixture
-def recorded() -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder) / "fixtures" / "alphavantage"
+def recorded(shared_data: Path) -> Path:
+    return shared_data / "fixtures" / "alphavantage"
 
 
 @pytest.mark.shared_data

@@ -1,7 +1,6 @@
 """Binance: what it is asked, which of its candles the FX market has too, what it does not serve, bans, recorded answers."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -161,11 +160,8 @@ def test_a_download_is_stored_and_goes_on_where_it_ended(tmp_path):
 
 
 @pytest.fixture
-def recorded() -> list[list[object]]:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of recorded answers")
-    rows = json.loads((Path(folder) / "fixtures" / "binance" / "http_spot_market_klines.json").read_text())
+def recorded(shared_data: Path) -> list[list[object]]:
+    rows = json.loads((shared_data / "fixtures" / "binance" / "http_spot_market_klines.json").read_text())
     assert rows[0][0] == 1_634_943_780_000
     return rows
 

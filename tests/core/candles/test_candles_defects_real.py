@@ -1,6 +1,5 @@
 """The detectors on real feeds: clean ones stay clean through the worst nights of the market, dirty ones are named."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,11 +20,8 @@ HOURLY = ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD"]
 
 
 @pytest.fixture(scope="module")
-def fx() -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder) / "fx"
+def fx(shared_data: Path) -> Path:
+    return shared_data / "fx"
 
 
 def raw(path: Path) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 import json
 import lzma
-import os
 import struct
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -207,43 +206,35 @@ def test_json_that_is_not_there_is_missing(service):
 
 
 @pytest.fixture
-def shared() -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder)
-
-
-@pytest.fixture
-def real(service, shared):
+def real(service, shared_data):
     """The service with the real files of one Monday, of a Friday and of a month, under the addresses they came from."""
-    root = shared / "fixtures" / "dukascopy_bi5"
+    root = shared_data / "fixtures" / "dukascopy_bi5"
     service.files |= {f"/datafeed/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*_candles_*.bi5")}
     return service
 
 
-def fit(frame: pl.DataFrame, shared: Path) -> OffsetFit:
+def fit(frame: pl.DataFrame, shared_data: Path) -> OffsetFit:
     """How the candles fit the bids of a second source: by how many hours, and the median difference of closes there."""
-    hourly = pl.read_parquet(shared / "fx" / "oanda_h1" / "EURUSD_h1.parquet").select(open_time="ts", close="bid_close")
+    hourly = pl.read_parquet(shared_data / "fx" / "oanda_h1" / "EURUSD_h1.parquet").select(open_time="ts", close="bid_close")
     return best_offset(frame, hourly)
 
 
 @pytest.mark.shared_data
-def test_real_minutes_are_the_second_sources_hours(real, shared):
+def test_real_minutes_are_the_second_sources_hours(real, shared_data):
     start = datetime(2019, 2, 4, tzinfo=UTC)
     minutes = check_candles(frame(real, "EURUSD", M1, start, start + DAY), M1)
     assert len(minutes) == 1440
-    found = fit(minutes, shared)
+    found = fit(minutes, shared_data)
     assert (found.hours, found.compared) == (0.0, 24)
     assert found.difference < 1e-4
 
 
 @pytest.mark.shared_data
-def test_real_hours_are_the_second_sources_and_the_minutes_own(real, shared):
+def test_real_hours_are_the_second_sources_and_the_minutes_own(real, shared_data):
     start = datetime(2019, 2, 1, tzinfo=UTC)
     hours = check_candles(frame(real, "EURUSD", H1, start, start + 28 * DAY), H1)
     assert len(hours) == 28 * 24
-    found = fit(hours, shared)
+    found = fit(hours, shared_data)
     assert (found.hours, found.compared) == (0.0, 20 * 24)
     assert found.difference < 1e-4
     monday = start + 3 * DAY
@@ -256,10 +247,10 @@ def test_real_hours_are_the_second_sources_and_the_minutes_own(real, shared):
 @pytest.mark.shared_data
 @pytest.mark.parametrize(("side", "field"), [("ask", 1), ("bid", 2)])
 @pytest.mark.parametrize("hour", [0, 10, 23])
-def test_real_minutes_are_those_of_the_real_ticks(real, shared, side, field, hour):
+def test_real_minutes_are_those_of_the_real_ticks(real, shared_data, side, field, hour):
     start = datetime(2019, 2, 4, hour, tzinfo=UTC)
     packed_ticks = (
-        shared / "fixtures" / "dukascopy_bi5" / "EURUSD" / "2019" / "01" / "04" / f"{hour:02d}h_ticks.bi5"
+        shared_data / "fixtures" / "dukascopy_bi5" / "EURUSD" / "2019" / "01" / "04" / f"{hour:02d}h_ticks.bi5"
     ).read_bytes()
     ticks = list(struct.iter_unpack(">3i2f", lzma.decompress(packed_ticks)))
     found = frame(real, "EURUSD", M1, start, start + timedelta(hours=1), side=side)
@@ -273,8 +264,8 @@ def test_real_minutes_are_those_of_the_real_ticks(real, shared, side, field, hou
 
 
 @pytest.mark.shared_data
-def test_real_json_is_a_friday_until_the_close_and_a_saturday_without_candles(service, shared):
-    folder = shared / "fixtures" / "dukascopy_json"
+def test_real_json_is_a_friday_until_the_close_and_a_saturday_without_candles(service, shared_data):
+    folder = shared_data / "fixtures" / "dukascopy_json"
     for day, name in ((10, "10"), (11, "11-empty")):
         body = (folder / f"candles-minute-EUR-USD-BID-2026-7-{name}.json").read_bytes()
         service.files[f"/v1/candles/minute/EUR-USD/BID/2026/7/{day}"] = body
@@ -288,8 +279,8 @@ def test_real_json_is_a_friday_until_the_close_and_a_saturday_without_candles(se
 
 
 @pytest.mark.shared_data
-def test_a_real_json_month_that_starts_late_ends_with_its_last_hour(shared):
-    body = (shared / "fixtures" / "dukascopy_json" / "candles-hour-BTC-USD-BID-2023-1.json").read_text()
+def test_a_real_json_month_that_starts_late_ends_with_its_last_hour(shared_data):
+    body = (shared_data / "fixtures" / "dukascopy_json" / "candles-hour-BTC-USD-BID-2023-1.json").read_text()
     january = Period(datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 2, 1, tzinfo=UTC))
     found = check_candles(json_candles(json.loads(body), H1, january), H1)
     assert len(found) == 730

@@ -1,6 +1,5 @@
 """Candles of Dukascopy's ticks: bid prices, the last tick's spread, the number of ticks; equal to the vendor's own candles."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -64,11 +63,8 @@ def test_longer_candles_than_an_hour_are_refused_with_the_reason() -> None:
 
 
 @pytest.fixture
-def recorded_day() -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder) / "fixtures" / "dukascopy_bi5" / "EURUSD" / "2019" / "01" / "04"
+def recorded_day(shared_data: Path) -> Path:
+    return shared_data / "fixtures" / "dukascopy_bi5" / "EURUSD" / "2019" / "01" / "04"
 
 
 @pytest.mark.shared_data

@@ -1,4 +1,3 @@
-import os
 import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -158,21 +157,16 @@ def test_a_zip_without_one_table_and_a_cut_one_are_refused(tmp_path: Path) -> No
         read_checked(path, MINUTES)
 
 
-def shared(name: str) -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder) / name
-
-
 @pytest.fixture
-def march_2022() -> FileCandles:
-    return read_checked(shared("fixtures/histdata_raw/DAT_ASCII_EURUSD_M1_202203.zip"), MINUTES)
+def march_2022(shared_data: Path) -> FileCandles:
+    return read_checked(shared_data / "fixtures/histdata_raw/DAT_ASCII_EURUSD_M1_202203.zip", MINUTES)
 
 
 @pytest.mark.shared_data
-def test_a_real_month_with_a_change_of_the_clock_meets_another_source_in_each_of_its_weeks(march_2022: FileCandles) -> None:
-    hourly = pl.read_parquet(shared("fx/oanda_h1/EURUSD_h1.parquet")).select(open_time="ts", close="bid_close")
+def test_a_real_month_with_a_change_of_the_clock_meets_another_source_in_each_of_its_weeks(
+    shared_data: Path, march_2022: FileCandles
+) -> None:
+    hourly = pl.read_parquet(shared_data / "fx/oanda_h1/EURUSD_h1.parquet").select(open_time="ts", close="bid_close")
     week = pl.col("open_time").dt.week()
     for (number,), minutes in march_2022.frame.group_by(week, maintain_order=True):
         fit = best_offset(minutes, hourly.filter(week == number, pl.col("open_time").dt.year() == 2022))
@@ -182,9 +176,9 @@ def test_a_real_month_with_a_change_of_the_clock_meets_another_source_in_each_of
 
 
 @pytest.mark.shared_data
-def test_a_zone_taken_at_its_word_is_caught_in_summer(march_2022: FileCandles) -> None:
-    path = shared("fixtures/histdata_raw/DAT_ASCII_EURUSD_M1_202205.zip")
-    hourly = pl.read_parquet(shared("fx/oanda_h1/EURUSD_h1.parquet")).select(open_time="ts", close="bid_close")
+def test_a_zone_taken_at_its_word_is_caught_in_summer(shared_data: Path, march_2022: FileCandles) -> None:
+    path = shared_data / "fixtures/histdata_raw/DAT_ASCII_EURUSD_M1_202205.zip"
+    hourly = pl.read_parquet(shared_data / "fx/oanda_h1/EURUSD_h1.parquet").select(open_time="ts", close="bid_close")
     right = read_checked(path, MINUTES)
     as_claimed = read_checked(path, ReadRequest("EURUSD", Timeframe.M1, "Etc/GMT+5"))
     assert best_offset(right.frame, hourly).hours == 0.0
@@ -193,17 +187,17 @@ def test_a_zone_taken_at_its_word_is_caught_in_summer(march_2022: FileCandles) -
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize("name", ["DAT_ASCII_EURUSD_M1_202203.zip", "DAT_ASCII_EURUSD_M1_202205.zip"])
-def test_real_files_equal_the_minutes_that_were_read_by_others(name: str) -> None:
-    read = read_checked(shared(f"fixtures/histdata_raw/{name}"), MINUTES).frame
-    others = pl.read_parquet(shared("fx/histdata_m1/EURUSD_m1_202101_202206.parquet")).rename({"ts": "open_time"})
+def test_real_files_equal_the_minutes_that_were_read_by_others(shared_data: Path, name: str) -> None:
+    read = read_checked(shared_data / f"fixtures/histdata_raw/{name}", MINUTES).frame
+    others = pl.read_parquet(shared_data / "fx/histdata_m1/EURUSD_m1_202101_202206.parquet").rename({"ts": "open_time"})
     span = others.filter(pl.col("open_time").is_between(read["open_time"][0], read["open_time"][-1]))
     assert read.equals(span.select(read.columns).cast({"volume": pl.Float64}))
 
 
 @pytest.mark.shared_data
-def test_the_real_report_on_gaps_is_told_from_candles() -> None:
+def test_the_real_report_on_gaps_is_told_from_candles(shared_data: Path) -> None:
     with pytest.raises(BadInputError, match="report on its gaps, not candles"):
-        read_checked(shared("fixtures/histdata_raw/DAT_ASCII_EURUSD_M1_2020.txt"), MINUTES)
+        read_checked(shared_data / "fixtures/histdata_raw/DAT_ASCII_EURUSD_M1_2020.txt", MINUTES)
 
 
 def test_the_last_sundays_are_those_of_the_calendar(tmp_path: Path) -> None:

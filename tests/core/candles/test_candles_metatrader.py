@@ -1,5 +1,4 @@
 import gzip
-import os
 import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -205,18 +204,11 @@ def test_rows_of_another_form_are_named(tmp_path: Path) -> None:
         read_checked(mt4(tmp_path), hourly(None), FileFormat.TRUEFX)
 
 
-def shared(name: str) -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder) / name
-
-
 @pytest.mark.shared_data
-def test_a_real_history_equals_the_csv_that_a_script_wrote_of_it(tmp_path: Path) -> None:
-    history = read_checked(shared("fixtures/mt4/EURUSD60.hst"), hourly("NY+7")).frame
+def test_a_real_history_equals_the_csv_that_a_script_wrote_of_it(shared_data: Path, tmp_path: Path) -> None:
+    history = read_checked(shared_data / "fixtures/mt4/EURUSD60.hst", hourly("NY+7")).frame
     # The script took the server's seconds for UTC and wrote them on the clock of its own machine, in central Europe.
-    csv = read_candle_file(shared("fixtures/mt4/EURUSD60_2020.csv"))
+    csv = read_candle_file(shared_data / "fixtures/mt4/EURUSD60_2020.csv")
     stamps = csv["open_time"].dt.replace_time_zone(None).dt.replace_time_zone("Europe/Paris").dt.convert_time_zone("UTC")
     path = tmp_path / "server_time.csv"
     plain = stamps.dt.strftime("%Y.%m.%d,%H:%M").alias("stamp")
@@ -226,8 +218,8 @@ def test_a_real_history_equals_the_csv_that_a_script_wrote_of_it(tmp_path: Path)
 
 
 @pytest.mark.shared_data
-def test_a_real_export_opens_its_weeks_at_seventeen_new_york_and_keeps_its_hole() -> None:
-    path = shared("fixtures/mt4/GBPJPY5_hole.csv.gz")
+def test_a_real_export_opens_its_weeks_at_seventeen_new_york_and_keeps_its_hole(shared_data: Path) -> None:
+    path = shared_data / "fixtures/mt4/GBPJPY5_hole.csv.gz"
     frame = read_checked(path, ReadRequest("GBPJPY", Timeframe.M5, "NY+7")).frame
     with gzip.open(path, "rt") as file:
         lines = file.read().split()
@@ -245,14 +237,16 @@ def test_a_real_export_opens_its_weeks_at_seventeen_new_york_and_keeps_its_hole(
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize(("zone", "hours"), [("NY+7", {0.0}), ("Europe/Athens", {0.0, -1.0}), ("UTC", {-2.0, -3.0})])
-def test_a_planted_wrong_zone_of_a_real_export_is_caught_week_by_week(tmp_path: Path, zone: str, hours: set[float]) -> None:
-    minutes = pl.read_parquet(shared("fx/mt4_m5_2019_2020/EURUSD_m5.parquet")).filter(pl.col("ts").dt.year() == 2019)
+def test_a_planted_wrong_zone_of_a_real_export_is_caught_week_by_week(
+    shared_data: Path, tmp_path: Path, zone: str, hours: set[float]
+) -> None:
+    minutes = pl.read_parquet(shared_data / "fx/mt4_m5_2019_2020/EURUSD_m5.parquet").filter(pl.col("ts").dt.year() == 2019)
     server = (pl.col("ts").dt.convert_time_zone("America/New_York").dt.replace_time_zone(None) + timedelta(hours=7)).dt
     path = tmp_path / "EURUSD5.csv"
     columns = [server.strftime("%Y.%m.%d,%H:%M"), "open", "high", "low", "close", "volume"]
     path.write_text(minutes.select(columns).write_csv(include_header=False, quote_style="never"))
     frame = read_checked(path, ReadRequest("EURUSD", Timeframe.M5, zone)).frame
-    source = pl.read_parquet(shared("fx/oanda_h1/EURUSD_h1.parquet")).select(open_time="ts", close="bid_close")
+    source = pl.read_parquet(shared_data / "fx/oanda_h1/EURUSD_h1.parquet").select(open_time="ts", close="bid_close")
     weeks = frame.group_by(pl.col("open_time").dt.offset_by("2h").dt.truncate("1w"), maintain_order=True)
     found = {best_offset(part, source).hours for _, part in weeks if len(part) > 1000}
     assert found == hours

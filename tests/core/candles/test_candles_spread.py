@@ -1,6 +1,5 @@
 """The spread on its way: a file's column, what crosses, real quotes."""
 
-import os
 from pathlib import Path
 
 import polars as pl
@@ -31,11 +30,8 @@ def sample() -> pl.DataFrame:
 
 
 @pytest.fixture
-def fx() -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder) / "fx"
+def fx(shared_data: Path) -> Path:
+    return shared_data / "fx"
 
 
 def test_a_file_s_spread_is_that_of_the_provider_in_its_own_and_in_longer_timeframes(tmp_path, sample):

@@ -1,9 +1,7 @@
 """Tiingo's cap on an answer is never reached in silence, and its recorded candles are downloaded as they are."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -54,11 +52,8 @@ def test_the_key_travels_in_a_header_and_not_in_the_address():
 
 
 @pytest.mark.shared_data
-def test_recorded_candles_are_downloaded_as_they_are(tmp_path):
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of recorded answers")
-    recorded = pl.read_csv(Path(folder) / "fixtures" / "tiingo" / "EURUSD_fx_5min_2022.csv", columns=[1, 3, 4, 5, 6])
+def test_recorded_candles_are_downloaded_as_they_are(shared_data, tmp_path):
+    recorded = pl.read_csv(shared_data / "fixtures" / "tiingo" / "EURUSD_fx_5min_2022.csv", columns=[1, 3, 4, 5, 6])
     stamps = recorded["date"].str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC")
     candles = recorded.with_columns(stamps.alias("open_time"))
     first, last = candles["open_time"][0], candles["open_time"][-1]

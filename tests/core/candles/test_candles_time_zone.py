@@ -1,4 +1,3 @@
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -80,23 +79,19 @@ def test_series_that_never_meet_and_a_single_candle_are_refused() -> None:
         best_offset(minutes.head(1), later)
 
 
-def shared_closes() -> tuple[pl.DataFrame, pl.DataFrame]:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    root = Path(folder) / "fx"
+def real_closes(fx: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     stamp = pl.col("ts").alias("open_time")
-    minutes = pl.concat(
-        [pl.read_parquet(path).select(stamp, "close") for path in sorted((root / "histdata_m1").glob("*.parquet"))]
-    )
-    hourly = pl.read_parquet(root / "oanda_h1" / "EURUSD_h1.parquet").select(stamp, pl.col("bid_close").alias("close"))
+    minutes = pl.concat([pl.read_parquet(path).select(stamp, "close") for path in sorted((fx / "histdata_m1").glob("*.parquet"))])
+    hourly = pl.read_parquet(fx / "oanda_h1" / "EURUSD_h1.parquet").select(stamp, pl.col("bid_close").alias("close"))
     return minutes, hourly
 
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize(("span", "n_spans"), [("%Y-%m", 54), ("%G week %V", 235)])
-def test_the_minutes_of_every_month_and_week_2018_to_2022_meet_the_hours_of_another_source(span: str, n_spans: int) -> None:
-    minutes, hourly = shared_closes()
+def test_the_minutes_of_every_month_and_week_2018_to_2022_meet_the_hours_of_another_source(
+    shared_data: Path, span: str, n_spans: int
+) -> None:
+    minutes, hourly = real_closes(shared_data / "fx")
     key = pl.col("open_time").dt.strftime(span)
     parts = {str(name): part for (name,), part in minutes.group_by(key, maintain_order=True)}
     fits = {name: best_offset(part, hourly.filter(key == name)) for name, part in parts.items()}

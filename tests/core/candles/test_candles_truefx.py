@@ -1,5 +1,4 @@
 import gzip
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,11 +70,8 @@ def test_a_zone_is_refused_since_the_stamps_are_utc(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared_data
-def test_real_ticks_written_in_this_form_give_the_candles_of_a_plain_loop(tmp_path: Path) -> None:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    lines = (Path(folder) / "fixtures/truefx/usdjpy-ticks.csv").read_text().split("\n")[1:]
+def test_real_ticks_written_in_this_form_give_the_candles_of_a_plain_loop(shared_data: Path, tmp_path: Path) -> None:
+    lines = (shared_data / "fixtures/truefx/usdjpy-ticks.csv").read_text().split("\n")[1:]
     ticks = [(datetime.fromisoformat(cells[0]), *cells[1:]) for cells in (line.split(",") for line in lines if line)]
     path = write(tmp_path, [f"USD/JPY,{time:%Y%m%d %H:%M:%S.%f},{bid},{ask}" for time, bid, ask in ticks])
     candles: dict[datetime, list[float]] = {}

@@ -1,7 +1,6 @@
 """Yahoo: what in its lists is a candle, how far it is asked back, how it is asked, and its recorded answers."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -135,11 +134,8 @@ def test_a_chart_of_another_symbol_or_timeframe_is_refused(service, symbol, gran
 
 
 @pytest.fixture
-def recorded() -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder) / "fixtures" / "yahoo"
+def recorded(shared_data: Path) -> Path:
+    return shared_data / "fixtures" / "yahoo"
 
 
 @pytest.mark.shared_data

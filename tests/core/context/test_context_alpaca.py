@@ -1,9 +1,7 @@
 """Alpaca: what it is asked and with which keys, its pages, its stamps, and its recorded answers."""
 
 import json
-import os
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -88,13 +86,9 @@ def test_a_plan_without_the_feed_is_told_in_its_words(service):
 
 
 @pytest.fixture
-def recorded():
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of recorded answers")
-
+def recorded(shared_data):
     def read(name: str, code: str) -> bytes:
-        text = (Path(folder) / "fixtures" / "alpaca" / name).read_text()
+        text = (shared_data / "fixtures" / "alpaca" / name).read_text()
         return text.replace(code, "SPY").encode()
 
     return read

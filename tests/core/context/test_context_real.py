@@ -1,6 +1,5 @@
 """Real indices, reports, calendars and sentiment, joined to two and a half years of real hours."""
 
-import os
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -28,21 +27,13 @@ ROWS = {"vix": 8187, "spx": 8188, "spy": 5849, "qqq": 3964, "cot_legacy": 174, "
 
 
 @pytest.fixture(scope="module")
-def shared() -> Path:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    return Path(folder)
+def imported(shared_data: Path) -> dict[str, ContextSeries]:
+    return {kind: KINDS[kind].read(shared_data / file) for kind, file in FILES.items()}
 
 
 @pytest.fixture(scope="module")
-def imported(shared) -> dict[str, ContextSeries]:
-    return {kind: KINDS[kind].read(shared / file) for kind, file in FILES.items()}
-
-
-@pytest.fixture(scope="module")
-def hours(shared) -> pl.DataFrame:
-    candles = pl.read_parquet(shared / "fx" / "oanda_h1" / "EURUSD_h1.parquet")
+def hours(shared_data: Path) -> pl.DataFrame:
+    candles = pl.read_parquet(shared_data / "fx" / "oanda_h1" / "EURUSD_h1.parquet")
     known = candles.select(known_at=pl.col("ts") + timedelta(hours=1))
     return known.filter(pl.col("known_at") >= utc(2020, 1, 1))
 
@@ -71,8 +62,8 @@ def test_positions_of_a_tuesday_are_known_on_friday_or_after_a_holiday_on_monday
     assert {moment.astimezone(NEW_YORK).strftime("%H:%M") for moment in known.values()} == {"15:30"}
 
 
-def test_positions_in_the_pound_against_the_yen_are_those_of_the_file(imported, shared):
-    raw = pl.read_csv(shared / FILES["cot_legacy"])
+def test_positions_in_the_pound_against_the_yen_are_those_of_the_file(imported, shared_data):
+    raw = pl.read_csv(shared_data / FILES["cot_legacy"])
     share = {(row["currency"], row["as_of"]): row["noncomm_net"] / row["open_interest"] for row in raw.iter_rows(named=True)}
     part = cot_of_symbol(imported["cot_legacy"], symbol("GBPJPY")).frame
     assert len(part) == 58
@@ -80,8 +71,8 @@ def test_positions_in_the_pound_against_the_yen_are_those_of_the_file(imported, 
         assert value == pytest.approx(share["GBP", str(day)] - share["JPY", str(day)])
 
 
-def test_traders_in_financial_futures_are_read_once_the_file_names_the_currency(shared, tmp_path):
-    lines = (shared / "macro" / "COT_TFF_EUR_weekly.csv").read_text().splitlines()
+def test_traders_in_financial_futures_are_read_once_the_file_names_the_currency(shared_data, tmp_path):
+    lines = (shared_data / "macro" / "COT_TFF_EUR_weekly.csv").read_text().splitlines()
     named = [f"{lines[0]},currency", *(f"{line},EUR" for line in lines[1:])]
     series = KINDS["cot_tff"].read(written(tmp_path, "\n".join(named)))
     assert len(series.frame) == 130
@@ -95,16 +86,16 @@ def test_emergencies_of_2020_are_not_waited_for(imported):
     ]  # fmt: skip
 
 
-def test_a_calendar_of_amounts_is_read_to_the_last_cell(shared):
-    path = shared / "macro" / "econ_calendar_tradingeconomics.csv"
+def test_a_calendar_of_amounts_is_read_to_the_last_cell(shared_data):
+    path = shared_data / "macro" / "econ_calendar_tradingeconomics.csv"
     raw = pl.read_csv(path, infer_schema=False)
     frame = KINDS["calendar"].read(path).frame
     for name in ("actual", "previous", "consensus"):
         assert frame[name].null_count() == raw[name].null_count()
 
 
-def test_both_recorded_forms_of_retail_sentiment_are_read(shared, imported):
-    words = KINDS["retail"].read(shared / "fixtures" / "retail_sentiment" / "dailyfx_sentiment.csv").of("EURUSD").frame
+def test_both_recorded_forms_of_retail_sentiment_are_read(shared_data, imported):
+    words = KINDS["retail"].read(shared_data / "fixtures" / "retail_sentiment" / "dailyfx_sentiment.csv").of("EURUSD").frame
     assert len(words) == 9
     assert words["signal"].null_count() == 0
     assert imported["retail"].of("EURUSD").frame["share_long"].is_between(0.55, 0.62).all()

@@ -1,9 +1,7 @@
 """Downloading closes: what is asked for, when a day is settled, changed and withdrawn closes, and the versions that stay."""
 
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -238,11 +236,8 @@ def test_a_day_that_comes_twice_is_refused(store):
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize(("kind", "code"), [("vix", "^VIX"), ("spx", "^GSPC"), ("spy", "SPY"), ("qqq", "QQQ")])
-def test_real_closes_come_as_a_file_of_them_would(store, kind, code):
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    of_file = KINDS[kind].read(Path(folder) / "macro" / f"{kind.upper()}_d1.parquet")
+def test_real_closes_come_as_a_file_of_them_would(shared_data, store, kind, code):
+    of_file = KINDS[kind].read(shared_data / "macro" / f"{kind.upper()}_d1.parquet")
     held = dict(of_file.frame.select("refers_to", "close").rows())
     half, last = of_file.frame["known_at"][len(held) // 2], of_file.frame["known_at"][-1]
     with running(RecordedService(answering(held, code))) as service:

@@ -1,9 +1,7 @@
 """Yahoo's days: what it is asked, which of its rows is a close, and its recorded answers."""
 
 import json
-import os
 from datetime import date, timedelta
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -77,13 +75,9 @@ def test_what_is_not_there_is_missing(service):
 
 
 @pytest.fixture
-def recorded():
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if not folder:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of recorded answers")
-
+def recorded(shared_data):
     def read(name: str, code: str, wanted: str) -> bytes:
-        body = json.loads((Path(folder) / "fixtures" / "yahoo" / name).read_text())["body"]
+        body = json.loads((shared_data / "fixtures" / "yahoo" / name).read_text())["body"]
         assert body["chart"]["result"][0]["meta"]["symbol"] == code
         body["chart"]["result"][0]["meta"]["symbol"] = wanted
         return json.dumps(body).encode()

@@ -1,7 +1,6 @@
 """Labels: by hand, with the future cut off, across holes, and free of any scale."""
 
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,10 +135,8 @@ def test_no_class_is_rare_in_real_candles_and_the_size_is_as_expected() -> None:
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize("symbol", ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD"])
-def test_no_class_is_rare_in_any_symbol_or_year(symbol: str) -> None:
-    if "FXGPT_SHARED_DATA" not in os.environ:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    frame = pl.read_parquet(Path(os.environ["FXGPT_SHARED_DATA"]) / "fx" / "oanda_h1" / f"{symbol}_h1.parquet")
+def test_no_class_is_rare_in_any_symbol_or_year(shared_data: Path, symbol: str) -> None:
+    frame = pl.read_parquet(shared_data / "fx" / "oanda_h1" / f"{symbol}_h1.parquet")
     candles = candle_arrays(frame.rename({"ts": "open_time"}), Timeframe.H1)
     table = labels(candles, fit_volatility(candles.slice(0, len(candles) // 2)))
     shares = [

@@ -1,7 +1,6 @@
 """The choice of features: planted columns that inform, repeat, stand still or were lucky once, and no look at later rows."""
 
 import math
-import os
 import time
 from dataclasses import replace
 from functools import cache
@@ -220,11 +219,8 @@ def test_sixty_columns_of_six_thousand_candles_take_seconds() -> None:
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize("symbol", ["EURUSD", "USDJPY"])
-def test_six_years_of_hours_take_seconds_and_say_that_the_clock_tells_most(symbol: str) -> None:
-    folder = os.environ.get("FXGPT_SHARED_DATA")
-    if folder is None:
-        pytest.skip("FXGPT_SHARED_DATA names no folder of real market data")
-    frame = pl.read_parquet(Path(folder) / "fx" / "oanda_h1" / f"{symbol}_h1.parquet").rename({"ts": "open_time"})
+def test_six_years_of_hours_take_seconds_and_say_that_the_clock_tells_most(shared_data: Path, symbol: str) -> None:
+    frame = pl.read_parquet(shared_data / "fx" / "oanda_h1" / f"{symbol}_h1.parquet").rename({"ts": "open_time"})
     frame = frame.with_columns(pl.col("volume").cast(pl.Float64))
     candles, table = candle_arrays(frame, H1), features(frame, H1)
     known = labels(candles, fit_volatility(candles))
