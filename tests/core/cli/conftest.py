@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import keyring
+import polars as pl
 import pytest
 from keyring.backends.fail import Keyring as NoKeyring
 
 from fxgpt_core.cli import main
+from fxgpt_core.registry.artifact import Artifact
+from fxgpt_core.registry.code_identity import CodeIdentity
+from fxgpt_core.registry.lake import Lake
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.settings import read_settings
 
 SETTINGS = ("FXGPT_LEDGER_URL", "FXGPT_MLFLOW_URL", "FXGPT_DAGSTER_PG_URL", "DAGSTER_HOME")
 
@@ -64,6 +70,23 @@ def stored(data_root) -> Callable[[], dict[str, str]]:
         return {path.relative_to(data_root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     return snapshot
+
+
+@pytest.fixture
+def keep(fxgpt) -> Callable[[str, pl.DataFrame], Artifact]:
+    """Keeps a frame in the lake, which is set up, as an asset of EURUSD 1h."""
+    assert fxgpt("setup").code == 0
+
+    def write(asset: str, frame: pl.DataFrame) -> Artifact:
+        settings = read_settings()
+        ledger = Ledger(settings.ledger_url)
+        lake = Lake(settings.lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))
+        with lake.making(asset, "EURUSD", "1h", {}, code_sha256="k" * 64, run_id="test") as making:
+            artifact = making.write_frame(frame, {})
+        ledger.close()
+        return artifact
+
+    return write
 
 
 @pytest.fixture

@@ -8,29 +8,17 @@ import pytest
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.features.matrix import features
 from fxgpt_core.market.timeframes import Timeframe
-from fxgpt_core.registry.code_identity import CodeIdentity
-from fxgpt_core.registry.lake import Lake
-from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.settings import read_settings
 
 SERIES = ("--symbol", "EURUSD", "--timeframe", "1h")
 DAY = ("--from", "2017-05-03", "--to", "2017-05-04")
 
 
 @pytest.fixture
-def made(fxgpt):
+def made(keep):
     """A lake with 1,000 candles of the sample and their features; the path of each."""
-    assert fxgpt("setup").code == 0
-    settings = read_settings()
-    ledger = Ledger(settings.ledger_url)
-    lake = Lake(settings.lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))
     candles = SampleProvider().candles("EURUSD", Timeframe.H1).head(1000)
-    paths = {}
-    for asset, frame in (("candles", candles), ("features", features(candles, Timeframe.H1))):
-        with lake.making(asset, "EURUSD", "1h", {}, code_sha256="k" * 64, run_id="test") as making:
-            paths[asset] = making.write_frame(frame, {}).path
-    ledger.close()
-    return paths
+    frames = {"candles": candles, "features": features(candles, Timeframe.H1)}
+    return {asset: keep(asset, frame).path for asset, frame in frames.items()}
 
 
 def test_the_rows_of_a_day_come_in_order_and_nothing_is_written(fxgpt, made, stored):

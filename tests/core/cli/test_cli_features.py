@@ -7,25 +7,14 @@ from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.features import matrix
 from fxgpt_core.features.returns import return_features
 from fxgpt_core.market.timeframes import Timeframe
-from fxgpt_core.registry.code_identity import CodeIdentity
-from fxgpt_core.registry.lake import Lake
-from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.settings import read_settings
 
 PLACE = ("--symbol", "EURUSD", "--timeframe", "1h")
 
 
 @pytest.fixture
-def candles(fxgpt):
+def candles(keep):
     """A lake that holds 2,000 candles of the sample."""
-    assert fxgpt("setup").code == 0
-    settings = read_settings()
-    ledger = Ledger(settings.ledger_url)
-    lake = Lake(settings.lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))
-    with lake.making("candles", "EURUSD", "1h", {}, code_sha256="k" * 64, run_id="test") as making:
-        artifact = making.write_frame(SampleProvider().candles("EURUSD", Timeframe.H1).head(2000), {})
-    ledger.close()
-    return artifact
+    return keep("candles", SampleProvider().candles("EURUSD", Timeframe.H1).head(2000))
 
 
 @pytest.fixture
