@@ -1,13 +1,16 @@
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from fxgpt_core.candles.providers.files import checked_candle_file
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.candles.resample import resample
 from fxgpt_core.features.matrix import FEATURES, WARM_UP, features, features_by_symbol
 from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.validation.warm_up import MOST_DRIFT, warm_up_drift
 
 H1 = Timeframe.H1
 
@@ -77,6 +80,16 @@ def test_the_start_of_the_series_is_forgotten(sample: pl.DataFrame, matrix: pl.D
     spread = whole.select(pl.all().std()).row(0)
     difference = (later - whole).select(pl.all().abs().max()).row(0)
     assert all(gap <= 2e-2 * width for gap, width in zip(difference, spread, strict=True))
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("timeframe", [H1, Timeframe.H4, Timeframe.D1])
+@pytest.mark.parametrize("symbol", ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD"])
+def test_the_start_of_a_real_series_is_forgotten_behind_the_warm_up(shared_data: Path, symbol: str, timeframe: Timeframe) -> None:
+    hours = checked_candle_file(shared_data / "fx" / "oanda_h1" / f"{symbol}_h1.parquet", H1)
+    candles = hours if timeframe is H1 else resample(hours, H1, timeframe)
+    (found,) = warm_up_drift(lambda part: features(part, timeframe, warm_up=0), candles, (WARM_UP,), starts=30)
+    assert 0.0 < found.drift <= MOST_DRIFT, f"{found.column} drifts by {found.drift}"
 
 
 @pytest.mark.parametrize("feature", FEATURES)
