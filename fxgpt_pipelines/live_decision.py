@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
+from fxgpt_pipelines.live_forecasts import live_forecasts
+from fxgpt_pipelines.reading import forecasts_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
     import polars as pl
 
-    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+    from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.market.costs import Costs
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
@@ -38,13 +43,15 @@ class DeployedIds:
 class Deployed:
     """A deployment made ready to decide: every artifact read and its bytes verified.
 
-    `history`: the stored candles that were known at deployment, `features` those of them; `inputs`: artifact id and hash by role.
+    `history`: the stored candles that were known at deployment, `features` those of them, `forecasts` those behind training;
+    `inputs`: artifact id and hash by role.
     """
 
     symbol: str
     timeframe: str
     history: "pl.DataFrame"
     features: "pl.DataFrame"
+    forecasts: "Forecasts"
     forecaster: "DiffusionForecaster"
     seed: int
     calibration: "Calibration"
@@ -58,7 +65,7 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
 
     Raises `CorruptArtifactError` when bytes changed, `RefusedError` when calibration and model do not belong together.
     """
-    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
     from fxgpt_core.market.costs import Costs
     from fxgpt_core.strategy.parameters import StrategyParameters
@@ -79,6 +86,7 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
         timeframe=parameter_set.timeframe,
         history=read["candles"].frame(),
         features=features.frame(),
+        forecasts=forecasts_of(forecasts),
         forecaster=DiffusionForecaster(model_of_bytes(model.bytes(), model.sha256, str(model.path)), sampling),
         seed=int(forecasts.settings["seed"]),
         calibration=calibration,
@@ -88,28 +96,33 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
     )
 
 
-def decisions_at(deployed: Deployed, live_candles: "pl.DataFrame", known_at_us: "npt.NDArray[np.int64]") -> "Decisions":
-    """The decisions at every candle of history and live candles; only the closes `known_at_us` [N], ascending, have a forecast.
+def decisions_at(
+    deployed: Deployed, live_candles: "pl.DataFrame", known_at_us: "npt.NDArray[np.int64]", cache: "Path | None" = None
+) -> "Decisions":
+    """The decisions at every candle of history and live candles; only the closes `known_at_us` [N], ascending, have a band.
 
-    `live_candles` follow the history, whose features are those that were stored; only the live candles' are computed. Bit-equal
-    whether one candle is asked or all of them, and whatever comes later: features are causal, and always continued from the
-    same row; a forecast depends on seed and candle only; `decide` is elementwise.
+    `live_candles` follow the history, whose features and forecasts are those that were stored; only the live candles' are
+    computed, and those of earlier live candles, which the calibration learns from, taken from the folder `cache` where they were
+    computed before (None: all again). Bit-equal whether one candle is asked or all of them, and whatever comes later: features
+    are causal, and always continued from the same row; a forecast depends on seed and candles up to its own; the calibration
+    learns in the order of time; `decide` is elementwise.
     """
     import numpy as np
 
     from fxgpt_core.candles.arrays import candle_arrays
-    from fxgpt_core.conformal.bands import calibrated_bands
+    from fxgpt_core.conformal.bands import bands_behind
     from fxgpt_core.features.incremental import extended
+    from fxgpt_core.forecasts.forecast import joined
     from fxgpt_core.strategy.decision import decide
     from fxgpt_core.strategy.view import market_view
 
     timeframe = timeframe_of(deployed.timeframe)
     frame = continued(deployed, live_candles)
     candles = candle_arrays(frame, timeframe)
-    origins = np.searchsorted(candles.known_at_us, known_at_us)
     features = extended(deployed.features, frame, timeframe)
-    forecasts = deployed.forecaster.forecast(features, candles, origins, seed=deployed.seed)
-    view = market_view(candles, calibrated_bands(forecasts, deployed.calibration), deployed.parameters)
+    live = live_forecasts(deployed, features, candles, np.searchsorted(candles.known_at_us, known_at_us), cache)
+    bands = bands_behind(deployed.calibration, joined([deployed.forecasts, live]), candles)
+    view = market_view(candles, bands.select(np.isin(bands.known_at_us, known_at_us)), deployed.parameters)
     return decide(view, deployed.parameters, deployed.costs)
 
 

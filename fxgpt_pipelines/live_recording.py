@@ -9,6 +9,7 @@ from fxgpt_core.errors import MissingError
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.live_decision import Deployed, DeployedIds, decisions_at, deployed
+from fxgpt_pipelines.live_forecasts import FOLDER
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,7 +38,8 @@ def decide_and_record(lake: "Lake", deployment_id: int, known_at_us: int, run_id
             f"no candle of {deployment.symbol} {deployment.timeframe} closed at {known_at_us} µs in the feed; release it first"
         )
     ready = deployed(lake, ids_of(deployment))
-    decision = decisions_at(ready, frame_of(feed, ready), np.array([known_at_us], dtype=np.int64)).row(-1)
+    asked = np.array([known_at_us], dtype=np.int64)
+    decision = decisions_at(ready, frame_of(feed, ready), asked, cache=lake.root / FOLDER).row(-1)
     _record(lake.ledger, deployment, decision, payload_of(lake, decision, ready, feed, run_id))
     return f"{decision.reason} (side {decision.side})"
 

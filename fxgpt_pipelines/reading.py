@@ -7,7 +7,7 @@ from fxgpt_core.market.timeframes import timeframe as timeframe_of
 if TYPE_CHECKING:
     from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.conformal.bands import Bands
-    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.market.costs import Costs
     from fxgpt_core.registry.artifact import Artifact
@@ -31,20 +31,25 @@ def forecasts_of(forecasts: "Artifact") -> "Forecasts":
 
 def calibration_of(calibration: "Artifact", forecasts: "Artifact") -> "Calibration":
     """The calibration of a `calibration_quantiles` artifact; raises `RefusedError` unless it fits these forecasts."""
-    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.conformal.calibration import Calibration
 
     read = Calibration.from_json(calibration.bytes().decode())
     read.require(forecasts.summary["model_sha256"], forecasts.summary["sampling_sha256"])
     return read
 
 
-def test_bands(forecasts: "Artifact", calibration: "Artifact", spans: "Spans") -> "tuple[Forecasts, Bands]":
-    """Forecasts and calibrated bands of the test span, which neither the model nor the calibration has seen."""
-    from fxgpt_core.conformal.bands import calibrated_bands
+def test_bands(
+    forecasts: "Artifact", calibration: "Artifact", candles: "CandleArrays", spans: "Spans"
+) -> "tuple[Forecasts, Bands]":
+    """Forecasts and calibrated bands of the test span, which neither the model nor the calibration has seen.
+
+    An adaptive calibration has learned up to there from the outcomes that were known at each candle.
+    """
+    from fxgpt_core.conformal.bands import bands_behind
 
     every = forecasts_of(forecasts)
-    unseen = every.select(spans.test.mask(every.known_at_us))
-    return unseen, calibrated_bands(unseen, calibration_of(calibration, forecasts))
+    bands = bands_behind(calibration_of(calibration, forecasts), every, candles)
+    return every.select(spans.test.mask(every.known_at_us)), bands.select(spans.test.mask(bands.known_at_us))
 
 
 def spans_to_json(spans: "Spans") -> dict[str, object]:

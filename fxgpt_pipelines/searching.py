@@ -38,7 +38,7 @@ def problem_of(making: "Making") -> "Problem":
     return Problem(
         symbol=candles.symbol,
         candles=arrays,
-        bands=test_bands(forecasts, calibration, spans)[1],
+        bands=test_bands(forecasts, calibration, arrays, spans)[1],
         costs=costs_of(candles.symbol, arrays, spans),
         code_sha256=code_version("optimized_parameters"),
     )

@@ -9,27 +9,41 @@ from fxgpt_pipelines.recording import table
 if TYPE_CHECKING:
     from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.conformal.bands import Bands
+    from fxgpt_core.conformal.calibration import CalibrationParameters
     from fxgpt_core.forecasts.forecast import Forecasts
+    from fxgpt_core.validation.spans import Spans
 
-SHOWN_STEPS = (1, 4, 12, 24)
-COVERAGE_COLUMNS = ("step", "nominal", "observed", "low", "high", "n_eff", "within")
+SHOWN_STEPS = (1, 4, 12, 24, 120)
+COVERAGE_COLUMNS = (
+    *("step", "nominal", "observed", "low", "high", "n_eff", "verdict", "independence", "longest_miss"),
+    *("mean_width", "width_50", "width_75", "width_90", "width_95", "uncalibrated"),
+)
+COMPARED = ("split", "cqr", "tracker")
+COMPARED_COLUMNS = ("step", "nominal", "method", "observed", "verdict", "longest_miss", "width_50", "width_95")
 FOLD_COLUMNS = ("fold", "step", "n", "crps", "crps_baseline", "crps_skill", "directional_accuracy", "rmse", "rmse_baseline")
 
 
-def measured(candles: "CandleArrays", forecasts: "Forecasts", bands: "Bands", days: Mapping[str, float | None]) -> dict[str, Any]:
+def measured(
+    candles: "CandleArrays",
+    forecasts: "Forecasts",
+    bands: "Bands",
+    parameters: "CalibrationParameters",
+    days: Mapping[str, float | None],
+) -> dict[str, Any]:
     """Coverage of the calibrated bands over the test span, and the scores of each fold, as JSON values."""
     import numpy as np
 
     from fxgpt_core.conformal.coverage import coverage_table
+    from fxgpt_core.conformal.outcomes import outcomes_of
     from fxgpt_core.conformal.walk_forward import walk_forward_scores
     from fxgpt_core.forecasts.baselines import random_walk_like
-    from fxgpt_core.forecasts.forecast import realised
     from fxgpt_core.forecasts.scores import crps, directional_accuracy
     from fxgpt_core.validation.folds import fold_parameters, walk_forward
 
-    outcome = realised(candles.close, candles.known_at_us, forecasts)
+    outcomes = outcomes_of(candles.close, candles.known_at_us, forecasts)
+    outcome = outcomes.realised
     lengths = fold_parameters(candles.timeframe, **days)
-    scores = walk_forward_scores(forecasts, outcome, walk_forward(forecasts.known_at_us, lengths))
+    scores = walk_forward_scores(forecasts, outcomes, walk_forward(forecasts.known_at_us, lengths), parameters)
     ours, theirs = crps(forecasts, outcome), crps(random_walk_like(forecasts), outcome)
     hits = np.nan_to_num(directional_accuracy(forecasts, outcome))
     return {
@@ -51,6 +65,33 @@ def measured(candles: "CandleArrays", forecasts: "Forecasts", bands: "Bands", da
     }
 
 
+def compared(candles: "CandleArrays", every: "Forecasts", spans: "Spans", coverages: Sequence[float]) -> list[dict[str, Any]]:
+    """Coverage over the test span before and after: the forecast's own quantiles, fixed offsets, and offsets that adapt.
+
+    `every` holds the forecasts from the calibration span on.
+    """
+    from fxgpt_core.conformal.bands import bands_behind, raw_bands
+    from fxgpt_core.conformal.calibration import CalibrationParameters, fit, method_of
+    from fxgpt_core.conformal.coverage import coverage_table
+    from fxgpt_core.conformal.outcomes import outcomes_of
+
+    outcomes = outcomes_of(candles.close, candles.known_at_us, every)
+    before, after = (span.mask(every.known_at_us) for span in (spans.calibration, spans.test))
+    known = outcomes.select(before).until(spans.test.start_us)
+    bands = {"raw": raw_bands(every.select(after), coverages)}
+    for name in COMPARED:
+        parameters = CalibrationParameters(method_of(name, {}), tuple(coverages))
+        own = fit(every.select(before), known, parameters, model_sha256="compared", sampling_sha256="compared")
+        later = bands_behind(own, every, candles)
+        bands[name] = later.select(spans.test.mask(later.known_at_us))
+    rows = [
+        {"method": name, **asdict(row)}
+        for name, found in bands.items()
+        for row in coverage_table(found, outcomes.realised[after])
+    ]
+    return sorted(rows, key=lambda row: (row["step"], row["nominal"]))
+
+
 def summary(stored: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers that describe a validation in one line."""
     skill = 1.0 - stored["crps"] / stored["crps_random_walk"]
@@ -63,6 +104,7 @@ def shown(stored: Mapping[str, Any]) -> dict[str, Any]:
         "coverage_picture": _picture(stored),
         **summary(stored),
         "coverage": table(_rows(stored["coverage"], COVERAGE_COLUMNS)),
+        "coverage_before_and_after": table(_rows(stored["compared"], COMPARED_COLUMNS)),
         "horizons": table(_rows(stored["horizons"], ("step", "crps", "crps_random_walk", "directional_accuracy"))),
         "folds_by_horizon": table(_rows(stored["folds"], FOLD_COLUMNS)),
     }

@@ -69,8 +69,8 @@ def stored_problem(settings: Settings, symbol: str, timeframe: str) -> StoredPro
     lake = read_only_lake(settings, opened_ledger(settings))
     from fxgpt_core import content_hash
     from fxgpt_core.candles.arrays import candle_arrays
-    from fxgpt_core.conformal.bands import calibrated_bands
-    from fxgpt_core.conformal.split import Calibration
+    from fxgpt_core.conformal.bands import bands_behind
+    from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.validation.folds import Window
@@ -86,13 +86,13 @@ def stored_problem(settings: Settings, symbol: str, timeframe: str) -> StoredPro
     summary = stored["forecasts"].summary
     calibration.require(summary["model_sha256"], summary["sampling_sha256"])
     unseen = Window(*spans["test"])
-    bands = calibrated_bands(forecasts.select(unseen.mask(forecasts.known_at_us)), calibration)
+    bands = bands_behind(calibration, forecasts, candles)
     # Costs are those of the last price of the training span, which every later decision may know.
     last_trained = Window(*spans["train"]).slice(candles.known_at_us).stop - 1
     problem = Problem(
         symbol=wanted.name,
         candles=candles,
-        bands=bands,
+        bands=bands.select(unseen.mask(bands.known_at_us)),
         costs=costs.costs_for(wanted, float(candles.close[last_trained])),
         code_sha256=content_hash.of_code(PROJECT_ROOT / "fxgpt_core", (*SEARCH_ROOMS, "optimization")),
     )

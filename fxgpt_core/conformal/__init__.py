@@ -1,5 +1,6 @@
-"""Turning forecast quantiles into bands whose coverage is measured: scores, offsets, bands, coverage, walk-forward tables.
+"""Turning forecast quantiles into bands whose coverage is measured: scores, methods, bands, coverage, walk-forward tables.
 
-Here: distribution-free calibration of `Forecasts`, and how good calibrated bands are fold by fold.
+Here: distribution-free calibration of `Forecasts` by a method that is named (split, cqr, mondrian, aci, tracker), how it learns
+on as outcomes become known, and how good calibrated bands are fold by fold.
 Not here: how a forecast is made (`forecasts`, `diffusion`) and what is traded on it (`strategy`).
 """

@@ -1,11 +1,15 @@
 """Calibrated bands: what the strategy reads of a forecast."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.conformal.split import Calibration, level_index, outer_levels
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.conformal.calibration import CAP, COVERAGES, Calibration
+from fxgpt_core.conformal.nonconformity import base_edges, level_index
+from fxgpt_core.conformal.outcomes import Outcomes, outcomes_of
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import Forecasts
 
@@ -19,8 +23,8 @@ class Bands:
 
     `known_at_us` int64[N] when the origin candle closed; `steps` int32[S] candles ahead; `coverages` float64[C] ascending;
     `lower`, `upper` float64[N,S,C]; `median`, `scale` float64[N,S] (scale: random-walk standard deviation known at t).
-    A wider coverage contains a narrower one and every interval contains the median. Where calibration had too few scores
-    the interval is (−inf, inf): nobody may trade on it.
+    A wider coverage contains a narrower one and every interval contains the median; none is infinite. `uncalibrated`
+    bool[N,S,C]: too few scores, or an edge at the cap; nobody may trade on it.
     """
 
     known_at_us: IntArray
@@ -28,12 +32,13 @@ class Bands:
     coverages: FloatArray
     lower: FloatArray
     upper: FloatArray
+    uncalibrated: npt.NDArray[np.bool_]
     median: FloatArray
     scale: FloatArray
 
     def __post_init__(self) -> None:
         n, s, c = len(self.known_at_us), len(self.steps), len(self.coverages)
-        wanted = {"lower": (n, s, c), "upper": (n, s, c), "median": (n, s), "scale": (n, s)}
+        wanted = dict.fromkeys(("lower", "upper", "uncalibrated"), (n, s, c)) | {"median": (n, s), "scale": (n, s)}
         for name, shape in wanted.items():
             found = getattr(self, name).shape
             if found != shape:
@@ -49,47 +54,65 @@ class Bands:
             coverages=self.coverages,
             lower=self.lower[mask],
             upper=self.upper[mask],
+            uncalibrated=self.uncalibrated[mask],
             median=self.median[mask],
             scale=self.scale[mask],
         )
 
 
-def calibrated_bands(forecasts: Forecasts, calibration: Calibration) -> Bands:
-    """Forecast quantiles widened (or narrowed) by the calibrated offsets × scale, made nested and non-crossing.
+def calibrated_bands(forecasts: Forecasts, outcomes: Outcomes, calibration: Calibration, labels: IntArray | None = None) -> Bands:
+    """The bands of later origins, each from the calibration and the outcomes known by then.
+
+    An adaptive method learns from origin to origin: give every forecast behind the calibration, and select afterwards.
+    Raises `BadInputError` for an origin before `calibration.settled_us` or steps that were not calibrated.
+    """
+    parameters = calibration.parameters
+    edges = base_edges(forecasts, parameters.coverages, parameters.method.around)
+    offsets = calibration.offsets(forecasts, outcomes, labels)
+    return _bands(forecasts, calibration.coverages, edges, offsets, parameters.cap)
+
+
+def bands_behind(calibration: Calibration, forecasts: Forecasts, candles: CandleArrays) -> Bands:
+    """The bands of every forecast made at or behind `settled_us`: the one path of validation, backtest and live.
+
+    Raises `BadInputError` for a forecast without candle, or when none is behind the calibration.
+    """
+    later = forecasts.select(forecasts.known_at_us >= calibration.settled_us)
+    if len(later) == 0:
+        raise BadInputError(
+            f"none of {len(forecasts)} forecasts was made behind {calibration.settled_us} µs, up to which the calibration knows "
+            "outcomes; forecast later candles"
+        )
+    return calibrated_bands(later, outcomes_of(candles.close, candles.known_at_us, later), calibration)
+
+
+def raw_bands(forecasts: Forecasts, coverages: Sequence[float] = COVERAGES) -> Bands:
+    """The forecast's own quantiles as bands, without calibration: what it is compared with. Raises `BadInputError`."""
+    edges = base_edges(forecasts, coverages, "quantiles")
+    return _bands(forecasts, np.array(coverages, dtype=np.float64), edges, np.zeros(edges[0].shape), CAP)
+
+
+def _bands(
+    forecasts: Forecasts, coverages: FloatArray, edges: tuple[FloatArray, FloatArray], offsets: FloatArray, cap: float
+) -> Bands:
+    """Edges float64[N,S,C] moved out by offsets × scale, made nested and around the median, and capped.
 
     Nesting only ever widens: a band keeps at least the coverage of its own offset.
-    Raises `BadInputError` when the calibration lacks a step of the forecasts.
     """
-    rows = _calibration_rows(forecasts, calibration)
     median = forecasts.values[:, :, level_index(forecasts.levels, 0.5)]
-    scale = forecasts.scale
-    n, s = median.shape
-    lower = np.empty((n, s, len(calibration.coverages)))
-    upper = np.empty_like(lower)
-    below, above = median, median
-    for c, coverage in enumerate(calibration.coverages):
-        low_index, high_index = outer_levels(forecasts.levels, float(coverage))
-        shift = calibration.offsets[rows, c] * scale
-        below = np.minimum(below, forecasts.values[:, :, low_index] - shift)
-        above = np.maximum(above, forecasts.values[:, :, high_index] + shift)
-        lower[:, :, c] = below
-        upper[:, :, c] = above
+    finite = np.isfinite(offsets)
+    shift = np.where(finite, offsets, cap) * forecasts.scale[:, :, None]
+    lowest, highest = (median + sign * cap * forecasts.scale for sign in (-1.0, 1.0))
+    lower = np.minimum.accumulate(np.minimum(edges[0] - shift, median[:, :, None]), axis=2)
+    upper = np.maximum.accumulate(np.maximum(edges[1] + shift, median[:, :, None]), axis=2)
+    capped = (lower <= lowest[:, :, None]) | (upper >= highest[:, :, None])
     return Bands(
         known_at_us=forecasts.known_at_us,
         steps=forecasts.steps,
-        coverages=calibration.coverages,
-        lower=lower,
-        upper=upper,
+        coverages=coverages,
+        lower=np.maximum(lower, lowest[:, :, None]),
+        upper=np.minimum(upper, highest[:, :, None]),
+        uncalibrated=~finite | capped,
         median=median,
-        scale=scale,
+        scale=forecasts.scale,
     )
-
-
-def _calibration_rows(forecasts: Forecasts, calibration: Calibration) -> IntArray:
-    row_of = {int(step): row for row, step in enumerate(calibration.steps)}
-    absent = sorted(int(step) for step in forecasts.steps if int(step) not in row_of)
-    if absent:
-        raise BadInputError(
-            f"the calibration has steps {sorted(row_of)} and lacks {absent}; fit the calibration on forecasts with the same steps"
-        )
-    return np.array([row_of[int(step)] for step in forecasts.steps], dtype=np.int64)

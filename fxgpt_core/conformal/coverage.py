@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.conformal.independence import independence, longest_run
 from fxgpt_core.errors import BadInputError
 
 FloatArray = npt.NDArray[np.float64]
@@ -21,14 +22,20 @@ MINIMUM_CASES = 20
 TOLERANCE = 1e-9
 
 
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "insufficient evidence"
+
+WIDTH_LEVELS = (0.5, 0.75, 0.9, 0.95)
+
+
 @dataclass(frozen=True)
 class CoverageRow:
     """Coverage of one step at one nominal level over `n` outcomes that are known.
 
     `n_eff` = n / step: outcomes of overlapping horizons repeat each other. `low`, `high`: the central 95 % of the share a
-    binomial with `n_eff` cases and the nominal probability shows; `within`: the observed share lies inside,
-    of at least `MINIMUM_CASES`.
-    `mean_width`: mean band width, cumulative log-return (+inf where a band is infinite). `longest_miss`: most misses in a row.
+    binomial with `n_eff` cases and the nominal probability shows. `verdict`: holds, does not hold, or insufficient evidence,
+    below `MINIMUM_CASES`. `independence`: p-value that misses of every step-th outcome do not come in runs (None: nothing to
+    tell from). `longest_miss`: most misses in a row. `mean_width` and the quantiles of the band's width, cumulative log-return.
+    `uncalibrated`: share of the bands that are flagged so.
     """
 
     step: int
@@ -38,15 +45,21 @@ class CoverageRow:
     n_eff: int
     low: float
     high: float
-    within: bool
-    mean_width: float
+    verdict: str
+    independence: float | None
     longest_miss: int
+    mean_width: float
+    width_50: float
+    width_75: float
+    width_90: float
+    width_95: float
+    uncalibrated: float
 
 
 def coverage_table(bands: Bands, realised: FloatArray, judged: Sequence[float] = JUDGED) -> list[CoverageRow]:
     """One row for each step and judged coverage; `realised` float64[N,S], NaN where the outcome is not known.
 
-    A step without a known outcome has n 0, observed 0; it and one with few cases are not `within`: no evidence is not a pass.
+    A step without a known outcome has n 0 and observed 0: insufficient evidence, as for one with few cases.
     Raises `BadInputError` for a wrong shape or a coverage the bands do not carry.
     """
     if realised.shape != bands.median.shape:
@@ -89,24 +102,30 @@ def _row(bands: Bands, realised: FloatArray, s: int, nominal: float, column: int
     y, lower, upper = realised[known, s], lower[known], upper[known]
     inside = (lower <= y) & (y <= upper)
     n, step = len(y), int(bands.steps[s])
-    n_eff = n // step
-    low, high = binomial_band(n_eff, nominal)
+    low, high = binomial_band(n // step, nominal)
     observed = float(inside.mean()) if n else 0.0
+    widths = upper - lower if n else np.zeros(1)
+    quantiles = dict(
+        zip(("width_50", "width_75", "width_90", "width_95"), np.quantile(widths, WIDTH_LEVELS).tolist(), strict=True)
+    )
     return CoverageRow(
         step=step,
         nominal=nominal,
         observed=observed,
         n=n,
-        n_eff=n_eff,
+        n_eff=n // step,
         low=low,
         high=high,
-        within=n_eff >= MINIMUM_CASES and low - TOLERANCE <= observed <= high + TOLERANCE,
-        mean_width=float(np.mean(upper - lower)) if n else 0.0,
+        verdict=_verdict(n // step, observed, low, high),
+        independence=independence(~inside[::step]),
         longest_miss=longest_run(~inside),
+        mean_width=float(np.mean(widths)),
+        uncalibrated=float(bands.uncalibrated[known, s, column].mean()) if n else 0.0,
+        **quantiles,
     )
 
 
-def longest_run(flags: npt.NDArray[np.bool_]) -> int:
-    """Length of the longest run of True in flags [N]."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
-    return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
+def _verdict(n_eff: int, observed: float, low: float, high: float) -> str:
+    if n_eff < MINIMUM_CASES:
+        return UNKNOWN
+    return HOLDS if low - TOLERANCE <= observed <= high + TOLERANCE else FAILS

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.conformal.bands import Bands, calibrated_bands
+from fxgpt_core.conformal.calibration import DEFAULT, Calibration, CalibrationParameters, fit
 from fxgpt_core.conformal.coverage import JUDGED, CoverageRow, coverage_table
-from fxgpt_core.conformal.split import COVERAGES, fit
+from fxgpt_core.conformal.outcomes import Outcomes
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.baselines import random_walk_like
 from fxgpt_core.forecasts.forecast import Forecasts
@@ -54,9 +55,13 @@ class WalkForwardScores:
 
 
 def walk_forward_scores(
-    forecasts: Forecasts, realised: FloatArray, folds: Sequence[Fold], judged: Sequence[float] = JUDGED
+    forecasts: Forecasts,
+    outcomes: Outcomes,
+    folds: Sequence[Fold],
+    parameters: CalibrationParameters = DEFAULT,
+    judged: Sequence[float] = JUDGED,
 ) -> WalkForwardScores:
-    """Recalibrate on each fold's train window and score its test window; `realised` float64[N,S], NaN where not known.
+    """Recalibrate on each fold's train window and score its test window; an adaptive method learns on from there.
 
     Raises `BadInputError` when a label of a train window reaches into its test window, or when no fold has a known outcome.
     """
@@ -67,16 +72,22 @@ def walk_forward_scores(
     for fold in folds:
         check_purged(forecasts, fold)
         train, test = rows[fold.train.slice(forecasts.known_at_us)], rows[fold.test.slice(forecasts.known_at_us)]
-        if len(train) == 0 or not np.isfinite(realised[test]).any():
+        realised = outcomes.realised[test]
+        if len(train) == 0 or not np.isfinite(realised).any():
             continue
-        own = fit(forecasts.select(train), realised[train], COVERAGES, model_sha256=THROWN_AWAY, sampling_sha256=THROWN_AWAY)
-        bands = calibrated_bands(forecasts.select(test), own)
-        coverage = coverage_table(bands, realised[test], judged)
-        scores += _scored(fold.index, forecasts.select(test), baseline.select(test), realised[test], own.n_scores, coverage)
-        tested.append((bands, realised[test]))
+        own = _thrown_away(forecasts.select(train), outcomes.select(train), parameters)
+        later = rows[(rows <= test[-1]) & (forecasts.known_at_us >= own.settled_us)]
+        bands = calibrated_bands(forecasts.select(later), outcomes.select(later), own).select(later >= test[0])
+        coverage = coverage_table(bands, realised, judged)
+        scores += _scored(fold.index, forecasts.select(test), baseline.select(test), realised, own.n_scores, coverage)
+        tested.append((bands, realised))
     if not scores:
         raise BadInputError(f"none of {len(folds)} folds holds a forecast whose outcome is known; forecast more candles")
     return WalkForwardScores(tuple(scores), tuple(_pooled(tested, judged)))
+
+
+def _thrown_away(forecasts: Forecasts, outcomes: Outcomes, parameters: CalibrationParameters) -> Calibration:
+    return fit(forecasts, outcomes, parameters, model_sha256=THROWN_AWAY, sampling_sha256=THROWN_AWAY)
 
 
 def check_purged(forecasts: Forecasts, fold: Fold) -> None:
@@ -130,7 +141,7 @@ def _pooled(tested: Sequence[tuple[Bands, FloatArray]], judged: Sequence[float])
     first = tested[0][0]
     stacked = {
         name: np.concatenate([getattr(bands, name) for bands, _ in tested])
-        for name in ("known_at_us", "lower", "upper", "median", "scale")
+        for name in ("known_at_us", "lower", "upper", "uncalibrated", "median", "scale")
     }
     bands = Bands(steps=first.steps, coverages=first.coverages, **stacked)
     return coverage_table(bands, np.concatenate([outcome for _, outcome in tested]), judged)

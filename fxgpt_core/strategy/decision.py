@@ -24,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 REASONS: Final = (
     "no forecast",
     "volatility not known yet",
+    "band not calibrated",
     "move does not pay the cost",
     "too uncertain",
     "target does not pay the cost",
@@ -32,7 +33,7 @@ REASONS: Final = (
 )
 """The text of each reason code of `Decisions.reason`."""
 
-NO_FORECAST, NO_VOLATILITY, MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL, LONG, SHORT = range(len(REASONS))
+NO_FORECAST, NO_VOLATILITY, UNCALIBRATED, MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL, LONG, SHORT = range(len(REASONS))
 
 VOLATILITY_MULTIPLIER = (0.5, 1.5)
 _WIDEST_LOG_RETURN = 1.0
@@ -116,9 +117,9 @@ class Decisions:
 def decide(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Decisions:
     """The decision at every row of the view.
 
-    Side: the sign of the median move, if that pays a round trip and the band is not wider than a random walk's by more than
-    the uncertainty threshold. Target: the far edge of the band. Stop: the near edge or the ATR, whichever is farther. Both
-    are capped in percent of the price.
+    Side: the sign of the median move, if the band is calibrated, that move pays a round trip and the band is not wider than a
+    random walk's by more than the uncertainty threshold. Target: the far edge of the band. Stop: the near edge or the ATR,
+    whichever is farther. Both are capped in percent of the price.
     """
     move, far, near = _moves(view)
     excess = _excess_uncertainty(view, parameters.sssd_quantile_confidence)
@@ -130,6 +131,7 @@ def decide(view: MarketView, parameters: StrategyParameters, costs: Costs) -> De
     reason[~(target > costs.round_trip * view.close)] = TARGET_TOO_SMALL
     reason[~(excess <= parameters.sssd_uncertainty_threshold)] = TOO_UNCERTAIN
     reason[~(np.abs(move) > costs.round_trip)] = MOVE_TOO_SMALL
+    reason[view.uncalibrated] = UNCALIBRATED
     reason[~_volatility_known(view, parameters)] = NO_VOLATILITY
     reason[~((view.scale > 0.0) & ~np.isnan(excess) & ~np.isnan(move))] = NO_FORECAST
     side = np.where(reason == LONG, 1, np.where(reason == SHORT, -1, 0)).astype(np.int8)

@@ -26,7 +26,8 @@ class MarketView:
 
     `close` in quote currency; `atr` the mean true range over `risk_atr_period` candles and `slow_atr` over ten times as many,
     both in quote currency; `median`, `lower`, `upper` the calibrated cumulative log-return at the chosen horizon and
-    confidence; `scale` the random-walk standard deviation of that return.
+    confidence; `scale` the random-walk standard deviation of that return; `uncalibrated` bool[N]: the band is there, but is
+    no measure of risk.
     """
 
     known_at_us: IntArray
@@ -37,6 +38,7 @@ class MarketView:
     lower: FloatArray
     upper: FloatArray
     scale: FloatArray
+    uncalibrated: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.known_at_us)
@@ -53,8 +55,10 @@ def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParamet
     to no candle.
     """
     step = _step_index(bands, parameters.sssd_forecast_horizon)
-    lower, upper = _at_confidence(bands, step, parameters.sssd_quantile_confidence)
+    lower, upper, uncalibrated = _at_confidence(bands, step, parameters.sssd_quantile_confidence)
     rows = _candle_rows(candles, bands)
+    flagged = np.zeros(len(candles), dtype=bool)
+    flagged[rows] = uncalibrated
     atr = average_true_range(candles, parameters.risk_atr_period)
     return MarketView(
         known_at_us=candles.known_at_us,
@@ -65,6 +69,7 @@ def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParamet
         lower=_placed(lower, rows, len(candles)),
         upper=_placed(upper, rows, len(candles)),
         scale=_placed(bands.scale[:, step], rows, len(candles)),
+        uncalibrated=flagged,
     )
 
 
@@ -102,8 +107,8 @@ def _step_index(bands: Bands, horizon: int) -> int:
     return int(found[0])
 
 
-def _at_confidence(bands: Bands, step: int, confidence: float) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper edge at a confidence, linear between the two calibrated coverages around it."""
+def _at_confidence(bands: Bands, step: int, confidence: float) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Lower and upper edge at a confidence, linear between the two calibrated coverages around it, and whether one is flagged."""
     coverages = bands.coverages
     if not coverages[0] <= confidence <= coverages[-1]:
         raise ParameterError(
@@ -112,7 +117,7 @@ def _at_confidence(bands: Bands, step: int, confidence: float) -> tuple[FloatArr
         )
     above = int(np.searchsorted(coverages, confidence))
     if coverages[above] == confidence:
-        return bands.lower[:, step, above], bands.upper[:, step, above]
+        return bands.lower[:, step, above], bands.upper[:, step, above], bands.uncalibrated[:, step, above]
     weight = (confidence - coverages[above - 1]) / (coverages[above] - coverages[above - 1])
 
     def between(edge: FloatArray) -> FloatArray:
@@ -120,7 +125,8 @@ def _at_confidence(bands: Bands, step: int, confidence: float) -> tuple[FloatArr
         blended: FloatArray = (1.0 - weight) * inner + weight * outer
         return blended
 
-    return between(bands.lower), between(bands.upper)
+    either = bands.uncalibrated[:, step, above - 1] | bands.uncalibrated[:, step, above]
+    return between(bands.lower), between(bands.upper), either
 
 
 def _candle_rows(candles: CandleArrays, bands: Bands) -> IntArray:

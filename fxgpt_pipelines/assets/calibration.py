@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from fxgpt_pipelines.assets.models import diffusion_model
 from fxgpt_pipelines.checks import calibration as checks
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.partitions import grid
 from fxgpt_pipelines.reading import arrays_of, calibration_of, forecasts_of, spans_of, test_bands
-from fxgpt_pipelines.recording import materialized, table
+from fxgpt_pipelines.recording import materialized
 from fxgpt_pipelines.resources import LakeResource
 
 GROUP = "calibration"
@@ -22,6 +23,24 @@ class ForecastsConfig(dg.Config):
     n_paths: int = 64
     n_steps: int = 2
     seed: int = 11
+
+
+class CalibrationConfig(dg.Config):
+    """`method`: split, cqr, mondrian, aci or tracker; the nominal `coverages`, 0.5, 0.8 and 0.95 among them; `cap` of a band's
+    edges, in units of scale from the median.
+
+    For one method each: `learning_rate` of the tracker; `by` ("volatility" or "session") and `minimum` scores of mondrian's bins;
+    `gamma` and `window` of aci.
+    """
+
+    method: str = "tracker"
+    coverages: list[float] = Field(default=[0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
+    cap: float = 20.0
+    learning_rate: float = 0.02
+    by: str = "volatility"
+    minimum: int = 200
+    gamma: float = 0.005
+    window: int = 500
 
 
 class WalkForwardConfig(dg.Config):
@@ -70,29 +89,21 @@ def out_of_sample_forecasts(
     deps=[out_of_sample_forecasts],
     kinds={"numpy"},
 )
-def calibration_quantiles(context: dg.AssetExecutionContext, lake: LakeResource) -> "dg.MaterializeResult[Any]":
-    """Split conformal offsets for each step and coverage, from the calibration span only."""
-    from fxgpt_core.conformal.split import fit
-    from fxgpt_core.forecasts.forecast import realised
+def calibration_quantiles(
+    context: dg.AssetExecutionContext, config: CalibrationConfig, lake: LakeResource
+) -> "dg.MaterializeResult[Any]":
+    """What the method learns for each step and coverage from the calibration span only; an adaptive one learns on from there."""
+    from fxgpt_pipelines import calibrating
 
-    with lake.making(context, {}) as making:
+    with lake.making(context, config.model_dump()) as making:
         candles, model, stored = (making.read(asset) for asset in ("candles", "diffusion_model", "forecasts"))
         reused = making.unchanged()
-        if reused is None:
-            arrays, forecasts = arrays_of(candles), forecasts_of(stored)
-            part = forecasts.select(spans_of(model).calibration.mask(forecasts.known_at_us))
-            outcome = realised(arrays.close, arrays.known_at_us, part)
-            identity = {name: stored.summary[name] for name in ("model_sha256", "sampling_sha256")}
-            fitted = fit(part, outcome, **identity)
-            artifact = making.write_bytes(fitted.to_json().encode(), "json", {"origins": len(part), **identity})
-        else:
-            artifact = reused
+        arrays, forecasts = arrays_of(candles), forecasts_of(stored)
+        artifact = reused or calibrating.calibrated(making, arrays, stored, spans_of(model), config.model_dump())
     calibration = calibration_of(artifact, stored)
-    rows = [
-        {"step": int(step), **{f"{c:.0%}": float(x) for c, x in zip(calibration.coverages, offsets, strict=True)}}
-        for step, offsets in zip(calibration.steps, calibration.offsets, strict=True)
-    ]
-    return materialized(artifact, reused=reused is not None, metadata={"offsets_in_units_of_scale": table(rows)})
+    return materialized(
+        artifact, reused=reused is not None, metadata=calibrating.shown(context.partition_key, calibration, forecasts, arrays)
+    )
 
 
 @dg.asset(
@@ -115,8 +126,11 @@ def walk_forward_validation(
         )
         reused = making.unchanged()
         if reused is None:
-            forecasts, bands = test_bands(stored, calibration, spans_of(model))
-            measured = validating.measured(arrays_of(candles), forecasts, bands, config.model_dump())
+            arrays, spans = arrays_of(candles), spans_of(model)
+            forecasts, bands = test_bands(stored, calibration, arrays, spans)
+            parameters = calibration_of(calibration, stored).parameters
+            measured = validating.measured(arrays, forecasts, bands, parameters, config.model_dump())
+            measured["compared"] = validating.compared(arrays, forecasts_of(stored), spans, parameters.coverages)
             artifact = making.write_json(measured, validating.summary(measured))
         else:
             artifact = reused

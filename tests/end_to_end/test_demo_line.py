@@ -18,10 +18,11 @@ import pytest
 
 from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
-from fxgpt_core.conformal.bands import calibrated_bands
-from fxgpt_core.conformal.split import Calibration
+from fxgpt_core.conformal.bands import bands_behind
+from fxgpt_core.conformal.calibration import Calibration
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
 from fxgpt_core.features.matrix import features
+from fxgpt_core.forecasts.forecast import Forecasts, joined
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.market.timeframes import Timeframe
@@ -141,12 +142,13 @@ def expected(demo: Demo) -> tuple[Evaluation, dict[int, dict[str, Any]]]:
     frame = SampleProvider().candles("EURUSD", Timeframe.H1)
     candles = candle_arrays(frame, Timeframe.H1)
     first, last = demo.rows("SELECT min(known_at_us), max(known_at_us) FROM decisions")[0]
-    origins = np.flatnonzero((candles.known_at_us >= first) & (candles.known_at_us <= last))
+    stored = Forecasts.from_frame(forecasts.frame())
+    origins = np.flatnonzero((candles.known_at_us > stored.known_at_us[-1]) & (candles.known_at_us <= last))
     sampling = SamplingParameters(n_paths=forecasts.settings["n_paths"], n_steps=forecasts.settings["n_steps"])
     forecaster = DiffusionForecaster(load_model(model.path, model.sha256), sampling)
     made = forecaster.forecast(features(frame, Timeframe.H1), candles, origins, seed=forecasts.settings["seed"])
-    bands = calibrated_bands(made, Calibration.from_json(calibration.path.read_text()))
-    problem = Problem("EURUSD", candles, bands, Costs(**proposal.json()["costs"]))
+    bands = bands_behind(Calibration.from_json(calibration.path.read_text()), joined([stored, made]), candles)
+    problem = Problem("EURUSD", candles, bands.select(bands.known_at_us >= first), Costs(**proposal.json()["costs"]))
     parameters = StrategyParameters.from_json(proposal.json()["parameters"])
     # One candle earlier: as in backtesting.py, the first candle of a backtest is never decided on.
     window = Window(first - Timeframe.H1.us, last + 1)

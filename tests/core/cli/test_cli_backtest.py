@@ -9,8 +9,9 @@ import pytest
 
 from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
-from fxgpt_core.conformal import split
-from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts, realised
+from fxgpt_core.conformal.calibration import fit
+from fxgpt_core.conformal.outcomes import outcomes_of
+from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.lake import Lake
@@ -22,6 +23,7 @@ PLACE = ("--symbol", "EURUSD", "--timeframe", "1h")
 MODEL = b"not a network: the backtest checks its bytes and reads its spans"
 HASHES = {"model_sha256": "m" * 64, "sampling_sha256": "s" * 64}
 PUSH = 0.8
+STEPS = np.arange(1, 25, dtype=np.int32)
 
 
 def _forecasts(candles, origins):
@@ -46,7 +48,7 @@ def problem(fxgpt, data_root):
     windows = {name: [getattr(spans, name).start_us, getattr(spans, name).stop_us] for name in names}
     forecasts = _forecasts(candles, np.arange(spans.calibration.slice(candles.known_at_us).start, len(candles)))
     calibrating = forecasts.select(spans.calibration.mask(forecasts.known_at_us))
-    calibration = split.fit(calibrating, realised(candles.close, candles.known_at_us, calibrating), **HASHES)
+    calibration = fit(calibrating, outcomes_of(candles.close, candles.known_at_us, calibrating), **HASHES)
     settings = read_settings()
     ledger = Ledger(settings.ledger_url)
     lake = Lake(settings.lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fxgpt_core.conformal.bands import Bands
-from fxgpt_core.conformal.coverage import binomial_band, coverage_table, longest_run
+from fxgpt_core.conformal.coverage import binomial_band, coverage_table
 from fxgpt_core.errors import BadInputError
 
 
@@ -18,6 +18,7 @@ def bands_of(half_width: float, n: int, steps: tuple[int, ...] = (1, 4)) -> Band
         coverages=np.array([0.5, 0.8, 0.95]),
         lower=np.full(shape, -half_width),
         upper=np.full(shape, half_width),
+        uncalibrated=np.zeros(shape, dtype=bool),
         median=np.zeros(shape[:2]),
         scale=np.ones(shape[:2]),
     )
@@ -47,25 +48,46 @@ def test_the_table_counts_what_lies_inside() -> None:
     assert first.mean_width == 2.0
 
 
-def test_a_step_without_independent_cases_is_not_within() -> None:
+def test_a_step_without_independent_cases_holds_nothing() -> None:
     table = coverage_table(bands_of(1.0, 3), np.zeros((3, 2)))
-    assert [row.within for row in table if row.step == 4] == [False] * 3
+    assert [row.verdict for row in table if row.step == 4] == ["insufficient evidence"] * 3
     assert all(row.n_eff == 0 for row in table if row.step == 4)
 
 
-def test_an_infinite_band_covers_everything_and_shows_its_width() -> None:
-    table = coverage_table(bands_of(math.inf, 8), np.zeros((8, 2)))
-    assert table[0].observed == 1.0
-    assert table[0].mean_width == math.inf
+def test_widths_are_told_by_their_mean_and_quantiles_and_flags_by_their_share() -> None:
+    bands = bands_of(1.0, 100)
+    bands.upper[:, 0, 1] = np.arange(100.0)
+    bands.uncalibrated[:25, 0, 1] = True
+    realised = np.zeros((100, 2))
+    realised[:20, 0] = np.nan
+    row = coverage_table(bands, realised)[1]
+    widths = 1.0 + np.arange(20.0, 100.0)
+    assert row.mean_width == pytest.approx(widths.mean())
+    assert (row.width_50, row.width_75, row.width_90, row.width_95) == tuple(np.quantile(widths, [0.5, 0.75, 0.9, 0.95]))
+    assert row.uncalibrated == 5 / 80
 
 
-def test_calibrated_noise_is_within_and_half_as_wide_bands_are_not() -> None:
+def test_calibrated_noise_holds_half_as_wide_bands_do_not_and_few_cases_tell_nothing() -> None:
     rng = np.random.default_rng(0)
     realised = np.column_stack([rng.standard_normal(4000), rng.standard_normal(4000)])
     right = bands_of(1.281551565545, 4000)
-    assert {row.nominal: row.within for row in coverage_table(right, realised) if row.step == 1}[0.8]
+    assert {row.nominal: row.verdict for row in coverage_table(right, realised) if row.step == 1}[0.8] == "holds"
     narrow = bands_of(0.64, 4000)
-    assert not any(row.within for row in coverage_table(narrow, realised) if row.nominal > 0.5)
+    assert {row.verdict for row in coverage_table(narrow, realised) if row.nominal > 0.5} == {"does not hold"}
+    few = coverage_table(right.select(slice(0, 79)), realised[:79])
+    assert {row.verdict for row in few if row.step == 4} == {"insufficient evidence"}
+    enough = coverage_table(right.select(slice(0, 80)), realised[:80])
+    assert "insufficient evidence" not in {row.verdict for row in enough}
+
+
+def test_independence_is_told_of_cases_that_do_not_overlap() -> None:
+    """Misses of step 4 that come in fours are one case each, and do not run."""
+    rng = np.random.default_rng(1)
+    blocks = np.repeat(rng.random(500) < 0.2, 4)
+    realised = np.where(np.column_stack([blocks, blocks]), 2.0, 0.0)
+    one, four = (row.independence for row in coverage_table(bands_of(1.0, 2000), realised) if row.nominal == 0.8)
+    assert one < 1e-6
+    assert four > 0.05
 
 
 def test_outcomes_of_another_shape_or_an_absent_coverage_are_refused() -> None:
@@ -73,10 +95,3 @@ def test_outcomes_of_another_shape_or_an_absent_coverage_are_refused() -> None:
         coverage_table(bands_of(1.0, 5), np.zeros((4, 2)))
     with pytest.raises(BadInputError, match=r"coverage 0\.7 is not among"):
         coverage_table(bands_of(1.0, 5), np.zeros((5, 2)), judged=(0.7,))
-
-
-def test_the_longest_run_of_true() -> None:
-    assert longest_run(np.array([True, False, True, True, True, False, True])) == 3
-    assert longest_run(np.zeros(4, dtype=bool)) == 0
-    assert longest_run(np.ones(4, dtype=bool)) == 4
-    assert longest_run(np.empty(0, dtype=bool)) == 0

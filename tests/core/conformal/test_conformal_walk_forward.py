@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_pinball_loss
 
+from fxgpt_core.conformal.calibration import CalibrationParameters
+from fxgpt_core.conformal.cqr import Cqr
+from fxgpt_core.conformal.outcomes import Outcomes, outcomes_of
+from fxgpt_core.conformal.tracker import Tracker
 from fxgpt_core.conformal.walk_forward import WalkForwardScores, walk_forward_scores
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
-from fxgpt_core.forecasts.forecast import realised as realised_of
 from fxgpt_core.validation.folds import Fold, FoldParameters, walk_forward
 
 HOUR_US = 3_600_000_000
@@ -33,7 +36,7 @@ def forecast_of(close: np.ndarray, known_at: np.ndarray, *, width: float = 1.0, 
 
 
 def scored(forecasts: Forecasts, close: np.ndarray, known_at: np.ndarray) -> WalkForwardScores:
-    return walk_forward_scores(forecasts, realised_of(close, known_at, forecasts), walk_forward(known_at, PARAMETERS))
+    return walk_forward_scores(forecasts, outcomes_of(close, known_at, forecasts), walk_forward(known_at, PARAMETERS))
 
 
 def test_a_random_walk_has_no_skill_and_covers_as_promised() -> None:
@@ -44,7 +47,7 @@ def test_a_random_walk_has_no_skill_and_covers_as_promised() -> None:
     assert all(row.rmse == row.rmse_baseline for row in result.folds)
     for row in result.pooled:
         assert row.observed == pytest.approx(row.nominal, abs=0.1)
-        assert row.within
+        assert row.verdict == "holds"
 
 
 def test_a_forecast_that_knows_half_the_move_has_skill_and_direction() -> None:
@@ -68,7 +71,7 @@ def test_recalibration_repairs_a_wrong_width_in_every_fold(width: float) -> None
 def test_the_numbers_of_one_fold_equal_the_formulas_written_out() -> None:
     close, known_at = series(2)
     forecasts = forecast_of(close, known_at, edge=0.2)
-    outcome = realised_of(close, known_at, forecasts)
+    outcome = outcomes_of(close, known_at, forecasts).realised
     fold = walk_forward(known_at, PARAMETERS)[1]
     row = next(row for row in scored(forecasts, close, known_at).folds if (row.fold, row.step) == (1, 3))
     rows = [i for i in range(N) if fold.test.start_us <= known_at[i] < fold.test.stop_us]
@@ -81,6 +84,14 @@ def test_the_numbers_of_one_fold_equal_the_formulas_written_out() -> None:
     assert row.directional_accuracy == pytest.approx(np.mean(np.sign(y) == np.sign(median)))
 
 
+def test_the_method_of_the_folds_is_the_one_that_is_asked_for() -> None:
+    close, known_at = series(4)
+    forecasts = forecast_of(close, known_at)
+    outcomes, folds = outcomes_of(close, known_at, forecasts), walk_forward(known_at, PARAMETERS)
+    tables = [walk_forward_scores(forecasts, outcomes, folds, CalibrationParameters(m)).pooled for m in (Cqr(), Tracker())]
+    assert [row.mean_width for row in tables[0]] != [row.mean_width for row in tables[1]]
+
+
 def test_what_happens_after_a_fold_does_not_change_its_scores() -> None:
     close, known_at = series(3)
     forecasts = forecast_of(close, known_at)
@@ -88,8 +99,8 @@ def test_what_happens_after_a_fold_does_not_change_its_scores() -> None:
     stop = folds[1].test.slice(known_at).stop + int(STEPS.max())
     changed = close.copy()
     changed[stop:] *= 1.5
-    before = walk_forward_scores(forecasts, realised_of(close, known_at, forecasts), folds[:2])
-    after = walk_forward_scores(forecasts, realised_of(changed, known_at, forecasts), folds[:2])
+    before = walk_forward_scores(forecasts, outcomes_of(close, known_at, forecasts), folds[:2])
+    after = walk_forward_scores(forecasts, outcomes_of(changed, known_at, forecasts), folds[:2])
     assert before == after
 
 
@@ -98,13 +109,14 @@ def test_a_fold_whose_train_labels_reach_into_the_test_is_refused() -> None:
     forecasts = forecast_of(close, known_at)
     folds = walk_forward(known_at, FoldParameters(train_days=20, purge_candles=5))
     with pytest.raises(BadInputError, match="1 train rows of fold 0 have a label of 6 candles"):
-        walk_forward_scores(forecasts, realised_of(close, known_at, forecasts), folds)
+        walk_forward_scores(forecasts, outcomes_of(close, known_at, forecasts), folds)
 
 
 def test_folds_without_a_known_outcome_are_refused() -> None:
     close, known_at = series()
     forecasts = forecast_of(close, known_at)
-    unknown = np.full((N, len(STEPS)), np.nan)
+    there = outcomes_of(close, known_at, forecasts)
+    unknown = Outcomes(there.rows, np.full((N, len(STEPS)), np.nan), there.known_us)
     folds: list[Fold] = walk_forward(known_at, PARAMETERS)
     with pytest.raises(BadInputError, match="none of 5 folds"):
         walk_forward_scores(forecasts, unknown, folds)

@@ -60,6 +60,7 @@ def _bands(candles: CandleArrays, rng: np.random.Generator, edge: float) -> Band
         coverages=COVERAGES,
         lower=median[:, :, None] - half,
         upper=median[:, :, None] + half,
+        uncalibrated=np.zeros(half.shape, dtype=bool),
         median=median,
         scale=np.ascontiguousarray(scale),
     )

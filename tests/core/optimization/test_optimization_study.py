@@ -238,7 +238,7 @@ def test_idle_folds_do_not_lower_what_out_of_sample_is_measured_against(ran: tup
 
 
 def coverage_rows(step: int) -> list[CoverageRow]:
-    return [CoverageRow(step, c, c, 100, 100, c - 0.05, c + 0.04, True, 0.01, 2) for c in (0.5, 0.8, 0.95)]
+    return [CoverageRow(step, c, c, 100, 100, c - 0.05, c + 0.04, "holds", 0.5, 2, *[0.01] * 5, 0.0) for c in (0.5, 0.8, 0.95)]
 
 
 def failed_gates(small: Problem, outcome: OptimizationOutcome) -> set[str]:

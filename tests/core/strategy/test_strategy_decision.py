@@ -43,11 +43,11 @@ def walk(n, seed, volatility=0.002):
     lower, upper = median[:, :, None] - half, median[:, :, None] + half
     lower, upper = np.minimum(lower, median[:, :, None]), np.maximum(upper, median[:, :, None])
     known = np.arange(n) >= 20
-    bands = Bands(candles.known_at_us, steps, COVERAGES, lower, upper, median, scale)
+    bands = Bands(candles.known_at_us, steps, COVERAGES, lower, upper, np.zeros(lower.shape, dtype=bool), median, scale)
     return candles, bands.select(known)
 
 
-def view_of(**columns):
+def view_of(uncalibrated=False, **columns):
     """One row with a long wish at defaults: median +0.3 %, band −0.4 % to +1 %, ATR 0.1 %."""
     z = NormalDist().inv_cdf(0.9)
     row = {
@@ -60,7 +60,7 @@ def view_of(**columns):
         "scale": 0.014 / (2 * z),
     } | columns
     arrays = {name: np.array([value], dtype=np.float64) for name, value in row.items()}
-    return MarketView(known_at_us=np.array([START_US]), **arrays)
+    return MarketView(known_at_us=np.array([START_US]), uncalibrated=np.array([uncalibrated]), **arrays)
 
 
 def only(view, parameters=DEFAULT, costs=COSTS):
@@ -97,6 +97,9 @@ def test_the_stop_is_at_least_the_atr_multiple_and_both_levels_are_capped():
         ({"scale": 0.0}, rule.NO_FORECAST),
         ({"atr": math.nan}, rule.NO_VOLATILITY),
         ({"atr": 0.0}, rule.NO_VOLATILITY),
+        ({"uncalibrated": True}, rule.UNCALIBRATED),
+        ({"uncalibrated": True, "atr": math.nan}, rule.NO_VOLATILITY),
+        ({"uncalibrated": True, "median": math.nan}, rule.NO_FORECAST),
         ({"median": 0.00013}, rule.MOVE_TOO_SMALL),
         ({"median": -0.00013}, rule.MOVE_TOO_SMALL),
         ({"median": 0.0}, rule.MOVE_TOO_SMALL),
@@ -108,6 +111,19 @@ def test_each_reason_not_to_trade_is_named_and_leaves_no_numbers(columns, code):
     found = only(view_of(**columns))
     assert (found.side, found.reason) == (0, REASONS[code])
     assert (found.stop_distance, found.target_distance, found.risk_fraction) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "flagged", "blocked"), [(0.8, 3, 1), (0.8, 4, 0), (0.85, 4, 1), (0.85, 3, 1), (0.85, 5, 0)]
+)
+def test_a_band_between_two_coverages_is_uncalibrated_where_one_of_them_is(confidence, flagged, blocked):
+    candles, bands = walk(40, seed=1)
+    bands.uncalibrated[7, 0, flagged] = True
+    parameters = DEFAULT.replace(sssd_quantile_confidence=confidence, sssd_forecast_horizon=1)
+    decisions = decide(market_view(candles, bands, parameters), parameters, COSTS)
+    assert decisions.reason_counts()[REASONS[rule.UNCALIBRATED]] == blocked
+    assert (decisions.reason[27] == rule.UNCALIBRATED) == bool(blocked)
+    assert (decisions.side[decisions.reason == rule.UNCALIBRATED] == 0).all()
 
 
 def test_a_target_capped_below_the_cost_is_not_worth_taking():
@@ -221,7 +237,8 @@ def test_a_view_needs_the_horizon_the_confidence_and_the_candles_of_its_bands():
     candles, bands = walk(40, seed=6)
     with pytest.raises(ParameterError, match=r"sssd_forecast_horizon is 5, but the forecast has only the steps \[1, 4, 24\]"):
         market_view(candles, bands, DEFAULT.replace(sssd_forecast_horizon=5))
-    narrow = dataclasses.replace(bands, coverages=COVERAGES[:3], lower=bands.lower[:, :, :3], upper=bands.upper[:, :, :3])
+    narrow = {name: getattr(bands, name)[:, :, :3] for name in ("lower", "upper", "uncalibrated")}
+    narrow = dataclasses.replace(bands, coverages=COVERAGES[:3], **narrow)
     with pytest.raises(ParameterError, match=r"sssd_quantile_confidence is 0\.8, but the bands are calibrated from 0\.5 to 0\.7"):
         market_view(candles, narrow, DEFAULT)
     with pytest.raises(BadInputError, match="5 of 20 bands belong to no candle"):
