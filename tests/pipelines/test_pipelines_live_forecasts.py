@@ -1,0 +1,126 @@
+"""Forecasts of live candles are computed once, and a live band has learned from what earlier ones became."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from tiny_line import CONFIG, LINE, set_up
+
+from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+from fxgpt_core.errors import CorruptArtifactError
+from fxgpt_core.live.adherence import differences, live_decisions
+from fxgpt_core.live.candle_feed import received, release, undecided
+from fxgpt_core.market.timeframes import HOUR_US
+from fxgpt_core.registry.deployments import Deployments
+from fxgpt_core.registry.tracking import upgrade_store
+from fxgpt_pipelines.live_decision import Deployed, decisions_at, deployed
+from fxgpt_pipelines.live_forecasts import FOLDER
+from fxgpt_pipelines.live_recording import decide_and_record, frame_of, ids_of
+from fxgpt_pipelines.replay import Series, held_out
+
+SERIES = ("EURUSD", "1h")
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory):
+    """A line of its own, deployed, and all held-out candles decided as the live job would, one after the other."""
+    with set_up(tmp_path_factory.mktemp("live")) as made:
+        upgrade_store(made.settings.mlflow_url)
+        for asset in (*LINE, "deployment"):
+            made.runner.materialize(asset, CONFIG.get(asset))
+        (active,) = Deployments(made.ledger).active(*SERIES)
+        release(made.ledger, *SERIES, held_out(made.settings, made.ledger, Series(*SERIES, active.id)), "test")
+        for item in undecided(made.ledger):
+            decide_and_record(made.lake, item.deployment_id, item.known_at_us, "a run")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ready(at) -> Deployed:
+    (active,) = Deployments(at.ledger).active(*SERIES)
+    return deployed(at.lake, ids_of(active))
+
+
+@pytest.fixture(scope="module")
+def candles(at, ready) -> pl.DataFrame:
+    """The live candles."""
+    return frame_of(received(at.ledger, *SERIES, np.iinfo(np.int64).max), ready)
+
+
+@pytest.fixture(scope="module")
+def closes(candles) -> np.ndarray:
+    return candles["open_time"].to_physical().to_numpy() + HOUR_US
+
+
+@pytest.fixture
+def folder(at):
+    """Where forecasts are kept; as it was again after a test that changes it."""
+    (file,) = (at.lake.root / FOLDER).rglob("*.parquet")
+    before = file.read_bytes()
+    yield at.lake.root / FOLDER
+    file.write_bytes(before)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How many origins each call of the forecaster was asked for."""
+    asked, forecast = [], DiffusionForecaster.forecast
+
+    def counting(self, features, candles, origins, **rest):
+        asked.append(len(origins))
+        return forecast(self, features, candles, origins, **rest)
+
+    monkeypatch.setattr(DiffusionForecaster, "forecast", counting)
+    return asked
+
+
+def test_decisions_made_one_by_one_from_kept_forecasts_are_those_of_all_at_once_without(at, ready, candles, closes, counted):
+    (active,) = Deployments(at.ledger).active(*SERIES)
+    recorded = live_decisions(at.ledger, active.id)
+    assert len(recorded) == len(closes)
+    assert differences(recorded, decisions_at(ready, candles, closes)) == []
+    assert counted == [len(closes)]
+
+
+def test_a_kept_forecast_is_not_computed_again_and_decides_alike(ready, candles, closes, folder, counted):
+    kept = decisions_at(ready, candles, closes[-1:], cache=folder)
+    assert counted == []
+    again = decisions_at(ready, candles, closes[-1:])
+    assert counted == [len(candles)]
+    assert kept.row(-1) == again.row(-1)
+
+
+def test_a_band_has_learned_from_what_earlier_live_candles_became(ready, candles, closes, monkeypatch):
+    found = replace(ready, parameters=ready.parameters.replace(sssd_forecast_horizon=1, sssd_quantile_confidence=0.95))
+    learned = decisions_at(found, candles, closes[-1:]).row(-1).numbers
+
+    def only_asked(deployed, features, candles, asked, cache):
+        return deployed.forecaster.forecast(features, candles, asked, seed=deployed.seed)
+
+    monkeypatch.setattr("fxgpt_pipelines.live_decision.live_forecasts", only_asked)
+    without = decisions_at(found, candles, closes[-1:]).row(-1).numbers
+    assert learned["median"] == without["median"]
+    assert learned["upper"] != without["upper"]
+
+
+def test_live_candles_with_another_number_take_no_kept_forecast_from_there_on(ready, candles, closes, folder, counted):
+    changed = candles.with_columns(volume=pl.col("volume") + (pl.int_range(pl.len()) == 2))
+    decisions_at(ready, changed, closes[-1:], cache=folder)
+    assert counted == [len(candles) - 2]
+
+
+def test_another_seed_shares_no_kept_forecast(at, ready, candles, closes, counted):
+    files = set((at.lake.root / FOLDER).rglob("*.parquet"))
+    decisions_at(replace(ready, seed=ready.seed + 1), candles, closes[-1:], cache=at.lake.root / FOLDER)
+    (new,) = set((at.lake.root / FOLDER).rglob("*.parquet")) - files
+    new.unlink()
+    assert counted == [len(candles)]
+
+
+def test_kept_forecasts_whose_bytes_were_changed_are_refused(ready, candles, closes, folder):
+    (file,) = folder.rglob("*.parquet")
+    data = file.read_bytes()
+    file.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    with pytest.raises(CorruptArtifactError, match="is not what was written"):
+        decisions_at(ready, candles, closes[-1:], cache=folder)
