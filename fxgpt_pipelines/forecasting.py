@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+    from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Making
@@ -27,13 +29,16 @@ def forecast_span(
     making: "Making", inputs: "tuple[Artifact, ...]", config: Mapping[str, Any], tell: Callable[[str], None]
 ) -> "Artifact":
     """Forecast at every candle behind the training span that has a whole context; `inputs` are candles, features and model."""
-    from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
+    from fxgpt_core.diffusion.forecaster import DiffusionForecaster
     from fxgpt_core.training.checkpoints import load_model
 
     candles, features, model = inputs
     arrays, table = arrays_of(candles), features.frame()
-    sampling = SamplingParameters(n_paths=config["n_paths"], n_steps=config["n_steps"])
+    sampling = sampling_of(config)
     forecaster = DiffusionForecaster(load_model(model.path, model.sha256), sampling)
+    caution = sampling.caution(forecaster.model.schedule)
+    if caution is not None:
+        tell(f"CAUTION: {caution}")
     behind = arrays.known_at_us >= spans_of(model).calibration.start_us
     origins = _origins(forecaster, table, arrays, behind)
     left_out = int(behind.sum()) - len(origins)
@@ -55,11 +60,20 @@ def forecast_span(
         "left_out": left_out,
         "model_sha256": model.sha256,
         "sampling_sha256": sampling.sha256,
-        "n_paths": config["n_paths"],
-        "n_steps": config["n_steps"],
+        "caution": caution,
         "seed": config["seed"],
+        **asdict(sampling),
     }
     return making.write_frame(frame, summary)
+
+
+def sampling_of(settings: Mapping[str, Any]) -> "SamplingParameters":
+    """The sampler that an asset's settings name; they may hold more, and older ones less."""
+    from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
+
+    return SamplingParameters(
+        **{field.name: settings[field.name] for field in fields(SamplingParameters) if field.name in settings}
+    )
 
 
 def _origins(

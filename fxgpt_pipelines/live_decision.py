@@ -66,10 +66,11 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
     Raises `CorruptArtifactError` when bytes changed, `RefusedError` when calibration and model do not belong together.
     """
     from fxgpt_core.conformal.calibration import Calibration
-    from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
+    from fxgpt_core.diffusion.forecaster import DiffusionForecaster
     from fxgpt_core.market.costs import Costs
     from fxgpt_core.strategy.parameters import StrategyParameters
     from fxgpt_core.training.checkpoints import model_of_bytes
+    from fxgpt_pipelines.forecasting import sampling_of
 
     parameter_set = lake.get(ids.parameter_set_id)
     read = {"optimized_parameters": parameter_set} | _inputs_of(lake, parameter_set)
@@ -77,7 +78,7 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
     features = next(edge.parent for edge in lake.inputs(forecasts.id) if edge.role == "features")
     calibration_artifact = lake.get(ids.calibration_id)
     read |= {"diffusion_model": model, "features": features, "calibration_quantiles": calibration_artifact}
-    sampling = SamplingParameters(n_paths=int(forecasts.settings["n_paths"]), n_steps=int(forecasts.settings["n_steps"]))
+    sampling = sampling_of(forecasts.settings)
     calibration = Calibration.from_json(calibration_artifact.bytes().decode())
     calibration.require(model.sha256, sampling.sha256)
     proposal = parameter_set.json()

@@ -14,23 +14,24 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Making
     from fxgpt_core.registry.tracking import Tracking
-    from fxgpt_core.training.loop import TrainedModel, TrainingProgress
+    from fxgpt_core.training.diffusion_training import TrainedModel
+    from fxgpt_core.training.loop import TrainingProgress
 
-NUMBERS = ("n_steps", "n_features", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
+NUMBERS = ("shrink", "n_members", "n_steps", "n_features", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
 
 
 def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], None]) -> "Artifact":
     """Train on the training span of the candles and features in the making, and store the model."""
+    from fxgpt_core.forecasts.horizons import longest_step
     from fxgpt_core.training.checkpoints import model_bytes
-    from fxgpt_core.training.loop import train
-    from fxgpt_core.training.preset import preset
+    from fxgpt_core.training.diffusion_training import train
+    from fxgpt_core.training.training_parameters import preset
     from fxgpt_core.validation.spans import SpanParameters, split_spans
 
     candles, features = making.read("candles"), making.read("features")
     arrays = arrays_of(candles)
-    spans = split_spans(
-        arrays.known_at_us, SpanParameters(train_share=config["train_share"], calibration_share=config["calibration_share"])
-    )
+    shares = SpanParameters(config["train_share"], config["calibration_share"], longest_step(arrays.timeframe))
+    spans = split_spans(arrays.known_at_us, shares)
     stop = spans.train.slice(arrays.known_at_us).stop
     parameters = preset(config["preset"])
     tell(f"training on {stop} candles, {parameters.n_steps} steps")
@@ -55,21 +56,24 @@ def progress_line(progress: "TrainingProgress") -> str:
 
 
 def curve(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
-    """Training and validation loss over the steps."""
-    from fxgpt_pipelines.pictures import picture
+    """Training and validation loss of each member over the steps."""
+    from fxgpt_pipelines.pictures import BLUE, ORANGE, picture
 
     def draw(axes: Any) -> None:
-        steps = [point["step"] for point in summary["losses"]]
-        for name in ("training", "validation"):
-            axes.plot(steps, [point[name] for point in summary["losses"]], label=name, linewidth=1.2)
+        for number, losses in enumerate(summary["losses"]):
+            steps = [point["step"] for point in losses]
+            for name, color in (("training", BLUE), ("validation", ORANGE)):
+                label = name if number == 0 else None
+                axes.plot(steps, [point[name] for point in losses], color=color, label=label, linewidth=1.2)
         axes.set_xlabel("step")
 
     return picture("loss (an untrained network has about 1)", draw)
 
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a training worth a table."""
-    return {name: summary[name] for name in NUMBERS if name in summary} | {"best_step": best_step(summary)}
+    """The numbers of a training worth a table: CRPS on validation windows is in units of the random walk's deviation."""
+    scores = {f"validation_crps_at_shrink_{factor:g}": score for factor, score in summary["validation_crps"]}
+    return {name: summary[name] for name in NUMBERS} | {"best_step": best_step(summary)} | scores
 
 
 def chosen(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
@@ -91,20 +95,23 @@ def chosen(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMet
 
 
 def best_step(summary: Mapping[str, Any]) -> int:
-    """The step whose weights the model has; 0 when nothing learned was better than the start, which is a random walk."""
-    best: int = min(summary["losses"], key=lambda point: point["validation"])["step"]
+    """The latest step whose weights a member has; 0 when nothing learned was better than the start, which is a random walk."""
+    best: int = max(min(losses, key=lambda point: point["validation"])["step"] for losses in summary["losses"])
     return best
 
 
 def _summary(model: "TrainedModel") -> dict[str, Any]:
     return {
-        "losses": [asdict(point) for point in model.losses],
+        "losses": [[asdict(point) for point in losses] for losses in model.losses],
+        "shrink": model.shrinkage.factor,
+        "validation_crps": [list(score) for score in model.shrinkage.crps],
+        "n_members": len(model.losses),
         "selection": [asdict(found) for found in model.selection.findings],
         "n_features": len(model.selection.names),
-        "n_steps": model.losses[-1].step,
+        "n_steps": max(losses[-1].step for losses in model.losses),
         "n_windows": model.n_windows,
         "n_weights": model.n_weights,
-        "best_validation_loss": min(point.validation for point in model.losses),
+        "best_validation_loss": min(point.validation for losses in model.losses for point in losses),
         "seconds": model.seconds,
         "device": model.device,
     }
@@ -125,7 +132,7 @@ def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], T
         f"fxgpt-{artifact.symbol}-{artifact.timeframe}",
         {"model.safetensors": weights, "model.json": canonical_json(description_of(weights)).encode()},
         parameters={**artifact.settings, **artifact.summary["parameters"]},
-        metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "seconds", "n_windows")}
+        metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "shrink", "seconds", "n_windows")}
         | {"best_step": float(best_step(artifact.summary))},
         tags={
             "artifact_id": artifact.id,

@@ -42,7 +42,7 @@ def measured(
 
     outcomes = outcomes_of(candles.close, candles.known_at_us, forecasts)
     outcome = outcomes.realised
-    lengths = fold_parameters(candles.timeframe, **days)
+    lengths = fold_parameters(candles.timeframe, **days, purge_candles=int(forecasts.steps.max()))
     scores = walk_forward_scores(forecasts, outcomes, walk_forward(forecasts.known_at_us, lengths), parameters)
     ours, theirs = crps(forecasts, outcome), crps(random_walk_like(forecasts), outcome)
     hits = np.nan_to_num(directional_accuracy(forecasts, outcome))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -11,8 +12,9 @@ import torch
 from fxgpt_core import content_hash
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
-from fxgpt_core.diffusion.forecaster import DiffusionForecaster, SamplingParameters
-from fxgpt_core.diffusion.model import DiffusionModel, untrained
+from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, untrained
+from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.baselines import RandomWalk
 from fxgpt_core.forecasts.forecast import Forecasts
@@ -20,12 +22,16 @@ from fxgpt_core.forecasts.forecaster import Forecaster
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
-from fxgpt_core.networks.temporal_unet import NetworkParameters
-from fxgpt_core.training.loop import CANDIDATES, fit_scaler
+from fxgpt_core.networks.network_parameters import NetworkParameters
+from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 H1 = Timeframe.H1
 TRAINED_ON = 1200
-SMALL = NetworkParameters(n_inputs=len(CANDIDATES), context=32, width=16, embedding=32)
+TOKENS = 28
+SMALL = NetworkParameters(n_inputs=len(CANDIDATES), n_tokens=TOKENS, context=32, width=16, embedding=32)
+SMALL_SSSD = replace(SMALL, kind="sssd", layers=2, states=8)
 FIRST_OPEN_US = 1_577_923_200_000_000  # 2020-01-02 00:00 UTC
 
 
@@ -68,12 +74,15 @@ def without(candles: CandleArrays, start: int, stop: int) -> CandleArrays:
     return replace(candles, **{name: getattr(candles, name)[kept] for name in names})
 
 
-def model_of(network: torch.nn.Module, schedule: str = "cosine", sizes: NetworkParameters = SMALL) -> DiffusionModel:
-    """A model with this network, whose scaler and season come from the first candles."""
+def model_of(
+    *members: DenoisingNetwork, schedule: str = "cosine", sizes: NetworkParameters = SMALL, shrink: float = 1.0
+) -> DiffusionModel:
+    """A model of these members, whose scaler and season come from the first candles."""
     return DiffusionModel(
         symbol="EURUSD",
         timeframe="1h",
-        network=network.eval(),
+        members=tuple(member.eval() for member in members),
+        shrink=shrink,
         parameters=sizes,
         schedule=schedule,
         scaler=fit_scaler(real_features().head(TRAINED_ON), CANDIDATES),
@@ -83,12 +92,13 @@ def model_of(network: torch.nn.Module, schedule: str = "cosine", sizes: NetworkP
     )
 
 
-def opinionated(network: torch.nn.Module) -> torch.nn.Module:
-    """The network with nothing left at zero, so that every part of it says something."""
+def opinionated(network: Network) -> Network:
+    """The network with nothing left at zero, so that every part of it says something; state spaces remember a whole path."""
     generator = torch.Generator().manual_seed(99)
     with torch.no_grad():
-        for weight in network.parameters():
-            weight.copy_(0.15 * torch.randn(weight.shape, generator=generator))
+        for name, weight in network.named_parameters():
+            middle = -4.0 if name.endswith(("log_step", "log_decay")) else 0.0
+            weight.copy_(middle + 0.15 * torch.randn(weight.shape, generator=generator))
     return network
 
 
@@ -96,12 +106,17 @@ def random_walk() -> RandomWalk:
     return RandomWalk("EURUSD", fit_volatility(real_candles().slice(0, TRAINED_ON)))
 
 
-def diffusion() -> DiffusionForecaster:
+def diffusion(sizes: NetworkParameters = SMALL, **sampling: Any) -> DiffusionForecaster:
     """A diffusion forecaster with strong opinions, and no training."""
-    return DiffusionForecaster(model_of(opinionated(untrained(SMALL, 1))), SamplingParameters(n_paths=32, n_steps=2))
+    members = (opinionated(untrained(sizes, seed)) for seed in (1, 2))
+    return DiffusionForecaster(model_of(*members, sizes=sizes), SamplingParameters(**{"n_paths": 32, **sampling}))
 
 
-FORECASTERS: dict[str, Callable[[], Forecaster]] = {"random_walk": random_walk, "diffusion": diffusion}
+FORECASTERS: dict[str, Callable[[], Forecaster]] = {
+    "random_walk": random_walk,
+    "temporal_unet": diffusion,
+    "sssd": lambda: diffusion(SMALL_SSSD, sampler="ddpm", n_steps=3),
+}
 
 
 def fingerprint(forecasts: Forecasts) -> str:

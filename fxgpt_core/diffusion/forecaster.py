@@ -2,46 +2,28 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from statistics import NormalDist
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import torch
 
-from fxgpt_core import content_hash
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.model import DiffusionModel
-from fxgpt_core.diffusion.sampler import probability_flow_euler
+from fxgpt_core.diffusion.paths import PathSampler, path_quantiles
+from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts
+from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
+from fxgpt_core.forecasts.horizons import steps_of
 from fxgpt_core.forecasts.volatility import WARM_UP, cumulative_scale
 from fxgpt_core.market.sessions import stretch_starts
-from fxgpt_core.networks.temporal_unet import N_TOKENS
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-SAMPLER = "probability_flow_euler, antithetic, random walk as control variate"
-_NORMAL_QUANTILES = np.array([NormalDist().inv_cdf(level) for level in LEVELS.tolist()])
-
-
-@dataclass(frozen=True)
-class SamplingParameters:
-    """How paths are drawn: `n_paths` (even: each noise and its mirror image) and the number of Euler `n_steps`."""
-
-    n_paths: int = 64
-    n_steps: int = 2
-
-    def __post_init__(self) -> None:
-        if self.n_paths < 2 or self.n_paths % 2 or self.n_steps < 1:
-            raise BadInputError(f"{self} found; paths come in mirrored pairs (even, at least 2) and at least one step is needed")
-
-    @property
-    def sha256(self) -> str:
-        """Identity of the sampler; a calibration holds for one sampler only."""
-        return content_hash.of_json({"sampler": SAMPLER, **asdict(self)})
+DEFAULT = SamplingParameters()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +31,17 @@ class DiffusionForecaster:
     """Forecasts by sampling `model`; the noise of a candle depends on the seed and the candle's time, and on nothing else."""
 
     model: DiffusionModel
-    sampling: SamplingParameters = SamplingParameters()
-    name: str = "diffusion"
+    sampling: SamplingParameters = DEFAULT
+
+    @property
+    def name(self) -> str:
+        """The kind of its network."""
+        return self.model.parameters.kind
+
+    @cached_property
+    def sampler(self) -> PathSampler:
+        """Draws the paths."""
+        return PathSampler(self.model.members, self.model.shrink, self.model.schedule, self.sampling)
 
     def forecast(
         self,
@@ -71,12 +62,13 @@ class DiffusionForecaster:
         sigma = self.model.volatility.at_close(candles)
         ahead = self.model.volatility.ahead(candles, sigma, origins)
         scale = cumulative_scale(ahead)
-        values = np.empty((len(origins), len(STEPS), len(LEVELS)))
+        values = np.empty((*ahead.shape, len(LEVELS)))
         with _single_thread(), torch.inference_mode():
-            self.model.network.eval()
+            for member in self.model.members:
+                member.eval()
             for i, origin in enumerate(origins.tolist()):
-                noise = mirrored_noise(seed, int(candles.known_at_us[origin]), self.sampling.n_paths)
-                values[i] = path_quantiles(self._paths(inputs, origin, noise) * ahead[i], noise * ahead[i], scale[i])
+                paths, walks = self._drawn(inputs, candles, origin, seed)
+                values[i] = path_quantiles(paths * ahead[i], walks * ahead[i], self.sampler.walk_deviation * scale[i])
                 if progress is not None:
                     progress(i + 1, len(origins))
         return Forecasts(
@@ -84,24 +76,19 @@ class DiffusionForecaster:
             timeframe=self.model.timeframe,
             known_at_us=candles.known_at_us[origins],
             close=candles.close[origins],
-            steps=STEPS,
+            steps=steps_of(candles.timeframe),
             levels=LEVELS,
             values=values,
             scale=scale,
         )
 
-    def _paths(self, inputs: npt.NDArray[np.float32], origin: int, noise: npt.NDArray[np.float32]) -> FloatArray:
-        """float64[P,24]: sampled increments in units of each candle's standard deviation, from noise float32[P,24]."""
-        window = inputs[origin - self.model.parameters.context + 1 : origin + 1]
-        # Cloned, because matrix kernels may round by where memory is aligned, and torch aligns its own always alike.
-        context = self.model.network.encoder(torch.from_numpy(window.T).clone(memory_format=torch.contiguous_format)[None])
-        sampled = probability_flow_euler(
-            lambda x, angle: self.model.network.denoiser(x, angle, context),
-            torch.from_numpy(noise).clone(),
-            self.model.schedule,
-            self.sampling.n_steps,
-        )
-        return sampled.numpy().astype(np.float64)
+    def _drawn(
+        self, inputs: npt.NDArray[np.float32], candles: CandleArrays, origin: int, seed: int
+    ) -> tuple[FloatArray, FloatArray]:
+        """The increments of an origin's paths float64[K·P,T], and of the walks float64[P,T] with the same noise."""
+        parameters = self.model.parameters
+        noise = self.sampler.noise(seed, int(candles.known_at_us[origin]), parameters.n_tokens)
+        return self.sampler.paths(inputs[origin - parameters.context + 1 : origin + 1], noise), self.sampler.walks(noise)
 
     def _check(self, inputs: npt.NDArray[np.float32], candles: CandleArrays, origins: IntArray) -> None:
         if str(candles.timeframe) != self.model.timeframe:
@@ -152,30 +139,6 @@ def whole_contexts(inputs: npt.NDArray[np.float32], candles: CandleArrays, conte
 def possible_origins(model: DiffusionModel, inputs: npt.NDArray[np.float32], candles: CandleArrays) -> IntArray:
     """int64[M]: the rows at which the model can make a forecast, from its inputs float32[N,F]."""
     return np.flatnonzero(whole_contexts(inputs, candles, model.parameters.context))
-
-
-def path_quantiles(increments: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:
-    """float64[24,L]: quantiles at `LEVELS` of the cumulative log-return, from increments float64[P,24] of P paths.
-
-    `walks` float64[P,24] are the increments of a random walk with the same noise and `scale` float64[24] its known standard
-    deviation: a control variate (Hsu & Nelson 1990). What P walks miss of their known quantiles, the paths miss as well, as
-    far as they move together; so P paths are worth many more, and an untrained network is the random walk exactly.
-    """
-    paths, control = np.cumsum(increments, axis=1), np.cumsum(walks, axis=1)
-    moved = ((paths - paths.mean(axis=0)) * control).sum(axis=0) / (control**2).sum(axis=0)
-    missed = scale[:, None] * _NORMAL_QUANTILES - np.quantile(control, LEVELS, axis=0).T
-    quantiles = np.quantile(paths, LEVELS, axis=0).T + np.maximum(moved, 0.0)[:, None] * missed
-    return np.sort(quantiles, axis=1)
-
-
-def mirrored_noise(seed: int, known_at_us: int, n_paths: int) -> npt.NDArray[np.float32]:
-    """float32[P,24]: standard normal noise of one candle, the second half the mirror image of the first.
-
-    It depends on the seed and the candle's time alone.
-    """
-    generator = np.random.Generator(np.random.Philox(key=[seed, known_at_us]))
-    half = generator.standard_normal((n_paths // 2, N_TOKENS)).astype(np.float32)
-    return np.concatenate([half, -half])
 
 
 @contextmanager

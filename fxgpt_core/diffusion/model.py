@@ -13,7 +13,9 @@ from torch import nn
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.volatility import Volatility
 from fxgpt_core.networks.context_encoder import ContextEncoder
-from fxgpt_core.networks.temporal_unet import NetworkParameters, TemporalUNet
+from fxgpt_core.networks.network_parameters import NetworkParameters
+from fxgpt_core.networks.sssd import SSSD
+from fxgpt_core.networks.temporal_unet import TemporalUNet
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -44,29 +46,40 @@ class FeatureScaler:
 
 
 class DenoisingNetwork(nn.Module):
-    """Context encoder and denoiser, trained together."""
+    """Context encoder and denoiser, trained together; the encoder runs once a forecast, the denoiser once a step."""
 
     def __init__(self, parameters: NetworkParameters) -> None:
         super().__init__()
         self.encoder = ContextEncoder(parameters.n_inputs, parameters.embedding, parameters.dropout)
-        self.denoiser = TemporalUNet(parameters)
+        self.denoiser = TemporalUNet(parameters) if parameters.kind == "temporal_unet" else SSSD(parameters)
+        self.no_context = nn.Parameter(torch.zeros(1, parameters.embedding))
+        self.context_dropout = parameters.context_dropout
 
     def forward(self, path: torch.Tensor, angle: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """The v of noisy paths float32[B,24] at angles float32[B], given raw context float32[B,F,L]."""
-        velocity: torch.Tensor = self.denoiser(path, angle, self.encoder(context))
+        """The v of noisy paths float32[B,T] at angles float32[B], given raw context float32[B,F,L].
+
+        While training some contexts are withheld, so that the network knows what to say without one (Ho & Salimans 2022).
+        """
+        embedding = self.encoder(context)
+        if self.training and self.context_dropout > 0.0:
+            withheld = torch.rand(len(embedding), 1, device=embedding.device) < self.context_dropout
+            embedding = torch.where(withheld, self.no_context, embedding)
+        velocity: torch.Tensor = self.denoiser(path, angle, embedding)
         return velocity
 
 
 @dataclass(frozen=True, eq=False)
 class DiffusionModel:
-    """A denoising model of the next 24 candles of one symbol and timeframe.
+    """A denoising model of the path behind each candle of one symbol and timeframe.
 
-    `seed` made its weights and batches; `training` are the parameters of that training, as JSON values.
+    `members` are networks of the same sizes from different seeds. `shrink` in [0, 1] multiplies what they say, 0 is the random
+    walk: chosen on validation windows. `seed` made weights and batches; `training` are its parameters, as JSON values.
     """
 
     symbol: str
     timeframe: str
-    network: DenoisingNetwork
+    members: tuple[DenoisingNetwork, ...]
+    shrink: float
     parameters: NetworkParameters
     schedule: str
     scaler: FeatureScaler

@@ -8,7 +8,7 @@ import polars as pl
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.forecast import STEPS
+from fxgpt_core.forecasts.horizons import SINGLES
 from fxgpt_core.forecasts.volatility import WARM_UP, Volatility, cumulative_scale, log_returns
 from fxgpt_core.market.sessions import stretch_starts
 
@@ -30,11 +30,10 @@ class LabelParameters:
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        unknown = [horizon for horizon in self.horizons if horizon not in STEPS]
+        unknown = [horizon for horizon in self.horizons if not 1 <= horizon <= SINGLES]
         if unknown or not self.horizons or self.threshold < 0.0:
             raise BadInputError(
-                f"{self} found; horizons are {STEPS[0]} to {STEPS[-1]} candles, at least one of them, and the threshold is not "
-                "negative"
+                f"{self} found; horizons are 1 to {SINGLES} candles, at least one of them, and the threshold is not negative"
             )
 
 

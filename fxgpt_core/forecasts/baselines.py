@@ -9,7 +9,8 @@ import polars as pl
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts
+from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
+from fxgpt_core.forecasts.horizons import steps_of
 from fxgpt_core.forecasts.volatility import Volatility, cumulative_scale
 
 
@@ -34,7 +35,7 @@ class RandomWalk:
             timeframe=str(candles.timeframe),
             known_at_us=candles.known_at_us[origins],
             close=candles.close[origins],
-            steps=STEPS,
+            steps=steps_of(candles.timeframe),
             levels=LEVELS,
             values=scale[:, :, None] * quantiles,
             scale=scale,

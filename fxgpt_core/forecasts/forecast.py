@@ -14,9 +14,6 @@ from fxgpt_core.market.timeframes import timeframe as timeframe_of
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-STEPS: Final = np.arange(1, 25, dtype=np.int32)
-"""Candles ahead of the origin."""
-
 LEVELS: Final = np.array([0.025, *np.round(np.arange(0.05, 0.951, 0.05), 2), 0.975])
 """The 21 quantile levels of a forecast."""
 

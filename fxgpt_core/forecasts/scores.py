@@ -16,15 +16,20 @@ def pinball(quantile: FloatArray, outcome: FloatArray, level: float) -> FloatArr
 
 
 def crps(forecasts: Forecasts, outcome: FloatArray) -> FloatArray:
-    """float64[N,S]: continuous ranked probability score, in log-return units; NaN where the outcome is not known.
+    """float64[N,S]: continuous ranked probability score, in log-return units; NaN where the outcome is not known."""
+    return quantile_crps(forecasts.values, forecasts.levels, outcome)
 
-    CRPS = 2·∫ pinball dlevel over (0, 1) (Gneiting & Raftery 2007), by the trapezoid rule over the forecast's levels; at
-    the levels 0 and 1 the loss is taken for 0, to which it falls for any distribution with a mean.
+
+def quantile_crps(values: FloatArray, levels: FloatArray, outcome: FloatArray) -> FloatArray:
+    """float64[N,S]: CRPS of quantiles float64[N,S,L] at `levels` float64[L], in the unit of the outcome float64[N,S].
+
+    CRPS = 2·∫ pinball dlevel over (0, 1) (Gneiting & Raftery 2007), by the trapezoid rule over the levels; at the levels 0
+    and 1 the loss is taken for 0, to which it falls for any distribution with a mean.
     """
-    edges = np.concatenate(([0.0], forecasts.levels, [1.0]))
+    edges = np.concatenate(([0.0], levels, [1.0]))
     total = np.zeros(outcome.shape)
     for i, weight in enumerate(((edges[2:] - edges[:-2]) / 2.0).tolist()):
-        total += 2.0 * weight * pinball(forecasts.values[:, :, i], outcome, float(forecasts.levels[i]))
+        total += 2.0 * weight * pinball(values[:, :, i], outcome, float(levels[i]))
     return total
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.forecast import STEPS
+from fxgpt_core.forecasts.horizons import longest_step, steps_of
 from fxgpt_core.market.sessions import expected_open_times, hour_of_week, stretch_starts
 from fxgpt_core.market.timeframes import DAY_US
 
@@ -24,6 +24,7 @@ SLOW_DECAY = 0.998
 FLOOR_OF_SLOW = 0.15
 SMALLEST = 1e-7
 _SEASON_PRIOR = 8.0
+_UNITS = 2.0**36
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +57,17 @@ class Volatility:
         return sigma
 
     def ahead(self, candles: CandleArrays, sigma: FloatArray, origins: IntArray) -> FloatArray:
-        """float64[N,24]: standard deviation of each of the next 24 candles' log-returns, for the candles at `origins`."""
-        opens = next_open_times(candles, origins, self.daily_break_minutes)
-        seasons = self.season[hour_of_week(opens.reshape(-1))].reshape(opens.shape)
-        return sigma[origins][:, None] * seasons
+        """float64[N,T]: standard deviation of the log-return of each of the next T tokens, for the candles at `origins`.
+
+        Raises `BadInputError` when no origin is asked.
+        """
+        calendar, first = calendar_ahead(candles, origins, self.daily_break_minutes)
+        # Counted in whole units: sums of integers do not depend on where the calendar starts, so a forecast never does.
+        squares = np.rint(self.season[hour_of_week(calendar)] ** 2 * _UNITS).astype(np.int64)
+        total = np.concatenate(([0], np.cumsum(squares)))
+        edges = np.concatenate(([0], steps_of(candles.timeframe)))
+        season = np.diff(total[first[:, None] + edges], axis=1) / _UNITS
+        return sigma[origins][:, None] * np.sqrt(season)
 
 
 def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minutes: int = 0) -> Volatility:
@@ -91,26 +99,22 @@ def log_returns(candles: CandleArrays) -> FloatArray:
     return returns
 
 
-def next_open_times(candles: CandleArrays, origins: IntArray, daily_break_minutes: int = 0) -> IntArray:
-    """int64[N,24]: open times of the next 24 candles by the FX calendar, for the candles at `origins`; holidays are not known.
+def calendar_ahead(candles: CandleArrays, origins: IntArray, daily_break_minutes: int = 0) -> tuple[IntArray, IntArray]:
+    """Open times int64[C] by the FX calendar, holidays not known, and int64[N]: where in them each origin's next candle is.
 
-    None opens in the `daily_break_minutes` after 17:00 New York.
-
+    The calendar reaches the longest step behind the last origin; none opens in the `daily_break_minutes` after 17:00 New York.
     Raises `BadInputError` when no origin is asked.
     """
     if len(origins) == 0:
         raise BadInputError("no origin found; ask for the forecast of at least one candle")
-    opens = candles.open_time_us[origins]
-    timeframe = candles.timeframe
-    # 24 daily candles span five weekends; a week more than the plain length is enough for every timeframe.
-    reach = len(STEPS) * timeframe.us * 7 // 5 + 7 * DAY_US
+    opens, timeframe = candles.open_time_us[origins], candles.timeframe
+    # A path may span weekends, and daily breaks; two weeks more than the plain length is enough for every timeframe.
+    reach = longest_step(timeframe) * timeframe.us * 7 // 5 + 14 * DAY_US
     pause = timedelta(minutes=daily_break_minutes)
     calendar = expected_open_times(int(opens.min()) + 1, int(opens.max()) + reach, timeframe, pause)
-    first = np.searchsorted(calendar, opens, side="right")
-    ahead: IntArray = calendar[first[:, None] + np.arange(len(STEPS))]
-    return ahead
+    return calendar, np.searchsorted(calendar, opens, side="right").astype(np.int64)
 
 
 def cumulative_scale(ahead: FloatArray) -> FloatArray:
-    """float64[N,S]: random-walk standard deviation of the cumulative log-return, from that of each candle."""
+    """float64[N,T]: random-walk standard deviation of the cumulative log-return, from that of each token."""
     return np.sqrt(np.cumsum(ahead**2, axis=1))

@@ -1,45 +1,24 @@
-"""TemporalUNet: the denoiser of a path of future candles. B batch, C channels, T tokens (24 → 12 → 6), E embedding.
+"""TemporalUNet: the denoiser of a path of future candles. B batch, C channels, T tokens (28 → 14 → 7), E embedding.
 
 Encoder, bottleneck with attention, decoder with skips; every block is shifted and scaled by the embedding of noise level and
 context (FiLM, Perez et al. 2018). The last layer starts at zero, so that an untrained network predicts v = 0.
 """
 
-import math
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 from torch.nn import functional
 
-N_TOKENS = 24
+from fxgpt_core.networks.network_parameters import NetworkParameters
+from fxgpt_core.networks.noise_level import step_embedding
+
 GROUPS = 8
-_FASTEST_FREQUENCY = 1000.0
-
-
-@dataclass(frozen=True)
-class NetworkParameters:
-    """Sizes: `n_inputs` input columns of `context` candles; channels `width` and twice that; `embedding`; attention `heads`."""
-
-    n_inputs: int
-    context: int = 64
-    width: int = 24
-    embedding: int = 64
-    heads: int = 4
-    dropout: float = 0.1
-
-
-def step_embedding(angle: torch.Tensor, size: int) -> torch.Tensor:
-    """float32[B,size]: sinusoids of the noise angle float32[B] in [0, π/2] (Vaswani et al. 2017; Ho et al. 2020)."""
-    half = size // 2
-    frequencies = torch.exp(torch.linspace(0.0, math.log(_FASTEST_FREQUENCY), half, device=angle.device))
-    phase = angle[:, None] * frequencies[None, :]
-    return torch.cat([phase.sin(), phase.cos()], dim=1)
+_HALVED_TWICE = 4
 
 
 class TokenConvolution(nn.Conv1d):
     """A convolution over few tokens with "same" padding, as one matrix product; weights as in `nn.Conv1d`.
 
-    On paths of 24 tokens the library's own convolution spends more time on setting up than on arithmetic.
+    On paths of some thirty tokens the library's own convolution spends more time on setting up than on arithmetic.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -91,37 +70,38 @@ class SelfAttention(nn.Module):
 
 
 class TemporalUNet(nn.Module):
-    """v-prediction of a noisy path: float32[B,24], noise angle and context embedding → float32[B,24]."""
+    """v-prediction of a noisy path: float32[B,T], noise angle and context embedding → float32[B,T]."""
 
     def __init__(self, parameters: NetworkParameters) -> None:
         super().__init__()
         w, e, drop = parameters.width, parameters.embedding, parameters.dropout
         self.embedding_size = e
+        self.spare = -parameters.n_tokens % _HALVED_TWICE
         self.embed = nn.Sequential(nn.Linear(e, e), nn.SiLU(), nn.Linear(e, e))
         # The tokens differ only by their place, which convolutions cannot see; so each place brings a vector of its own.
-        self.place = nn.Parameter(torch.zeros(1, w, N_TOKENS))
+        self.place = nn.Parameter(torch.zeros(1, w, parameters.n_tokens + self.spare))
         self.enter = TokenConvolution(1, w, 3)
-        self.encode_24 = ResidualBlock(w, w, e, drop)
-        self.down_12 = TokenConvolution(w, 2 * w, 3, stride=2)
-        self.encode_12 = ResidualBlock(2 * w, 2 * w, e, drop)
-        self.down_6 = TokenConvolution(2 * w, 2 * w, 3, stride=2)
+        self.encode_whole = ResidualBlock(w, w, e, drop)
+        self.down_half = TokenConvolution(w, 2 * w, 3, stride=2)
+        self.encode_half = ResidualBlock(2 * w, 2 * w, e, drop)
+        self.down_quarter = TokenConvolution(2 * w, 2 * w, 3, stride=2)
         self.bottleneck = ResidualBlock(2 * w, 2 * w, e, drop)
         self.attention = SelfAttention(2 * w, parameters.heads)
-        self.up_12 = TokenConvolution(2 * w, 2 * w, 3)
-        self.decode_12 = ResidualBlock(4 * w, 2 * w, e, drop)
-        self.up_24 = TokenConvolution(2 * w, w, 3)
-        self.decode_24 = ResidualBlock(2 * w, w, e, drop)
+        self.up_half = TokenConvolution(2 * w, 2 * w, 3)
+        self.decode_half = ResidualBlock(4 * w, 2 * w, e, drop)
+        self.up_whole = TokenConvolution(2 * w, w, 3)
+        self.decode_whole = ResidualBlock(2 * w, w, e, drop)
         self.leave = nn.Sequential(nn.GroupNorm(GROUPS, w), nn.SiLU(), _zero(TokenConvolution(w, 1, 3)))
 
     def forward(self, path: torch.Tensor, angle: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """The v of `path` float32[B,24] at `angle` float32[B] or [1], given `context` float32[B,E] or [1,E]."""
+        """The v of `path` float32[B,T] at `angle` float32[B] or [1], given `context` float32[B,E] or [1,E]."""
         embedding = self.embed(step_embedding(angle, self.embedding_size)) + context
-        at_24 = self.encode_24(self.enter(path[:, None, :]) + self.place, embedding)
-        at_12 = self.encode_12(self.down_12(at_24), embedding)
-        deep = self.attention(self.bottleneck(self.down_6(at_12), embedding))
-        at_12 = self.decode_12(torch.cat([self.up_12(_doubled(deep)), at_12], dim=1), embedding)
-        at_24 = self.decode_24(torch.cat([self.up_24(_doubled(at_12)), at_24], dim=1), embedding)
-        velocity: torch.Tensor = self.leave(at_24)[:, 0, :]
+        whole = self.encode_whole(self.enter(functional.pad(path[:, None, :], (0, self.spare))) + self.place, embedding)
+        half = self.encode_half(self.down_half(whole), embedding)
+        deep = self.attention(self.bottleneck(self.down_quarter(half), embedding))
+        half = self.decode_half(torch.cat([self.up_half(_doubled(deep)), half], dim=1), embedding)
+        whole = self.decode_whole(torch.cat([self.up_whole(_doubled(half)), whole], dim=1), embedding)
+        velocity: torch.Tensor = self.leave(whole)[:, 0, : path.shape[1]]
         return velocity
 
 

@@ -11,18 +11,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from fxgpt_core import atomic_file, content_hash
-from fxgpt_core.diffusion.model import DiffusionModel, FeatureScaler, untrained
+from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
 from fxgpt_core.errors import CorruptArtifactError
 from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, Volatility
-from fxgpt_core.networks.temporal_unet import NetworkParameters
+from fxgpt_core.networks.network_parameters import NetworkParameters
 
-FORMAT = "fxgpt-diffusion-1"
+FORMAT = "fxgpt-diffusion-2"
 _LENGTH_BYTES = 8
 
 
 def model_bytes(model: DiffusionModel) -> bytes:
     """The file of a model; the same model gives the same bytes."""
-    tensors = {f"network.{name}": tensor.detach().contiguous() for name, tensor in model.network.state_dict().items()}
+    tensors = {
+        f"member.{number}.{name}": tensor.detach().contiguous()
+        for number, member in enumerate(model.members)
+        for name, tensor in member.state_dict().items()
+    }
     tensors["scaler.mean"] = torch.from_numpy(model.scaler.mean)
     tensors["scaler.deviation"] = torch.from_numpy(model.scaler.deviation)
     tensors["volatility.season"] = torch.from_numpy(model.volatility.season)
@@ -36,6 +40,8 @@ def model_description(model: DiffusionModel) -> dict[str, Any]:
         "symbol": model.symbol,
         "timeframe": model.timeframe,
         "network": asdict(model.parameters),
+        "members": len(model.members),
+        "shrink": model.shrink,
         "schedule": model.schedule,
         "columns": list(model.scaler.columns),
         "volatility_decay": model.volatility.decay,
@@ -99,13 +105,15 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
             raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}, expected {shape}")
     if parameters.n_inputs != n_columns:
         raise ValueError(f"{n_columns} columns for a network of {parameters.n_inputs} inputs")
-    network = untrained(parameters, seed=0).requires_grad_(False)
-    weights = {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
-    network.load_state_dict(weights, strict=True)
+    members = tuple(_member(parameters, tensors, number) for number in range(description["members"]))
+    known = {*shapes, *(f"member.{number}.{name}" for number, member in enumerate(members) for name in member.state_dict())}
+    if not members or set(tensors) != known:
+        raise ValueError(f"{len(members)} members, and tensors that belong to none: {sorted(set(tensors) - known)[:3]}")
     return DiffusionModel(
         symbol=description["symbol"],
         timeframe=description["timeframe"],
-        network=network.eval(),
+        members=members,
+        shrink=float(description["shrink"]),
         parameters=parameters,
         schedule=description["schedule"],
         scaler=FeatureScaler(tuple(description["columns"]), _array(tensors["scaler.mean"]), _array(tensors["scaler.deviation"])),
@@ -115,6 +123,14 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         seed=description["seed"],
         training=description["training"],
     )
+
+
+def _member(parameters: NetworkParameters, tensors: dict[str, torch.Tensor], number: int) -> DenoisingNetwork:
+    network = untrained(parameters, seed=0).requires_grad_(False)
+    prefix = f"member.{number}."
+    weights = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    network.load_state_dict(weights, strict=True)
+    return network.eval()
 
 
 def _array(tensor: torch.Tensor) -> "np.ndarray[Any, np.dtype[np.float64]]":

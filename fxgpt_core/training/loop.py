@@ -3,33 +3,20 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-import numpy as np
-import polars as pl
 import torch
 
-from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.loss import velocity_loss
-from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
+from fxgpt_core.diffusion.model import DenoisingNetwork
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.features.labels import labels
-from fxgpt_core.features.matrix import FEATURES
-from fxgpt_core.features.selection import SMALLEST_DEVIATION, Selection, SelectionParameters, select_features
-from fxgpt_core.forecasts.volatility import fit_volatility
-from fxgpt_core.market.symbols import symbol as symbol_of
-from fxgpt_core.networks.temporal_unet import N_TOKENS, NetworkParameters
-from fxgpt_core.training.preset import TrainingParameters
-from fxgpt_core.training.windows import Windows, windows
+from fxgpt_core.training.training_parameters import TrainingParameters
+from fxgpt_core.training.windows import Windows
 
 REPORTS = 60
 VALIDATION_BATCH = 512
-# The month tells a network where in a short history it is, and nothing that holds beyond it: what a column told there would not
-# find that out. And a spread is known of some histories, but of no live candle yet.
-NO_CANDIDATES = ("month_sin", "month_cos", "spread", "spread_ratio")
-CANDIDATES = tuple(name for name in FEATURES if name not in NO_CANDIDATES)
 _SEED_STRIDE = 1_000_003
 
 
@@ -53,104 +40,18 @@ class LossPoint:
     validation: float
 
 
-@dataclass(frozen=True)
-class TrainedModel:
-    """The model with the best averaged weights, and how it came to be.
-
-    `selection` of its columns, losses by step, numbers of windows and of weights, seconds of it all, the device it ran on.
-    """
-
-    model: DiffusionModel
-    selection: Selection
-    losses: tuple[LossPoint, ...]
-    n_windows: int
-    n_weights: int
-    seconds: float
-    device: str
-
-
-def train(
-    features: pl.DataFrame,
-    candles: CandleArrays,
+def fit(
+    network: DenoisingNetwork,
+    training: Windows,
+    validation: Windows,
     parameters: TrainingParameters,
     *,
-    symbol: str,
     seed: int,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
-) -> TrainedModel:
-    """A model of the span it is given, and of nothing else: cut the span before the call.
-
-    `features` are the rows of `candles`, with the columns of `CANDIDATES`. Columns, scaler, season and weights are fitted here.
-    The same seed, data and number of threads give the same weights. Raises `BadInputError` for a span without a training window
-    or with too few rows to choose columns by, and when the loss stops being a number.
-    """
-    if features.height != len(candles):
-        raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
-    started = time.monotonic()
-    pause = symbol_of(symbol).daily_break_minutes
-    volatility = fit_volatility(candles, daily_break_minutes=pause)
-    selection = _selected(features, candles, parameters, seed, pause)
-    scaler = fit_scaler(features, selection.names)
-    data = windows(scaler.scaled(features), candles, volatility, parameters.context)
-    sizes = NetworkParameters(
-        n_inputs=len(scaler.columns),
-        context=parameters.context,
-        width=parameters.width,
-        embedding=parameters.embedding,
-        dropout=parameters.dropout,
-    )
-    network, losses = _fitted(untrained(sizes, seed), data, parameters, seed, progress)
-    model = DiffusionModel(
-        symbol=symbol,
-        timeframe=str(candles.timeframe),
-        network=network,
-        parameters=sizes,
-        schedule=parameters.schedule,
-        scaler=scaler,
-        volatility=volatility,
-        seed=seed,
-        training=asdict(parameters),
-    )
-    weights = list(network.parameters())
-    n_weights = sum(weight.numel() for weight in weights)
-    return TrainedModel(model, selection, losses, len(data), n_weights, time.monotonic() - started, str(weights[0].device))
-
-
-def fit_scaler(features: pl.DataFrame, columns: Sequence[str]) -> FeatureScaler:
-    """Mean and standard deviation of feature columns over a training span; rows that lack one of them do not count.
-
-    A column that never varied there has an infinite deviation, so that it stays 0 whatever comes: the network has not
-    learned what it means. Raises `BadInputError` when no row is complete.
-    """
-    values = features.select(columns).to_numpy()
-    values = values[np.isfinite(values).all(axis=1)]
-    if len(values) == 0:
-        raise BadInputError(f"none of the {features.height} feature rows is complete; give a span longer than the warm-up")
-    deviation = values.std(axis=0)
-    return FeatureScaler(tuple(columns), values.mean(axis=0), np.where(deviation < SMALLEST_DEVIATION, np.inf, deviation))
-
-
-def _selected(features: pl.DataFrame, candles: CandleArrays, parameters: TrainingParameters, seed: int, pause: int) -> Selection:
-    """The columns to train on, from the rows before the validation windows: these are to judge the weights, and chose nothing.
-
-    `pause`: the market's daily break in minutes.
-    """
-    stop = max(0, int(len(candles) * (1.0 - parameters.validation_share)) - N_TOKENS)
-    span = candles.slice(0, stop)
-    known = labels(span, fit_volatility(span, daily_break_minutes=pause))
-    wanted = SelectionParameters(n_features=parameters.n_features)
-    return select_features(features.head(stop), known, CANDIDATES, wanted, seed=seed)
-
-
-def _fitted(
-    network: DenoisingNetwork,
-    data: Windows,
-    parameters: TrainingParameters,
-    seed: int,
-    progress: Callable[[TrainingProgress], None],
 ) -> tuple[DenoisingNetwork, tuple[LossPoint, ...]]:
-    """The best averaged network by validation loss. A step's batch, noise and dropout depend on (seed, step) alone."""
-    training, validation = data.divided(parameters.validation_share)
+    """The best averaged network by validation loss, and the losses. A step's batch, noise and dropout depend on (seed, step)
+    alone. Raises `BadInputError` when the loss stops being a number.
+    """
     averaged = copy.deepcopy(network).requires_grad_(False).eval()
     best = copy.deepcopy(averaged)
     optimizer = _optimizer(network, parameters)

@@ -1,5 +1,6 @@
 """Training windows: the context a forecast would see and the path that followed, both whole inside the span that was given."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +11,9 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.forecaster import whole_contexts
 from fxgpt_core.diffusion.model import CLIP
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.volatility import Volatility, log_returns
+from fxgpt_core.forecasts.horizons import longest_step, steps_of
+from fxgpt_core.forecasts.volatility import Volatility
 from fxgpt_core.market.sessions import stretch_starts
-from fxgpt_core.networks.temporal_unet import N_TOKENS
 
 IntArray = npt.NDArray[np.int64]
 
@@ -21,24 +22,32 @@ IntArray = npt.NDArray[np.int64]
 class Windows:
     """The whole data set as resident tensors; windows are gathered by index.
 
-    `inputs` float32[T,F]; `targets` float32[N,24]: increments over their known standard deviation; `origins` int64[N] rows of
-    `inputs`; `context` candles a window looks back.
+    `inputs` float32[R,F]; `targets` float32[N,T]: increments over `ahead`, their known standard deviation float32[N,T];
+    `origins` int64[N] rows of `inputs`; `context` candles a window looks back, `reach` candles its path looks ahead.
     """
 
     inputs: torch.Tensor
     targets: torch.Tensor
+    ahead: torch.Tensor
     origins: torch.Tensor
     context: int
+    reach: int
 
     def __len__(self) -> int:
         return len(self.origins)
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """A random batch: contexts float32[B,F,L] and clean paths float32[B,24]."""
+        """A random batch: contexts float32[B,F,L] and clean paths float32[B,T]."""
         chosen = torch.randint(len(self), (size,), generator=generator)
         lags = torch.arange(-self.context + 1, 1)
         contexts = self.inputs[self.origins[chosen][:, None] + lags]
         return contexts.transpose(1, 2), self.targets[chosen]
+
+    def context_of(self, window: int) -> npt.NDArray[np.float32]:
+        """float32[L,F]: the inputs that one window sees."""
+        origin = int(self.origins[window])
+        seen: npt.NDArray[np.float32] = self.inputs[origin - self.context + 1 : origin + 1].numpy()
+        return seen
 
     def divided(self, validation_share: float) -> tuple["Windows", "Windows"]:
         """Training windows and the last share of them for validation, apart by a whole path so that no outcome is shared.
@@ -47,34 +56,54 @@ class Windows:
         Raises `BadInputError` when either would be empty.
         """
         n_validation = int(len(self) * validation_share)
-        n_training = len(self) - n_validation - N_TOKENS
+        n_training = len(self) - n_validation - self.reach
         if n_validation < 1 or n_training < 1:
             raise BadInputError(
                 f"{len(self)} windows cannot be divided: {max(0, n_training)} to train and {n_validation} to validate with "
-                f"{N_TOKENS} between them; import more candles"
+                f"{self.reach} between them; import more candles"
             )
         first, last = slice(0, n_training), slice(len(self) - n_validation, None)
-        return (
-            replace(self, targets=self.targets[first], origins=self.origins[first]),
-            replace(self, targets=self.targets[last], origins=self.origins[last]),
-        )
+        return self._part(first), self._part(last)
+
+    def _part(self, rows: slice) -> "Windows":
+        return replace(self, targets=self.targets[rows], ahead=self.ahead[rows], origins=self.origins[rows])
 
 
 def windows(inputs: npt.NDArray[np.float32], candles: CandleArrays, volatility: Volatility, context: int) -> Windows:
-    """All windows of a span: inputs float32[T,F] (NaN where a feature is missing) and the candles they belong to.
+    """All windows of a span: inputs float32[R,F] (NaN where a feature is missing) and the R candles they belong to.
 
     A window has a whole context, as a forecast needs it, and a path without a hole. Raises `BadInputError` when there is none.
     """
-    starts = stretch_starts(candles.open_time_us, candles.timeframe)
+    starts, reach = stretch_starts(candles.open_time_us, candles.timeframe), longest_step(candles.timeframe)
     origins = np.flatnonzero(whole_contexts(inputs, candles, context))
-    origins = origins[origins + N_TOKENS < len(candles)]
-    origins = origins[starts[origins + N_TOKENS] == starts[origins]]
+    origins = origins[origins + reach < len(candles)]
+    origins = origins[starts[origins + reach] == starts[origins]]
     if len(origins) == 0:
         raise BadInputError(
-            f"{len(candles)} candles give no training window, which is {context} candles with all features and {N_TOKENS} after "
+            f"{len(candles)} candles give no training window, which is {context} candles with all features and {reach} after "
             "them, without a hole; import more candles or use a shorter context"
         )
     ahead = volatility.ahead(candles, volatility.at_close(candles), origins)
-    returns = log_returns(candles)[origins[:, None] + np.arange(1, N_TOKENS + 1)]
+    edges = np.concatenate(([0], steps_of(candles.timeframe)))
+    returns = np.diff(np.log(candles.close)[origins[:, None] + edges], axis=1)
     targets = np.clip(returns / ahead, -CLIP, CLIP).astype(np.float32)
-    return Windows(torch.from_numpy(np.nan_to_num(inputs)), torch.from_numpy(targets), torch.from_numpy(origins), context)
+    return Windows(
+        inputs=torch.from_numpy(np.nan_to_num(inputs)),
+        targets=torch.from_numpy(targets),
+        ahead=torch.from_numpy(ahead.astype(np.float32)),
+        origins=torch.from_numpy(origins),
+        context=context,
+        reach=reach,
+    )
+
+
+def together(parts: Sequence[Windows]) -> Windows:
+    """The windows of several series as one data set, series by series; they need the same context and tokens."""
+    offsets = np.cumsum([0, *(len(part.inputs) for part in parts[:-1])]).tolist()
+    return replace(
+        parts[0],
+        inputs=torch.cat([part.inputs for part in parts]),
+        targets=torch.cat([part.targets for part in parts]),
+        ahead=torch.cat([part.ahead for part in parts]),
+        origins=torch.cat([part.origins + offset for part, offset in zip(parts, offsets, strict=True)]),
+    )

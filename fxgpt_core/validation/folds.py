@@ -78,9 +78,16 @@ def walk_forward(known_at_us: IntArray, parameters: FoldParameters) -> list[Fold
 
 
 def fold_parameters(
-    timeframe: Timeframe, train_days: float | None = None, test_days: float | None = None, step_days: float | None = None
+    timeframe: Timeframe,
+    train_days: float | None = None,
+    test_days: float | None = None,
+    step_days: float | None = None,
+    purge_candles: int = 48,
 ) -> FoldParameters:
-    """Fold lengths; those not given are 30, 7 and 7 days, and twelve times that (a year, twelve weeks) for daily candles."""
+    """Fold lengths; those not given are 30, 7 and 7 days, and twelve times that (a year, twelve weeks) for daily candles.
+
+    `purge_candles`: the longest label, as in `FoldParameters`.
+    """
     usual = FoldParameters()
     scale = 12.0 if timeframe is Timeframe.D1 else 1.0
     test = usual.test_days * scale if test_days is None else test_days
@@ -88,6 +95,7 @@ def fold_parameters(
         train_days=usual.train_days * scale if train_days is None else train_days,
         test_days=test,
         step_days=max(usual.step_days * scale, test) if step_days is None else step_days,
+        purge_candles=purge_candles,
     )
 
 

@@ -11,7 +11,7 @@ from fxgpt_core.errors import BadInputError
 LADDER = (25, 50, 100, 200, 400, 800)
 DEFAULT_STARTS = 5
 # In standard deviations of a column: what the start of a series may still move behind a declared warm-up. The features of seven
-# years of four real symbols, in 1h, 4h and 1d, move by 0.0024 at most.
+# years of four real symbols, in 1h, 4h and 1d, move by less than 0.005.
 MOST_DRIFT = 0.01
 # Rows compared behind each rung, so that one lucky row does not pass for agreement.
 COMPARED = 24

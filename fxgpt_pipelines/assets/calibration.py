@@ -18,10 +18,17 @@ GROUP = "calibration"
 
 
 class ForecastsConfig(dg.Config):
-    """`n_paths` sampled futures by `n_steps` Euler steps; `seed` of their noise."""
+    """`n_paths` sampled futures by `n_steps` of a `sampler` (euler, heun, ddpm, ddim with its `eta`); `guidance` by the context,
+    1 is as trained; `temperature` of the noise; `ensemble`: all members of the model or its first; `seed` of the noise.
+    """
 
     n_paths: int = 64
     n_steps: int = 2
+    sampler: str = "euler"
+    eta: float = 0.0
+    guidance: float = 1.0
+    temperature: float = 1.0
+    ensemble: bool = True
     seed: int = 11
 
 
@@ -62,7 +69,7 @@ class WalkForwardConfig(dg.Config):
 def out_of_sample_forecasts(
     context: dg.AssetExecutionContext, config: ForecastsConfig, lake: LakeResource
 ) -> "dg.MaterializeResult[Any]":
-    """Quantiles of the next 24 candles' cumulative returns at every candle behind the training span."""
+    """Quantiles of cumulative returns over the next candles, up to a week, at every candle behind the training span."""
     from fxgpt_pipelines import forecasting
     from fxgpt_pipelines.pictures import picture
 

@@ -31,8 +31,8 @@ class DiffusionModelConfig(dg.Config):
 def diffusion_model(
     context: dg.AssetExecutionContext, config: DiffusionModelConfig, lake: LakeResource, tracking: TrackingResource
 ) -> "dg.MaterializeResult[Any]":
-    """A denoising diffusion model of the next 24 candles' returns; its features are chosen, and it is trained, on the training
-    span only.
+    """A denoising diffusion model of the returns of the next candles, up to a week; its features are chosen, and it is trained,
+    on the training span only.
     """
     from fxgpt_pipelines import training
 

@@ -13,8 +13,9 @@ from forecast_examples import FORECASTERS, H1, fingerprint, real_candles, real_f
 from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import features
-from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts
+from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
 from fxgpt_core.forecasts.forecaster import Forecaster
+from fxgpt_core.forecasts.horizons import steps_of
 
 ORIGINS = np.array([300, 301, 555, 1200, 1750, 1999], dtype=np.int64)
 CHILD = Path(__file__).parent.parent / "forecast_child.py"
@@ -51,9 +52,9 @@ def test_it_answers_for_exactly_the_origins_asked(forecasts: Forecasts) -> None:
 
 
 def test_it_speaks_of_all_steps_and_levels(forecasts: Forecasts) -> None:
-    assert forecasts.steps.tolist() == STEPS.tolist()
+    assert forecasts.steps.tolist() == steps_of(H1).tolist() == [*range(1, 25), 48, 72, 96, 120]
     assert forecasts.levels.tolist() == LEVELS.tolist()
-    assert forecasts.values.shape == (len(ORIGINS), 24, 21)
+    assert forecasts.values.shape == (len(ORIGINS), 28, 21)
     assert forecasts.values.dtype == forecasts.scale.dtype == np.float64
 
 

@@ -9,7 +9,7 @@ from fxgpt_core.errors import BadInputError
 from fxgpt_core.features import matrix
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.training.checkpoints import description_of
-from fxgpt_core.training.loop import CANDIDATES
+from fxgpt_core.training.diffusion_training import CANDIDATES
 from fxgpt_pipelines import training
 from fxgpt_pipelines.forecasting import forecast_span
 

@@ -1,5 +1,8 @@
 """The diffusion forecaster beyond the contract: its noise, its quantiles, its sampler's identity, and what it refuses."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +10,7 @@ import torch
 from forecast_examples import (
     H1,
     SMALL,
+    TOKENS,
     diffusion,
     fingerprint,
     model_of,
@@ -17,15 +21,11 @@ from forecast_examples import (
     without,
 )
 
-from fxgpt_core.diffusion.forecaster import (
-    DiffusionForecaster,
-    SamplingParameters,
-    mirrored_noise,
-    model_inputs,
-    path_quantiles,
-    possible_origins,
-)
-from fxgpt_core.diffusion.model import FeatureScaler, untrained
+from fxgpt_core.diffusion.forecaster import DiffusionForecaster, model_inputs, possible_origins
+from fxgpt_core.diffusion.model import DiffusionModel, FeatureScaler, untrained
+from fxgpt_core.diffusion.paths import mirrored_noise, path_quantiles
+from fxgpt_core.diffusion.sampler import SAMPLERS, deviation
+from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.baselines import random_walk_like
@@ -39,8 +39,10 @@ def forecast(forecaster: DiffusionForecaster, seed: int = 3, rows: np.ndarray = 
 
 
 def test_noise_is_half_its_own_mirror_image_and_standard_normal() -> None:
-    noise = mirrored_noise(7, 1_600_000_000_000_000, 4000)
-    assert (noise[:2000] == -noise[2000:]).all()
+    drawn = mirrored_noise(7, 1_600_000_000_000_000, 4000, 2, 24)
+    assert (drawn[:, :2000] == -drawn[:, 2000:]).all()
+    assert np.abs((drawn[0] * drawn[1]).mean(axis=0)).max() < 0.1
+    noise = drawn[0]
     assert noise.mean() == pytest.approx(0.0, abs=1e-6)
     assert noise.std() == pytest.approx(1.0, abs=0.01)
     assert np.abs(np.corrcoef(noise[:2000].T) - np.eye(24)).max() < 0.1
@@ -48,22 +50,87 @@ def test_noise_is_half_its_own_mirror_image_and_standard_normal() -> None:
 
 def test_noise_is_of_one_candle_and_one_seed_alone() -> None:
     times = [1_600_000_000_000_000 + k * 3_600_000_000 for k in range(50)]
-    drawn = {mirrored_noise(seed, time, 8).tobytes() for seed in (0, 1) for time in times}
+    drawn = {mirrored_noise(seed, time, 8, 1, 24).tobytes() for seed in (0, 1) for time in times}
     assert len(drawn) == 100
-    assert mirrored_noise(1, times[0], 8).tobytes() == mirrored_noise(1, times[0], 8).tobytes()
+    assert mirrored_noise(1, times[0], 8, 1, 24).tobytes() == mirrored_noise(1, times[0], 8, 1, 24).tobytes()
 
 
-def test_seed_paths_steps_schedule_and_weights_each_move_the_forecast() -> None:
-    network = opinionated(untrained(SMALL, 1))
+def test_seed_schedule_weights_shrinkage_and_every_sampling_parameter_move_the_forecast() -> None:
+    network, other = opinionated(untrained(SMALL, 1)), untrained(SMALL, 1)
+    sampling = diffusion().sampling
     forecasters = [
         diffusion(),
-        DiffusionForecaster(diffusion().model, SamplingParameters(64, 2)),
-        DiffusionForecaster(diffusion().model, SamplingParameters(32, 3)),
-        DiffusionForecaster(model_of(network, "linear"), SamplingParameters(32, 2)),
-        DiffusionForecaster(model_of(untrained(SMALL, 1)), SamplingParameters(32, 2)),
+        diffusion(n_paths=64),
+        diffusion(n_steps=3),
+        diffusion(sampler="heun"),
+        diffusion(sampler="ddpm"),
+        diffusion(sampler="ddim"),
+        diffusion(sampler="ddim", eta=0.5),
+        diffusion(guidance=1.5),
+        diffusion(guidance=0.0),
+        diffusion(temperature=1.2),
+        DiffusionForecaster(model_of(network, schedule="linear"), sampling),
+        DiffusionForecaster(model_of(network), sampling),
+        DiffusionForecaster(model_of(network, shrink=0.5), sampling),
+        DiffusionForecaster(model_of(other), sampling),
     ]
     found = [forecast(each) for each in forecasters] + [forecast(diffusion(), seed=4)]
     assert len(set(found)) == len(found)
+
+
+def two_minds() -> tuple[DiffusionModel, DiffusionModel]:
+    """A model of two members that differ, and one of the first alone."""
+    first, second = opinionated(untrained(SMALL, 1)), opinionated(untrained(SMALL, 1))
+    with torch.no_grad():
+        for weight in second.parameters():
+            weight.mul_(-1.0)
+    return model_of(first, second), model_of(first)
+
+
+def test_an_ensemble_is_the_mixture_of_its_members_paths_and_its_first_member_can_speak_alone() -> None:
+    both, first = two_minds()
+    together = DiffusionForecaster(both, SamplingParameters(n_paths=32))
+    alone = DiffusionForecaster(both, SamplingParameters(n_paths=32, ensemble=False))
+    assert forecast(alone) == forecast(DiffusionForecaster(first, SamplingParameters(n_paths=32)))
+    assert forecast(together) != forecast(alone)
+    noise = together.sampler.noise(3, 0, TOKENS)
+    context = np.ones((SMALL.context, SMALL.n_inputs), dtype=np.float32)
+    with torch.inference_mode():
+        mixture = together.sampler.paths(context, noise)
+        assert np.array_equal(mixture[:32], alone.sampler.paths(context, noise))
+    assert mixture.shape == (64, TOKENS)
+
+
+def test_without_shrinkage_left_or_without_context_the_model_says_what_it_should() -> None:
+    _, model = two_minds()
+    nothing = DiffusionForecaster(replace(model, shrink=0.0)).forecast(real_features(), real_candles(), ORIGINS, seed=3)
+    np.testing.assert_allclose(nothing.values, random_walk_like(nothing).values, rtol=1e-9, atol=1e-15)
+    blind = DiffusionForecaster(model, SamplingParameters(guidance=0.0))
+    changed = real_features().with_columns(pl.col("rsi_14") * 0.5)
+    seen, unseen = (blind.forecast(each, real_candles(), ORIGINS, seed=3) for each in (real_features(), changed))
+    assert fingerprint(seen) == fingerprint(unseen)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.5])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_with_an_untrained_model_temperature_multiplies_the_volatility_and_ddim_narrows_it(
+    sampler: str, temperature: float
+) -> None:
+    sampling = SamplingParameters(n_paths=16, n_steps=4, sampler=sampler, temperature=temperature)
+    forecasts = DiffusionForecaster(model_of(untrained(SMALL, 1)), sampling).forecast(
+        real_features(), real_candles(), ORIGINS, seed=3
+    )
+    expected = random_walk_like(forecasts).values * temperature * deviation(sampler, "cosine", 4)
+    np.testing.assert_allclose(forecasts.values, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_a_sampler_that_narrows_says_so_and_the_others_do_not() -> None:
+    caution = SamplingParameters(sampler="ddim", n_steps=10).caution("cosine")
+    assert caution is not None
+    assert "ddim in 10 steps of the cosine schedule loses variance" in caution
+    assert "at 0.883 of its standard deviation" in caution
+    assert SamplingParameters(sampler="ddim", n_steps=100).caution("cosine") is None
+    assert [SamplingParameters(sampler=name).caution("cosine") for name in ("euler", "heun", "ddpm")] == [None] * 3
 
 
 def test_the_control_variate_makes_few_paths_worth_many() -> None:
@@ -73,7 +140,7 @@ def test_the_control_variate_makes_few_paths_worth_many() -> None:
     columns = [LEVELS.tolist().index(0.05), LEVELS.tolist().index(0.95)]
     errors: dict[str, list[float]] = {"plain": [], "controlled": []}
     for trial in range(200):
-        noise = mirrored_noise(trial, 0, 64).astype(float)
+        noise = mirrored_noise(trial, 0, 64, 1, 24)[0].astype(float)
         # Not a multiple of the control: a part of the paths moves by itself.
         increments = 0.1 + 0.9 * (0.95 * noise + np.sqrt(1 - 0.95**2) * rng.standard_normal(noise.shape))
         plain = np.quantile(np.cumsum(increments, axis=1), LEVELS[columns], axis=0).T
@@ -83,7 +150,7 @@ def test_the_control_variate_makes_few_paths_worth_many() -> None:
 
 
 def test_paths_that_owe_nothing_to_the_walk_are_left_to_their_own_quantiles() -> None:
-    noise = mirrored_noise(0, 0, 64).astype(float)
+    noise = mirrored_noise(0, 0, 64, 1, 24)[0].astype(float)
     unrelated = np.tile(np.concatenate([np.arange(16.0), -np.arange(16.0)]), 2)[:, None] * np.ones((1, 24)) * 1e-3
     moved = path_quantiles(unrelated, noise, np.sqrt(np.arange(1.0, 25.0)))
     plain = np.quantile(np.cumsum(unrelated, axis=1), LEVELS, axis=0).T
@@ -91,7 +158,7 @@ def test_paths_that_owe_nothing_to_the_walk_are_left_to_their_own_quantiles() ->
 
 
 def test_the_untrained_forecast_is_the_walk_with_any_candles() -> None:
-    forecaster = DiffusionForecaster(model_of(untrained(SMALL, 3)))
+    forecaster = DiffusionForecaster(model_of(untrained(SMALL, 3), untrained(SMALL, 4)))
     forecasts = forecaster.forecast(real_features(), real_candles(), np.arange(300, 360, dtype=np.int64), seed=1)
     np.testing.assert_allclose(forecasts.values, random_walk_like(forecasts).values, rtol=1e-9, atol=1e-15)
     assert (forecasts.level(0.5) == 0.0).all()
@@ -111,7 +178,8 @@ def test_threads_and_random_state_of_torch_are_as_before() -> None:
 def test_dropout_is_off_even_when_the_network_was_left_in_training_mode() -> None:
     forecaster = diffusion()
     calm = forecast(forecaster)
-    forecaster.model.network.train()
+    for member in forecaster.model.members:
+        member.train()
     assert forecast(forecaster) == calm
 
 
@@ -185,15 +253,28 @@ def test_a_row_that_lacks_a_feature_is_named_and_refuses_the_origins_that_read_i
     assert len(diffusion().forecast(lacking, real_candles(), np.array([699, 732]), seed=0)) == 2
 
 
-@pytest.mark.parametrize(("n_paths", "n_steps"), [(0, 1), (7, 1), (64, 0)])
-def test_a_sampler_that_cannot_be_is_refused(n_paths: int, n_steps: int) -> None:
-    with pytest.raises(BadInputError, match="mirrored pairs"):
-        SamplingParameters(n_paths, n_steps)
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"n_paths": 0}, "mirrored pairs"),
+        ({"n_paths": 7}, "mirrored pairs"),
+        ({"n_steps": 0}, "mirrored pairs"),
+        ({"sampler": "magic"}, "sampler 'magic' is unknown; known: euler, heun, ddpm, ddim"),
+        ({"eta": 0.5}, "eta 0.5 with euler found"),
+        ({"sampler": "ddim", "eta": 1.5}, "eta 1.5 with ddim found"),
+        ({"guidance": -1.0}, "guidance -1.0 and temperature 1.0 found"),
+        ({"temperature": 0.0}, "guidance 1.0 and temperature 0.0 found"),
+    ],
+)
+def test_a_sampler_that_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInputError, match=said):
+        SamplingParameters(**wrong)
 
 
 def test_a_samplers_identity_changes_with_each_of_its_parameters() -> None:
-    found = {SamplingParameters(*each).sha256 for each in ((64, 2), (32, 2), (64, 3))}
-    assert len(found) == 3
+    changes = ({}, {"n_paths": 32}, {"n_steps": 3}, {"sampler": "heun"}, {"sampler": "ddim"}, {"sampler": "ddim", "eta": 0.5},
+               {"guidance": 1.5}, {"temperature": 1.5}, {"ensemble": False})  # fmt: skip
+    assert len({SamplingParameters(**change).sha256 for change in changes}) == len(changes)
     assert SamplingParameters().sha256 == SamplingParameters(64, 2).sha256
 
 

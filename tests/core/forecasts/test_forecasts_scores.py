@@ -5,13 +5,14 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import mean_pinball_loss, root_mean_squared_error
 
-from fxgpt_core.forecasts.forecast import LEVELS, STEPS, Forecasts
+from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
 from fxgpt_core.forecasts.scores import crps, directional_accuracy, pinball, rmse
 
 N = 400
 RNG = np.random.default_rng(11)
 VALUES = np.sort(RNG.normal(size=(N, 24, 21)), axis=2)
 OUTCOME = RNG.normal(size=(N, 24))
+STEPS = np.arange(1, 25, dtype=np.int32)
 
 
 def of_values(values: np.ndarray) -> Forecasts:

@@ -1,5 +1,6 @@
 """Volatility against pandas, a planted season and the future cut off."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,16 +11,17 @@ from forecast_examples import candles_of_returns, real_candles, without
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.horizons import longest_step, steps_of
 from fxgpt_core.forecasts.volatility import (
     FLOOR_OF_SLOW,
     HOURS_A_WEEK,
     SMALLEST,
     WARM_UP,
     Volatility,
+    calendar_ahead,
     cumulative_scale,
     fit_volatility,
     log_returns,
-    next_open_times,
 )
 from fxgpt_core.market.sessions import expected_open_times, hour_of_week
 from fxgpt_core.market.symbols import symbol
@@ -112,8 +114,8 @@ def test_the_next_candles_follow_the_fx_calendar_over_the_weekend() -> None:
     opens = candles.open_time_us
     gaps = np.flatnonzero(np.diff(opens) > 24 * HOUR_US)
     friday = gaps[np.diff(opens)[gaps] == 49 * HOUR_US][:1]
-    ahead = next_open_times(candles, friday)[0]
-    assert ahead.tolist() == opens[friday[0] + 1 : friday[0] + 25].tolist()
+    calendar, first = calendar_ahead(candles, friday)
+    assert calendar[first[0] :][:24].tolist() == opens[friday[0] + 1 : friday[0] + 25].tolist()
 
 
 def test_no_candle_is_expected_in_the_daily_break_of_gold() -> None:
@@ -125,18 +127,34 @@ def test_no_candle_is_expected_in_the_daily_break_of_gold() -> None:
     origins = np.arange(WARM_UP, len(gold) - 24)
     actual = opens[origins[:, None] + np.arange(1, 25)]
     volatility = fit_volatility(gold, daily_break_minutes=60)
-    assert np.array_equal(next_open_times(gold, origins, volatility.daily_break_minutes), actual)
+    calendar, first = calendar_ahead(gold, origins, volatility.daily_break_minutes)
+    assert np.array_equal(calendar[first[:, None] + np.arange(24)], actual)
     seasons = volatility.season[hour_of_week(actual.reshape(-1))].reshape(actual.shape)
-    ahead = volatility.ahead(gold, np.ones(len(gold)), origins)
-    assert np.array_equal(ahead, seasons)
-    assert not np.array_equal(fit_volatility(gold).ahead(gold, np.ones(len(gold)), origins), seasons)
+    ahead = volatility.ahead(gold, np.ones(len(gold)), origins)[:, :24]
+    np.testing.assert_allclose(ahead, seasons, rtol=1e-9)
+    assert not np.allclose(fit_volatility(gold).ahead(gold, np.ones(len(gold)), origins)[:, :24], seasons, rtol=1e-3)
+
+
+@pytest.mark.parametrize("timeframe", list(Timeframe))
+def test_a_token_of_many_candles_has_the_variance_of_all_of_them(timeframe: Timeframe) -> None:
+    start = int(real_candles().open_time_us[0])
+    n = WARM_UP + 2 + longest_step(timeframe)
+    opens = expected_open_times(start, start + 2 * n * timeframe.us + 20 * DAY_US, timeframe)[:n]
+    price = 1.1 * np.exp(np.cumsum(np.random.default_rng(1).normal(size=n) * 1e-3))
+    candles = CandleArrays(opens, price, price, price, price, np.ones(n), timeframe)
+    volatility = Volatility(np.random.default_rng(2).uniform(0.5, 2.0, 168))
+    origin = WARM_UP + 1
+    squares = volatility.season[hour_of_week(opens[origin + 1 :])] ** 2
+    expected = [math.sqrt(part.sum()) for part in np.split(squares, steps_of(timeframe)[:-1])]
+    found = volatility.ahead(candles, np.full(n, 3.0), np.array([origin]))[0]
+    np.testing.assert_allclose(found, 3.0 * np.array(expected), rtol=1e-9)
 
 
 def test_no_origin_too_few_candles_and_a_price_that_never_moves_are_refused() -> None:
     with pytest.raises(BadInputError, match=r"the close is 1\.0 in all 59 candles"):
         fit_volatility(candles_of_returns(np.zeros(59)))
     with pytest.raises(BadInputError, match="no origin found"):
-        next_open_times(real_candles(), np.empty(0, dtype=np.int64))
+        calendar_ahead(real_candles(), np.empty(0, dtype=np.int64))
     with pytest.raises(BadInputError, match="50 candles found; volatility needs more than 50"):
         fit_volatility(candles_of_returns(np.zeros(50)))
 

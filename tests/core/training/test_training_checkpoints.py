@@ -131,9 +131,11 @@ def changed(**changes: object) -> str:
 
 def broken_files() -> dict[str, tuple[bytes, str]]:
     return {
-        "a weight of another shape": (remade(network__denoiser__place=torch.zeros(1, 16, 23)), "place"),
-        "a weight left out": (remade(network__denoiser__place=None), "place"),
-        "a weight too many": (remade(network__denoiser__spare=torch.zeros(1)), "spare"),
+        "a weight of another shape": (remade(member__0__denoiser__place=torch.zeros(1, 16, 23)), "place"),
+        "a weight left out": (remade(member__1__denoiser__place=None), "place"),
+        "a weight too many": (remade(member__0__denoiser__spare=torch.zeros(1)), "spare"),
+        "a tensor of nobody": (remade(member__2__denoiser__place=torch.zeros(1)), r"tensors that belong to none: \['member\.2"),
+        "no members": (described(changed(members=0)), "0 members"),
         "a season of a day": (remade(volatility__season=torch.ones(24)), r"volatility\.season has shape \(24,\)"),
         "a mean too short": (remade(scaler__mean=torch.ones(3)), rf"mean has shape \(3,\), expected \({SMALL.n_inputs},\)"),
         "no deviation": (remade(scaler__deviation=None), "deviation"),

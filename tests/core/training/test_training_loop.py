@@ -15,10 +15,11 @@ from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.forecasts.baselines import random_walk_like
 from fxgpt_core.training.checkpoints import model_bytes
-from fxgpt_core.training.loop import CANDIDATES, LossPoint, TrainedModel, TrainingProgress, _average, _rate, fit_scaler, train
-from fxgpt_core.training.preset import TrainingParameters, preset
+from fxgpt_core.training.diffusion_training import CANDIDATES, TrainedModel, fit_scaler, train
+from fxgpt_core.training.loop import LossPoint, TrainingProgress, _average, _rate
+from fxgpt_core.training.training_parameters import TrainingParameters, preset
 
-STOP = 700
+STOP = 900
 QUICK = replace(preset("tiny"), n_steps=6, warm_up_steps=2, batch=32, context=32)
 HARMFUL = replace(QUICK, learning_rate=1.0, warm_up_steps=1, gradient_clip=1e9, n_steps=12)
 
@@ -71,16 +72,18 @@ def test_progress_counts_to_the_end_with_losses_near_one() -> None:
 
 def test_losses_start_before_the_first_step_and_the_counts_are_reported() -> None:
     result = once()
-    assert [point.step for point in result.losses] == [0, 1, 2, 3, 4, 5, 6]
-    assert all(math.isfinite(point.training) and math.isfinite(point.validation) for point in result.losses)
-    assert result.n_windows == STOP - 24 - (200 + 32 - 1)
-    assert result.n_weights == sum(weight.numel() for weight in result.model.network.parameters())
+    (losses,) = result.losses
+    assert [point.step for point in losses] == [0, 1, 2, 3, 4, 5, 6]
+    assert all(math.isfinite(point.training) and math.isfinite(point.validation) for point in losses)
+    assert result.n_windows == STOP - 120 - (200 + 32 - 1)
+    assert result.n_weights == sum(weight.numel() for weight in result.model.members[0].parameters())
     assert result.seconds > 0.0
 
 
 def test_training_that_only_does_harm_gives_the_random_walk_back() -> None:
     harmed = trained(HARMFUL)
-    assert min(point.validation for point in harmed.losses) == harmed.losses[0].validation
+    (losses,) = harmed.losses
+    assert min(point.validation for point in losses) == losses[0].validation
     forecaster = DiffusionForecaster(harmed.model)
     forecasts = forecaster.forecast(real_features(), real_candles(), np.array([800, 1000]), seed=0)
     np.testing.assert_allclose(forecasts.values, random_walk_like(forecasts).values, rtol=1e-9, atol=1e-15)
@@ -88,7 +91,7 @@ def test_training_that_only_does_harm_gives_the_random_walk_back() -> None:
 
 def test_it_stops_when_patience_ends() -> None:
     harmed = trained(replace(HARMFUL, n_steps=30, patience=3))
-    assert [point.step for point in harmed.losses] == [0, 1, 2, 3]
+    assert [point.step for point in harmed.losses[0]] == [0, 1, 2, 3]
 
 
 def test_a_loss_that_is_no_number_is_an_error_and_no_model() -> None:
@@ -145,7 +148,7 @@ def test_the_model_reads_the_columns_that_were_chosen_and_never_the_month() -> N
 
 def test_validation_windows_have_no_say_in_the_choice_of_columns() -> None:
     parameters = replace(QUICK, n_features=6, n_steps=1)
-    first_judging = int(STOP * 0.85) - 24
+    first_judging = int(STOP * 0.85) - 120
     span = real_candles().slice(0, STOP)
     close = np.where(np.arange(STOP) < first_judging, span.close, span.close * np.linspace(1.0, 1.2, STOP))
     changed, candles = with_changed(real_features().head(STOP), first_judging), replace(span, close=close)
@@ -158,6 +161,7 @@ def test_validation_windows_have_no_say_in_the_choice_of_columns() -> None:
     "change",
     [{"n_steps": 7}, {"batch": 16}, {"learning_rate": 1e-3}, {"warm_up_steps": 3}, {"weight_decay": 0.5}, {"ema_decay": 0.1},
      {"gradient_clip": 1e-6}, {"n_features": 5}, {"context": 24}, {"width": 8}, {"embedding": 16}, {"dropout": 0.5},
+     {"context_dropout": 0.5}, {"members": 2}, {"denoiser": "sssd"},
      {"schedule": "linear"}, {"validation_share": 0.25}],
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
@@ -182,8 +186,8 @@ def test_a_column_that_never_varied_in_training_says_nothing_afterwards() -> Non
 def test_a_span_without_a_complete_row_is_refused() -> None:
     with pytest.raises(BadInputError, match="none of the 150 feature rows is complete"):
         fit_scaler(real_features().head(150), ("atr",))
-    with pytest.raises(BadInputError, match="0 of 103 rows have all features and labels; a choice of features needs 250"):
-        train(real_features().head(150), real_candles().slice(0, 150), QUICK, symbol="EURUSD", seed=1)
+    with pytest.raises(BadInputError, match="0 of 109 rows have all features and labels; a choice of features needs 250"):
+        train(real_features().head(270), real_candles().slice(0, 270), QUICK, symbol="EURUSD", seed=1)
 
 
 def test_features_without_a_column_are_refused_by_name() -> None:
@@ -193,8 +197,8 @@ def test_features_without_a_column_are_refused_by_name() -> None:
 
 
 def test_features_of_other_candles_are_refused() -> None:
-    with pytest.raises(BadInputError, match="700 feature rows for 699 candles"):
-        train(real_features().head(700), real_candles().slice(0, 699), QUICK, symbol="EURUSD", seed=1)
+    with pytest.raises(BadInputError, match="900 feature rows for 899 candles"):
+        train(real_features().head(900), real_candles().slice(0, 899), QUICK, symbol="EURUSD", seed=1)
 
 
 def test_presets_have_names_and_an_unknown_one_is_refused_with_them() -> None:

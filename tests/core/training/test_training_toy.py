@@ -13,8 +13,8 @@ from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.baselines import random_walk_like
 from fxgpt_core.forecasts.forecast import realised
 from fxgpt_core.forecasts.scores import crps, directional_accuracy
-from fxgpt_core.training.loop import train
-from fxgpt_core.training.preset import preset
+from fxgpt_core.training.diffusion_training import train
+from fxgpt_core.training.training_parameters import preset
 
 # A period that no clock feature knows, and a phase that jumps: only the latest candles tell where the wave is.
 PERIOD, JUMPS_EVERY, N, STOP = 17, 150, 1800, 1500
@@ -41,14 +41,14 @@ def test_a_noisy_sine_of_random_phase_is_forecast_far_better_than_by_a_random_wa
     table = features(frame, H1)
     trained = train(table.head(STOP), candles.slice(0, STOP), EAGER, symbol="EURUSD", seed=1)
     fresh = untrained(trained.model.parameters, seed=1).state_dict()
-    assert not any(torch.equal(weight, fresh[name]) for name, weight in trained.model.network.state_dict().items())
+    assert not any(torch.equal(weight, fresh[name]) for name, weight in trained.model.members[0].state_dict().items())
     origins = np.arange(STOP + 60, N - 24, 4, dtype=np.int64)
     forecasts = DiffusionForecaster(trained.model).forecast(table, candles, origins, seed=2)
     outcome = realised(candles.close, candles.known_at_us, forecasts)
     ratio = crps(forecasts, outcome).mean(axis=0) / crps(random_walk_like(forecasts), outcome).mean(axis=0)
     # After a whole period the wave is where it was, so that there the walk's median is right as well.
     assert ratio[:8].max() < 0.7
-    assert ratio.mean() < 0.7
+    assert ratio[:24].mean() < 0.7
     assert directional_accuracy(forecasts, outcome)[:8].mean() > 0.8
     covered = (outcome >= forecasts.level(0.05)) & (outcome <= forecasts.level(0.95))
-    assert 0.8 < covered.mean() < 1.0
+    assert 0.8 < covered[:, :24].mean() < 1.0

@@ -5,11 +5,13 @@ from typing import Final
 
 from fxgpt_core.diffusion.noise_schedule import SCHEDULES
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.networks.network_parameters import KINDS, NetworkParameters
 
 
 @dataclass(frozen=True)
 class TrainingParameters:
-    """Steps of AdamW on batches of windows; the `n_features` that tell most; network sizes; `threads` of torch while training.
+    """Steps of AdamW on batches of windows; the `n_features` that tell most; the `denoiser` and its sizes (as in
+    `NetworkParameters`), `members` of it from different seeds; `threads` of torch while training.
 
     One thread is the default: weights then do not depend on the machine, and on cores that others use two are slower than one.
     `validation_share` of the windows, the latest ones, judge the averaged weights; training ends after `patience` reports
@@ -24,23 +26,45 @@ class TrainingParameters:
     ema_decay: float = 0.995
     gradient_clip: float = 1.0
     n_features: int = 40
+    denoiser: str = "temporal_unet"
+    members: int = 1
     context: int = 64
     width: int = 16
     embedding: int = 64
+    layers: int = 3
+    states: int = 32
     dropout: float = 0.2
+    context_dropout: float = 0.1
     schedule: str = "cosine"
     threads: int = 1
     validation_share: float = 0.15
     patience: int = 15
 
     def __post_init__(self) -> None:
-        counts = (self.n_steps, self.batch, self.n_features, self.context, self.threads)
+        counts = (self.n_steps, self.batch, self.n_features, self.members, self.context, self.threads)
         if min(counts) < 1 or not 0.0 < self.ema_decay < 1.0:
             raise BadInputError(
-                f"{self} found; steps, batch, features, context and threads are at least 1 and ema_decay lies in (0, 1)"
+                f"{self} found; steps, batch, features, members, context and threads are at least 1 and ema_decay lies in (0, 1)"
             )
         if self.schedule not in SCHEDULES:
             raise BadInputError(f"noise schedule {self.schedule!r} is unknown; known: {', '.join(SCHEDULES)}")
+        if self.denoiser not in KINDS:
+            raise BadInputError(f"denoiser {self.denoiser!r} is unknown; known: {', '.join(KINDS)}")
+
+    def network(self, n_inputs: int, n_tokens: int) -> NetworkParameters:
+        """The sizes of a network of so many input columns for paths of so many tokens."""
+        return NetworkParameters(
+            n_inputs=n_inputs,
+            n_tokens=n_tokens,
+            kind=self.denoiser,
+            context=self.context,
+            width=self.width,
+            embedding=self.embedding,
+            layers=self.layers,
+            states=self.states,
+            dropout=self.dropout,
+            context_dropout=self.context_dropout,
+        )
 
 
 _DEMO = TrainingParameters()

@@ -1,0 +1,145 @@
+"""From candles and features to a model: choose columns, fit scaler and season, train the members, choose the shrinkage."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.features.labels import labels
+from fxgpt_core.features.matrix import FEATURES
+from fxgpt_core.features.selection import SMALLEST_DEVIATION, Selection, SelectionParameters, select_features
+from fxgpt_core.forecasts.horizons import longest_step, token_candles
+from fxgpt_core.forecasts.volatility import fit_volatility
+from fxgpt_core.market.symbols import symbol as symbol_of
+from fxgpt_core.networks.network_parameters import NetworkParameters
+from fxgpt_core.training.loop import LossPoint, TrainingProgress, fit
+from fxgpt_core.training.shrinkage import Shrinkage, chosen_shrinkage
+from fxgpt_core.training.training_parameters import TrainingParameters
+from fxgpt_core.training.windows import Windows, windows
+
+# The month tells a network where in a short history it is, and nothing that holds beyond it: what a column told there would not
+# find that out. And a spread is known of some histories, but of no live candle yet.
+NO_CANDIDATES = ("month_sin", "month_cos", "spread", "spread_ratio")
+MEMBER_STRIDE = 7_919
+CANDIDATES = tuple(name for name in FEATURES if name not in NO_CANDIDATES)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The model with the best averaged weights, and how it came to be.
+
+    `selection` of its columns, losses by step of each member, the shrinkage, numbers of windows and of weights, seconds of it
+    all, the device it ran on.
+    """
+
+    model: DiffusionModel
+    selection: Selection
+    losses: tuple[tuple[LossPoint, ...], ...]
+    shrinkage: Shrinkage
+    n_windows: int
+    n_weights: int
+    seconds: float
+    device: str
+
+
+def train(
+    features: pl.DataFrame,
+    candles: CandleArrays,
+    parameters: TrainingParameters,
+    *,
+    symbol: str,
+    seed: int,
+    progress: Callable[[TrainingProgress], None] = lambda _: None,
+) -> TrainedModel:
+    """A model of the span it is given, and of nothing else: cut the span before the call.
+
+    `features` are the rows of `candles`, with the columns of `CANDIDATES`. Columns, scaler, season and weights are fitted here.
+    The same seed, data and number of threads give the same weights. Raises `BadInputError` for a span without a training window
+    or with too few rows to choose columns by, and when the loss stops being a number.
+    """
+    if features.height != len(candles):
+        raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
+    started = time.monotonic()
+    pause = symbol_of(symbol).daily_break_minutes
+    volatility = fit_volatility(candles, daily_break_minutes=pause)
+    selection = _selected(features, candles, parameters, seed, pause)
+    scaler = fit_scaler(features, selection.names)
+    data = windows(scaler.scaled(features), candles, volatility, parameters.context)
+    sizes = parameters.network(len(scaler.columns), len(token_candles(candles.timeframe)))
+    members, losses = _trained_members(sizes, data, parameters, seed, progress)
+    shrinkage = chosen_shrinkage(members, parameters.schedule, data.divided(parameters.validation_share)[1], seed)
+    model = DiffusionModel(
+        symbol=symbol,
+        timeframe=str(candles.timeframe),
+        members=members,
+        shrink=shrinkage.factor,
+        parameters=sizes,
+        schedule=parameters.schedule,
+        scaler=scaler,
+        volatility=volatility,
+        seed=seed,
+        training=asdict(parameters),
+    )
+    weights = [weight for member in members for weight in member.parameters()]
+    n_weights = sum(weight.numel() for weight in weights)
+    seconds = time.monotonic() - started
+    return TrainedModel(model, selection, losses, shrinkage, len(data), n_weights, seconds, str(weights[0].device))
+
+
+def _trained_members(
+    sizes: NetworkParameters,
+    data: Windows,
+    parameters: TrainingParameters,
+    seed: int,
+    progress: Callable[[TrainingProgress], None],
+) -> tuple[tuple[DenoisingNetwork, ...], tuple[tuple[LossPoint, ...], ...]]:
+    """The networks of an ensemble, one after the other, each from its own seed, and their losses."""
+    training, validation = data.divided(parameters.validation_share)
+    fitted = []
+    for member in range(parameters.members):
+
+        def tell(one: TrainingProgress, before: int = member) -> None:
+            progress(_of_all(one, before, parameters.members))
+
+        own = seed + member * MEMBER_STRIDE
+        fitted.append(fit(untrained(sizes, own), training, validation, parameters, seed=own, progress=tell))
+    return tuple(network for network, _ in fitted), tuple(losses for _, losses in fitted)
+
+
+def _of_all(one: TrainingProgress, before: int, members: int) -> TrainingProgress:
+    """The progress of one member as that of all of them, `before` of which are done."""
+    later = (members - 1 - before) * (one.seconds + one.seconds_left)
+    return replace(
+        one, step=before * one.n_steps + one.step, n_steps=members * one.n_steps, seconds_left=one.seconds_left + later
+    )
+
+
+def fit_scaler(features: pl.DataFrame, columns: Sequence[str]) -> FeatureScaler:
+    """Mean and standard deviation of feature columns over a training span; rows that lack one of them do not count.
+
+    A column that never varied there has an infinite deviation, so that it stays 0 whatever comes: the network has not
+    learned what it means. Raises `BadInputError` when no row is complete.
+    """
+    values = features.select(columns).to_numpy()
+    values = values[np.isfinite(values).all(axis=1)]
+    if len(values) == 0:
+        raise BadInputError(f"none of the {features.height} feature rows is complete; give a span longer than the warm-up")
+    deviation = values.std(axis=0)
+    return FeatureScaler(tuple(columns), values.mean(axis=0), np.where(deviation < SMALLEST_DEVIATION, np.inf, deviation))
+
+
+def _selected(features: pl.DataFrame, candles: CandleArrays, parameters: TrainingParameters, seed: int, pause: int) -> Selection:
+    """The columns to train on, from the rows before the validation windows: these are to judge the weights, and chose nothing.
+
+    `pause`: the market's daily break in minutes.
+    """
+    stop = max(0, int(len(candles) * (1.0 - parameters.validation_share)) - longest_step(candles.timeframe))
+    span = candles.slice(0, stop)
+    known = labels(span, fit_volatility(span, daily_break_minutes=pause))
+    wanted = SelectionParameters(n_features=parameters.n_features)
+    return select_features(features.head(stop), known, CANDIDATES, wanted, seed=seed)

@@ -1,0 +1,85 @@
+"""How far networks are believed: as far as validation windows say, and never into a loss against the random walk."""
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from forecast_examples import SMALL, real_candles, real_features
+from torch import nn
+
+from fxgpt_core.diffusion.model import DenoisingNetwork, untrained
+from fxgpt_core.forecasts.volatility import fit_volatility
+from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
+from fxgpt_core.training.shrinkage import FACTORS, chosen_shrinkage
+from fxgpt_core.training.windows import Windows, windows
+
+
+@cache
+def data() -> Windows:
+    inputs = fit_scaler(real_features(), CANDIDATES).scaled(real_features())
+    return windows(inputs, real_candles(), fit_volatility(real_candles()), SMALL.context)
+
+
+TWO_EULER_STEPS = math.pi / 4.0 * (1.0 + math.sin(math.pi / 4.0))
+"""∫ sin φ dφ over a quarter turn is 1, and so much by two steps of Euler's."""
+
+
+class Drifting(nn.Module):
+    """What says v = −sin φ · drift, the velocity of increments of unit variance that drift, as two Euler steps need it."""
+
+    def __init__(self, drift: float) -> None:
+        super().__init__()
+        self.drift = drift / TWO_EULER_STEPS
+
+    def forward(self, path: torch.Tensor, angle: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        return (-angle.sin() * self.drift).reshape(-1, 1).expand_as(path)
+
+
+def believing_in(drift: float) -> DenoisingNetwork:
+    network = untrained(SMALL, 1).eval()
+    network.denoiser = Drifting(drift)
+    return network
+
+
+def with_drift(drift: float) -> Windows:
+    rows = data()
+    noise = torch.randn(rows.targets.shape, generator=torch.Generator().manual_seed(0))
+    return replace(rows, targets=noise + drift)
+
+
+def test_a_network_that_is_right_is_believed_whole() -> None:
+    assert chosen_shrinkage([believing_in(0.4)], "cosine", with_drift(0.4), seed=1).factor == 1.0
+
+
+def test_a_network_that_says_twice_too_much_is_believed_by_half() -> None:
+    assert chosen_shrinkage([believing_in(0.8)], "cosine", with_drift(0.4), seed=1).factor == 0.5
+
+
+def test_a_network_that_is_wrong_is_not_believed_and_the_model_is_the_random_walk() -> None:
+    found = chosen_shrinkage([believing_in(-0.4)], "cosine", with_drift(0.4), seed=1)
+    assert found.factor == 0.0
+    scores = dict(found.crps)
+    assert list(scores) == list(FACTORS)
+    assert scores[1.0] > scores[0.0]
+
+
+def test_the_chosen_factor_is_never_worse_than_the_random_walk_and_scores_are_in_its_deviation() -> None:
+    for drift in (-0.2, 0.0, 0.1, 0.6):
+        found = chosen_shrinkage([believing_in(drift)], "cosine", with_drift(0.2), seed=1)
+        scores = dict(found.crps)
+        assert scores[found.factor] == min(scores.values()) <= scores[0.0]
+    walk = dict(chosen_shrinkage([believing_in(0.0)], "cosine", with_drift(0.0), seed=1).crps)[0.0]
+    # CRPS of a standard normal forecast of a standard normal outcome is 1/sqrt(pi) (Gneiting & Raftery 2007).
+    assert walk == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
+
+
+def test_the_same_seed_gives_the_same_scores_and_members_are_judged_together() -> None:
+    one, other = believing_in(0.4), believing_in(-0.4)
+    first, same = (chosen_shrinkage([one], "cosine", with_drift(0.4), seed=1) for _ in range(2))
+    assert first == same
+    both = dict(chosen_shrinkage([one, other], "cosine", with_drift(0.4), seed=1).crps)
+    assert dict(first.crps)[1.0] < both[1.0]
+    assert dict(first.crps)[0.0] == pytest.approx(both[0.0], rel=1e-12)
