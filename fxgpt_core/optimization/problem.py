@@ -33,7 +33,7 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Everything the search needs: `bands` are calibrated before the first candle that is searched on.
+    """Everything the search needs: `bands` are calibrated, each by what was known at its candle.
 
     `code_sha256` names the code that evaluates; a run is resumed only under the same candles, bands, costs and code.
     """
