@@ -36,7 +36,7 @@ def measured(
     from fxgpt_core.conformal.coverage import coverage_table
     from fxgpt_core.conformal.outcomes import outcomes_of
     from fxgpt_core.conformal.walk_forward import walk_forward_scores
-    from fxgpt_core.forecasts.baselines import random_walk_like
+    from fxgpt_core.forecasts.random_walk import random_walk_like
     from fxgpt_core.forecasts.scores import crps, directional_accuracy
     from fxgpt_core.validation.folds import fold_parameters, walk_forward
 

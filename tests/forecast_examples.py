@@ -16,9 +16,9 @@ from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, untrained
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.features.matrix import features
-from fxgpt_core.forecasts.baselines import RandomWalk
 from fxgpt_core.forecasts.forecast import Forecasts
 from fxgpt_core.forecasts.forecaster import Forecaster
+from fxgpt_core.forecasts.random_walk import RandomWalk
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe

@@ -11,8 +11,8 @@ from fxgpt_core.conformal.calibration import DEFAULT, Calibration, CalibrationPa
 from fxgpt_core.conformal.coverage import JUDGED, CoverageRow, coverage_table
 from fxgpt_core.conformal.outcomes import Outcomes
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.baselines import random_walk_like
 from fxgpt_core.forecasts.forecast import Forecasts
+from fxgpt_core.forecasts.random_walk import random_walk_like
 from fxgpt_core.forecasts.scores import crps, directional_accuracy, rmse
 from fxgpt_core.validation.folds import Fold
 from fxgpt_core.validation.purging import label_ends

@@ -13,8 +13,8 @@ from fxgpt_core.diffusion.noise_schedule import SCHEDULES
 from fxgpt_core.diffusion.paths import mirrored_noise, path_quantiles
 from fxgpt_core.diffusion.sampler import SAMPLERS, deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
-from fxgpt_core.forecasts.baselines import RandomWalk
 from fxgpt_core.forecasts.forecast import LEVELS
+from fxgpt_core.forecasts.random_walk import RandomWalk
 from fxgpt_core.networks.network_parameters import NetworkParameters
 
 schedules = st.sampled_from(SCHEDULES)

@@ -28,8 +28,8 @@ from fxgpt_core.diffusion.sampler import SAMPLERS, deviation
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import features
-from fxgpt_core.forecasts.baselines import random_walk_like
 from fxgpt_core.forecasts.forecast import LEVELS
+from fxgpt_core.forecasts.random_walk import random_walk_like
 
 ORIGINS = np.array([400, 900], dtype=np.int64)
 

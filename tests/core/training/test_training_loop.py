@@ -13,7 +13,7 @@ from forecast_examples import real_candles, real_features
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import FEATURES
-from fxgpt_core.forecasts.baselines import random_walk_like
+from fxgpt_core.forecasts.random_walk import random_walk_like
 from fxgpt_core.training.checkpoints import model_bytes
 from fxgpt_core.training.diffusion_training import CANDIDATES, TrainedModel, fit_scaler, train
 from fxgpt_core.training.loop import LossPoint, TrainingProgress, _average, _rate

@@ -10,8 +10,8 @@ from forecast_examples import H1, candles_of_returns
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.diffusion.model import untrained
 from fxgpt_core.features.matrix import features
-from fxgpt_core.forecasts.baselines import random_walk_like
 from fxgpt_core.forecasts.forecast import realised
+from fxgpt_core.forecasts.random_walk import random_walk_like
 from fxgpt_core.forecasts.scores import crps, directional_accuracy
 from fxgpt_core.training.diffusion_training import train
 from fxgpt_core.training.training_parameters import preset

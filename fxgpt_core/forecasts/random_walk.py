@@ -1,4 +1,4 @@
-"""The forecasters every model must beat."""
+"""The random walk: the forecaster every model must beat."""
 
 from dataclasses import dataclass
 from statistics import NormalDist

@@ -6,8 +6,8 @@ from forecast_examples import candles_of_returns, real_candles, real_features
 from scipy.stats import norm
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.baselines import RandomWalk, random_walk_like
 from fxgpt_core.forecasts.forecast import LEVELS, realised
+from fxgpt_core.forecasts.random_walk import RandomWalk, random_walk_like
 from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, WARM_UP, Volatility, fit_volatility
 
 ORIGINS = np.arange(300, 1900, dtype=np.int64)
