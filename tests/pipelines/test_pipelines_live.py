@@ -13,7 +13,7 @@ from fxgpt_core.errors import BrokenLineageError, MissingError, RefusedError
 from fxgpt_core.live.candle_feed import received, release, undecided
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.live_records import decisions_of, signals_in
-from fxgpt_core.registry.live_tables import alerts, decisions
+from fxgpt_core.registry.live_tables import alerts, decisions, signals
 from fxgpt_core.registry.tables import deployment_configs
 from fxgpt_pipelines import adhering, live_decision
 from fxgpt_pipelines.attempts import Attempts, alert
@@ -128,16 +128,20 @@ def test_live_orders_is_a_table_of_the_ledger_and_adherence_finds_no_difference(
 
 
 def test_adherence_warns_of_decisions_that_were_never_made_and_looks_at_every_deployment(line, deployed, replayed):
-    idle = [item for item in decisions_of(line.at.ledger, deployed) if not item.side]  # of another hangs a signal
-    last = (decisions.c.deployment_id == deployed, decisions.c.known_at_us == idle[-1].known_at_us)
+    last = decisions_of(line.at.ledger, deployed)[-1].id
+    gone = ((signals, signals.c.decision_id), (decisions, decisions.c.id))  # a signal hangs on its decision
+    kept = []
     with line.at.ledger.begin() as connection:
-        kept = dict(connection.execute(select(decisions).where(*last)).one()._mapping)
-        connection.execute(delete(decisions).where(*last))
+        for table, key in gone:
+            kept.append([dict(row._mapping) for row in connection.execute(select(table).where(key == last))])
+            connection.execute(delete(table).where(key == last))
     try:
         adherence = line.at.runner.materialize("adherence")
     finally:
         with line.at.ledger.begin() as connection:
-            connection.execute(insert(decisions), kept)
+            for (table, _), rows in zip(gone[::-1], kept[::-1], strict=True):
+                if rows:
+                    connection.execute(insert(table), rows)
     assert adherence.checks == {"no_difference": True, "every_candle_decided": False}
     assert (adherence.metadata["decisions"], adherence.metadata["undecided"]) == (HELD_OUT - 1, 1)
 
