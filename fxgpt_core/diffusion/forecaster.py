@@ -57,70 +57,110 @@ class DiffusionForecaster:
         `progress(done, total)` is told after each origin. Raises `BadInputError` for an origin that is not one of
         `possible_origins`.
         """
-        inputs = model_inputs(self.model, features, candles)
-        self._check(inputs, candles, origins)
-        sigma = self.model.volatility.at_close(candles)
-        ahead = self.model.volatility.ahead(candles, sigma, origins)
-        scale = cumulative_scale(ahead)
-        values = np.empty((*ahead.shape, len(LEVELS)))
-        with _single_thread(), torch.inference_mode():
-            for member in self.model.members:
-                member.eval()
-            for i, origin in enumerate(origins.tolist()):
-                paths, walks = self._drawn(inputs, candles, origin, seed)
-                values[i] = path_quantiles(paths * ahead[i], walks * ahead[i], self.sampler.walk_deviation * scale[i])
+        known = known_at(self.model, features, candles, origins)
+        values = np.empty((*known.ahead.shape, len(LEVELS)))
+        with single_thread(), torch.inference_mode():
+            for i, known_at_us in enumerate(known.known_at_us.tolist()):
+                noise = self.sampler.noise(seed, known_at_us, self.model.parameters.n_tokens)
+                paths, walks = self.sampler.paths(known.context(i), noise), self.sampler.walks(noise)
+                ahead, scale = known.ahead[i], known.scale[i]
+                values[i] = path_quantiles(paths * ahead, walks * ahead, self.sampler.walk_deviation * scale)
                 if progress is not None:
                     progress(i + 1, len(origins))
+        return known.forecasts(values)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a model knows at N origins: `inputs` float32[R,F] of the candles from the first context to the last origin, whose rows
+    in them are `rows` int64[N]; when each origin is known and its close [N]; `ahead` float64[N,T], the random walk's deviation of
+    each token, and `scale` float64[N,T] of all up to it.
+    """
+
+    model: DiffusionModel
+    inputs: npt.NDArray[np.float32]
+    rows: IntArray
+    known_at_us: IntArray
+    close: FloatArray
+    steps: npt.NDArray[np.int32]
+    ahead: FloatArray
+    scale: FloatArray
+
+    def context(self, origin: int) -> npt.NDArray[np.float32]:
+        """float32[L,F]: the inputs that the encoder reads of one of the N origins."""
+        end = int(self.rows[origin]) + 1
+        return self.inputs[end - self.model.parameters.context : end]
+
+    def forecasts(self, values: FloatArray) -> Forecasts:
+        """The forecasts whose quantiles are `values` float64[N,T,L] at `LEVELS`."""
         return Forecasts(
             symbol=self.model.symbol,
             timeframe=self.model.timeframe,
-            known_at_us=candles.known_at_us[origins],
-            close=candles.close[origins],
-            steps=steps_of(candles.timeframe),
+            known_at_us=self.known_at_us,
+            close=self.close,
+            steps=self.steps,
             levels=LEVELS,
             values=values,
-            scale=scale,
+            scale=self.scale,
         )
 
-    def _drawn(
-        self, inputs: npt.NDArray[np.float32], candles: CandleArrays, origin: int, seed: int
-    ) -> tuple[FloatArray, FloatArray]:
-        """The increments of an origin's paths float64[K·P,T], and of the walks float64[P,T] with the same noise."""
-        parameters = self.model.parameters
-        noise = self.sampler.noise(seed, int(candles.known_at_us[origin]), parameters.n_tokens)
-        return self.sampler.paths(inputs[origin - parameters.context + 1 : origin + 1], noise), self.sampler.walks(noise)
 
-    def _check(self, inputs: npt.NDArray[np.float32], candles: CandleArrays, origins: IntArray) -> None:
-        if str(candles.timeframe) != self.model.timeframe:
-            raise BadInputError(f"candles of {candles.timeframe}, but the model was trained on {self.model.timeframe}")
-        if len(origins) == 0 or origins.min() < 0 or origins.max() >= len(candles):
-            found = f"origins {origins.min()} to {origins.max()}" if len(origins) else "no origin"
-            raise BadInputError(f"{found} found among rows 0 to {len(candles) - 1}; choose among possible_origins")
-        refused = origins[~whole_contexts(inputs, candles, self.model.parameters.context)[origins]]
-        if len(refused):
-            raise BadInputError(
-                f"{len(refused)} of {len(origins)} origins have no whole context: {self._lack(inputs, int(refused[0]))}; "
-                f"a forecast needs {self.model.parameters.context} candles with all features in a row and no hole within "
-                f"{WARM_UP}; choose among possible_origins"
-            )
+def known_at(model: DiffusionModel, features: pl.DataFrame, candles: CandleArrays, origins: IntArray) -> Known:
+    """What the model knows at the close of the candles `origins`. Raises `BadInputError` unless they are `possible_origins`."""
+    if str(candles.timeframe) != model.timeframe:
+        raise BadInputError(f"candles of {candles.timeframe}, but the model was trained on {model.timeframe}")
+    if len(origins) == 0 or origins.min() < 0 or origins.max() >= len(candles):
+        found = f"origins {origins.min()} to {origins.max()}" if len(origins) else "no origin"
+        raise BadInputError(f"{found} found among rows 0 to {len(candles) - 1}; choose among possible_origins")
+    _require_same(features, candles)
+    # Of a long series one forecast reads only the end; the volatility alone has seen it all.
+    first, stop = max(0, int(origins.min()) - max(model.parameters.context, WARM_UP)), int(origins.max()) + 1
+    inputs, rows = model_inputs(model, features[first:stop], candles.slice(first, stop)), origins - first
+    _require_whole(model, inputs, candles.slice(first, stop), rows, first)
+    ahead = model.volatility.ahead(candles, model.volatility.at_close(candles.slice(0, stop)), origins)
+    return Known(
+        model=model,
+        inputs=inputs,
+        rows=rows,
+        known_at_us=candles.known_at_us[origins],
+        close=candles.close[origins],
+        steps=steps_of(candles.timeframe),
+        ahead=ahead,
+        scale=cumulative_scale(ahead),
+    )
 
-    def _lack(self, inputs: npt.NDArray[np.float32], origin: int) -> str:
-        """What the context of an origin lacks."""
-        context = self.model.parameters.context
-        start = max(0, origin - context + 1)
-        incomplete = np.flatnonzero(~np.isfinite(inputs[start : origin + 1]).all(axis=1))
-        if len(incomplete) == 0:
-            return f"too few candles lie between row {origin} and the start or hole before it"
+
+def _require_whole(
+    model: DiffusionModel, inputs: npt.NDArray[np.float32], candles: CandleArrays, rows: IntArray, first: int
+) -> None:
+    """Refuse origins without a whole context; the inputs and candles begin at row `first` of the series."""
+    context = model.parameters.context
+    refused = rows[~whole_contexts(inputs, candles, context)[rows]]
+    if len(refused) == 0:
+        return
+    start = max(0, int(refused[0]) - context + 1)
+    incomplete = np.flatnonzero(~np.isfinite(inputs[start : refused[0] + 1]).all(axis=1))
+    if len(incomplete) == 0:
+        lack = f"too few candles lie between row {first + refused[0]} and the start or hole before it"
+    else:
         row = start + int(incomplete[-1])
-        names = [name for name, known in zip(self.model.scaler.columns, np.isfinite(inputs[row]), strict=True) if not known]
-        return f"row {origin} reads row {row}, which lacks {', '.join(names[:5])}"
+        names = [name for name, known in zip(model.scaler.columns, np.isfinite(inputs[row]), strict=True) if not known]
+        lack = f"row {first + refused[0]} reads row {first + row}, which lacks {', '.join(names[:5])}"
+    raise BadInputError(
+        f"{len(refused)} of {len(rows)} origins have no whole context: {lack}; a forecast needs {context} candles with all "
+        f"features in a row and no hole within {WARM_UP}; choose among possible_origins"
+    )
 
 
 def model_inputs(model: DiffusionModel, features: pl.DataFrame, candles: CandleArrays) -> npt.NDArray[np.float32]:
     """float32[N,F]: what the context encoder reads of each candle; NaN where a feature is missing. Raises `BadInputError`."""
+    _require_same(features, candles)
+    return model.scaler.scaled(features)
+
+
+def _require_same(features: pl.DataFrame, candles: CandleArrays) -> None:
     if features.height != len(candles):
         raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
-    return model.scaler.scaled(features)
 
 
 def whole_contexts(inputs: npt.NDArray[np.float32], candles: CandleArrays, context: int) -> npt.NDArray[np.bool_]:
@@ -142,8 +182,8 @@ def possible_origins(model: DiffusionModel, inputs: npt.NDArray[np.float32], can
 
 
 @contextmanager
-def _single_thread() -> Iterator[None]:
-    # Sums split over threads round differently; with one thread a forecast is the same on every machine with this build.
+def single_thread() -> Iterator[None]:
+    """Torch with one thread: sums split over several round differently, and a forecast is to be the same everywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

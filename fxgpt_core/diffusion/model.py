@@ -1,5 +1,6 @@
 """A trained model as one record: the networks and everything that must be known to use them."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.volatility import Volatility
 from fxgpt_core.networks.context_encoder import ContextEncoder
 from fxgpt_core.networks.network_parameters import NetworkParameters
-from fxgpt_core.networks.sssd import SSSD
+from fxgpt_core.networks.sssd import SSSD, StateSpaceConvolution
 from fxgpt_core.networks.temporal_unet import TemporalUNet
 
 FloatArray = npt.NDArray[np.float64]
@@ -66,6 +67,14 @@ class DenoisingNetwork(nn.Module):
             embedding = torch.where(withheld, self.no_context, embedding)
         velocity: torch.Tensor = self.denoiser(path, angle, embedding)
         return velocity
+
+    def for_sampling(self) -> "DenoisingNetwork":
+        """A copy to draw paths with: no dropout, no gradients, and what depends on the weights alone is computed once."""
+        fixed = copy.deepcopy(self).requires_grad_(False).eval()
+        for part in fixed.modules():
+            if isinstance(part, StateSpaceConvolution):
+                part.fix()
+        return fixed
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,10 +28,11 @@ class PathSampler:
     schedule: str
     sampling: SamplingParameters
 
-    @property
+    @cached_property
     def used(self) -> tuple[DenoisingNetwork, ...]:
-        """The members that paths are drawn from."""
-        return self.members if self.sampling.ensemble else self.members[:1]
+        """Copies of the members that paths are drawn from, as they were when the first was drawn."""
+        members = self.members if self.sampling.ensemble else self.members[:1]
+        return tuple(member.for_sampling() for member in members)
 
     @cached_property
     def walk_deviation(self) -> float:
@@ -85,9 +86,9 @@ def path_quantiles(increments: FloatArray, walks: FloatArray, scale: FloatArray)
     paths = np.cumsum(increments, axis=1)
     control = np.tile(np.cumsum(walks, axis=1), (len(increments) // len(walks), 1))
     moved = ((paths - paths.mean(axis=0)) * control).sum(axis=0) / (control**2).sum(axis=0)
-    missed = scale[:, None] * _NORMAL_QUANTILES - np.quantile(control, LEVELS, axis=0).T
-    quantiles = np.quantile(paths, LEVELS, axis=0).T + np.maximum(moved, 0.0)[:, None] * missed
-    return np.sort(quantiles, axis=1)
+    sampled, walked = np.quantile(np.stack([paths, control]), LEVELS, axis=1).transpose(1, 2, 0)
+    missed = scale[:, None] * _NORMAL_QUANTILES - walked
+    return np.sort(sampled + np.maximum(moved, 0.0)[:, None] * missed, axis=1)
 
 
 def mirrored_noise(seed: int, known_at_us: int, n_paths: int, draws: int, n_tokens: int) -> Noise:

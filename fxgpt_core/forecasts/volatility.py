@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -48,12 +49,9 @@ class Volatility:
         sigma = np.full(len(candles), np.nan)
         if len(candles) <= WARM_UP:
             return sigma
-        fast = slow = sum(squares[1 : WARM_UP + 1].tolist()) / WARM_UP
-        sigma[WARM_UP] = math.sqrt(fast) + SMALLEST
-        for t, square in enumerate(squares[WARM_UP + 1 :].tolist(), start=WARM_UP + 1):
-            fast = self.decay * fast + (1.0 - self.decay) * square
-            slow = SLOW_DECAY * slow + (1.0 - SLOW_DECAY) * square
-            sigma[t] = max(math.sqrt(fast), FLOOR_OF_SLOW * math.sqrt(slow)) + SMALLEST
+        start, later = sum(squares[1 : WARM_UP + 1].tolist()) / WARM_UP, squares[WARM_UP + 1 :].tolist()
+        fast, slow = (np.sqrt(_averages(start, later, decay)) for decay in (self.decay, SLOW_DECAY))
+        sigma[WARM_UP:] = np.maximum(fast, FLOOR_OF_SLOW * slow) + SMALLEST
         return sigma
 
     def ahead(self, candles: CandleArrays, sigma: FloatArray, origins: IntArray) -> FloatArray:
@@ -86,6 +84,12 @@ def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minu
     season = np.sqrt((sums + _SEASON_PRIOR) / (counts + _SEASON_PRIOR))
     season /= math.sqrt(float(np.average(season**2, weights=counts)))
     return Volatility(season, decay, daily_break_minutes)
+
+
+def _averages(start: float, squares: list[float], decay: float) -> FloatArray:
+    """float64[1 + N]: the exponential average of N squares from its start on."""
+    kept = 1.0 - decay
+    return np.array(list(accumulate(squares, lambda mean, square: decay * mean + kept * square, initial=start)))
 
 
 def log_returns(candles: CandleArrays) -> FloatArray:

@@ -34,6 +34,11 @@ class StateSpaceConvolution(nn.Module):
         self.read_out = nn.Parameter(torch.randn(2, 2, channels, states) * math.sqrt(0.5))
         self.through = nn.Parameter(torch.randn(channels))
         self.tokens = tokens
+        self.fixed: torch.Tensor | None = None
+
+    def fix(self) -> None:
+        """Compute the matrix once and for all: for a copy whose weights will not change any more."""
+        self.fixed = self.matrix()
 
     def kernel(self, length: int) -> torch.Tensor:
         """float32[2,H,length]: the response after 0, 1, … tokens, forward and backward in time."""
@@ -63,7 +68,8 @@ class StateSpaceConvolution(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """float32[B,H,T] → float32[B,H,T]."""
-        return torch.bmm(x.transpose(0, 1), self.matrix().transpose(1, 2)).transpose(0, 1)
+        matrix = self.matrix() if self.fixed is None else self.fixed
+        return torch.bmm(x.transpose(0, 1), matrix.transpose(1, 2)).transpose(0, 1)
 
 
 class GatedLayer(nn.Module):
