@@ -5,18 +5,21 @@ from collections import deque
 
 import numpy as np
 import pytest
-from conformal_examples import calibrated, drawn, known, later
+from conformal_examples import HASHES, LEVELS, MONDAY_US, NORMAL, SIGMA, calibrated, drawn, known, later
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapie.regression import TimeSeriesRegressor
 from sklearn.dummy import DummyRegressor
 
 from fxgpt_core.conformal.aci import Aci
-from fxgpt_core.conformal.calibration import Calibration
+from fxgpt_core.conformal.bands import calibrated_bands
+from fxgpt_core.conformal.calibration import Calibration, CalibrationParameters, fit
+from fxgpt_core.conformal.coverage import coverage_table
 from fxgpt_core.conformal.nonconformity import conformal_threshold, quantile_excess
 from fxgpt_core.conformal.outcomes import Outcomes
 from fxgpt_core.conformal.tracker import Tracker
 from fxgpt_core.forecasts.forecast import Forecasts
+from fxgpt_core.market.timeframes import HOUR_US
 
 LOW, HIGH = 0, 20
 COVERAGE = 0.95
@@ -64,6 +67,31 @@ def test_the_tracker_is_its_reference_in_ten_lines(s: int) -> None:
 def test_the_rate_of_the_tracker_is_a_share_of_the_99_percent_distance_from_the_median() -> None:
     calibration = calibrated(Tracker())
     assert calibration.state["spread"] == pytest.approx([2.576] * 3, rel=0.08)
+
+
+def test_the_rate_is_less_where_outcomes_come_so_late_that_the_offset_would_swing() -> None:
+    """By the density of a half-normal in units of its 99 % point, 2.5758: at 80 %, 2 φ(1.2816) 2.5758 = 0.9041."""
+    state = {"spread": np.array([2.0, 2.0, 2.0])}
+    found = Tracker(0.02).rates(state, np.array([1, 24, 120], dtype=np.int32), np.array([0.8]))[:, 0]
+    assert found[0] == pytest.approx(2.0 * 0.02)
+    assert found[1:] == pytest.approx([2.0 / (math.e * h * 0.9041) for h in (24, 120)], rel=1e-3)
+
+
+def test_a_week_of_overlapping_outcomes_is_covered_and_its_bands_do_not_swing() -> None:
+    """Sums of 120 hours of a random walk: of a rate that ignores the delay, four bands in five would be far too wide."""
+    n, step = 12_000, 120
+    steps = np.cumsum(np.random.default_rng(6).standard_normal(n + step)) * SIGMA
+    scale = np.full((n, 1), SIGMA * math.sqrt(step))
+    values = scale[:, :, None] * NORMAL
+    known_at = MONDAY_US + np.arange(n, dtype=np.int64) * HOUR_US
+    forecasts = Forecasts("EURUSD", "1h", known_at, np.ones(n), np.array([step], dtype=np.int32), LEVELS, values, scale)
+    outcomes = known(forecasts, (steps[step:] - steps[:-step])[:, None])
+    first, behind = np.arange(n) < 3_000, np.arange(n) >= 3_000 + step
+    calibration = fit(forecasts.select(first), outcomes.select(first), CalibrationParameters(Tracker()), **HASHES)
+    bands = calibrated_bands(forecasts.select(behind), outcomes.select(behind), calibration)
+    for row in coverage_table(bands, outcomes.realised[behind]):
+        assert row.observed == pytest.approx(row.nominal, abs=0.03)
+        assert row.width_95 < 2.5 * row.width_50
 
 
 @pytest.mark.parametrize("s", [0, 1, 2])
@@ -128,7 +156,7 @@ def test_the_trackers_misses_stay_within_its_bound_while_scores_are_bounded(valu
     new = later(400)
     outcomes = known(new, np.clip(values, -9, 9)[:, None] * new.scale)
     for s, step in enumerate(new.steps.tolist()):
-        n, rate = 400 - step, 0.5 * calibration.state["spread"][s]
+        n, rate = 400 - step, Tracker(0.5).rates(calibration.state, new.steps, np.array([COVERAGE]))[s, 0]
         scores = scores_at(new, outcomes, s)
         reach = max(9.0, calibration.start_offsets[s, 0]) - min(scores.min(), calibration.start_offsets[s, 0])
         misses = misses_of(calibration, new, outcomes, s)[:n]
