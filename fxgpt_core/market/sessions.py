@@ -111,7 +111,8 @@ def closure_before_us(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> 
     missing = np.zeros(len(times), dtype=np.int64)
     far = np.flatnonzero(np.diff(times) > timeframe.us) + 1
     if len(far):
-        missing[far] = _open_us(times[far]) - _open_us(times[far - 1]) - timeframe.us
+        now, before = _open_us(np.concatenate([times[far], times[far - 1]])).reshape(2, -1)
+        missing[far] = now - before - timeframe.us
     return missing
 
 
@@ -143,7 +144,7 @@ def expected_open_times(
     break_us = daily_break // timedelta(microseconds=1)
     on_grid = clock % timeframe.us == 0
     after_break = clock % DAY_US + timeframe.us > break_us
-    expected: NDArray[np.int64] = times[on_grid & after_break & is_open(times)]
+    expected: NDArray[np.int64] = times[on_grid & after_break & (weekday(clock // DAY_US) < OPEN_DAYS)]
     return expected
 
 
