@@ -16,10 +16,14 @@ from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, untrained
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.features.matrix import features
+from fxgpt_core.forecasts.exponential_smoothing import fit_exponential_smoothing
+from fxgpt_core.forecasts.filtered_simulation import fit_filtered_simulation
 from fxgpt_core.forecasts.forecast import Forecasts
 from fxgpt_core.forecasts.forecaster import Forecaster
+from fxgpt_core.forecasts.garch import fit_garch
 from fxgpt_core.forecasts.random_walk import RandomWalk
-from fxgpt_core.forecasts.volatility import fit_volatility
+from fxgpt_core.forecasts.seasonal_naive import fit_seasonal_naive
+from fxgpt_core.forecasts.volatility import Volatility, fit_volatility
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
 from fxgpt_core.networks.network_parameters import NetworkParameters
@@ -102,8 +106,14 @@ def opinionated(network: Network) -> Network:
     return network
 
 
-def random_walk() -> RandomWalk:
-    return RandomWalk("EURUSD", fit_volatility(real_candles().slice(0, TRAINED_ON)))
+def random_walk(seasonal: bool = True) -> RandomWalk:
+    return RandomWalk("EURUSD", fit_volatility(real_candles().slice(0, TRAINED_ON)), seasonal)
+
+
+def fitted(fit: Callable[[str, CandleArrays, Volatility], Forecaster]) -> Forecaster:
+    """A baseline fitted on the first candles."""
+    span = real_candles().slice(0, TRAINED_ON)
+    return fit("EURUSD", span, fit_volatility(span))
 
 
 def diffusion(sizes: NetworkParameters = SMALL, **sampling: Any) -> DiffusionForecaster:
@@ -114,6 +124,11 @@ def diffusion(sizes: NetworkParameters = SMALL, **sampling: Any) -> DiffusionFor
 
 FORECASTERS: dict[str, Callable[[], Forecaster]] = {
     "random_walk": random_walk,
+    "random_walk_without_season": lambda: random_walk(seasonal=False),
+    "garch": lambda: fitted(fit_garch),
+    "filtered_simulation": lambda: fitted(fit_filtered_simulation),
+    "seasonal_naive": lambda: fitted(fit_seasonal_naive),
+    "exponential_smoothing": lambda: fitted(fit_exponential_smoothing),
     "temporal_unet": diffusion,
     "sssd": lambda: diffusion(SMALL_SSSD, sampler="ddpm", n_steps=3),
 }

@@ -1,13 +1,16 @@
 """What every forecaster returns: quantiles of the cumulative log-return, for each origin and each candle ahead."""
 
 from dataclasses import dataclass, fields
+from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.horizons import steps_of
 from fxgpt_core.market.sessions import stretch_starts
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 
@@ -99,6 +102,27 @@ class Forecasts:
             values=values,
             scale=frame["scale"].to_numpy().reshape(n, s).copy(),
         )
+
+
+def forecasts_at(symbol: str, candles: CandleArrays, origins: IntArray, values: FloatArray, scale: FloatArray) -> Forecasts:
+    """Forecasts at the close of the candles `origins`: values float64[N,S,L] at all steps and `LEVELS`, scale float64[N,S]."""
+    return Forecasts(
+        symbol=symbol,
+        timeframe=str(candles.timeframe),
+        known_at_us=candles.known_at_us[origins],
+        close=candles.close[origins],
+        steps=steps_of(candles.timeframe),
+        levels=LEVELS,
+        values=values,
+        scale=scale,
+    )
+
+
+def normal_quantiles(scale: FloatArray, levels: FloatArray = LEVELS) -> FloatArray:
+    """float64[N,S,L]: quantiles of normal distributions around zero with the standard deviations `scale` float64[N,S]."""
+    normal = NormalDist()
+    values: FloatArray = scale[:, :, None] * np.array([normal.inv_cdf(level) for level in levels.tolist()])
+    return values
 
 
 def joined(parts: "list[Forecasts]") -> Forecasts:

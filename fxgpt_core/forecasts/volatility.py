@@ -45,7 +45,7 @@ class Volatility:
         RiskMetrics' recursion v_t = λ·v_{t-1} + (1−λ)·r_t², run forward one candle at a time, so that a value never depends
         on later candles.
         """
-        squares = (log_returns(candles) / self.season[hour_of_week(candles.open_time_us)]) ** 2
+        squares = self.deseasonalised(candles) ** 2
         sigma = np.full(len(candles), np.nan)
         if len(candles) <= WARM_UP:
             return sigma
@@ -66,6 +66,27 @@ class Volatility:
         edges = np.concatenate(([0], steps_of(candles.timeframe)))
         season = np.diff(total[first[:, None] + edges], axis=1) / _UNITS
         return sigma[origins][:, None] * np.sqrt(season)
+
+    def scale(self, candles: CandleArrays, origins: IntArray) -> FloatArray:
+        """float64[N,T]: random-walk standard deviation of the cumulative log-return to the end of each token.
+
+        Raises `BadInputError` for an origin inside the warm-up, and when none is asked.
+        """
+        scale = cumulative_scale(self.ahead(candles, self.at_close(candles), origins))
+        unknown = origins[~np.isfinite(scale).all(axis=1)]
+        if len(unknown):
+            raise BadInputError(f"origin {int(unknown[0])} has no known volatility yet; start after the warm-up")
+        return scale
+
+    def season_ahead(self, candles: CandleArrays, origins: IntArray) -> FloatArray:
+        """float64[N,K]: the season of each candle to the longest step. Raises `BadInputError` when no origin is asked."""
+        calendar, first = calendar_ahead(candles, origins, self.daily_break_minutes)
+        seasons: FloatArray = self.season[hour_of_week(calendar)][first[:, None] + np.arange(longest_step(candles.timeframe))]
+        return seasons
+
+    def deseasonalised(self, candles: CandleArrays) -> FloatArray:
+        """float64[N]: log-returns over their season; 0 where `log_returns` is."""
+        return log_returns(candles) / self.season[hour_of_week(candles.open_time_us)]
 
 
 def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minutes: int = 0) -> Volatility:
