@@ -14,6 +14,7 @@ from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, untrained
+from fxgpt_core.diffusion.quantile_head_forecaster import DistilledHead, QuantileHeadForecaster, untrained_head
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.exponential_smoothing import fit_exponential_smoothing
@@ -122,6 +123,13 @@ def diffusion(sizes: NetworkParameters = SMALL, **sampling: Any) -> DiffusionFor
     return DiffusionForecaster(model_of(*members, sizes=sizes), SamplingParameters(**{"n_paths": 32, **sampling}))
 
 
+def quantile_head(shrink: float = 0.75) -> QuantileHeadForecaster:
+    """A quantile head with strong opinions, and no model that taught it."""
+    network = opinionated(untrained_head(SMALL, hidden=16, seed=1)).requires_grad_(False).eval()
+    head = DistilledHead(network, shrink, SamplingParameters(), "0" * 64, hidden=16)
+    return QuantileHeadForecaster(model_of(untrained(SMALL, 1)), head)
+
+
 FORECASTERS: dict[str, Callable[[], Forecaster]] = {
     "random_walk": random_walk,
     "random_walk_without_season": lambda: random_walk(seasonal=False),
@@ -131,6 +139,7 @@ FORECASTERS: dict[str, Callable[[], Forecaster]] = {
     "exponential_smoothing": lambda: fitted(fit_exponential_smoothing),
     "temporal_unet": diffusion,
     "sssd": lambda: diffusion(SMALL_SSSD, sampler="ddpm", n_steps=3),
+    "quantile_head": quantile_head,
 }
 
 

@@ -38,6 +38,11 @@ class DiffusionForecaster:
         """The kind of its network."""
         return self.model.parameters.kind
 
+    @property
+    def sampling_sha256(self) -> str:
+        """Identity of how quantiles come from the model."""
+        return self.sampling.sha256
+
     @cached_property
     def sampler(self) -> PathSampler:
         """Draws the paths."""
