@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fxgpt_core.validation.spans import Spans
 
 DRAWN_STEPS = (1, 4, 24, 120)
+DRAWN_POINTS = 150
 
 
 def calibrated(
@@ -61,7 +62,10 @@ def shown(place: str, calibration: "Calibration", every: "Forecasts", candles: "
 def _rows(calibration: "Calibration") -> list[dict[str, Any]]:
     names = [f"{coverage:.0%}" for coverage in calibration.parameters.coverages]
     of_steps = zip(calibration.steps.tolist(), calibration.n_scores.tolist(), calibration.start_offsets.tolist(), strict=True)
-    return [{"step": step, "scores": n, **dict(zip(names, offsets, strict=True))} for step, n, offsets in of_steps]
+    return [
+        {"step": step, "scores": n, "independent": n // step, **dict(zip(names, offsets, strict=True))}
+        for step, n, offsets in of_steps
+    ]
 
 
 def _bins(calibration: "Calibration") -> list[dict[str, Any]]:
@@ -78,7 +82,7 @@ def _picture(place: str, calibration: "Calibration", later: "Forecasts", candles
     from fxgpt_pipelines.pictures import picture, thinned
 
     offsets = calibration.offsets(later, outcomes_of(candles.close, candles.known_at_us, later))[:, :, -1]
-    every = thinned(len(later))
+    every = thinned(len(later), DRAWN_POINTS)
 
     def draw(axes: "Axes") -> None:
         times = later.known_at_us[every].astype("datetime64[us]")

@@ -1,7 +1,7 @@
 """Calibrated bands: what the strategy reads of a forecast."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ class Bands:
     `known_at_us` int64[N] when the origin candle closed; `steps` int32[S] candles ahead; `coverages` float64[C] ascending;
     `lower`, `upper` float64[N,S,C]; `median`, `scale` float64[N,S] (scale: random-walk standard deviation known at t).
     A wider coverage contains a narrower one and every interval contains the median; none is infinite. `uncalibrated`
-    bool[N,S,C]: too few scores, or an edge at the cap; nobody may trade on it.
+    bool[N,S,C]: too few independent scores, or an edge at the cap; nobody may trade on it.
     """
 
     known_at_us: IntArray
@@ -69,7 +69,8 @@ def calibrated_bands(forecasts: Forecasts, outcomes: Outcomes, calibration: Cali
     parameters = calibration.parameters
     edges = base_edges(forecasts, parameters.coverages, parameters.method.around)
     offsets = calibration.offsets(forecasts, outcomes, labels)
-    return _bands(forecasts, calibration.coverages, edges, offsets, parameters.cap)
+    bands = _bands(forecasts, calibration.coverages, edges, offsets, parameters.cap)
+    return replace(bands, uncalibrated=bands.uncalibrated | calibration.too_few)
 
 
 def bands_behind(calibration: Calibration, forecasts: Forecasts, candles: CandleArrays) -> Bands:

@@ -14,7 +14,7 @@ from fxgpt_core.conformal.aci import Aci
 from fxgpt_core.conformal.cqr import Cqr
 from fxgpt_core.conformal.method import Method, State
 from fxgpt_core.conformal.mondrian import Mondrian
-from fxgpt_core.conformal.nonconformity import scores_of
+from fxgpt_core.conformal.nonconformity import conformal_rank, scores_of
 from fxgpt_core.conformal.outcomes import Outcomes
 from fxgpt_core.conformal.split import Split
 from fxgpt_core.conformal.tracker import Tracker
@@ -88,6 +88,12 @@ class Calibration:
     def start_offsets(self) -> FloatArray:
         """float64[S,C]: the offsets learned on the calibration span; an adaptive method starts there."""
         return self.state["offsets"]
+
+    @property
+    def too_few(self) -> npt.NDArray[np.bool_]:
+        """bool[S,C]: the independent cases, n_scores / step, are too few for a finite threshold: outcomes of a step overlap."""
+        cases = (self.n_scores // self.steps).tolist()
+        return np.array([[conformal_rank(n, coverage) > n for coverage in self.parameters.coverages] for n in cases])
 
     def offsets(self, forecasts: Forecasts, outcomes: Outcomes, labels: IntArray | None = None) -> FloatArray:
         """float64[N,S,C]: the offsets of later origins, each from what was known by then.

@@ -59,7 +59,17 @@ def test_a_step_without_enough_scores_has_an_infinite_offset_and_a_flagged_band_
         bands = calibrated_bands(new, known(new, np.full((5, 3), np.nan)), calibration)
         assert bands.uncalibrated[:, 2, -1].all()
         assert np.allclose(bands.upper[:, 2, -1], 20.0 * new.scale[:, 2])
+        assert not bands.uncalibrated[:, 0].any()
+
+
+def test_outcomes_that_overlap_count_as_few_and_the_band_is_flagged_though_finite() -> None:
+    """Of 75 outcomes four candles ahead 18 are independent, one too few for 95 %; of 76 there are 19."""
+    new = later(5)
+    for n, flagged in ((75, [5]), (76, [])):
+        bands = calibrated_bands(new, drawn(new), calibrated(Cqr(), n))
+        assert np.flatnonzero(bands.uncalibrated[0, 2]).tolist() == flagged
         assert not bands.uncalibrated[:, :2].any()
+        assert (bands.upper[:, 2, -1] < 5.0 * new.scale[:, 2]).all()
 
 
 @pytest.mark.parametrize("name", METHODS)
