@@ -1,11 +1,17 @@
 """How good a forecast was. Outcomes are float64[N,S] log-returns as `forecast.realised` gives them; NaN rows do not count."""
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.forecasts.forecast import Forecasts
 
 FloatArray = npt.NDArray[np.float64]
+
+CENTRAL: Final = (0.5, 0.8, 0.95)
+"""The central bands whose coverage is reported."""
 
 
 def pinball(quantile: FloatArray, outcome: FloatArray, level: float) -> FloatArray:
@@ -49,3 +55,32 @@ def rmse(forecasts: Forecasts, outcome: FloatArray) -> FloatArray:
     counts = known.sum(axis=0)
     total = np.where(known, squares, 0.0).sum(axis=0)
     return np.where(counts > 0, np.sqrt(total / np.maximum(counts, 1)), np.nan)
+
+
+def central_coverage(forecasts: Forecasts, outcome: FloatArray, coverages: Sequence[float] = CENTRAL) -> FloatArray:
+    """float64[S,C]: share of known outcomes between the quantiles (1 ± coverage) / 2; NaN when a step has none.
+
+    Raises `BadInputError` for a coverage whose levels are not forecast.
+    """
+    known = np.isfinite(outcome)
+    counts = known.sum(axis=0)
+    shares = np.full((outcome.shape[1], len(coverages)), np.nan)
+    for c, coverage in enumerate(coverages):
+        lower, upper = (forecasts.level((1.0 + sign * coverage) / 2.0) for sign in (-1.0, 1.0))
+        inside = known & (lower <= outcome) & (outcome <= upper)
+        np.divide(inside.sum(axis=0), counts, out=shares[:, c], where=counts > 0)
+    return shares
+
+
+def sign_returns(forecasts: Forecasts, outcome: FloatArray, stride: int = 1) -> FloatArray:
+    """float64[M,S]: log-returns, before costs, of holding the sign of the median until each step, from every `stride`-th origin.
+
+    A zero median holds nothing. Trades overlap unless the stride is at least the step. NaN where the outcome is not known.
+    """
+    return (np.sign(forecasts.level(0.5)) * outcome)[::stride]
+
+
+def drawdown(returns: FloatArray) -> float:
+    """The deepest fall of the summed log-returns float64[M], none of them NaN, from their peak so far; 0 without a fall."""
+    wealth = np.concatenate(([0.0], np.cumsum(returns)))
+    return float(np.max(np.maximum.accumulate(wealth) - wealth))
