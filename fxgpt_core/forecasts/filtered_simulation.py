@@ -49,8 +49,7 @@ def fit_filtered_simulation(symbol: str, candles: CandleArrays, volatility: Vola
 
     Raises `BadInputError` for a span with too few of them.
     """
-    sigma = volatility.at_close(candles)
-    residuals = (volatility.deseasonalised(candles)[1:] / sigma[:-1])[WARM_UP:]
+    residuals = volatility.standardised(candles)[WARM_UP + 1 :]
     if len(residuals) < FEWEST_RESIDUALS:
         raise BadInputError(
             f"{len(residuals)} residuals found; filtered simulation needs {FEWEST_RESIDUALS}; give a longer training span"

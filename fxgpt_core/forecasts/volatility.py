@@ -88,6 +88,11 @@ class Volatility:
         """float64[N]: log-returns over their season; 0 where `log_returns` is."""
         return log_returns(candles) / self.season[hour_of_week(candles.open_time_us)]
 
+    def standardised(self, candles: CandleArrays) -> FloatArray:
+        """float64[N]: log-returns over season and deviation known before them; NaN while that is not known."""
+        known = np.concatenate(([np.nan], self.at_close(candles)[:-1]))
+        return self.deseasonalised(candles) / known
+
 
 def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minutes: int = 0) -> Volatility:
     """The season of a training span: mean square return by hour of week over the mean square of all, shrunk towards 1.
