@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
@@ -49,7 +49,7 @@ class Volatility:
         sigma = np.full(len(candles), np.nan)
         if len(candles) <= WARM_UP:
             return sigma
-        start, later = sum(squares[1 : WARM_UP + 1].tolist()) / WARM_UP, squares[WARM_UP + 1 :].tolist()
+        start, later = sum(squares[1 : WARM_UP + 1].tolist()) / WARM_UP, squares[WARM_UP + 1 :]
         fast, slow = (np.sqrt(_averages(start, later, decay)) for decay in (self.decay, SLOW_DECAY))
         sigma[WARM_UP:] = np.maximum(fast, FLOOR_OF_SLOW * slow) + SMALLEST
         return sigma
@@ -112,10 +112,14 @@ def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minu
     return Volatility(season, decay, daily_break_minutes)
 
 
-def _averages(start: float, squares: list[float], decay: float) -> FloatArray:
-    """float64[1 + N]: the exponential average of N squares from its start on."""
-    kept = 1.0 - decay
-    return np.array(list(accumulate(squares, lambda mean, square: decay * mean + kept * square, initial=start)))
+@njit(cache=True, nogil=True)
+def _averages(start: float, squares: FloatArray, decay: float) -> FloatArray:
+    """float64[1 + N]: the exponential average of squares float64[N] from its start on."""
+    averages = np.empty(len(squares) + 1)
+    averages[0] = start
+    for i, square in enumerate(squares):
+        averages[i + 1] = decay * averages[i] + (1.0 - decay) * square
+    return averages
 
 
 def log_returns(candles: CandleArrays) -> FloatArray:
