@@ -25,7 +25,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _fsync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _remove_orphans(folder: Path) -> None:
@@ -45,8 +45,8 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def _fsync_folder(folder: Path) -> None:
-    # The rename itself is only durable once the folder entry is on disk.
+def sync_folder(folder: Path) -> None:
+    """Put the entries of a folder on disk: a rename in it is only durable after that."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -55,6 +55,11 @@ class Settings:
         return self.data_root / "mlflow" / "artifacts"
 
     @property
+    def model_root(self) -> Path:
+        """Folder of trained models, one folder for each version."""
+        return self.data_root / "models"
+
+    @property
     def import_root(self) -> Path:
         """Folder of candles the user imported."""
         return self.data_root / "imports"

@@ -9,7 +9,21 @@ from pathlib import Path
 
 import typer
 
-from fxgpt_core.cli import backtest, candles, context, doctor, failure, features, gateway, live, optimize, orders, registry, setup
+from fxgpt_core.cli import (
+    backtest,
+    candles,
+    context,
+    doctor,
+    failure,
+    features,
+    gateway,
+    live,
+    models,
+    optimize,
+    orders,
+    registry,
+    setup,
+)
 from fxgpt_core.cli.answer import answer, say
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.settings import read_settings
@@ -32,6 +46,7 @@ app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
+app.add_typer(models.app, name="models")
 for room in (setup, doctor, backtest, optimize, registry, orders, gateway):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)

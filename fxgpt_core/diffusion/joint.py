@@ -33,7 +33,7 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class JointPaths:
-    """`values` float64[P,S,T]: log(close[t+step] / close[t]) of S symbols on P paths; `correlation` of their noise float64[S,S]."""
+    """`values` float64[P,S,T]: log(close[t+step] / close[t]) of S symbols; `correlation` float64[S,S] of their noise."""
 
     symbols: tuple[str, ...]
     known_at_us: int
