@@ -49,3 +49,12 @@ def test_an_origin_without_known_volatility_is_refused() -> None:
     walk = RandomWalk("EURUSD", fit_volatility(real_candles()))
     with pytest.raises(BadInputError, match=f"origin {WARM_UP - 1} has no known volatility"):
         walk.forecast(real_features(), real_candles(), np.array([WARM_UP - 1]), seed=0)
+
+
+def test_the_walk_without_season_knows_no_hour_but_keeps_the_scale_of_all() -> None:
+    volatility = fit_volatility(real_candles())
+    plain = RandomWalk("EURUSD", volatility, seasonal=False).forecast(real_features(), real_candles(), ORIGINS, seed=0)
+    flat = RandomWalk("EURUSD", Volatility(np.ones(HOURS_A_WEEK))).forecast(real_features(), real_candles(), ORIGINS, seed=0)
+    seasonal = RandomWalk("EURUSD", volatility).forecast(real_features(), real_candles(), ORIGINS, seed=0)
+    assert plain.values.tobytes() == flat.values.tobytes()
+    assert plain.scale.tobytes() == seasonal.scale.tobytes()

@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import mean_pinball_loss, root_mean_squared_error
 
+from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
-from fxgpt_core.forecasts.scores import crps, directional_accuracy, pinball, rmse
+from fxgpt_core.forecasts.scores import central_coverage, crps, directional_accuracy, drawdown, pinball, rmse, sign_returns
 
 N = 400
 RNG = np.random.default_rng(11)
@@ -77,3 +78,36 @@ def test_a_step_without_outcome_has_no_score() -> None:
     outcome[:, 23] = np.nan
     assert np.isnan(rmse(of_values(VALUES), outcome)[23])
     assert np.isnan(directional_accuracy(of_values(VALUES), outcome)[23])
+
+
+def test_central_bands_of_the_true_distribution_cover_what_they_say() -> None:
+    outcome = np.random.default_rng(5).normal(size=(20_000, 24))
+    covered = central_coverage(of_values(np.tile(norm.ppf(LEVELS), (20_000, 24, 1))), outcome)
+    np.testing.assert_allclose(covered, np.tile([0.5, 0.8, 0.95], (24, 1)), atol=0.015)
+
+
+def test_central_coverage_counts_known_outcomes_only_and_edges_as_inside() -> None:
+    forecast = of_values(np.tile(norm.ppf(LEVELS), (5, 24, 1)))
+    edge = norm.ppf(0.75)
+    outcome = np.tile(np.array([[0.0], [edge], [1.0], [3.0], [np.nan]]), (1, 24))
+    outcome[:, 23] = np.nan
+    covered = central_coverage(forecast, outcome)
+    np.testing.assert_allclose(covered[0], [2 / 4, 3 / 4, 3 / 4])
+    assert np.isnan(covered[23]).all()
+    with pytest.raises(BadInputError, match=r"quantile level 0\.005"):
+        central_coverage(forecast, outcome, (0.99,))
+
+
+def test_the_sign_strategy_earns_the_move_with_the_sign_of_the_median() -> None:
+    forecast = medians([[1.0] * 24, [-1.0] * 24, [0.0] * 24, [2.0] * 24])
+    outcome = np.tile(np.array([[0.5], [0.5], [0.5], [np.nan]]), (1, 24))
+    np.testing.assert_array_equal(sign_returns(forecast, outcome)[:, 3], [0.5, -0.5, 0.0, np.nan])
+    np.testing.assert_array_equal(sign_returns(forecast, outcome, stride=3)[:, 3], [0.5, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("returns", "deepest"),
+    [([1.0, -3.0, 1.0, -2.0, 5.0], 4.0), ([-1.0, -1.0], 2.0), ([1.0, 2.0], 0.0), ([], 0.0)],
+)
+def test_drawdown_is_the_deepest_fall_from_the_peak_so_far(returns: list[float], deepest: float) -> None:
+    assert drawdown(np.array(returns)) == deepest
