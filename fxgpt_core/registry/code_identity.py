@@ -1,5 +1,6 @@
 """Which code ran: the commit, what was changed since, and the versions it was locked to."""
 
+import difflib
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -40,10 +41,28 @@ def code_identity(root: Path = SOURCE_ROOT) -> CodeIdentity:
     return CodeIdentity(commit, _dirty_sha256(git, root), lock_sha256)
 
 
+def code_diff(root: Path = SOURCE_ROOT) -> bytes:
+    """What was changed since the commit, as `git diff` tells it, files that git does not know yet included; empty without a
+    repository. Raises `NotReadyError` when git fails.
+    """
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return b""
+    changes = _output([git, "diff", "HEAD", "--no-ext-diff", "--no-color", "--binary"], root)
+    for name in _untracked(git, root):
+        lines = (root / name).read_text(errors="replace").splitlines(keepends=True)
+        changes += "".join(difflib.unified_diff([], lines, "/dev/null", f"b/{name}")).encode()
+    return changes
+
+
+def _untracked(git: str, root: Path) -> list[str]:
+    listed = _output([git, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py"], root)
+    return sorted(name for name in listed.decode().split("\0") if name)
+
+
 def _dirty_sha256(git: str, root: Path) -> str | None:
     changes = _output([git, "diff", "HEAD", "--no-ext-diff", "--no-color", "--binary"], root)
-    listed = _output([git, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py"], root)
-    untracked = sorted(name for name in listed.decode().split("\0") if name)
+    untracked = _untracked(git, root)
     if not changes and not untracked:
         return None
     files = {name: content_hash.of_file(root / name) for name in untracked}

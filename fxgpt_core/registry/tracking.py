@@ -16,6 +16,7 @@ from sqlalchemy.exc import SADeprecationWarning
 from sqlalchemy.orm import configure_mappers
 
 from fxgpt_core.atomic_file import write_atomically
+from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.errors import MissingError, NotReadyError
 from fxgpt_core.registry.artifact import Artifact
 from fxgpt_core.registry.model_versions import PREPARE, is_prepared, local_path, shown
@@ -38,11 +39,15 @@ class RegisteredModel:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is told of a version: parameters and metrics on its run, tags (all of `REQUIRED_TAGS`) on run and version."""
+    """What is told of a version: parameters and metrics on its run, tags (all of `REQUIRED_TAGS`) on run and version.
+
+    `inputs`: the hash of each data set it was trained on, by name.
+    """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tracking:
@@ -60,11 +65,13 @@ class Tracking:
         parameters: Mapping[str, Any],
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
+        inputs: Mapping[str, str] | None = None,
     ) -> RegisteredModel:
         """Make a run with these files, parameters and metrics, register it as the next version and call it the challenger.
 
-        `files`: bytes or a path by file name. Raises `MissingError` for a tag of `REQUIRED_TAGS` that is not given and
-        `NotReadyError` when the store was never prepared. A failure marks the run FAILED and registers nothing.
+        `files`: bytes or a path by file name; `inputs`: the hash of each data set, by name. Raises `MissingError` for a tag of
+        `REQUIRED_TAGS` that is not given and `NotReadyError` when the store was never prepared. A failure marks the run FAILED
+        and registers nothing.
         """
         missing = [tag for tag in REQUIRED_TAGS if tag not in tags]
         if missing:
@@ -74,7 +81,7 @@ class Tracking:
         client = self._client()
         run = client.create_run(self._experiment_id(client), tags=dict(tags), run_name=name)
         try:
-            registered = self._filled(client, run, name, files, ModelFacts(parameters, metrics, tags))
+            registered = self._filled(client, run, name, files, ModelFacts(parameters, metrics, tags, inputs or {}))
         except BaseException:
             client.set_terminated(run.info.run_id, "FAILED")
             raise
@@ -96,6 +103,7 @@ class Tracking:
             metrics=[Metric(key, float(value), now, 0) for key, value in facts.metrics.items()],
             params=[Param(key, str(value)) for key, value in facts.parameters.items()],
         )
+        client.log_inputs(run_id, datasets=_datasets(facts.inputs))
         folder = local_path(run.info.artifact_uri)
         if folder is None:
             raise NotReadyError(f"MLflow keeps files at {run.info.artifact_uri}; fxgpt registers models on a local disk only")
@@ -177,6 +185,20 @@ def upgrade_store(url: str) -> None:
             utils._safe_initialize_tables(engine)
     finally:
         engine.dispose()
+
+
+def _datasets(inputs: Mapping[str, str]) -> list[Any]:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+    # MLflow shows a digest of at most 36 characters; the source is the whole hash.
+    return [
+        DatasetInput(
+            Dataset(name=name, digest=sha256[:16], source_type="fxgpt lake", source=canonical_json({"sha256": sha256})),
+            tags=[InputTag(key=MLFLOW_DATASET_CONTEXT, value="training")],
+        )
+        for name, sha256 in sorted(inputs.items())
+    ]
 
 
 def _make_registered_model(client: Any, name: str) -> None:

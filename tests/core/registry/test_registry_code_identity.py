@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from fxgpt_core.errors import NotReadyError
-from fxgpt_core.registry.code_identity import UNKNOWN, CodeIdentity, code_identity
+from fxgpt_core.registry.code_identity import UNKNOWN, CodeIdentity, code_diff, code_identity
 
 
 @pytest.fixture
@@ -59,6 +59,21 @@ def test_notes_and_ignored_files_do_not_make_the_code_dirty(tree):
     (root / "ignored.py").write_text("x = 1\n")
     (root / "notes.txt").write_text("hello")
     assert fresh(root).dirty_sha256 is None
+
+
+def test_the_diff_holds_what_was_changed_and_what_git_does_not_know_yet(tree):
+    root, _ = tree
+    assert code_diff(root) == b""
+    (root / "code.py").write_text("changed = 1\n")
+    (root / "new.py").write_text("new = 2\n")
+    told = code_diff(root).decode()
+    assert "+changed = 1" in told
+    assert "--- /dev/null\n+++ b/new.py\n" in told
+    assert "+new = 2" in told
+
+
+def test_an_installed_package_has_no_diff(tmp_path):
+    assert code_diff(tmp_path) == b""
 
 
 def test_the_identity_is_taken_once_in_a_process(tree):

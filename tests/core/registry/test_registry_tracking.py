@@ -1,5 +1,6 @@
 """Models are registered in MLflow with all they need to be traced, quietly, and read back without importing it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -47,7 +48,8 @@ def registered(store, tmp_path_factory):
     config = tmp_path_factory.mktemp("config") / "config.json"
     config.write_text("{}")
     files = {"model.safetensors": b"weights", "config.json": config}
-    return store.register_model("fxgpt-EURUSD-1h", files, {"lr": 0.001}, {"crps": 0.25}, TAGS)
+    inputs = {"candles of EURUSD 1h": "c" * 64, "features of EURUSD 1h": "f" * 64}
+    return store.register_model("fxgpt-EURUSD-1h", files, {"lr": 0.001}, {"crps": 0.25}, TAGS, inputs)
 
 
 def python(code, *arguments, cwd=None):
@@ -84,6 +86,15 @@ def test_mlflow_itself_sees_the_same(store, registered):
         "model/config.json",
         "model/model.safetensors",
     ]
+
+
+def test_the_run_names_the_data_it_was_trained_on(store, registered):
+    found = client_of(store).get_run(registered.run_id).inputs.dataset_inputs
+    assert [(one.dataset.name, one.dataset.digest, json.loads(one.dataset.source)) for one in found] == [
+        ("candles of EURUSD 1h", "c" * 16, {"sha256": "c" * 64}),
+        ("features of EURUSD 1h", "f" * 16, {"sha256": "f" * 64}),
+    ]
+    assert {(tag.key, tag.value) for one in found for tag in one.tags} == {("mlflow.data.context", "training")}
 
 
 def test_reading_a_version_imports_no_mlflow(store, registered):
