@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from fxgpt_core.diffusion.sampler import SAMPLERS, deviation, n_draws, sample
 # Half of it the mirror image, and every draw of unit variance: what is left of chance is small.
 N = 20_000
 STEPS = (1, 2, 3, 8, 50)
+OF_SCHEDULES = tuple(f"| {schedule} |" for schedule in SCHEDULES)
 
 
 def noise(draws: int, seed: int = 7) -> torch.Tensor:
@@ -118,3 +120,14 @@ def test_it_starts_at_pure_noise_and_asks_the_denoiser_once_a_step_and_heun_twic
 def test_an_unknown_sampler_is_refused() -> None:
     with pytest.raises(ValueError, match="sampler 'magic' is unknown; known: euler, heun, ddpm, ddim"):
         deviation("magic", "cosine", 3)
+
+
+def test_the_table_of_ddim_in_the_documentation_is_what_it_does() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "forecasts.md").read_text()
+    head, *rows = (line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith(("| schedule", *OF_SCHEDULES)))
+    n_steps = [int(cell.removesuffix(" steps")) for cell in head[1:]]
+    assert [row[0] for row in rows] == list(SCHEDULES)
+    for schedule, *cells in rows:
+        for n, cell in zip(n_steps, cells, strict=True):
+            found = [float(part) for part in cell.split(" / ")]
+            assert found == pytest.approx([deviation("ddim", schedule, n, eta) for eta in (0.0, 1.0)], abs=6e-4)
