@@ -23,6 +23,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "features": _FEATURES,
     "intermarket_features": _FEATURES,
     "diffusion_model": _FORECASTS,
+    "quantile_head": _FORECASTS,
     "forecasts": _FORECASTS,
     "calibration_quantiles": _CALIBRATION,
     "walk_forward_validation": _STRATEGY,

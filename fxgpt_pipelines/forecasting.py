@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,26 +16,29 @@ if TYPE_CHECKING:
 
     from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+    from fxgpt_core.diffusion.quantile_head_forecaster import QuantileHeadForecaster
     from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Making
 
 TOLD_EVERY = 500
+METHODS = ("paths", "quantile_head")
+INPUTS = ("candles", "features", "diffusion_model")
 FAN = ((0.025, 0.975), (0.1, 0.9), (0.25, 0.75))
 
 
 def forecast_span(
     making: "Making", inputs: "tuple[Artifact, ...]", config: Mapping[str, Any], tell: Callable[[str], None]
 ) -> "Artifact":
-    """Forecast at every candle behind the training span that has a whole context; `inputs` are candles, features and model."""
-    from fxgpt_core.diffusion.forecaster import DiffusionForecaster
-    from fxgpt_core.training.checkpoints import load_model
+    """Forecast at every candle behind the training span that has a whole context.
 
-    candles, features, model = inputs
+    `inputs` are candles, features, model, and the quantile head where the method asks for it.
+    """
+    candles, features, model, *head = inputs
     arrays, table = arrays_of(candles), features.frame()
     sampling = sampling_of(config)
-    forecaster = DiffusionForecaster(load_model(model.path, model.sha256), sampling)
+    forecaster = forecaster_of(config, model, *head)
     caution = sampling.caution(forecaster.model.schedule)
     if caution is not None:
         tell(f"CAUTION: {caution}")
@@ -59,12 +62,49 @@ def forecast_span(
         "origins": len(forecasts),
         "left_out": left_out,
         "model_sha256": model.sha256,
-        "sampling_sha256": sampling.sha256,
+        "sampling_sha256": forecaster.sampling_sha256,
+        "method": "quantile_head" if head else "paths",
         "caution": caution,
         "seed": config["seed"],
         **asdict(sampling),
     }
     return making.write_frame(frame, summary)
+
+
+def inputs_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The assets that forecasts of these settings read. Raises `BadInputError` for an unknown method."""
+    from fxgpt_core.errors import BadInputError
+
+    method = settings["method"]
+    if method not in METHODS:
+        raise BadInputError(f"method {method!r} found; choose one of {', '.join(METHODS)}")
+    return INPUTS if method == "paths" else (*INPUTS, "quantile_head")
+
+
+def forecaster_of(
+    settings: Mapping[str, Any], model: "Artifact", head: "Artifact | None" = None
+) -> "DiffusionForecaster | QuantileHeadForecaster":
+    """The forecaster of a `forecasts` artifact's settings: the model's paths, or its quantile head where there is one.
+
+    Raises `CorruptArtifactError` when bytes changed, `RefusedError` when the head is another model's, `BadInputError` when it
+    stands for another sampler than the settings name; how many paths they name does not matter to a head.
+    """
+    from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+    from fxgpt_core.diffusion.quantile_head_forecaster import QuantileHeadForecaster
+    from fxgpt_core.errors import BadInputError
+    from fxgpt_core.training.checkpoints import model_of_bytes
+    from fxgpt_core.training.quantile_head_file import head_of_bytes
+
+    sampling, loaded = sampling_of(settings), model_of_bytes(model.bytes(), model.sha256, str(model.path))
+    if head is None:
+        return DiffusionForecaster(loaded, sampling)
+    distilled = head_of_bytes(head.bytes(), head.sha256, model.sha256, str(head.path))
+    if replace(distilled.sampling, n_paths=sampling.n_paths) != sampling:
+        raise BadInputError(
+            f"the quantile head stands for {distilled.sampling}, the forecasts ask for {sampling}; materialize quantile_head "
+            "with the sampler of the forecasts, or the forecasts with the head's"
+        )
+    return QuantileHeadForecaster(loaded, distilled)
 
 
 def sampling_of(settings: Mapping[str, Any]) -> "SamplingParameters":
@@ -77,7 +117,10 @@ def sampling_of(settings: Mapping[str, Any]) -> "SamplingParameters":
 
 
 def _origins(
-    forecaster: "DiffusionForecaster", features: "pl.DataFrame", candles: "CandleArrays", behind: "npt.NDArray[np.bool_]"
+    forecaster: "DiffusionForecaster | QuantileHeadForecaster",
+    features: "pl.DataFrame",
+    candles: "CandleArrays",
+    behind: "npt.NDArray[np.bool_]",
 ) -> "npt.NDArray[np.int64]":
     """int64[M]: the rows `behind` the training span at which a forecast can be made."""
     from fxgpt_core.diffusion.forecaster import model_inputs, possible_origins

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.diffusion.forecaster import DiffusionForecaster
+    from fxgpt_core.diffusion.quantile_head_forecaster import QuantileHeadForecaster
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.market.costs import Costs
     from fxgpt_core.registry.artifact import Artifact
@@ -52,7 +53,7 @@ class Deployed:
     history: "pl.DataFrame"
     features: "pl.DataFrame"
     forecasts: "Forecasts"
-    forecaster: "DiffusionForecaster"
+    forecaster: "DiffusionForecaster | QuantileHeadForecaster"
     seed: int
     calibration: "Calibration"
     parameters: "StrategyParameters"
@@ -66,21 +67,20 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
     Raises `CorruptArtifactError` when bytes changed, `RefusedError` when calibration and model do not belong together.
     """
     from fxgpt_core.conformal.calibration import Calibration
-    from fxgpt_core.diffusion.forecaster import DiffusionForecaster
     from fxgpt_core.market.costs import Costs
     from fxgpt_core.strategy.parameters import StrategyParameters
-    from fxgpt_core.training.checkpoints import model_of_bytes
-    from fxgpt_pipelines.forecasting import sampling_of
+    from fxgpt_pipelines.forecasting import forecaster_of
 
     parameter_set = lake.get(ids.parameter_set_id)
     read = {"optimized_parameters": parameter_set} | _inputs_of(lake, parameter_set)
     model, forecasts = lake.get(ids.model_id), read["forecasts"]
-    features = next(edge.parent for edge in lake.inputs(forecasts.id) if edge.role == "features")
-    calibration_artifact = lake.get(ids.calibration_id)
+    behind = {edge.role: edge.parent for edge in lake.inputs(forecasts.id)}
+    features, calibration_artifact = behind["features"], lake.get(ids.calibration_id)
     read |= {"diffusion_model": model, "features": features, "calibration_quantiles": calibration_artifact}
-    sampling = sampling_of(forecasts.settings)
+    read |= {role: artifact for role, artifact in behind.items() if role == "quantile_head"}
+    forecaster = forecaster_of(forecasts.settings, model, behind.get("quantile_head"))
     calibration = Calibration.from_json(calibration_artifact.bytes().decode())
-    calibration.require(model.sha256, sampling.sha256)
+    calibration.require(model.sha256, forecaster.sampling_sha256)
     proposal = parameter_set.json()
     return Deployed(
         symbol=parameter_set.symbol,
@@ -88,7 +88,7 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
         history=read["candles"].frame(),
         features=features.frame(),
         forecasts=forecasts_of(forecasts),
-        forecaster=DiffusionForecaster(model_of_bytes(model.bytes(), model.sha256, str(model.path)), sampling),
+        forecaster=forecaster,
         seed=int(forecasts.settings["seed"]),
         calibration=calibration,
         parameters=StrategyParameters.from_json(proposal["parameters"]),

@@ -60,7 +60,7 @@ def live_forecasts(
 def _identity(deployed: "Deployed") -> str:
     """The hash of all that the live forecasts of a deployment depend on besides the live candles."""
     inputs = {role: deployed.inputs[role]["sha256"] for role in ("candles", "features", "diffusion_model")}
-    sampling = deployed.forecaster.sampling.sha256
+    sampling = deployed.forecaster.sampling_sha256
     return content_hash.of_json({**inputs, "sampling": sampling, "seed": deployed.seed, "code": code_version("live_decision")})
 
 

@@ -37,12 +37,13 @@ class FeatureScaler:
 
         Raises `BadInputError` for a column that is not there.
         """
-        missing = [name for name in self.columns if name not in features.columns]
+        there = set(features.columns)
+        missing = [name for name in self.columns if name not in there]
         if missing:
             raise BadInputError(
                 f"the features lack {', '.join(missing[:5])}; the model was trained on {len(self.columns)} columns"
             )
-        values = features.select(self.columns).to_numpy().astype(np.float64)
+        values = features[list(self.columns)].to_numpy().astype(np.float64)
         return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
 
 

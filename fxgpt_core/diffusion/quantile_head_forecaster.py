@@ -50,6 +50,8 @@ class DistilledHead:
         """float64[T,L]: quantiles at `LEVELS` in units of scale, from a context float32[L,F] of inputs."""
         # Cloned, because matrix kernels may round by where memory is aligned, and torch aligns its own always alike.
         window = torch.from_numpy(context.T).clone(memory_format=torch.contiguous_format)[None]
+        if self.network.training:
+            self.network.eval()
         said: FloatArray = self.network(window)[0].numpy()
         return self.shrink * said + (1.0 - self.shrink) * WALK
 
@@ -95,7 +97,6 @@ class QuantileHeadForecaster:
         del seed
         known = known_at(self.model, features, candles, origins)
         values = np.empty((*known.ahead.shape, len(LEVELS)))
-        self.head.network.eval()
         with single_thread(), torch.inference_mode():
             for i in range(len(origins)):
                 values[i] = known.scale[i][:, None] * self.head.quantiles(known.context(i))

@@ -14,8 +14,8 @@ from fxgpt_core.registry.artifact_tables import artifact_inputs, artifacts
 from fxgpt_core.registry.lake import Edge, Lake
 
 ASSET_ORDER = (
-    "optimized_parameters", "robustness", "walk_forward_validation", "calibration_quantiles", "forecasts", "diffusion_model",
-    "features", "candles", "raw_candles",
+    "optimized_parameters", "robustness", "walk_forward_validation", "calibration_quantiles", "forecasts", "quantile_head",
+    "diffusion_model", "features", "candles", "raw_candles",
 )  # fmt: skip
 ROOTS = ("parameter_set_id", "validation_id", "calibration_id", "model_id")
 MODEL_COLUMNS = ("mlflow_run_id", "model_name", "model_version")

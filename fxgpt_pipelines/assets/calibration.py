@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from fxgpt_pipelines.assets.models import diffusion_model
+from fxgpt_pipelines.assets.quantile_head import quantile_head
 from fxgpt_pipelines.checks import calibration as checks
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.partitions import grid
@@ -18,10 +19,13 @@ GROUP = "calibration"
 
 
 class ForecastsConfig(dg.Config):
-    """`n_paths` sampled futures by `n_steps` of a `sampler` (euler, heun, ddpm, ddim with its `eta`); `guidance` by the context,
+    """`method`: paths, or quantile_head, which is what the head distilled from the same sampler says of them.
+
+    `n_paths` sampled futures by `n_steps` of a `sampler` (euler, heun, ddpm, ddim with its `eta`); `guidance` by the context,
     1 is as trained; `temperature` of the noise; `ensemble`: all members of the model or its first; `seed` of the noise.
     """
 
+    method: str = "paths"
     n_paths: int = 64
     n_steps: int = 2
     sampler: str = "euler"
@@ -63,7 +67,7 @@ class WalkForwardConfig(dg.Config):
     partitions_def=grid,
     group_name=GROUP,
     code_version=code_version("forecasts"),
-    deps=[diffusion_model],
+    deps=[diffusion_model, quantile_head],
     kinds={"pytorch"},
 )
 def out_of_sample_forecasts(
@@ -74,7 +78,7 @@ def out_of_sample_forecasts(
     from fxgpt_pipelines.pictures import picture
 
     with lake.making(context, config.model_dump(), seed=config.seed) as making:
-        inputs = tuple(making.read(asset) for asset in ("candles", "features", "diffusion_model"))
+        inputs = tuple(making.read(asset) for asset in forecasting.inputs_of(config.model_dump()))
         reused = making.unchanged()
         artifact = reused or forecasting.forecast_span(making, inputs, config.model_dump(), context.log.info)
     forecasts = forecasts_of(artifact)
