@@ -4,6 +4,7 @@ N origins, P paths, K candles ahead, S steps, L levels, R ranks.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ Ranks = npt.NDArray[np.uint16]
 RANKS: Final = 2**16
 """A shock is one of so many equally likely values: finer than a thousandth of a quantile of any level."""
 RANK_LEVELS: Final = (np.arange(RANKS) + 0.5) / RANKS
-_CHUNK = 64
+_DRAWS_AT_ONCE: Final = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +52,11 @@ class Simulation:
         `known_at_us` alone; origins are simulated a chunk at a time, in memory that does not grow with their number.
         """
         values = np.empty((len(variance), len(steps), len(LEVELS)))
-        for start in range(0, len(variance), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            ranks = np.stack([mirrored_ranks(seed, at, self.n_paths, season.shape[1]) for at in known_at_us[rows].tolist()])
+        n_candles = season.shape[1]
+        chunk = max(1, _DRAWS_AT_ONCE // (n_candles * self.n_paths))
+        for start in range(0, len(variance), chunk):
+            rows = slice(start, start + chunk)
+            ranks = np.stack([mirrored_ranks(seed, at, self.n_paths, n_candles) for at in known_at_us[rows].tolist()])
             values[rows] = self._simulated(variance[rows], season[rows], ranks, steps)
         # The first step needs no simulation: its quantiles are those of the shocks.
         first = season[:, 0] * np.sqrt(variance)
@@ -127,10 +130,4 @@ def _quantiles(samples: FloatArray) -> FloatArray:
     return values
 
 
-def _normal_shocks() -> FloatArray:
-    from scipy.special import ndtri
-
-    return _unit(ndtri(RANK_LEVELS))
-
-
-_NORMAL_SHOCKS: Final = _normal_shocks()
+_NORMAL_SHOCKS: Final = _unit(np.array([NormalDist().inv_cdf(level) for level in RANK_LEVELS.tolist()]))

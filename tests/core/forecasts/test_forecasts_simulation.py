@@ -62,16 +62,16 @@ def test_each_forecast_is_near_what_many_more_paths_say() -> None:
 
 
 def test_a_chunk_is_not_seen() -> None:
-    together = quantiles(RULE, n=70)
+    together = quantiles(RULE, n=400)  # 325 of 24 candles and 256 paths are one chunk
     variance, season = np.full(1, 2e-6), np.ones((1, 24))
-    for row in (0, 63, 64, 69):
+    for row in (0, 324, 325, 399):
         alone = RULE.quantiles(variance, season, np.array([row], dtype=np.int64), STEPS, 1)
         assert alone[0].tobytes() == together[row].tobytes()
 
 
 def test_memory_grows_with_the_answer_only() -> None:
     peaks = []
-    for n in (64, 640):
+    for n in (325, 3250):
         tracemalloc.start()
         answer = quantiles(RULE, n=n)
         peaks.append(tracemalloc.get_traced_memory()[1] - 3 * answer.nbytes)
