@@ -4,9 +4,9 @@
     python -m benchmarks.latency --calls 200 --seconds 5 --json
 
 One process on one core, batch one, torch with one thread; weights are untrained, for speed does not depend on them. A forecast
-is the whole call of a forecaster at the last of 5,000 sample candles: checks, volatility, scaling, paths, quantiles; "paths alone"
-is noise and sampler. Wall-clock times after a warm-up; beside them the processor's time, in which no other program counts.
-With a CUDA device also 256 paths in one CUDA graph, from the host's context to paths on the host.
+is the whole call of a forecaster at the last of 5,000 sample candles: checks, volatility, scaling, paths, quantiles. "Paths" are
+noise and sampler without the rest. Times are the clock's after a warm-up, and beside them the processor's, in which no other
+program counts. With a CUDA device also 256 paths in one CUDA graph, from a context on the host to paths on the host.
 """
 
 import argparse
@@ -254,10 +254,9 @@ def show(found: dict[str, Any]) -> None:
     if "skipped" in graph:
         print(f"{ON_GPU.n_paths} paths in one CUDA graph: skipped, {graph['skipped']}")
         return
+    named = f"{ON_GPU.n_paths} paths, {ON_GPU.n_steps} steps of {ON_GPU.sampler} in one CUDA graph on {graph['device']}"
     for kind in KINDS:
-        print(
-            f"{ON_GPU.n_paths} paths in one CUDA graph, {kind} {graph['preset']} on {graph['device']}: {graph[kind]['p50_ms']:.2f}"
-        )
+        print(f"{named}, {kind} {graph['preset']}: p50 {graph[kind]['p50_ms']:.2f} ms")
 
 
 def main(arguments: list[str]) -> int:

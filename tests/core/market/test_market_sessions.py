@@ -18,6 +18,7 @@ from fxgpt_core.market.sessions import (
     periods_per_year,
     session_left,
     stretch_starts,
+    wall_clock_us,
 )
 from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
 
@@ -51,6 +52,18 @@ def test_day_and_week_follow_new_york_through_both_changes_of_the_clock(start: i
     times = hours(start, 14 * 24)
     assert fx_day(times).tolist() == [fx_day_by_hand(int(time)) for time in times]
     assert is_open(times).tolist() == [is_open_by_hand(int(time)) for time in times]
+
+
+@pytest.mark.parametrize("zone", sorted({session.zone for session in SESSIONS}))
+def test_the_wall_clock_of_any_moment_in_any_order_is_that_of_zoneinfo(zone: str) -> None:
+    times = np.random.default_rng(3).integers(us(1965, 1, 1), us(2035, 1, 1), 2_000)
+    local = [datetime.fromtimestamp(time // 1_000_000, ZoneInfo(zone)) for time in times.tolist()]
+    ahead_us = [stamp.utcoffset() // timedelta(microseconds=1) for stamp in local]
+    # A zone whose distance from UTC was no whole number of hours then is none that sessions ask for.
+    whole = np.array(ahead_us) % HOUR_US == 0
+    assert whole.mean() > 0.9
+    assert (wall_clock_us(times, zone) - times)[whole].tolist() == np.array(ahead_us)[whole].tolist()
+    assert wall_clock_us(times[:0], zone).tolist() == []
 
 
 def test_sunday_evening_in_new_york_belongs_to_monday() -> None:

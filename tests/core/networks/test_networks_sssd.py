@@ -5,6 +5,7 @@ import pytest
 import torch
 from forecast_examples import opinionated
 
+from fxgpt_core.diffusion.model import untrained
 from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.networks.sssd import SSSD, STEP_RANGE, StateSpaceConvolution
 
@@ -74,3 +75,17 @@ def test_every_size_makes_another_network(name: str, changed: int) -> None:
         return opinionated(network).eval()(path, angle, context).detach()
 
     assert not torch.allclose(said(**sizes), said(**{**sizes, name: changed}))
+
+
+@torch.inference_mode()
+def test_a_matrix_that_is_kept_gives_the_same_bits_and_the_network_it_was_copied_from_goes_on_learning() -> None:
+    sizes = NetworkParameters(n_inputs=5, n_tokens=TOKENS, kind="sssd", width=16, embedding=32, states=8)
+    network = opinionated(untrained(sizes, 1)).eval()
+    path, angle, context = torch.randn(2, TOKENS), torch.ones(2), torch.randn(2, 5, 64)
+    fixed, before = network.for_sampling(), network(path, angle, context)
+    assert torch.equal(fixed(path, angle, context), before)
+    for weight in network.parameters():
+        weight.mul_(0.5)
+    assert torch.equal(fixed(path, angle, context), before)
+    assert not torch.allclose(network(path, angle, context), before)
+    assert not any(weight.requires_grad for weight in fixed.parameters())
