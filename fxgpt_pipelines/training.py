@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from fxgpt_core import content_hash
 from fxgpt_pipelines.reading import arrays_of, spans_to_json
 from fxgpt_pipelines.recording import table
 
@@ -15,16 +17,23 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.lake import Making
     from fxgpt_core.registry.tracking import Tracking
     from fxgpt_core.training.diffusion_training import TrainedModel
-    from fxgpt_core.training.loop import TrainingProgress
+    from fxgpt_core.training.surroundings import TrainingProgress
 
 NUMBERS = ("shrink", "n_members", "n_steps", "n_features", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
 
 
-def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], None]) -> "Artifact":
-    """Train on the training span of the candles and features in the making, and store the model."""
+def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], None], folder: Path) -> "Artifact":
+    """Train on the training span of the candles and features in the making, and store the model.
+
+    A training that was killed or stopped goes on from its snapshot below `folder`, which is removed once the model is stored.
+    """
     from fxgpt_core.forecasts.horizons import longest_step
     from fxgpt_core.training.checkpoints import model_bytes
     from fxgpt_core.training.diffusion_training import train
+    from fxgpt_core.training.hardware import detected
+    from fxgpt_core.training.plan import planned
+    from fxgpt_core.training.snapshots import Snapshots
+    from fxgpt_core.training.surroundings import Surroundings
     from fxgpt_core.training.training_parameters import preset
     from fxgpt_core.validation.spans import SpanParameters, split_spans
 
@@ -34,25 +43,46 @@ def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], N
     spans = split_spans(arrays.known_at_us, shares)
     stop = spans.train.slice(arrays.known_at_us).stop
     parameters = preset(config["preset"])
-    tell(f"training on {stop} candles, {parameters.n_steps} steps")
+    plan, decisions = planned(detected(folder), parameters, config["force"])
+    snapshots = Snapshots(folder / snapshot_name(making))
+    tell(f"training on {stop} candles, {parameters.n_steps} steps; to stop it: touch {snapshots.stop_file}")
     model = train(
         features.frame().head(stop),
         arrays.slice(0, stop),
         parameters,
         symbol=candles.symbol,
         seed=config["seed"],
-        progress=lambda progress: tell(progress_line(progress)),
+        surroundings=Surroundings(plan, lambda progress: tell(progress_line(progress)), tell, snapshots),
     )
     summary = _summary(model) | {"spans": spans_to_json(spans), "parameters": asdict(parameters), "preset": config["preset"]}
-    return making.write_bytes(model_bytes(model.model), "safetensors", summary)
+    summary |= {"plan": [decision.told() for decision in decisions]}
+    artifact = making.write_bytes(model_bytes(model.model), "safetensors", summary)
+    snapshots.remove()
+    return artifact
+
+
+def snapshot_name(making: "Making") -> str:
+    """The folder of a training's snapshots: what it is of, not which run makes it, so that the next run finds them."""
+    origin = making.origin
+    identity = {
+        "place": [origin.asset, origin.symbol, origin.timeframe],
+        "settings": dict(origin.settings),
+        "code": origin.code_sha256,
+        "inputs": sorted(artifact.sha256 for artifact in making.read_so_far.values()),
+    }
+    return f"{origin.symbol}_{origin.timeframe}_{content_hash.of_json(identity)[:16]}"
 
 
 def progress_line(progress: "TrainingProgress") -> str:
     """One line of the log for one report of the loop."""
-    return (
-        f"step {progress.step}/{progress.n_steps}  loss {progress.loss:.4f}  "
+    line = (
+        f"step {progress.step}/{progress.n_steps}  epoch {progress.epoch:.1f}  loss {progress.loss:.4f}  "
+        f"validation {progress.validation:.4f}  {progress.windows_per_s:.0f} windows/s  "
         f"{progress.seconds:.0f} s, about {progress.seconds_left:.0f} s left"
     )
+    if progress.device_percent is not None:
+        line += f"  device {progress.device_percent:.0f} %, {progress.celsius:.0f} °C"
+    return line
 
 
 def curve(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
@@ -74,6 +104,11 @@ def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of a training worth a table: CRPS on validation windows is in units of the random walk's deviation."""
     scores = {f"validation_crps_at_shrink_{factor:g}": score for factor, score in summary["validation_crps"]}
     return {name: summary[name] for name in NUMBERS} | {"best_step": best_step(summary)} | scores
+
+
+def plan(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
+    """Each optimisation that was asked for, what was used, why, and how to force another."""
+    return table([{name: row[name] for name in ("name", "asked", "used", "why", "force")} for row in summary["plan"]])
 
 
 def chosen(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:

@@ -1,7 +1,7 @@
 """From candles and features to a model: choose columns, fit scaler and season, train the members, choose the shrinkage."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -17,8 +17,12 @@ from fxgpt_core.forecasts.horizons import longest_step, token_candles
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.symbols import symbol as symbol_of
 from fxgpt_core.networks.network_parameters import NetworkParameters
-from fxgpt_core.training.loop import LossPoint, TrainingProgress, fit
+from fxgpt_core.training.distributed import fit_together
+from fxgpt_core.training.memory import fitting
+from fxgpt_core.training.plan import TrainPlan
 from fxgpt_core.training.shrinkage import Shrinkage, chosen_shrinkage
+from fxgpt_core.training.state import LossPoint
+from fxgpt_core.training.surroundings import Surroundings, TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
 from fxgpt_core.training.windows import Windows, windows
 
@@ -54,14 +58,17 @@ def train(
     *,
     symbol: str,
     seed: int,
-    progress: Callable[[TrainingProgress], None] = lambda _: None,
+    surroundings: Surroundings | None = None,
 ) -> TrainedModel:
     """A model of the span it is given, and of nothing else: cut the span before the call.
 
     `features` are the rows of `candles`, with the columns of `CANDIDATES`. Columns, scaler, season and weights are fitted here.
-    The same seed, data and number of threads give the same weights. Raises `BadInputError` for a span without a training window
-    or with too few rows to choose columns by, and when the loss stops being a number.
+    The same seed, data and number of threads give the same weights on a processor, however often it was interrupted. Without
+    `surroundings` it runs on the processor, from the start. Raises `BadInputError` for a span without a training window or with
+    too few rows to choose columns by, and when the loss stops being a number; `NotReadyError` when memory is too small or it was
+    asked to stop.
     """
+    surroundings = surroundings or Surroundings(TrainPlan(threads=parameters.threads))
     if features.height != len(candles):
         raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
     started = time.monotonic()
@@ -71,7 +78,7 @@ def train(
     scaler = fit_scaler(features, selection.names)
     data = windows(scaler.scaled(features), candles, volatility, parameters.context)
     sizes = parameters.network(len(scaler.columns), len(token_candles(candles.timeframe)))
-    members, losses = _trained_members(sizes, data, parameters, seed, progress)
+    members, losses = _trained_members(sizes, data, parameters, seed, surroundings)
     shrinkage = chosen_shrinkage(members, parameters.schedule, data.divided(parameters.validation_share)[1], seed)
     model = DiffusionModel(
         symbol=symbol,
@@ -88,7 +95,7 @@ def train(
     weights = [weight for member in members for weight in member.parameters()]
     n_weights = sum(weight.numel() for weight in weights)
     seconds = time.monotonic() - started
-    return TrainedModel(model, selection, losses, shrinkage, len(data), n_weights, seconds, str(weights[0].device))
+    return TrainedModel(model, selection, losses, shrinkage, len(data), n_weights, seconds, surroundings.plan.device)
 
 
 def _trained_members(
@@ -96,18 +103,20 @@ def _trained_members(
     data: Windows,
     parameters: TrainingParameters,
     seed: int,
-    progress: Callable[[TrainingProgress], None],
+    surroundings: Surroundings,
 ) -> tuple[tuple[DenoisingNetwork, ...], tuple[tuple[LossPoint, ...], ...]]:
     """The networks of an ensemble, one after the other, each from its own seed, and their losses."""
-    training, validation = data.divided(parameters.validation_share)
+    parts = data.divided(parameters.validation_share)
+    surroundings = fitting(surroundings, untrained(sizes, seed), parts[0], parameters)
     fitted = []
     for member in range(parameters.members):
 
         def tell(one: TrainingProgress, before: int = member) -> None:
-            progress(_of_all(one, before, parameters.members))
+            surroundings.progress(_of_all(one, before, parameters.members))
 
-        own = seed + member * MEMBER_STRIDE
-        fitted.append(fit(untrained(sizes, own), training, validation, parameters, seed=own, progress=tell))
+        kept = surroundings.snapshots and surroundings.snapshots.part(f"member_{member}")
+        own = replace(surroundings, progress=tell, snapshots=kept)
+        fitted.append(fit_together(sizes, parts, parameters, seed=seed + member * MEMBER_STRIDE, surroundings=own))
     return tuple(network for network, _ in fitted), tuple(losses for _, losses in fitted)
 
 

@@ -1,43 +1,28 @@
 """The training loop, readable from top to bottom."""
 
-import copy
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 
-from fxgpt_core.diffusion.loss import velocity_loss
+from fxgpt_core.diffusion.loss import noised
 from fxgpt_core.diffusion.model import DenoisingNetwork
-from fxgpt_core.errors import BadInputError
+from fxgpt_core.errors import BadInputError, NotReadyError
+from fxgpt_core.training.acceleration import accelerated
+from fxgpt_core.training.hardware import device_use
+from fxgpt_core.training.plan import TrainPlan
+from fxgpt_core.training.state import LossPoint, TrainingState, fresh, identity_of
+from fxgpt_core.training.stepping import Stepper
+from fxgpt_core.training.surroundings import Surroundings, delayed_signals
+from fxgpt_core.training.surroundings import TrainingProgress as TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
 from fxgpt_core.training.windows import Windows
 
 REPORTS = 60
 VALIDATION_BATCH = 512
-_SEED_STRIDE = 1_000_003
 
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """Where the loop is: `loss` is the mean since the last report; an untrained network has a loss near 1."""
-
-    step: int
-    n_steps: int
-    loss: float
-    seconds: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class LossPoint:
-    """Mean training loss since the last point, and the validation loss of the averaged weights; step 0 is before training."""
-
-    step: int
-    training: float
-    validation: float
+Fitted = tuple[DenoisingNetwork, tuple[LossPoint, ...]]
 
 
 def fit(
@@ -48,40 +33,129 @@ def fit(
     *,
     seed: int,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
-) -> tuple[DenoisingNetwork, tuple[LossPoint, ...]]:
-    """The best averaged network by validation loss, and the losses. A step's batch, noise and dropout depend on (seed, step)
-    alone. Raises `BadInputError` when the loss stops being a number.
+) -> Fitted:
+    """`fit_in` on the processor, from the start, without snapshots."""
+    plan = TrainPlan(threads=parameters.threads)
+    return fit_in(network, (training, validation), parameters, seed=seed, surroundings=Surroundings(plan, progress))
+
+
+def fit_in(
+    network: DenoisingNetwork,
+    data: tuple[Windows, Windows],
+    parameters: TrainingParameters,
+    *,
+    seed: int,
+    surroundings: Surroundings,
+) -> Fitted:
+    """The best averaged network by validation loss, and the losses; `data` are training and validation windows.
+
+    A step's batch and noise depend on (seed, step) alone, its dropout on where the batch is cut as well. With snapshots it goes
+    on from the latest: on a processor the weights are then bit for bit those of a training that was never interrupted. Raises
+    `BadInputError` when the loss stops being a number, `NotReadyError` when memory is too small or it was asked to stop.
     """
-    averaged = copy.deepcopy(network).requires_grad_(False).eval()
-    best = copy.deepcopy(averaged)
-    optimizer = _optimizer(network, parameters)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, parameters))
-    report_every = max(1, parameters.n_steps // REPORTS)
-    total, started = torch.zeros(()), time.monotonic()
-    with _torch_state(parameters.threads):
-        # The untrained network is a candidate as well: it is the random walk, and it may be the best there is.
-        untrained_losses = (_validation_loss(averaged, part, parameters, seed) for part in (training, validation))
-        curve = [LossPoint(0, *untrained_losses)]
+    plan, snapshots = surroundings.plan, surroundings.snapshots
+    state = fresh(network, parameters, plan)
+    training, validation = (part.to(plan.device) if plan.loader == "resident" else part for part in data)
+    identity = identity_of(parameters, seed, *data) if snapshots else ""
+    found = snapshots.latest(identity, surroundings.tell) if snapshots else None
+    with delayed_signals() as signalled, accelerated(plan, network) as called:
+        if found is not None:
+            state.restore(found)
+            surroundings.tell(f"resumed behind step {state.step} of {parameters.n_steps}, from its snapshot")
+        else:
+            _first_point(state, training, validation, parameters, seed)
+        stepper = Stepper(called, state, training, parameters, seed, surroundings, plan.micro_batch or parameters.batch)
+        reporter = _Reporter(state, (training, validation), parameters, seed, surroundings)
         network.train()
-        for step in range(1, parameters.n_steps + 1):
-            total += _step(network, optimizer, training, parameters, seed * _SEED_STRIDE + step)
-            schedule.step()
-            _average(averaged, network, min(parameters.ema_decay, (1.0 + step) / (10.0 + step)))
-            if step % report_every and step < parameters.n_steps:
-                continue
-            since = step - curve[-1].step
-            curve.append(LossPoint(step, float(total) / since, _validation_loss(averaged, validation, parameters, seed)))
-            total.zero_()
-            _require_finite(curve[-1], parameters)
-            spent = time.monotonic() - started
-            progress(
-                TrainingProgress(step, parameters.n_steps, curve[-1].training, spent, spent / step * (parameters.n_steps - step))
-            )
-            if min(curve, key=_validation) is curve[-1]:
-                best.load_state_dict(averaged.state_dict())
-            elif len(curve) - curve.index(min(curve, key=_validation)) > parameters.patience:
-                break
-    return best, tuple(curve)
+        while state.step < parameters.n_steps and not _exhausted(state.curve, parameters.patience):
+            asked = signalled() or (snapshots is not None and snapshots.stop_file.exists())
+            asked = stepper.step(asked)
+            reported = state.step % reporter.every == 0 or state.step == parameters.n_steps
+            if reported:
+                reporter.report()
+            if snapshots and surroundings.first and (reported or asked):
+                snapshots.put(identity, state.step, state.tensors(), state.facts())
+            if asked:
+                _stop(state, surroundings)
+    return state.best.to("cpu"), tuple(state.curve)
+
+
+class _Reporter:
+    """Judges the averaged weights from time to time, keeps the best of them and tells where the training is."""
+
+    def __init__(
+        self,
+        state: TrainingState,
+        data: tuple[Windows, Windows],
+        parameters: TrainingParameters,
+        seed: int,
+        surroundings: Surroundings,
+    ) -> None:
+        self.state, self.data, self.parameters = state, data, parameters
+        self.seed, self.surroundings = seed, surroundings
+        self.every = max(1, parameters.n_steps // REPORTS)
+        self.first_step, self.started = state.step, time.monotonic()
+
+    def report(self) -> None:
+        """Raises `BadInputError` when a loss is no number."""
+        state, parameters = self.state, self.parameters
+        losses = validation_losses(state.averaged, self.data[1], parameters, self.seed)
+        apart = losses - state.walk
+        error = float(apart.std()) / math.sqrt(len(apart))
+        mean = float(state.total) / (state.step - state.curve[-1].step)
+        state.curve.append(LossPoint(state.step, mean, float(losses.mean()), float(apart.mean()), error))
+        state.total.zero_()
+        _require_finite(state.curve[-1], parameters)
+        if min(state.curve, key=_difference) is state.curve[-1]:
+            state.best.load_state_dict(state.averaged.state_dict())
+        if self.surroundings.first:
+            self.surroundings.progress(self._progress(state.curve[-1]))
+
+    def _progress(self, point: LossPoint) -> TrainingProgress:
+        spent, done = time.monotonic() - self.started, point.step - self.first_step
+        use = device_use(self.surroundings.plan.device)
+        return TrainingProgress(
+            step=point.step,
+            n_steps=self.parameters.n_steps,
+            loss=point.training,
+            seconds=spent,
+            seconds_left=spent / done * (self.parameters.n_steps - point.step),
+            validation=point.validation,
+            epoch=point.step * self.parameters.batch / len(self.data[0]),
+            windows_per_s=done * self.parameters.batch / spent,
+            device_percent=use.percent,
+            celsius=use.celsius,
+        )
+
+
+def _first_point(state: TrainingState, training: Windows, validation: Windows, parameters: TrainingParameters, seed: int) -> None:
+    # The untrained network is a candidate as well: it is the random walk, and it may be the best there is.
+    state.walk = validation_losses(state.averaged, validation, parameters, seed)
+    before = float(validation_losses(state.averaged, training, parameters, seed).mean())
+    state.curve.append(LossPoint(0, before, float(state.walk.mean())))
+
+
+@torch.no_grad()
+def validation_losses(network: DenoisingNetwork, data: Windows, parameters: TrainingParameters, seed: int) -> torch.Tensor:
+    """float32[V]: losses of the same windows at the same noise every time, so that two networks are compared pair by pair."""
+    device = next(network.parameters()).device
+    generator = torch.Generator(data.origins.device).manual_seed(seed)
+    contexts, clean = data.batch(VALIDATION_BATCH, generator)
+    noisy, phi, velocity = (each.to(device) for each in noised(clean, parameters.schedule, generator))
+    losses: torch.Tensor = ((network(noisy, phi, contexts.to(device)) - velocity) ** 2).mean(dim=1)
+    return losses
+
+
+def _stop(state: TrainingState, surroundings: Surroundings) -> None:
+    where = "without a snapshot"
+    if surroundings.snapshots:
+        where = f"with a snapshot in {surroundings.snapshots.folder}"
+        if surroundings.first:
+            surroundings.snapshots.stop_file.unlink(missing_ok=True)
+    surroundings.tell(f"stopped behind step {state.step}, {where}")
+    raise NotReadyError(
+        f"training was asked to stop and ended behind step {state.step}, {where}; run it again to go on from there"
+    )
 
 
 def _require_finite(point: LossPoint, parameters: TrainingParameters) -> None:
@@ -92,61 +166,10 @@ def _require_finite(point: LossPoint, parameters: TrainingParameters) -> None:
         )
 
 
-def _validation(point: LossPoint) -> float:
-    return point.validation
+def _exhausted(curve: list[LossPoint], patience: int) -> bool:
+    """Whether more than `patience` points in a row were no better than the best, by the paired difference to the untrained."""
+    return len(curve) - curve.index(min(curve, key=_difference)) > max(1, patience)
 
 
-@contextmanager
-def _torch_state(threads: int) -> Iterator[None]:
-    """Torch with so many threads and a random state of its own; both are put back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@torch.no_grad()
-def _validation_loss(network: DenoisingNetwork, data: Windows, parameters: TrainingParameters, seed: int) -> float:
-    """Loss on the same windows at the same noise every time, so that two networks are compared pair by pair."""
-    generator = torch.Generator().manual_seed(seed)
-    contexts, clean = data.batch(VALIDATION_BATCH, generator)
-    return float(velocity_loss(network, clean, contexts, parameters.schedule, generator))
-
-
-def _step(
-    network: DenoisingNetwork, optimizer: torch.optim.Optimizer, data: Windows, parameters: TrainingParameters, seed: int
-) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    torch.default_generator.manual_seed(seed)  # dropout has no generator argument; the caller restores the state
-    contexts, clean = data.batch(parameters.batch, generator)
-    optimizer.zero_grad(set_to_none=True)
-    loss = velocity_loss(network, clean, contexts, parameters.schedule, generator)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), parameters.gradient_clip)
-    optimizer.step()
-    return loss.detach()
-
-
-def _optimizer(network: DenoisingNetwork, parameters: TrainingParameters) -> torch.optim.AdamW:
-    # Decay is for weight matrices; on biases, norms and places it only pulls the model off its random-walk start.
-    matrices = [weight for weight in network.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in network.parameters() if weight.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": parameters.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=parameters.learning_rate, betas=(0.9, 0.99))
-
-
-def _rate(step: int, parameters: TrainingParameters) -> float:
-    """Share of the learning rate: linear warm-up, then a cosine to zero."""
-    if step < parameters.warm_up_steps:
-        return (step + 1) / parameters.warm_up_steps
-    done = (step - parameters.warm_up_steps) / max(1, parameters.n_steps - parameters.warm_up_steps)
-    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
-
-
-@torch.no_grad()
-def _average(averaged: DenoisingNetwork, network: DenoisingNetwork, decay: float) -> None:
-    """Exponential moving average of the weights; the early decay is lower, so that the start is forgotten."""
-    torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1.0 - decay)
+def _difference(point: LossPoint) -> float:
+    return point.difference

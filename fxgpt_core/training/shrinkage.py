@@ -37,11 +37,9 @@ def chosen_shrinkage(members: Sequence[DenoisingNetwork], schedule: str, validat
     """The factor that forecasts the validation windows best: evenly spaced ones, all factors with the same noise."""
     rows = np.unique(np.linspace(0, len(validation) - 1, JUDGED_WINDOWS).astype(np.int64)).tolist()
     with torch.inference_mode():
-        scores = tuple(
-            (factor, float(np.mean([_crps(PathSampler(tuple(members), factor, schedule, SAMPLING), validation, row, seed)
-                                    for row in rows])))
-            for factor in FACTORS
-        )  # fmt: skip
+        samplers = [PathSampler(tuple(members), factor, schedule, SAMPLING) for factor in FACTORS]
+        means = [float(np.mean([_crps(sampler, validation, row, seed) for row in rows])) for sampler in samplers]
+    scores = tuple(zip(FACTORS, means, strict=True))
     return Shrinkage(min(scores, key=lambda found: found[1])[0], scores, len(rows))
 
 

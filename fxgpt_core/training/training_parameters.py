@@ -14,14 +14,17 @@ class TrainingParameters:
     `NetworkParameters`), `members` of it from different seeds; `threads` of torch while training.
 
     One thread is the default: weights then do not depend on the machine, and on cores that others use two are slower than one.
-    `validation_share` of the windows, the latest ones, judge the averaged weights; training ends after `patience` reports
-    without a new best, and the best weights are the model: the untrained ones, a random walk, when nothing was better.
+    The learning rate rises for `warm_up_steps` and falls as a cosine, `restarts` times again from its top (Loshchilov & Hutter
+    2017). `validation_share` of the windows, the latest ones, judge the averaged weights by the paired difference to the
+    untrained ones, a random walk; training ends after `patience` reports without a new best, and the best weights are the model:
+    the untrained ones when nothing was better.
     """
 
     n_steps: int = 600
     batch: int = 128
     learning_rate: float = 5e-4
     warm_up_steps: int = 60
+    restarts: int = 0
     weight_decay: float = 3e-2
     ema_decay: float = 0.995
     gradient_clip: float = 1.0
@@ -46,6 +49,8 @@ class TrainingParameters:
             raise BadInputError(
                 f"{self} found; steps, batch, features, members, context and threads are at least 1 and ema_decay lies in (0, 1)"
             )
+        if self.restarts < 0:
+            raise BadInputError(f"restarts {self.restarts} found; 0 is one cosine, 1 two of them")
         if self.schedule not in SCHEDULES:
             raise BadInputError(f"noise schedule {self.schedule!r} is unknown; known: {', '.join(SCHEDULES)}")
         if self.denoiser not in KINDS:

@@ -17,6 +17,8 @@ from fxgpt_core.market.sessions import stretch_starts
 
 IntArray = npt.NDArray[np.int64]
 
+TENSORS = ("inputs", "targets", "ahead", "origins")
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -38,10 +40,27 @@ class Windows:
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """A random batch: contexts float32[B,F,L] and clean paths float32[B,T]."""
-        chosen = torch.randint(len(self), (size,), generator=generator)
-        lags = torch.arange(-self.context + 1, 1)
-        contexts = self.inputs[self.origins[chosen][:, None] + lags]
-        return contexts.transpose(1, 2), self.targets[chosen]
+        chosen = self.chosen(size, generator)
+        return self.contexts(chosen), self.targets[chosen]
+
+    def chosen(self, size: int, generator: torch.Generator) -> torch.Tensor:
+        """int64[B]: random windows, drawn with replacement; the generator is of the device that the data lie on."""
+        return torch.randint(len(self), (size,), generator=generator, device=self.origins.device)
+
+    def contexts(self, chosen: torch.Tensor) -> torch.Tensor:
+        """float32[B,F,L]: what windows int64[B] see; in memory the columns of a candle lie together (channels last)."""
+        lags = torch.arange(-self.context + 1, 1, device=self.origins.device)
+        return self.inputs[self.origins[chosen][:, None] + lags].transpose(1, 2)
+
+    def to(self, device: str) -> "Windows":
+        """The same windows, resident on a device."""
+        tensors = {name: getattr(self, name).to(device) for name in TENSORS}
+        return replace(self, **tensors)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the tensors take."""
+        return sum(getattr(self, name).nbytes for name in TENSORS)
 
     def context_of(self, window: int) -> npt.NDArray[np.float32]:
         """float32[L,F]: the inputs that one window sees."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from fxgpt_pipelines.assets.features import feature_matrix
 from fxgpt_pipelines.code_versions import code_version
@@ -12,12 +13,16 @@ from fxgpt_pipelines.resources import LakeResource, TrackingResource
 
 
 class DiffusionModelConfig(dg.Config):
-    """`preset`: a named size of training (demo, tiny, …); `seed` of weights, batches and noise; shares of the three spans."""
+    """`preset`: a named size of training (demo, tiny, …); `seed` of weights, batches and noise; shares of the three spans.
+
+    `force`: rows of the plan by name, such as precision: fp32 (`fxgpt train --plan` lists them).
+    """
 
     preset: str = "demo"
     seed: int = 7
     train_share: float = 0.5
     calibration_share: float = 0.15
+    force: dict[str, str] = Field(default_factory=dict)
 
 
 @dg.asset(
@@ -40,7 +45,8 @@ def diffusion_model(
         for asset in ("candles", "features"):
             making.read(asset)
         reused = making.unchanged()
-        made = reused or training.trained(making, config.model_dump(), context.log.info)
+        kept = lake.settings().data_root / "training"
+        made = reused or training.trained(making, config.model_dump(), context.log.info, kept)
         artifact = training.registered(making, made, tracking.tracking)
     return materialized(
         artifact,
@@ -49,6 +55,7 @@ def diffusion_model(
             "training": training.curve(artifact.summary),
             "numbers": two_columns(training.numbers(artifact.summary)),
             "features": training.chosen(artifact.summary),
+            "plan": training.plan(artifact.summary),
             **training.version_facts(artifact),
         },
     )

@@ -14,9 +14,13 @@ from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.forecasts.random_walk import random_walk_like
+from fxgpt_core.training import shrinkage
 from fxgpt_core.training.checkpoints import model_bytes
 from fxgpt_core.training.diffusion_training import CANDIDATES, TrainedModel, fit_scaler, train
-from fxgpt_core.training.loop import LossPoint, TrainingProgress, _average, _rate
+from fxgpt_core.training.plan import TrainPlan
+from fxgpt_core.training.state import LossPoint
+from fxgpt_core.training.stepping import average, rate
+from fxgpt_core.training.surroundings import Surroundings, TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters, preset
 
 STOP = 900
@@ -24,8 +28,15 @@ QUICK = replace(preset("tiny"), n_steps=6, warm_up_steps=2, batch=32, context=32
 HARMFUL = replace(QUICK, learning_rate=1.0, warm_up_steps=1, gradient_clip=1e9, n_steps=12)
 
 
-def trained(parameters: TrainingParameters = QUICK, seed: int = 1, stop: int = STOP) -> TrainedModel:
-    return train(real_features().head(stop), real_candles().slice(0, stop), parameters, symbol="EURUSD", seed=seed)
+def trained(parameters: TrainingParameters = QUICK, seed: int = 1, surroundings: Surroundings | None = None) -> TrainedModel:
+    features, candles = real_features().head(STOP), real_candles().slice(0, STOP)
+    return train(features, candles, parameters, symbol="EURUSD", seed=seed, surroundings=surroundings)
+
+
+@pytest.fixture(autouse=True)
+def _few_judged_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice of shrinkage has tests of its own, and takes longer than these trainings."""
+    monkeypatch.setattr(shrinkage, "JUDGED_WINDOWS", 8)
 
 
 @cache
@@ -54,7 +65,7 @@ def test_torch_has_as_many_threads_afterwards_as_before() -> None:
         replace(QUICK, threads=2),
         symbol="EURUSD",
         seed=1,
-        progress=lambda _: during.append(torch.get_num_threads()),
+        surroundings=Surroundings(TrainPlan(threads=2), progress=lambda _: during.append(torch.get_num_threads())),
     )
     assert set(during) == {2}
     assert torch.get_num_threads() == before
@@ -62,7 +73,7 @@ def test_torch_has_as_many_threads_afterwards_as_before() -> None:
 
 def test_progress_counts_to_the_end_with_losses_near_one() -> None:
     told: list[TrainingProgress] = []
-    train(real_features().head(STOP), real_candles().slice(0, STOP), QUICK, symbol="EURUSD", seed=1, progress=told.append)
+    trained(surroundings=Surroundings(progress=told.append))
     assert [each.step for each in told] == [1, 2, 3, 4, 5, 6]
     assert {each.n_steps for each in told} == {6}
     assert all(0.5 < each.loss < 2.0 for each in told)
@@ -102,13 +113,13 @@ def test_a_loss_that_is_no_number_is_an_error_and_no_model() -> None:
 def test_the_mean_of_weights_is_exponential() -> None:
     one, two = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
     expected = 0.9 * one.weight.detach() + 0.1 * two.weight.detach()
-    _average(one, two, 0.9)  # type: ignore[arg-type]
+    average(one, two, 0.9)  # type: ignore[arg-type]
     torch.testing.assert_close(one.weight.detach(), expected)
 
 
 def test_the_learning_rate_rises_in_a_line_and_falls_as_a_cosine_to_zero() -> None:
     parameters = TrainingParameters(n_steps=110, warm_up_steps=10)
-    rates = [_rate(step, parameters) for step in range(111)]
+    rates = [rate(step, parameters) for step in range(111)]
     assert rates[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
     assert rates[60] == pytest.approx(0.5)
     assert rates[110] == pytest.approx(0.0)
@@ -159,7 +170,8 @@ def test_validation_windows_have_no_say_in_the_choice_of_columns() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"n_steps": 7}, {"batch": 16}, {"learning_rate": 1e-3}, {"warm_up_steps": 3}, {"weight_decay": 0.5}, {"ema_decay": 0.1},
+    [{"n_steps": 7}, {"batch": 16}, {"learning_rate": 1e-3}, {"warm_up_steps": 3}, {"restarts": 1},
+     {"weight_decay": 0.5}, {"ema_decay": 0.1},
      {"gradient_clip": 1e-6}, {"n_features": 5}, {"context": 24}, {"width": 8}, {"embedding": 16}, {"dropout": 0.5},
      {"context_dropout": 0.5}, {"members": 2}, {"denoiser": "sssd"},
      {"schedule": "linear"}, {"validation_share": 0.25}],
