@@ -205,6 +205,10 @@ def _cudnn_benchmark(at: _Place) -> Chosen:
     return ("on", "shapes are fixed") if at.profile.cuda else ("off", "cuDNN is for GPUs")
 
 
+def _no_cudnn_benchmark(value: str, at: _Place) -> str:
+    return "cuDNN is for GPUs; leave it out" if value == "on" and not at.profile.cuda else ""
+
+
 def _world(at: _Place) -> Chosen:
     many = f"{at.profile.n_devices} GPUs found" if at.profile.n_devices > 1 else "one device"
     return "1", f"{many}; a network this small gains little from more; train one symbol on each instead"
@@ -256,7 +260,7 @@ ROWS: Final[dict[str, _Row]] = {
     "attention": _Row(
         "Flash Attention 2 (1.4)", _attention, ("auto", "flash", "efficient", "cudnn", "math", "flash_attn"), _no_attention
     ),
-    "cudnn_benchmark": _Row("cuDNN benchmark (1.5)", _cudnn_benchmark, SWITCH),
+    "cudnn_benchmark": _Row("cuDNN benchmark (1.5)", _cudnn_benchmark, SWITCH, _no_cudnn_benchmark),
     "micro_batch": _Row("gradient accumulation (1.6)", _micro_batch, (), _no_micro_batch),
     "world": _Row("distributed data parallel (1.7)", _world, (), _no_world),
     "channels_last": _Row("channels last (1.8)", _channels_last, SWITCH),

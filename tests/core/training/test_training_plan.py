@@ -100,6 +100,7 @@ def test_what_is_forced_is_used_and_said_to_be(profile: HardwareProfile, name: s
         (V100, "world", "5", r"there are 4 GPUs; use at most so many"),
         (CPU, "world", "3", r"there are 2 cores; use at most so many"),
         (RICH, "loader", "dali", r"there is no file to decode, so fxgpt has no pipeline for it; use resident or host"),
+        (CPU, "cudnn_benchmark", "on", r"cuDNN is for GPUs; leave it out"),
         (V100, "tf32", "on", r"TF32 needs compute capability 8\.0; leave it out"),
     ],
 )  # fmt: skip
