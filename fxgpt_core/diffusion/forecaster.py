@@ -120,8 +120,9 @@ def known_at(model: DiffusionModel, features: pl.DataFrame, candles: CandleArray
     _require_same(features, candles)
     # Of a long series one forecast reads only the end; the volatility alone has seen it all.
     first, stop = max(0, int(origins.min()) - max(model.parameters.context, WARM_UP)), int(origins.max()) + 1
-    inputs, rows = model_inputs(model, features[first:stop], candles.slice(first, stop)), origins - first
-    _require_whole(model, inputs, candles.slice(first, stop), rows, first)
+    near, rows = candles.slice(first, stop), origins - first
+    inputs = model_inputs(model, features[first:stop], near)
+    _require_whole(model, inputs, near, rows, first)
     ahead = model.volatility.ahead(candles, model.volatility.at_close(candles.slice(0, stop)), origins)
     return Known(
         model=model,
