@@ -221,6 +221,7 @@ def _wait(device: str) -> None:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="demo")
+    parser.add_argument("--denoiser", default="temporal_unet")
     parser.add_argument("--candles", type=int, default=5_000)
     parser.add_argument("--windows", type=int, default=4_096, help="windows that each loop is timed on")
     parser.add_argument("--repeats", type=int, default=3)
@@ -229,7 +230,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     try:
-        parameters = preset(asked.preset)
+        parameters = replace(preset(asked.preset), denoiser=asked.denoiser)
         forced = {name: value for name, _, value in (each.partition("=") for each in asked.force)}
         plan, _ = planned(detected(Path.cwd()), parameters, forced)
         found = measure(parameters, plan, asked.candles, asked.windows, asked.repeats)
@@ -240,7 +241,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     if asked.json:
-        print(json.dumps({"preset": asked.preset, **found}))
+        print(json.dumps({"preset": asked.preset, "denoiser": asked.denoiser, **found}))
         return 0
     for name, value in found.items():
         print(f"{name:<26} {value:,.4g}" if isinstance(value, float) else f"{name:<26} {value}")
