@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -97,7 +98,9 @@ def test_compile_wraps_the_network_in_the_mode_that_was_asked_for(monkeypatch: p
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
-def test_a_compiled_training_learns_the_same_to_rounding() -> None:
+def test_a_compiled_training_learns_the_same_to_rounding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A cache of its own: a compiler that was killed leaves half a library in the one of the machine.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     compiled, eager = (fitted(Surroundings(TrainPlan(compile=mode)), sizes=STILL) for mode in ("default", "off"))
     assert [p.validation for p in compiled[1]] == pytest.approx([p.validation for p in eager[1]], rel=1e-4)
 
