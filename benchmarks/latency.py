@@ -33,11 +33,13 @@ from fxgpt_core.diffusion.noise_schedule import angle
 from fxgpt_core.diffusion.quantile_head_forecaster import DistilledHead, QuantileHeadForecaster, untrained_head
 from fxgpt_core.diffusion.sampler import sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
+from fxgpt_core.diffusion.shape import NORMAL
 from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.features.incremental import extended
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.forecaster import Forecaster
 from fxgpt_core.forecasts.horizons import token_candles
+from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.networks.network_parameters import KINDS
@@ -79,7 +81,7 @@ def model_of(market: Market, kind: str, size: str, members: int = 1) -> Diffusio
     """An untrained model of a preset's sizes and as many features as it would choose."""
     parameters = replace(preset(size), denoiser=kind)
     columns = CANDIDATES[: parameters.n_features]
-    sizes = parameters.network(len(columns), len(token_candles(H1)))
+    sizes = parameters.network(len(columns) + len(COLUMNS), len(token_candles(H1)))
     return DiffusionModel(
         symbol="EURUSD",
         timeframe=str(H1),
@@ -89,6 +91,7 @@ def model_of(market: Market, kind: str, size: str, members: int = 1) -> Diffusio
         schedule=parameters.schedule,
         scaler=fit_scaler(market.features, columns),
         volatility=fit_volatility(market.candles),
+        shape=NORMAL,
         seed=0,
         training={},
     )

@@ -11,6 +11,7 @@ ROOT = Path(fxgpt_core.__file__).resolve().parents[1]
 _CANDLES = ("market", "candles")
 _FEATURES = (*_CANDLES, "features", "validation/lookahead.py")
 _FORECASTS = (*_FEATURES, "forecasts", "networks", "diffusion", "training", "validation/spans.py")
+_FOLDS = (*_FORECASTS, "validation")
 _CALIBRATION = ("market", "forecasts", "conformal")
 _STRATEGY = (*_CANDLES, "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
 _SEARCH = (*_STRATEGY, "optimization", "registry/trials.py")
@@ -27,6 +28,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "forecasts": _FORECASTS,
     "calibration_quantiles": _CALIBRATION,
     "walk_forward_validation": _STRATEGY,
+    **{f"validation_fold_{number}": _FOLDS for number in range(1, 6)},
+    "horizon_validation": ("forecasts",),
     "optimized_parameters": _SEARCH,
     "robustness": (*_SEARCH, "registry/gates.py"),
     "deployment": ("registry",),

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_pipelines.assets import calibration, candles, context, features, live, models, optimization, quantile_head
-from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, live_trading_job
+from fxgpt_pipelines.assets import calibration, candles, context, features, live, models, optimization, quantile_head, validation
+from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
 from fxgpt_pipelines.sensors import closed_candle_sensor, known_symbols_sensor
 
@@ -21,6 +21,8 @@ ASSETS = [
     calibration.out_of_sample_forecasts,
     calibration.calibration_quantiles,
     calibration.walk_forward_validation,
+    *validation.FOLDS,
+    validation.horizon_validation,
     optimization.optimized_parameters,
     optimization.robustness,
     live.deployment,
@@ -37,7 +39,7 @@ def build_definitions(
     # In-process: one asset is one run, and a process of its own for each step would pay every import again.
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[candles_to_features, candles_to_gates, live_trading_job],
+        jobs=[candles_to_features, candles_to_gates, expanding_validation, live_trading_job],
         sensors=[closed_candle_sensor, known_symbols_sensor],
         resources=resources | dict(overrides or {}),
         loggers=loggers,

@@ -26,8 +26,9 @@ def distilled(
     candles, features, stored = inputs
     arrays, model = arrays_of(candles), model_of_bytes(stored.bytes(), stored.sha256, str(stored.path))
     stop = spans_of(stored).train.slice(arrays.known_at_us).stop
-    inputs_of_model = model.scaler.scaled(features.frame().head(stop))
-    data = windows(inputs_of_model, arrays.slice(0, stop), model.volatility, model.parameters.context)
+    span = arrays.slice(0, stop)
+    inputs_of_model = model.inputs(features.frame().head(stop), span)
+    data = windows(inputs_of_model, span, model.volatility, model.parameters.context).shaped(model.shape)
 
     def progress(done: int, total: int) -> None:
         if done % TOLD_EVERY == 0 or done == total:

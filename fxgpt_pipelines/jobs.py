@@ -25,6 +25,14 @@ candles_to_gates = dg.define_asset_job(
     description="Everything of one symbol and timeframe up to the gate board.",
 )
 
+expanding_validation = dg.define_asset_job(
+    "expanding_validation",
+    selection=dg.AssetSelection.groups("validation"),
+    tags=BATCH_LANE,
+    executor_def=dg.in_process_executor,
+    description="Five models, each trained on all candles before its fold, and what they are worth by horizon.",
+)
+
 
 class LiveDecisionConfig(dg.Config):
     """Which deployment decides on the candle that closed at `known_at_us` (microseconds since the epoch, UTC)."""

@@ -158,6 +158,7 @@ def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], T
         return artifact
     from fxgpt_core.content_hash import canonical_json
     from fxgpt_core.registry import lineage
+    from fxgpt_core.registry.code_identity import code_diff
     from fxgpt_core.training.checkpoints import description_of
 
     weights = artifact.bytes()
@@ -165,7 +166,11 @@ def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], T
         ledger_head = lineage.head_hash(connection)
     version = tracking().register_model(
         f"fxgpt-{artifact.symbol}-{artifact.timeframe}",
-        {"model.safetensors": weights, "model.json": canonical_json(description_of(weights)).encode()},
+        {
+            "model.safetensors": weights,
+            "model.json": canonical_json(description_of(weights)).encode(),
+            "code.diff": code_diff(),
+        },
         parameters={**artifact.settings, **artifact.summary["parameters"]},
         metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "shrink", "seconds", "n_windows")}
         | {"best_step": float(best_step(artifact.summary))},
@@ -177,8 +182,34 @@ def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], T
             "data_sha256": making.read("features").sha256,
             "ledger_head": ledger_head,
         },
+        inputs={one.place: one.sha256 for one in making.read_so_far.values()},
     )
     return making.lake.record_model(artifact, version.run_id, version.name, version.version)
+
+
+def kept(artifact: "Artifact", root: Path) -> Path:
+    """The folder below `root` in which the registered version of a model is kept, with all that people need to use it."""
+    from fxgpt_core.registry.model_folders import ModelFolders
+    from fxgpt_core.training.checkpoints import model_of_bytes
+    from fxgpt_core.training.model_folder import folder_files
+
+    summary = artifact.summary
+    metrics = {name: summary[name] for name in (*NUMBERS, "validation_crps")}
+    metadata = {
+        "made": artifact.created_at.isoformat(),
+        "artifact": artifact.id,
+        "sha256": artifact.sha256,
+        "mlflow_run_id": artifact.mlflow_run_id,
+        "dagster_run_id": artifact.run_id,
+        "commit": artifact.code.commit,
+        "code_sha256": artifact.code_sha256,
+        "preset": summary["preset"],
+        "seed": artifact.seed,
+        "spans": summary["spans"],
+    }
+    model = model_of_bytes(artifact.bytes(), artifact.sha256, str(artifact.path))
+    version = int(artifact.model_version or 0)
+    return ModelFolders(root).put(artifact.symbol, artifact.timeframe, version, folder_files(model, metrics, metadata)).path
 
 
 def version_facts(artifact: "Artifact") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, untrained
 from fxgpt_core.diffusion.quantile_head_forecaster import DistilledHead, QuantileHeadForecaster, untrained_head
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
+from fxgpt_core.diffusion.shape import NORMAL
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.exponential_smoothing import fit_exponential_smoothing
 from fxgpt_core.forecasts.filtered_simulation import fit_filtered_simulation
@@ -23,6 +24,7 @@ from fxgpt_core.forecasts.forecast import Forecasts
 from fxgpt_core.forecasts.forecaster import Forecaster
 from fxgpt_core.forecasts.garch import fit_garch
 from fxgpt_core.forecasts.random_walk import RandomWalk
+from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.seasonal_naive import fit_seasonal_naive
 from fxgpt_core.forecasts.volatility import Volatility, fit_volatility
 from fxgpt_core.market.sessions import expected_open_times
@@ -35,7 +37,7 @@ Network = TypeVar("Network", bound=torch.nn.Module)
 H1 = Timeframe.H1
 TRAINED_ON = 1200
 TOKENS = 28
-SMALL = NetworkParameters(n_inputs=len(CANDIDATES), n_tokens=TOKENS, context=32, width=16, embedding=32)
+SMALL = NetworkParameters(n_inputs=len(CANDIDATES) + len(COLUMNS), n_tokens=TOKENS, context=32, width=16, embedding=32)
 SMALL_SSSD = replace(SMALL, kind="sssd", layers=2, states=8)
 FIRST_OPEN_US = 1_577_923_200_000_000  # 2020-01-02 00:00 UTC
 
@@ -92,6 +94,7 @@ def model_of(
         schedule=schedule,
         scaler=fit_scaler(real_features().head(TRAINED_ON), CANDIDATES),
         volatility=fit_volatility(real_candles().slice(0, TRAINED_ON)),
+        shape=NORMAL,
         seed=5,
         training={"n_steps": 0},
     )

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.diffusion.model import DiffusionModel
+from fxgpt_core.diffusion.model import DiffusionModel, input_names
 from fxgpt_core.diffusion.paths import PathSampler, path_quantiles
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
@@ -46,7 +46,7 @@ class DiffusionForecaster:
     @cached_property
     def sampler(self) -> PathSampler:
         """Draws the paths."""
-        return PathSampler(self.model.members, self.model.shrink, self.model.schedule, self.sampling)
+        return PathSampler(self.model.members, self.model.shrink, self.model.schedule, self.sampling, self.model.shape)
 
     def forecast(
         self,
@@ -117,11 +117,12 @@ def known_at(model: DiffusionModel, features: pl.DataFrame, candles: CandleArray
     if len(origins) == 0 or origins.min() < 0 or origins.max() >= len(candles):
         found = f"origins {origins.min()} to {origins.max()}" if len(origins) else "no origin"
         raise BadInputError(f"{found} found among rows 0 to {len(candles) - 1}; choose among possible_origins")
-    _require_same(features, candles)
+    if features.height != len(candles):
+        raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
     # Of a long series one forecast reads only the end; the volatility alone has seen it all.
     first, stop = max(0, int(origins.min()) - max(model.parameters.context, WARM_UP)), int(origins.max()) + 1
     near, rows = candles.slice(first, stop), origins - first
-    inputs = model_inputs(model, features[first:stop], near)
+    inputs = model.inputs(features[first:stop], candles.slice(0, stop), first)
     _require_whole(model, inputs, near, rows, first)
     ahead = model.volatility.ahead(candles, model.volatility.at_close(candles.slice(0, stop)), origins)
     return Known(
@@ -150,7 +151,7 @@ def _require_whole(
         lack = f"too few candles lie between row {first + refused[0]} and the start or hole before it"
     else:
         row = start + int(incomplete[-1])
-        names = [name for name, known in zip(model.scaler.columns, np.isfinite(inputs[row]), strict=True) if not known]
+        names = [name for name, known in zip(input_names(model.scaler), np.isfinite(inputs[row]), strict=True) if not known]
         lack = f"row {first + refused[0]} reads row {first + row}, which lacks {', '.join(names[:5])}"
     raise BadInputError(
         f"{len(refused)} of {len(rows)} origins have no whole context: {lack}; a forecast needs {context} candles with all "
@@ -160,13 +161,7 @@ def _require_whole(
 
 def model_inputs(model: DiffusionModel, features: pl.DataFrame, candles: CandleArrays) -> npt.NDArray[np.float32]:
     """float32[N,F]: what the context encoder reads of each candle; NaN where a feature is missing. Raises `BadInputError`."""
-    _require_same(features, candles)
-    return model.scaler.scaled(features)
-
-
-def _require_same(features: pl.DataFrame, candles: CandleArrays) -> None:
-    if features.height != len(candles):
-        raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
+    return model.inputs(features, candles)
 
 
 def whole_contexts(inputs: npt.NDArray[np.float32], candles: CandleArrays, context: int) -> npt.NDArray[np.bool_]:

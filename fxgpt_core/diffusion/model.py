@@ -11,7 +11,10 @@ import polars as pl
 import torch
 from torch import nn
 
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.diffusion.shape import Shape
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.relative_volatility import COLUMNS, relative_volatility
 from fxgpt_core.forecasts.volatility import Volatility
 from fxgpt_core.networks.context_encoder import ContextEncoder
 from fxgpt_core.networks.network_parameters import NetworkParameters
@@ -45,6 +48,26 @@ class FeatureScaler:
             )
         values = features[list(self.columns)].to_numpy().astype(np.float64)
         return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
+
+
+def network_inputs(
+    scaler: FeatureScaler, volatility: Volatility, features: pl.DataFrame, candles: CandleArrays, first: int = 0
+) -> npt.NDArray[np.float32]:
+    """float32[N,F]: scaled features of the candles from row `first` on, and how their volatilities relate to that in use.
+
+    Raises `BadInputError` unless there is a row of features for each of these candles.
+    """
+    if features.height != len(candles) - first:
+        raise BadInputError(
+            f"{features.height} feature rows for {len(candles) - first} candles; compute them from the same candles"
+        )
+    relative = np.clip(relative_volatility(candles, volatility, first), -CLIP, CLIP).astype(np.float32)
+    return np.concatenate([scaler.scaled(features), relative], axis=1)
+
+
+def input_names(scaler: FeatureScaler) -> tuple[str, ...]:
+    """What each column of `network_inputs` is."""
+    return (*scaler.columns, *COLUMNS)
 
 
 class DenoisingNetwork(nn.Module):
@@ -82,8 +105,9 @@ class DenoisingNetwork(nn.Module):
 class DiffusionModel:
     """A denoising model of the path behind each candle of one symbol and timeframe.
 
-    `members` are networks of the same sizes from different seeds. `shrink` in [0, 1] multiplies what they say, 0 is the random
-    walk: chosen on validation windows. `seed` made weights and batches; `training` are its parameters, as JSON values.
+    `shape` is what a normal increment becomes; `members` are networks of the same sizes from different seeds. `shrink` in [0, 1]
+    multiplies what they say, 0 is the random walk of that shape: both chosen on validation windows. `seed` made weights and
+    batches; `training` are its parameters, as JSON values.
     """
 
     symbol: str
@@ -94,8 +118,13 @@ class DiffusionModel:
     schedule: str
     scaler: FeatureScaler
     volatility: Volatility
+    shape: Shape
     seed: int
     training: Mapping[str, Any]
+
+    def inputs(self, features: pl.DataFrame, candles: CandleArrays, first: int = 0) -> npt.NDArray[np.float32]:
+        """float32[N,F]: what the networks read of the candles from row `first` on, whose features these are."""
+        return network_inputs(self.scaler, self.volatility, features, candles, first)
 
 
 def untrained(parameters: NetworkParameters, seed: int) -> DenoisingNetwork:

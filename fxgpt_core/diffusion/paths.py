@@ -11,6 +11,7 @@ import torch
 from fxgpt_core.diffusion.model import DenoisingNetwork
 from fxgpt_core.diffusion.sampler import deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
+from fxgpt_core.diffusion.shape import NORMAL, Shape
 from fxgpt_core.forecasts.forecast import LEVELS
 
 FloatArray = npt.NDArray[np.float64]
@@ -21,12 +22,13 @@ _NORMAL_QUANTILES = np.array([NormalDist().inv_cdf(level) for level in LEVELS.to
 
 @dataclass(frozen=True, eq=False)
 class PathSampler:
-    """Draws paths from the members of a model, what they say multiplied by `shrink`."""
+    """Draws paths from the members of a model, what they say multiplied by `shrink`, and gives them the `shape` of returns."""
 
     members: tuple[DenoisingNetwork, ...]
     shrink: float
     schedule: str
     sampling: SamplingParameters
+    shape: Shape = NORMAL
 
     @cached_property
     def used(self) -> tuple[DenoisingNetwork, ...]:
@@ -52,7 +54,7 @@ class PathSampler:
         window = torch.from_numpy(context.T).clone(memory_format=torch.contiguous_format)[None]
         start = torch.from_numpy(noise).clone()
         sampled = [self._sampled(member, member.encoder(window), start) for member in self.used]
-        return torch.cat(sampled).numpy().astype(np.float64)
+        return self.shape.of_normal(torch.cat(sampled).numpy().astype(np.float64))
 
     def walks(self, noise: Noise) -> FloatArray:
         """float64[P,T]: what the same noise becomes when the network says nothing, which is a random walk."""

@@ -50,7 +50,7 @@ class Volatility:
         if len(candles) <= WARM_UP:
             return sigma
         start, later = sum(squares[1 : WARM_UP + 1].tolist()) / WARM_UP, squares[WARM_UP + 1 :]
-        fast, slow = (np.sqrt(_averages(start, later, decay)) for decay in (self.decay, SLOW_DECAY))
+        fast, slow = (np.sqrt(exponential_averages(start, later, decay)) for decay in (self.decay, SLOW_DECAY))
         sigma[WARM_UP:] = np.maximum(fast, FLOOR_OF_SLOW * slow) + SMALLEST
         return sigma
 
@@ -113,7 +113,7 @@ def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minu
 
 
 @njit(cache=True, nogil=True)
-def _averages(start: float, squares: FloatArray, decay: float) -> FloatArray:
+def exponential_averages(start: float, squares: FloatArray, decay: float) -> FloatArray:
     """float64[1 + N]: the exponential average of squares float64[N] from its start on."""
     averages = np.empty(len(squares) + 1)
     averages[0] = start

@@ -12,11 +12,13 @@ from safetensors.torch import load, save
 
 from fxgpt_core import atomic_file, content_hash
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
+from fxgpt_core.diffusion.shape import KNOTS, Shape
 from fxgpt_core.errors import CorruptArtifactError
+from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, Volatility
 from fxgpt_core.networks.network_parameters import NetworkParameters
 
-FORMAT = "fxgpt-diffusion-2"
+FORMAT = "fxgpt-diffusion-3"
 _LENGTH_BYTES = 8
 
 
@@ -30,6 +32,7 @@ def model_bytes(model: DiffusionModel) -> bytes:
     tensors["scaler.mean"] = torch.from_numpy(model.scaler.mean)
     tensors["scaler.deviation"] = torch.from_numpy(model.scaler.deviation)
     tensors["volatility.season"] = torch.from_numpy(model.volatility.season)
+    tensors["shape"] = torch.from_numpy(np.stack([model.shape.candle, model.shape.longer]))
     return save(tensors, metadata={"fxgpt": content_hash.canonical_json(model_description(model))})
 
 
@@ -44,6 +47,7 @@ def model_description(model: DiffusionModel) -> dict[str, Any]:
         "shrink": model.shrink,
         "schedule": model.schedule,
         "columns": list(model.scaler.columns),
+        "volatility_columns": list(COLUMNS),
         "volatility_decay": model.volatility.decay,
         "daily_break_minutes": model.volatility.daily_break_minutes,
         "seed": model.seed,
@@ -99,12 +103,19 @@ def model_of_bytes(data: bytes, expected_sha256: str, source: str) -> DiffusionM
 def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> DiffusionModel:
     parameters = NetworkParameters(**description["network"])
     n_columns, n_hours = len(description["columns"]), HOURS_A_WEEK
-    shapes = {"scaler.mean": (n_columns,), "scaler.deviation": (n_columns,), "volatility.season": (n_hours,)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "scaler.mean": (n_columns,),
+        "scaler.deviation": (n_columns,),
+        "volatility.season": (n_hours,),
+    }
+    shapes |= {"shape": (2, len(KNOTS))}
     for name, shape in shapes.items():
         if tuple(tensors[name].shape) != shape:
             raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}, expected {shape}")
-    if parameters.n_inputs != n_columns:
-        raise ValueError(f"{n_columns} columns for a network of {parameters.n_inputs} inputs")
+    if description["volatility_columns"] != list(COLUMNS):
+        raise ValueError(f"volatility columns {description['volatility_columns']}, expected {list(COLUMNS)}")
+    if parameters.n_inputs != n_columns + len(COLUMNS):
+        raise ValueError(f"{n_columns} + {len(COLUMNS)} columns for a network of {parameters.n_inputs} inputs")
     members = tuple(_member(parameters, tensors, number) for number in range(description["members"]))
     known = {*shapes, *(f"member.{number}.{name}" for number, member in enumerate(members) for name in member.state_dict())}
     if not members or set(tensors) != known:
@@ -120,6 +131,7 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         volatility=Volatility(
             _array(tensors["volatility.season"]), description["volatility_decay"], description["daily_break_minutes"]
         ),
+        shape=Shape(*_array(tensors["shape"])),
         seed=description["seed"],
         training=description["training"],
     )

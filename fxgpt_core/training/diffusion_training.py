@@ -1,5 +1,6 @@
 """From candles and features to a model: choose columns, fit scaler and season, train the members, choose the shrinkage."""
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
+from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, input_names, network_inputs, untrained
+from fxgpt_core.diffusion.shape import Shape, fit_shape
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.labels import labels
 from fxgpt_core.features.matrix import FEATURES
@@ -18,6 +20,7 @@ from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.symbols import symbol as symbol_of
 from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.training.distributed import fit_together
+from fxgpt_core.training.loop import fit_in
 from fxgpt_core.training.memory import fitting
 from fxgpt_core.training.plan import TrainPlan
 from fxgpt_core.training.shrinkage import Shrinkage, chosen_shrinkage
@@ -76,10 +79,11 @@ def train(
     volatility = fit_volatility(candles, daily_break_minutes=pause)
     selection = _selected(features, candles, parameters, seed, pause)
     scaler = fit_scaler(features, selection.names)
-    data = windows(scaler.scaled(features), candles, volatility, parameters.context)
-    sizes = parameters.network(len(scaler.columns), len(token_candles(candles.timeframe)))
-    members, losses = _trained_members(sizes, data, parameters, seed, surroundings)
-    shrinkage = chosen_shrinkage(members, parameters.schedule, data.divided(parameters.validation_share)[1], seed)
+    data = windows(network_inputs(scaler, volatility, features, candles), candles, volatility, parameters.context)
+    parts, shape = _parts(data, parameters)
+    sizes = parameters.network(len(input_names(scaler)), len(token_candles(candles.timeframe)))
+    members, losses = _trained_members(sizes, parts, parameters, seed, surroundings)
+    shrinkage = chosen_shrinkage(members, parameters.schedule, parts[1], seed, shape)
     model = DiffusionModel(
         symbol=symbol,
         timeframe=str(candles.timeframe),
@@ -89,6 +93,7 @@ def train(
         schedule=parameters.schedule,
         scaler=scaler,
         volatility=volatility,
+        shape=shrinkage.shape,
         seed=seed,
         training=asdict(parameters),
     )
@@ -98,15 +103,63 @@ def train(
     return TrainedModel(model, selection, losses, shrinkage, len(data), n_weights, seconds, surroundings.plan.device)
 
 
+def tuned(
+    start: DiffusionModel,
+    features: pl.DataFrame,
+    candles: CandleArrays,
+    parameters: TrainingParameters,
+    *,
+    seed: int,
+    surroundings: Surroundings | None = None,
+) -> DiffusionModel:
+    """`start`, trained on with a longer span by these steps and rates: its columns, scaler and sizes stay as they are.
+
+    Season, shape, weights and shrinkage are fitted again; the weights are the old ones where nothing was better. Raises what
+    `train` raises.
+    """
+    surroundings = surroundings or Surroundings(TrainPlan(threads=parameters.threads))
+    volatility = fit_volatility(candles, daily_break_minutes=start.volatility.daily_break_minutes)
+    inputs = network_inputs(start.scaler, volatility, features, candles)
+    parts, shape = _parts(windows(inputs, candles, volatility, start.parameters.context), parameters)
+    fitted = [
+        fit_in(
+            copy.deepcopy(network).requires_grad_(True),
+            parts,
+            parameters,
+            seed=seed + member * MEMBER_STRIDE,
+            surroundings=replace(
+                surroundings, snapshots=surroundings.snapshots and surroundings.snapshots.part(f"member_{member}")
+            ),
+        )
+        for member, network in enumerate(start.members)
+    ]
+    members = tuple(network for network, _ in fitted)
+    shrinkage = chosen_shrinkage(members, start.schedule, parts[1], seed, shape)
+    return replace(
+        start,
+        members=members,
+        shrink=shrinkage.factor,
+        shape=shrinkage.shape,
+        volatility=volatility,
+        seed=seed,
+        training=asdict(parameters),
+    )
+
+
+def _parts(data: Windows, parameters: TrainingParameters) -> tuple[tuple[Windows, Windows], Shape]:
+    """Training and validation windows, with normal targets, and the shape of the training windows that made them so."""
+    shape = fit_shape(data.divided(parameters.validation_share)[0].targets.numpy().astype(np.float64))
+    return data.shaped(shape).divided(parameters.validation_share), shape
+
+
 def _trained_members(
     sizes: NetworkParameters,
-    data: Windows,
+    parts: tuple[Windows, Windows],
     parameters: TrainingParameters,
     seed: int,
     surroundings: Surroundings,
 ) -> tuple[tuple[DenoisingNetwork, ...], tuple[tuple[LossPoint, ...], ...]]:
     """The networks of an ensemble, one after the other, each from its own seed, and their losses."""
-    parts = data.divided(parameters.validation_share)
     surroundings = fitting(surroundings, untrained(sizes, seed), parts[0], parameters)
     fitted = []
     for member in range(parameters.members):

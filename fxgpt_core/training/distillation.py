@@ -94,7 +94,7 @@ def distil(
     parts = data.divided(parameters.held_out_share)
     n_held_out = max(1, round(parameters.n_origins * parameters.held_out_share))
     rows = [_spread(part, n) for part, n in zip(parts, (parameters.n_origins - n_held_out, n_held_out), strict=True)]
-    sampler, total = PathSampler(model.members, model.shrink, model.schedule, sampling), sum(map(len, rows))
+    sampler, total = PathSampler(model.members, model.shrink, model.schedule, sampling, model.shape), sum(map(len, rows))
     with single_thread():
         taught = _lesson(sampler, parts[0], rows[0], seed, lambda done: progress(done, total))
         held_out = _lesson(sampler, parts[1], rows[1], seed, lambda done: progress(len(rows[0]) + done, total))
@@ -121,7 +121,7 @@ def _lesson(sampler: PathSampler, data: Windows, rows: list[int], seed: int, don
         context = data.context_of(row)
         paths, walks = sampler.paths(context, noise) * ahead, sampler.walks(noise) * ahead
         quantiles.append(path_quantiles(paths, walks, sampler.walk_deviation * scale) / scale[:, None])
-        outcomes.append(np.cumsum(data.targets[row].numpy().astype(np.float64) * ahead) / scale)
+        outcomes.append(data.outcome(row, sampler.shape) / scale)
         contexts.append(context.T)
         done(len(contexts))
     return Lesson(torch.tensor(np.stack(contexts)), torch.tensor(np.stack(quantiles)), np.stack(outcomes))

@@ -66,6 +66,6 @@ def sample_paths(model: DiffusionModel) -> npt.NDArray[np.float64]:
     """float64[4K,T]: the paths of a made-up context, the same for everyone."""
     sizes = model.parameters
     context = np.sin(np.arange(sizes.context * sizes.n_inputs, dtype=np.float64)).reshape(sizes.context, -1).astype(np.float32)
-    sampler = PathSampler(model.members, model.shrink, model.schedule, SAMPLING)
+    sampler = PathSampler(model.members, model.shrink, model.schedule, SAMPLING, model.shape)
     with single_thread(), torch.inference_mode():
         return sampler.paths(context, sampler.noise(0, 0, sizes.n_tokens))

@@ -10,6 +10,7 @@ import torch
 from fxgpt_core.diffusion.model import DenoisingNetwork
 from fxgpt_core.diffusion.paths import PathSampler, path_quantiles
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
+from fxgpt_core.diffusion.shape import NORMAL, Shape
 from fxgpt_core.forecasts.forecast import LEVELS
 from fxgpt_core.forecasts.scores import quantile_crps
 from fxgpt_core.training.windows import Windows
@@ -23,32 +24,42 @@ JUDGED_WINDOWS = 192
 
 @dataclass(frozen=True)
 class Shrinkage:
-    """The factor with the lowest CRPS; `crps` by factor in units of the random walk's deviation, over `n_windows` and all steps.
+    """The factor and shape with the lowest CRPS, over `n_windows` and all steps, in units of the random walk's deviation.
 
-    Factor 0 is the random walk, so the chosen model is never worse than it on these windows.
+    `crps` by factor, with the shape of returns; 0 is a random walk of that shape. `normal_walk`: CRPS of the random walk itself,
+    which is the model, with factor 0 and the shape of a normal distribution, if nothing is better; so no model is worse.
     """
 
     factor: float
+    shape: Shape
     crps: tuple[tuple[float, float], ...]
+    normal_walk: float
     n_windows: int
 
 
-def chosen_shrinkage(members: Sequence[DenoisingNetwork], schedule: str, validation: Windows, seed: int) -> Shrinkage:
-    """The factor that forecasts the validation windows best: evenly spaced ones, all factors with the same noise."""
+def chosen_shrinkage(
+    members: Sequence[DenoisingNetwork], schedule: str, validation: Windows, seed: int, shape: Shape = NORMAL
+) -> Shrinkage:
+    """The factor that forecasts validation windows of this shape best: evenly spaced ones, all factors with the same noise."""
     rows = np.unique(np.linspace(0, len(validation) - 1, JUDGED_WINDOWS).astype(np.int64)).tolist()
     with torch.inference_mode():
-        samplers = [PathSampler(tuple(members), factor, schedule, SAMPLING) for factor in FACTORS]
-        means = [float(np.mean([_crps(sampler, validation, row, seed) for row in rows])) for sampler in samplers]
+        samplers = [PathSampler(tuple(members), factor, schedule, SAMPLING, shape) for factor in FACTORS]
+        means = [float(np.mean([_crps(sampler, validation, shape, row, seed) for row in rows])) for sampler in samplers]
+        walk = PathSampler(tuple(members), 0.0, schedule, SAMPLING)
+        normal_walk = float(np.mean([_crps(walk, validation, shape, row, seed) for row in rows]))
     scores = tuple(zip(FACTORS, means, strict=True))
-    return Shrinkage(min(scores, key=lambda found: found[1])[0], scores, len(rows))
+    factor, best = min(scores, key=lambda found: found[1])
+    if normal_walk <= best:
+        return Shrinkage(0.0, NORMAL, scores, normal_walk, len(rows))
+    return Shrinkage(factor, shape, scores, normal_walk, len(rows))
 
 
-def _crps(sampler: PathSampler, data: Windows, row: int, seed: int) -> FloatArray:
-    """float64[T]: CRPS of one window's forecast, in units of the random walk's deviation at each step."""
+def _crps(sampler: PathSampler, data: Windows, shape: Shape, row: int, seed: int) -> FloatArray:
+    """float64[T]: CRPS of one window's forecast, in units of the random walk's deviation at each step; `shape` of its targets."""
     ahead = data.ahead[row].numpy().astype(np.float64)
     scale = np.sqrt(np.cumsum(ahead**2))
     noise = sampler.noise(seed, row, len(ahead))
     quantiles = path_quantiles(sampler.paths(data.context_of(row), noise) * ahead, sampler.walks(noise) * ahead, scale)
-    outcome = np.cumsum(data.targets[row].numpy().astype(np.float64) * ahead)
-    score: FloatArray = quantile_crps((quantiles / scale[:, None])[None], LEVELS, (outcome / scale)[None])[0]
+    outcome = data.outcome(row, shape) / scale
+    score: FloatArray = quantile_crps((quantiles / scale[:, None])[None], LEVELS, outcome[None])[0]
     return score

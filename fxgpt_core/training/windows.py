@@ -10,6 +10,7 @@ import torch
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.forecaster import whole_contexts
 from fxgpt_core.diffusion.model import CLIP
+from fxgpt_core.diffusion.shape import Shape
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.horizons import longest_step, steps_of
 from fxgpt_core.forecasts.volatility import Volatility
@@ -24,7 +25,8 @@ TENSORS = ("inputs", "targets", "ahead", "origins")
 class Windows:
     """The whole data set as resident tensors; windows are gathered by index.
 
-    `inputs` float32[R,F]; `targets` float32[N,T]: increments over `ahead`, their known standard deviation float32[N,T];
+    `inputs` float32[R,F]; `targets` float32[N,T]: increments over `ahead`, their known standard deviation float32[N,T], and what
+    they would be if they were normal where they were `shaped`;
     `origins` int64[N] rows of `inputs`; `context` candles a window looks back, `reach` candles its path looks ahead.
     """
 
@@ -67,6 +69,17 @@ class Windows:
         origin = int(self.origins[window])
         seen: npt.NDArray[np.float32] = self.inputs[origin - self.context + 1 : origin + 1].numpy()
         return seen
+
+    def outcome(self, window: int, shape: Shape) -> npt.NDArray[np.float64]:
+        """float64[T]: the cumulative log-return of one window, whose targets are of this shape."""
+        increments = shape.of_normal(self.targets[window : window + 1].numpy().astype(np.float64))[0]
+        cumulative: npt.NDArray[np.float64] = np.cumsum(increments * self.ahead[window].numpy())
+        return cumulative
+
+    def shaped(self, shape: Shape) -> "Windows":
+        """The same windows with targets that are normal, if increments have this shape."""
+        normal = np.clip(shape.to_normal(self.targets.numpy().astype(np.float64)), -CLIP, CLIP)
+        return replace(self, targets=torch.from_numpy(normal.astype(np.float32)))
 
     def divided(self, validation_share: float) -> tuple["Windows", "Windows"]:
         """Training windows and the last share of them for validation, apart by a whole path so that no outcome is shared.

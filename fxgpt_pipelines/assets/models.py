@@ -45,9 +45,10 @@ def diffusion_model(
         for asset in ("candles", "features"):
             making.read(asset)
         reused = making.unchanged()
-        kept = lake.settings().data_root / "training"
-        made = reused or training.trained(making, config.model_dump(), context.log.info, kept)
+        snapshots = lake.settings().data_root / "training"
+        made = reused or training.trained(making, config.model_dump(), context.log.info, snapshots)
         artifact = training.registered(making, made, tracking.tracking)
+    folder = training.kept(artifact, lake.settings().model_root)
     return materialized(
         artifact,
         reused=reused is not None,
@@ -56,6 +57,7 @@ def diffusion_model(
             "numbers": two_columns(training.numbers(artifact.summary)),
             "features": training.chosen(artifact.summary),
             "plan": training.plan(artifact.summary),
+            "folder": dg.MetadataValue.path(str(folder)),
             **training.version_facts(artifact),
         },
     )

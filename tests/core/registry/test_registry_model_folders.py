@@ -89,11 +89,11 @@ def test_a_writer_that_dies_leaves_no_version_and_the_next_one_makes_it(
     def dying(path: Path, data: bytes) -> None:
         written.append(path)
         if len(written) == at:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("killed")
         real(path, data)
 
     monkeypatch.setattr(model_folders, "write_atomically", dying)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="killed"):
         folders.put("EURUSD", "1h", 1, files())
     assert folders.list() == ()
     monkeypatch.setattr(model_folders, "write_atomically", real)

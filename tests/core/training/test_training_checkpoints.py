@@ -16,6 +16,7 @@ from fxgpt_core import content_hash
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.errors import CorruptArtifactError
 from fxgpt_core.training.checkpoints import FORMAT, load_model, model_bytes, model_of_bytes, save_model
+from fxgpt_core.training.diffusion_training import CANDIDATES
 
 
 @cache
@@ -61,7 +62,7 @@ def test_the_header_tells_what_the_model_is() -> None:
     found = description()
     assert found["format"] == FORMAT
     assert found["network"]["context"] == SMALL.context  # type: ignore[index]
-    assert len(found["columns"]) == SMALL.n_inputs  # type: ignore[arg-type]
+    assert len(found["columns"]) + len(found["volatility_columns"]) == SMALL.n_inputs  # type: ignore[arg-type]
     assert (found["symbol"], found["timeframe"], found["seed"], found["training"]) == ("EURUSD", "1h", 5, {"n_steps": 0})
 
 
@@ -137,7 +138,9 @@ def broken_files() -> dict[str, tuple[bytes, str]]:
         "a tensor of nobody": (remade(member__2__denoiser__place=torch.zeros(1)), r"tensors that belong to none: \['member\.2"),
         "no members": (described(changed(members=0)), "0 members"),
         "a season of a day": (remade(volatility__season=torch.ones(24)), r"volatility\.season has shape \(24,\)"),
-        "a mean too short": (remade(scaler__mean=torch.ones(3)), rf"mean has shape \(3,\), expected \({SMALL.n_inputs},\)"),
+        "a mean too short": (remade(scaler__mean=torch.ones(3)), rf"mean has shape \(3,\), expected \({len(CANDIDATES)},\)"),
+        "another volatility": (described(changed(volatility_columns=["range_0.5"])), "volatility columns"),
+        "a shape too short": (remade(shape=torch.ones(2, 5)), r"shape has shape \(2, 5\)"),
         "no deviation": (remade(scaler__deviation=None), "deviation"),
         "another format": (described(changed(format="fxgpt-diffusion-99")), "fxgpt-diffusion-99"),
         "a wider network": (described(changed(network={**SMALL.__dict__, "width": 24})), "size mismatch"),

@@ -46,7 +46,7 @@ def teacher(shift: float) -> DiffusionModel:
 @cache
 def data() -> Windows:
     model = teacher(0.0)
-    return windows(model.scaler.scaled(real_features()), real_candles(), model.volatility, SMALL.context)
+    return windows(model.inputs(real_features(), real_candles()), real_candles(), model.volatility, SMALL.context)
 
 
 def with_drift(drift: float) -> Windows:

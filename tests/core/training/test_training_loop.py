@@ -14,6 +14,7 @@ from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.forecasts.random_walk import random_walk_like
+from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.training import shrinkage
 from fxgpt_core.training.checkpoints import model_bytes
 from fxgpt_core.training.diffusion_training import CANDIDATES, TrainedModel, fit_scaler, train
@@ -145,7 +146,7 @@ def test_the_model_reads_the_columns_that_were_chosen_and_never_the_month() -> N
     few = trained(replace(QUICK, n_features=6))
     chosen = few.selection.names
     assert few.model.scaler.columns == chosen
-    assert few.model.parameters.n_inputs == len(chosen) == 6
+    assert few.model.parameters.n_inputs == len(chosen) + len(COLUMNS) == 6 + len(COLUMNS)
     unread = {"month_sin", "month_cos", "spread", "spread_ratio"}
     assert {found.feature for found in few.selection.findings} == set(FEATURES) - unread
     origins = np.array([800, 1000])
@@ -154,7 +155,7 @@ def test_the_model_reads_the_columns_that_were_chosen_and_never_the_month() -> N
         DiffusionForecaster(few.model).forecast(each, real_candles(), origins, seed=0) for each in (real_features(), narrow)
     )
     assert whole.values.tobytes() == part.values.tobytes()
-    assert once().model.parameters.n_inputs == len(once().selection.names) <= QUICK.n_features
+    assert once().model.parameters.n_inputs - len(COLUMNS) == len(once().selection.names) <= QUICK.n_features
 
 
 def test_validation_windows_have_no_say_in_the_choice_of_columns() -> None:

@@ -10,7 +10,8 @@ import torch
 from forecast_examples import SMALL, real_candles, real_features
 from torch import nn
 
-from fxgpt_core.diffusion.model import DenoisingNetwork, untrained
+from fxgpt_core.diffusion.model import DenoisingNetwork, network_inputs, untrained
+from fxgpt_core.diffusion.shape import KNOTS, NORMAL, Shape
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
 from fxgpt_core.training.shrinkage import FACTORS, chosen_shrinkage
@@ -19,8 +20,9 @@ from fxgpt_core.training.windows import Windows, windows
 
 @cache
 def data() -> Windows:
-    inputs = fit_scaler(real_features(), CANDIDATES).scaled(real_features())
-    return windows(inputs, real_candles(), fit_volatility(real_candles()), SMALL.context)
+    volatility = fit_volatility(real_candles())
+    inputs = network_inputs(fit_scaler(real_features(), CANDIDATES), volatility, real_features(), real_candles())
+    return windows(inputs, real_candles(), volatility, SMALL.context)
 
 
 TWO_EULER_STEPS = math.pi / 4.0 * (1.0 + math.sin(math.pi / 4.0))
@@ -74,6 +76,18 @@ def test_the_chosen_factor_is_never_worse_than_the_random_walk_and_scores_are_in
     walk = dict(chosen_shrinkage([believing_in(0.0)], "cosine", with_drift(0.0), seed=1).crps)[0.0]
     # CRPS of a standard normal forecast of a standard normal outcome is 1/sqrt(pi) (Gneiting & Raftery 2007).
     assert walk == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
+
+
+def test_windows_that_have_a_shape_choose_it_and_those_that_are_normal_do_not() -> None:
+    heavy = Shape(KNOTS**2 / 2.0, KNOTS**2 / 2.0)
+    outcomes = with_drift(0.0)
+    found = chosen_shrinkage([believing_in(0.0)], "cosine", outcomes, seed=1, shape=heavy)
+    assert found.shape is heavy
+    assert min(score for _, score in found.crps) < found.normal_walk
+    raw = replace(outcomes, targets=torch.from_numpy(heavy.to_normal(outcomes.targets.numpy().astype(float))))
+    flat = chosen_shrinkage([believing_in(0.0)], "cosine", raw, seed=1, shape=heavy)
+    assert (flat.shape, flat.factor) == (NORMAL, 0.0)
+    assert flat.normal_walk < min(score for _, score in flat.crps)
 
 
 def test_the_same_seed_gives_the_same_scores_and_members_are_judged_together() -> None:
