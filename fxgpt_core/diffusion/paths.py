@@ -36,10 +36,15 @@ class PathSampler:
         members = self.members if self.sampling.ensemble else self.members[:1]
         return tuple(member.for_sampling() for member in members)
 
+    @property
+    def steps_on(self) -> str:
+        """The noise schedule that the sampler's steps follow."""
+        return self.sampling.schedule or self.schedule
+
     @cached_property
     def walk_deviation(self) -> float:
         """Standard deviation of a token of `walks`, which is known."""
-        by_sampler = deviation(self.sampling.sampler, self.schedule, self.sampling.n_steps, self.sampling.eta)
+        by_sampler = deviation(self.sampling.sampler, self.steps_on, self.sampling.n_steps, self.sampling.eta)
         return self.sampling.temperature * by_sampler
 
     def noise(self, seed: int, known_at_us: int, n_tokens: int) -> Noise:
@@ -61,7 +66,7 @@ class PathSampler:
         start = torch.from_numpy(noise)
         parameters = self.sampling
         walked = sample(
-            parameters.sampler, lambda x, _: torch.zeros_like(x), start, self.schedule, parameters.n_steps, parameters.eta
+            parameters.sampler, lambda x, _: torch.zeros_like(x), start, self.steps_on, parameters.n_steps, parameters.eta
         )
         return walked.numpy().astype(np.float64)
 
@@ -75,7 +80,7 @@ class PathSampler:
                 said = unguided + guidance * (said - unguided)
             return shrink * said
 
-        return sample(self.sampling.sampler, velocity, noise, self.schedule, self.sampling.n_steps, self.sampling.eta)
+        return sample(self.sampling.sampler, velocity, noise, self.steps_on, self.sampling.n_steps, self.sampling.eta)
 
 
 def path_quantiles(increments: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:

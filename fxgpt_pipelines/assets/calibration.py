@@ -21,14 +21,16 @@ GROUP = "calibration"
 class ForecastsConfig(dg.Config):
     """`method`: paths, or quantile_head, which is what the head distilled from the same sampler says of them.
 
-    `n_paths` sampled futures by `n_steps` of a `sampler` (euler, heun, ddpm, ddim with its `eta`); `guidance` by the context,
-    1 is as trained; `temperature` of the noise; `ensemble`: all members of the model or its first; `seed` of the noise.
+    `n_paths` sampled futures by `n_steps` of a `sampler` (euler, heun, ddpm, ddim with its `eta`) along a noise `schedule`
+    (linear, cosine, sigmoid; empty: the model's); `guidance` by the context, 1 is as trained; `temperature` of the noise;
+    `ensemble`: all members of the model or its first; `seed` of the noise.
     """
 
     method: str = "paths"
     n_paths: int = 64
     n_steps: int = 2
     sampler: str = "euler"
+    schedule: str = ""
     eta: float = 0.0
     guidance: float = 1.0
     temperature: float = 1.0

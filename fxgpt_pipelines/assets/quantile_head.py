@@ -19,6 +19,7 @@ class QuantileHeadConfig(dg.Config):
     n_paths: int = 128
     n_steps: int = 2
     sampler: str = "euler"
+    schedule: str = ""
     eta: float = 0.0
     guidance: float = 1.0
     temperature: float = 1.0

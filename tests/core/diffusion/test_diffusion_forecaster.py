@@ -63,6 +63,7 @@ def test_seed_schedule_weights_shrinkage_and_every_sampling_parameter_move_the_f
         diffusion(n_paths=64),
         diffusion(n_steps=3),
         diffusion(sampler="heun"),
+        diffusion(schedule="linear"),
         diffusion(sampler="ddpm"),
         diffusion(sampler="ddim"),
         diffusion(sampler="ddim", eta=0.5),
@@ -130,6 +131,9 @@ def test_a_sampler_that_narrows_says_so_and_the_others_do_not() -> None:
     assert "ddim in 10 steps of the cosine schedule loses variance" in caution
     assert "at 0.883 of its standard deviation" in caution
     assert SamplingParameters(sampler="ddim", n_steps=100).caution("cosine") is None
+    along = SamplingParameters(sampler="ddim", n_steps=10, schedule="linear").caution("cosine")
+    assert along is not None
+    assert "of the linear schedule" in along
     assert [SamplingParameters(sampler=name).caution("cosine") for name in ("euler", "heun", "ddpm")] == [None] * 3
 
 
@@ -260,6 +264,7 @@ def test_a_row_that_lacks_a_feature_is_named_and_refuses_the_origins_that_read_i
         ({"n_paths": 7}, "mirrored pairs"),
         ({"n_steps": 0}, "mirrored pairs"),
         ({"sampler": "magic"}, "sampler 'magic' is unknown; known: euler, heun, ddpm, ddim"),
+        ({"schedule": "wavy"}, "noise schedule 'wavy' is unknown; known: linear, cosine, sigmoid, or none"),
         ({"eta": 0.5}, "eta 0.5 with euler found"),
         ({"sampler": "ddim", "eta": 1.5}, "eta 1.5 with ddim found"),
         ({"guidance": -1.0}, "guidance -1.0 and temperature 1.0 found"),
@@ -272,8 +277,8 @@ def test_a_sampler_that_cannot_be_is_refused(wrong: dict[str, Any], said: str) -
 
 
 def test_a_samplers_identity_changes_with_each_of_its_parameters() -> None:
-    changes = ({}, {"n_paths": 32}, {"n_steps": 3}, {"sampler": "heun"}, {"sampler": "ddim"}, {"sampler": "ddim", "eta": 0.5},
-               {"guidance": 1.5}, {"temperature": 1.5}, {"ensemble": False})  # fmt: skip
+    changes = ({}, {"n_paths": 32}, {"n_steps": 3}, {"sampler": "heun"}, {"schedule": "linear"}, {"sampler": "ddim"},
+               {"sampler": "ddim", "eta": 0.5}, {"guidance": 1.5}, {"temperature": 1.5}, {"ensemble": False})  # fmt: skip
     assert len({SamplingParameters(**change).sha256 for change in changes}) == len(changes)
     assert SamplingParameters().sha256 == SamplingParameters(64, 2).sha256
 
