@@ -58,6 +58,6 @@ class SamplingParameters:
             return None
         return (
             f"{self.sampler} in {self.n_steps} steps of the {self.schedule or schedule} schedule loses variance: paths of a "
-            f"random walk come out at {wide:.3f} of its standard deviation; use euler or heun, ddpm, or more steps, and calibrate "
+            f"random walk come out at {wide:.3f} of its standard deviation; use euler, heun, ddpm, or more steps, and calibrate "
             "in any case"
         )

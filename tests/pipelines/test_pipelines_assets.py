@@ -78,7 +78,7 @@ def test_pictures_are_small_enough_to_be_stored_with_every_event(line):
     assert max(len(picture) for picture in pictures) <= 50_000
 
 
-def test_training_sees_nothing_behind_its_span(line):
+def test_training_sees_nothing_behind_its_span(line, tmp_path):
     """The whole path from stored candles: everything behind the training span replaced, and the model is the same file."""
     model, candles = (line.at.lake.latest(asset, "EURUSD", "1h") for asset in ("diffusion_model", "candles"))
     stop_us = model.summary["spans"]["train"][1]
@@ -91,8 +91,11 @@ def test_training_sees_nothing_behind_its_span(line):
             "candles": SimpleNamespace(symbol="EURUSD", timeframe="1h", frame=lambda: frame),
             "features": SimpleNamespace(frame=lambda: matrix.features(frame, Timeframe.H1)),
         }
-        making = SimpleNamespace(read=read.__getitem__, write_bytes=lambda data, suffix, summary: data)
-        return trained(making, model.settings, lambda _: None)
+        origin = SimpleNamespace(asset="diffusion_model", symbol="EURUSD", timeframe="1h", settings={}, code_sha256="")
+        making = SimpleNamespace(
+            read=read.__getitem__, write_bytes=lambda data, suffix, summary: data, origin=origin, read_so_far={}
+        )
+        return trained(making, model.settings, lambda _: None, tmp_path)
 
     assert file_of(stop_us, 1.5) == file_of(stop_us, 1.0) == model.bytes()
     assert file_of(stop_us - HOUR_US, 1.5) != model.bytes()
