@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +112,15 @@ def test_a_part_is_stopped_with_the_whole_and_all_is_removed_together(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as a terminal has it; where tests run in the background it may be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_signal_ends_a_training_behind_its_step_with_a_snapshot_and_is_delivered_then(tmp_path: Path) -> None:
     def interrupt(one: TrainingProgress) -> None:
         if one.step == 3:
@@ -124,6 +134,7 @@ def test_a_signal_ends_a_training_behind_its_step_with_a_snapshot_and_is_deliver
     assert bytes_of(fitted(around(tmp_path))) == bytes_of(fitted())
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_without_a_signal_nothing_is_delivered() -> None:
     with delayed_signals() as arrived:
         assert not arrived()
