@@ -1,6 +1,5 @@
 """A model as one safetensors file: weights, scaler and season as tensors, everything else as JSON in its header. No pickle."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from fxgpt_core import atomic_file, content_hash
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
@@ -17,15 +16,15 @@ from fxgpt_core.errors import CorruptArtifactError
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, Volatility
 from fxgpt_core.networks.network_parameters import NetworkParameters
+from fxgpt_core.training.tensor_file import about_of, tensor_file
 
 FORMAT = "fxgpt-diffusion-3"
-_LENGTH_BYTES = 8
 
 
 def model_bytes(model: DiffusionModel) -> bytes:
     """The file of a model; the same model gives the same bytes."""
     tensors = {
-        f"member.{number}.{name}": tensor.detach().contiguous()
+        f"member.{number}.{name}": tensor
         for number, member in enumerate(model.members)
         for name, tensor in member.state_dict().items()
     }
@@ -33,7 +32,7 @@ def model_bytes(model: DiffusionModel) -> bytes:
     tensors["scaler.deviation"] = torch.from_numpy(model.scaler.deviation)
     tensors["volatility.season"] = torch.from_numpy(model.volatility.season)
     tensors["shape"] = torch.from_numpy(np.stack([model.shape.candle, model.shape.longer]))
-    return save(tensors, metadata={"fxgpt": content_hash.canonical_json(model_description(model))})
+    return tensor_file(tensors, model_description(model))
 
 
 def model_description(model: DiffusionModel) -> dict[str, Any]:
@@ -56,13 +55,8 @@ def model_description(model: DiffusionModel) -> dict[str, Any]:
 
 
 def description_of(data: bytes) -> dict[str, Any]:
-    """`model_description` from a file's bytes: after 8 bytes of length, safetensors' header holds it. Raises `ValueError`."""
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length])
-    description: dict[str, Any] = json.loads(header["__metadata__"]["fxgpt"])
-    if description["format"] != FORMAT:
-        raise ValueError(f"format {description['format']!r}, expected {FORMAT!r}")
-    return description
+    """`model_description` from a file's bytes. Raises `ValueError`."""
+    return about_of(data, FORMAT)
 
 
 def save_model(model: DiffusionModel, path: Path) -> str:

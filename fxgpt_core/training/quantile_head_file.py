@@ -1,20 +1,18 @@
 """A distilled head as one safetensors file: weights as tensors, everything else as JSON in its header. No pickle."""
 
-import json
 from dataclasses import asdict
-from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from fxgpt_core import content_hash
 from fxgpt_core.diffusion.quantile_head_forecaster import DistilledHead, untrained_head
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import CorruptArtifactError, RefusedError
 from fxgpt_core.networks.network_parameters import NetworkParameters
+from fxgpt_core.training.tensor_file import about_of, tensor_file
 
 FORMAT = "fxgpt-quantile-head-1"
-_LENGTH_BYTES = 8
 
 
 def head_bytes(head: DistilledHead, parameters: NetworkParameters) -> bytes:
@@ -27,8 +25,7 @@ def head_bytes(head: DistilledHead, parameters: NetworkParameters) -> bytes:
         "sampling": asdict(head.sampling),
         "model_sha256": head.model_sha256,
     }
-    tensors = {name: tensor.detach().contiguous() for name, tensor in head.network.state_dict().items()}
-    return save(tensors, metadata={"fxgpt": content_hash.canonical_json(description)})
+    return tensor_file(head.network.state_dict(), description)
 
 
 def head_of_bytes(data: bytes, expected_sha256: str, model_sha256: str, source: str) -> DistilledHead:
@@ -59,7 +56,7 @@ def head_of_bytes(data: bytes, expected_sha256: str, model_sha256: str, source: 
 
 
 def _head(data: bytes) -> DistilledHead:
-    description = _description(data)
+    description = about_of(data, FORMAT)
     network = untrained_head(NetworkParameters(**description["network"]), description["hidden"], seed=0)
     network.load_state_dict(load(data), strict=True)
     return DistilledHead(
@@ -69,13 +66,3 @@ def _head(data: bytes) -> DistilledHead:
         model_sha256=description["model_sha256"],
         hidden=description["hidden"],
     )
-
-
-def _description(data: bytes) -> dict[str, Any]:
-    """After 8 bytes of length, safetensors' header holds it."""
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length])
-    description: dict[str, Any] = json.loads(header["__metadata__"]["fxgpt"])
-    if description["format"] != FORMAT:
-        raise ValueError(f"format {description['format']!r}, expected {FORMAT!r}")
-    return description

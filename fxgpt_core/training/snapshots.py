@@ -1,6 +1,5 @@
 """Snapshots of a training under way: safetensors whose header holds the rest as JSON, named by step and SHA-256. No pickle."""
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -10,16 +9,16 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from fxgpt_core import atomic_file, content_hash
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.training.tensor_file import about_of, tensor_file
 
 FORMAT: Final = "fxgpt-training-1"
 KEPT: Final = 3
 NAME: Final = re.compile(r"(\d{9})-([0-9a-f]{64})\.safetensors")
 STOP: Final = "stop"
-_LENGTH_BYTES: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +49,7 @@ class Snapshots:
     def put(self, identity: str, step: int, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> Path:
         """Write a snapshot, whole or not at all, and remove those older than the latest `KEPT`; its path."""
         header = {"format": FORMAT, "identity": identity, "step": step, "facts": dict(facts)}
-        own = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-        data = save(own, metadata={"fxgpt": content_hash.canonical_json(header)})
+        data = tensor_file(tensors, header)
         path = self.folder / f"{step:09d}-{content_hash.of_bytes(data)}.safetensors"
         atomic_file.write_atomically(path, data)
         for old in self._paths()[KEPT:]:
@@ -86,10 +84,7 @@ def _whole(path: Path, identity: str) -> Snapshot:
     named = path.stem.partition("-")[2]
     if content_hash.of_bytes(data) != named:
         raise ValueError("its bytes are not those that were written")
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    header = json.loads(json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length])["__metadata__"]["fxgpt"])
-    if header["format"] != FORMAT:
-        raise ValueError(f"format {header['format']!r}, expected {FORMAT!r}")
+    header = about_of(data, FORMAT)
     if header["identity"] != identity:
         raise BadInputError(
             f"snapshot {path} is of another training (data, parameters or seed differ); remove {path.parent} to begin anew"

@@ -14,27 +14,17 @@ from fxgpt_pipelines.partitions import grid
 from fxgpt_pipelines.reading import arrays_of, calibration_of, forecasts_of, spans_of, test_bands
 from fxgpt_pipelines.recording import materialized
 from fxgpt_pipelines.resources import LakeResource
+from fxgpt_pipelines.sampler_config import SamplerConfig
 
 GROUP = "calibration"
 
 
-class ForecastsConfig(dg.Config):
-    """`method`: paths, or quantile_head, which is what the head distilled from the same sampler says of them.
-
-    `n_paths` sampled futures by `n_steps` of a `sampler` (euler, heun, ddpm, ddim with its `eta`) along a noise `schedule`
-    (linear, cosine, sigmoid; empty: the model's); `guidance` by the context, 1 is as trained; `temperature` of the noise;
-    `ensemble`: all members of the model or its first; `seed` of the noise.
+class ForecastsConfig(SamplerConfig):
+    """`method`: paths, or quantile_head, which is what the head distilled from the same sampler says of them; `seed` of the
+    noise; and the sampler.
     """
 
     method: str = "paths"
-    n_paths: int = 64
-    n_steps: int = 2
-    sampler: str = "euler"
-    schedule: str = ""
-    eta: float = 0.0
-    guidance: float = 1.0
-    temperature: float = 1.0
-    ensemble: bool = True
     seed: int = 11
 
 

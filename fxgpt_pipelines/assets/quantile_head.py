@@ -9,21 +9,15 @@ from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.partitions import grid
 from fxgpt_pipelines.recording import materialized, two_columns
 from fxgpt_pipelines.resources import LakeResource
+from fxgpt_pipelines.sampler_config import SamplerConfig
 
 
-class QuantileHeadConfig(dg.Config):
-    """The sampler it stands for, as in the configuration of forecasts, whose `n_paths` teach; `n_origins` windows of the training
-    span are shown; `seed` of weights, batches and noise.
+class QuantileHeadConfig(SamplerConfig):
+    """The sampler it stands for, whose `n_paths` teach; `n_origins` windows of the training span are shown; `seed` of weights,
+    batches and noise.
     """
 
     n_paths: int = 128
-    n_steps: int = 2
-    sampler: str = "euler"
-    schedule: str = ""
-    eta: float = 0.0
-    guidance: float = 1.0
-    temperature: float = 1.0
-    ensemble: bool = True
     n_origins: int = 1_536
     seed: int = 13
 

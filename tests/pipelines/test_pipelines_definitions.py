@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import asdict
 
 import dagster as dg
 
+from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_pipelines.code_versions import ROOMS, code_version
 from fxgpt_pipelines.definitions import build_definitions
+from fxgpt_pipelines.sampler_config import SamplerConfig
 
 SECONDS_TO_IMPORT = 2.0
 HEAVY = ("torch", "mlflow", "riskfolio", "vectorbt", "optuna", "matplotlib", "pandas", "scipy", "numba", "backtesting")
@@ -45,3 +48,7 @@ def test_the_job_up_to_the_gates_does_not_deploy():
     made = {key.path[-1] for key in job.asset_layer.executable_asset_keys}
     assert "robustness" in made
     assert made.isdisjoint({"deployment", "live_orders", "adherence"})
+
+
+def test_the_setting_of_a_sampler_is_that_of_the_core():
+    assert SamplerConfig().model_dump() == asdict(SamplingParameters())
