@@ -105,9 +105,9 @@ def fold_name(index: int) -> str:
 
 def _forecasts(forecaster: Any, features: Any, candles: "CandleArrays", fold: "Fold", config: Mapping[str, Any]) -> "Forecasts":
     """Forecasts from every `every`-th candle of the test window that has a whole context."""
-    from fxgpt_core.diffusion.forecaster import model_inputs, possible_origins
+    from fxgpt_core.diffusion.forecaster import possible_origins
 
-    possible = possible_origins(forecaster.model, model_inputs(forecaster.model, features, candles), candles)
+    possible = possible_origins(forecaster.model, features, candles)
     tested = possible[fold.test.mask(candles.known_at_us[possible])][:: config["every"]]
     made: Forecasts = forecaster.forecast(features, candles, tested, seed=config["seed"])
     return made

@@ -123,9 +123,9 @@ def _origins(
     behind: "npt.NDArray[np.bool_]",
 ) -> "npt.NDArray[np.int64]":
     """int64[M]: the rows `behind` the training span at which a forecast can be made."""
-    from fxgpt_core.diffusion.forecaster import model_inputs, possible_origins
+    from fxgpt_core.diffusion.forecaster import possible_origins
 
-    possible = possible_origins(forecaster.model, model_inputs(forecaster.model, features, candles), candles)
+    possible = possible_origins(forecaster.model, features, candles)
     return possible[behind[possible]]
 
 

@@ -33,11 +33,11 @@ def live_forecasts(
     """
     import numpy as np
 
-    from fxgpt_core.diffusion.forecaster import model_inputs, possible_origins
+    from fxgpt_core.diffusion.forecaster import possible_origins
     from fxgpt_core.forecasts.forecast import joined
 
     model = deployed.forecaster.model
-    possible = possible_origins(model, model_inputs(model, features, candles), candles)
+    possible = possible_origins(model, features, candles)
     behind = candles.known_at_us[possible] > deployed.forecasts.known_at_us[-1]
     origins = np.union1d(possible[behind & (possible <= asked[-1])], asked)
     identity = _identity(deployed)

@@ -159,11 +159,6 @@ def _require_whole(
     )
 
 
-def model_inputs(model: DiffusionModel, features: pl.DataFrame, candles: CandleArrays) -> npt.NDArray[np.float32]:
-    """float32[N,F]: what the context encoder reads of each candle; NaN where a feature is missing. Raises `BadInputError`."""
-    return model.inputs(features, candles)
-
-
 def whole_contexts(inputs: npt.NDArray[np.float32], candles: CandleArrays, context: int) -> npt.NDArray[np.bool_]:
     """bool[N]: may a window of `context` rows of inputs float32[N,F] end here?
 
@@ -177,9 +172,9 @@ def whole_contexts(inputs: npt.NDArray[np.float32], candles: CandleArrays, conte
     return whole
 
 
-def possible_origins(model: DiffusionModel, inputs: npt.NDArray[np.float32], candles: CandleArrays) -> IntArray:
-    """int64[M]: the rows at which the model can make a forecast, from its inputs float32[N,F]."""
-    return np.flatnonzero(whole_contexts(inputs, candles, model.parameters.context))
+def possible_origins(model: DiffusionModel, features: pl.DataFrame, candles: CandleArrays) -> IntArray:
+    """int64[M]: the rows of the candles, whose features these are, at which the model can make a forecast."""
+    return np.flatnonzero(whole_contexts(model.inputs(features, candles), candles, model.parameters.context))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from forecast_examples import (
     without,
 )
 
-from fxgpt_core.diffusion.forecaster import DiffusionForecaster, model_inputs, possible_origins
+from fxgpt_core.diffusion.forecaster import DiffusionForecaster, possible_origins
 from fxgpt_core.diffusion.model import DiffusionModel, FeatureScaler, untrained
 from fxgpt_core.diffusion.paths import mirrored_noise, path_quantiles
 from fxgpt_core.diffusion.sampler import SAMPLERS, deviation
@@ -197,7 +197,7 @@ def test_progress_is_told_after_each_origin() -> None:
 
 def test_the_first_origin_is_the_first_with_a_whole_context() -> None:
     model = diffusion().model
-    possible = possible_origins(model, model_inputs(model, real_features(), real_candles()), real_candles())
+    possible = possible_origins(model, real_features(), real_candles())
     first = 200 + SMALL.context - 1
     assert possible.tolist() == list(range(first, 2000))
     forecast(diffusion(), rows=np.array([first]))
@@ -211,7 +211,7 @@ def test_origins_behind_a_hole_wait_for_warm_up_and_context_and_those_before_are
     candles = without(real_candles(), 900, 1000)
     frame = real_frame().filter(~pl.int_range(pl.len()).is_between(900, 999))
     table, forecaster = features(frame, H1), diffusion()
-    possible = possible_origins(forecaster.model, model_inputs(forecaster.model, table, candles), candles)
+    possible = possible_origins(forecaster.model, table, candles)
     assert possible.tolist() == [*range(231, 900), *range(900 + 231, 1900)]
     found = forecaster.forecast(table, candles, possible[-5:], seed=3)
     assert len(found) == 5
