@@ -12,7 +12,7 @@ import torch
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.model import DiffusionModel, input_names
-from fxgpt_core.diffusion.paths import PathSampler, path_quantiles
+from fxgpt_core.diffusion.paths import PathSampler
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
@@ -67,9 +67,7 @@ class DiffusionForecaster:
         with single_thread(), torch.inference_mode():
             for i, known_at_us in enumerate(known.known_at_us.tolist()):
                 noise = self.sampler.noise(seed, known_at_us, self.model.parameters.n_tokens)
-                paths, walks = self.sampler.paths(known.context(i), noise), self.sampler.walks(noise)
-                ahead, scale = known.ahead[i], known.scale[i]
-                values[i] = path_quantiles(paths * ahead, walks * ahead, self.sampler.walk_deviation * scale)
+                values[i] = self.sampler.quantiles(known.context(i), noise, known.ahead[i])
                 if progress is not None:
                     progress(i + 1, len(origins))
         return known.forecasts(values)

@@ -70,6 +70,11 @@ class PathSampler:
         )
         return walked.numpy().astype(np.float64)
 
+    def quantiles(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray) -> FloatArray:
+        """float64[T,L]: quantiles at `LEVELS` of the cumulative log-return; `ahead` float64[T] is each token's deviation."""
+        scale = self.walk_deviation * np.sqrt(np.cumsum(ahead**2))
+        return path_quantiles(self.paths(context, noise) * ahead, self.walks(noise) * ahead, scale)
+
     def _sampled(self, member: DenoisingNetwork, embedding: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         guidance, shrink = self.sampling.guidance, self.shrink
 

@@ -12,7 +12,7 @@ import torch
 from fxgpt_core import content_hash
 from fxgpt_core.diffusion.forecaster import single_thread
 from fxgpt_core.diffusion.model import DiffusionModel
-from fxgpt_core.diffusion.paths import PathSampler, path_quantiles
+from fxgpt_core.diffusion.paths import PathSampler
 from fxgpt_core.diffusion.quantile_head_forecaster import WALK, DistilledHead, untrained_head
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
@@ -119,8 +119,7 @@ def _lesson(sampler: PathSampler, data: Windows, rows: list[int], seed: int, don
         scale = np.sqrt(np.cumsum(ahead**2))
         noise = sampler.noise(seed, row, len(ahead))
         context = data.context_of(row)
-        paths, walks = sampler.paths(context, noise) * ahead, sampler.walks(noise) * ahead
-        quantiles.append(path_quantiles(paths, walks, sampler.walk_deviation * scale) / scale[:, None])
+        quantiles.append(sampler.quantiles(context, noise, ahead) / scale[:, None])
         outcomes.append(data.outcome(row, sampler.shape) / scale)
         contexts.append(context.T)
         done(len(contexts))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from fxgpt_core.diffusion.model import DenoisingNetwork
-from fxgpt_core.diffusion.paths import PathSampler, path_quantiles
+from fxgpt_core.diffusion.paths import PathSampler
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.diffusion.shape import NORMAL, Shape
 from fxgpt_core.forecasts.forecast import LEVELS
@@ -59,7 +59,7 @@ def _crps(sampler: PathSampler, data: Windows, shape: Shape, row: int, seed: int
     ahead = data.ahead[row].numpy().astype(np.float64)
     scale = np.sqrt(np.cumsum(ahead**2))
     noise = sampler.noise(seed, row, len(ahead))
-    quantiles = path_quantiles(sampler.paths(data.context_of(row), noise) * ahead, sampler.walks(noise) * ahead, scale)
+    quantiles = sampler.quantiles(data.context_of(row), noise, ahead)
     outcome = data.outcome(row, shape) / scale
     score: FloatArray = quantile_crps((quantiles / scale[:, None])[None], LEVELS, outcome[None])[0]
     return score
