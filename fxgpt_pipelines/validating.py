@@ -20,7 +20,7 @@ COVERAGE_COLUMNS = (
 )
 COMPARED = ("split", "cqr", "tracker")
 COMPARED_COLUMNS = ("step", "nominal", "method", "observed", "verdict", "longest_miss", "width_50", "width_95")
-FOLD_COLUMNS = ("fold", "step", "n", "crps", "crps_baseline", "crps_skill", "directional_accuracy", "rmse", "rmse_baseline")
+FOLD_COLUMNS = ("fold", "step", "n", "crps", "crps_random_walk", "skill", "accuracy", "rmse", "rmse_random_walk")
 
 
 def measured(
@@ -36,29 +36,20 @@ def measured(
     from fxgpt_core.conformal.coverage import coverage_table
     from fxgpt_core.conformal.outcomes import outcomes_of
     from fxgpt_core.conformal.walk_forward import walk_forward_scores
-    from fxgpt_core.forecasts.random_walk import random_walk_like
-    from fxgpt_core.forecasts.scores import crps, directional_accuracy
+    from fxgpt_core.forecasts.step_scores import step_scores
     from fxgpt_core.validation.folds import fold_parameters, walk_forward
 
     outcomes = outcomes_of(candles.close, candles.known_at_us, forecasts)
     outcome = outcomes.realised
     lengths = fold_parameters(candles.timeframe, **days, purge_candles=int(forecasts.steps.max()))
     scores = walk_forward_scores(forecasts, outcomes, walk_forward(forecasts.known_at_us, lengths), parameters)
-    ours, theirs = crps(forecasts, outcome), crps(random_walk_like(forecasts), outcome)
-    hits = np.nan_to_num(directional_accuracy(forecasts, outcome))
+    by_step = step_scores(forecasts, outcome)
+    n = [score.n for score in by_step]
     return {
         "coverage": [asdict(row) for row in coverage_table(bands, outcome)],
-        "horizons": [
-            {
-                "step": int(step),
-                "crps": float(np.nanmean(ours[:, s])),
-                "crps_random_walk": float(np.nanmean(theirs[:, s])),
-                "directional_accuracy": float(hits[s]),
-            }
-            for s, step in enumerate(forecasts.steps)
-        ],
-        "crps": float(np.nanmean(ours)),
-        "crps_random_walk": float(np.nanmean(theirs)),
+        "horizons": [asdict(score) for score in by_step],
+        "crps": float(np.average([score.crps for score in by_step], weights=n)),
+        "crps_random_walk": float(np.average([score.crps_random_walk for score in by_step], weights=n)),
         "folds": [asdict(score) for score in scores.folds],
         "pooled": [asdict(row) for row in scores.pooled],
         "origins": len(forecasts),
@@ -105,7 +96,7 @@ def shown(stored: Mapping[str, Any]) -> dict[str, Any]:
         **summary(stored),
         "coverage": table(_rows(stored["coverage"], COVERAGE_COLUMNS)),
         "coverage_before_and_after": table(_rows(stored["compared"], COMPARED_COLUMNS)),
-        "horizons": table(_rows(stored["horizons"], ("step", "crps", "crps_random_walk", "directional_accuracy"))),
+        "horizons": table(_rows(stored["horizons"], ("step", "crps", "crps_random_walk", "accuracy"))),
         "folds_by_horizon": table(_rows(stored["folds"], FOLD_COLUMNS)),
     }
 

@@ -1,7 +1,7 @@
-"""How good calibrated forecasts are on candles they never saw: fold by fold, horizon by horizon, against a random walk."""
+"""How good calibrated forecasts are on candles they never saw: fold by fold, step by step, against a random walk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,45 +12,33 @@ from fxgpt_core.conformal.coverage import JUDGED, CoverageRow, coverage_table
 from fxgpt_core.conformal.outcomes import Outcomes
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import Forecasts
-from fxgpt_core.forecasts.random_walk import random_walk_like
-from fxgpt_core.forecasts.scores import crps, directional_accuracy, rmse
+from fxgpt_core.forecasts.step_scores import StepScore, step_scores
 from fxgpt_core.validation.folds import Fold
 from fxgpt_core.validation.purging import label_ends
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 THROWN_AWAY = "recalibrated within a fold"
 """Model and sampler of the folds' own calibrations, which measure the method and are never deployed."""
 
 
 @dataclass(frozen=True)
-class HorizonScore:
-    """One fold and horizon: `n` known outcomes of the test window, errors in cumulative log-return.
+class FoldScore(StepScore):
+    """The score of one step over the test window of one fold.
 
-    `crps_skill` = 1 − crps / crps_baseline, positive when better than a random walk of the same scale. `directional_accuracy`:
-    share of the moves whose sign the median had, 0 when nothing moved. `coverage`: of bands calibrated on the fold's purged
-    train window (`n_calibration` outcomes) over its test window.
+    `coverage`: of bands calibrated on the fold's purged train window (`n_calibration` outcomes) over its test window.
     """
 
     fold: int
-    step: int
-    n: int
     n_calibration: int
-    crps: float
-    crps_baseline: float
-    crps_skill: float
-    directional_accuracy: float
-    rmse: float
-    rmse_baseline: float
     coverage: tuple[CoverageRow, ...]
 
 
 @dataclass(frozen=True)
 class WalkForwardScores:
-    """`folds`: one score for each fold and horizon with a known outcome; `pooled`: coverage over all test windows together."""
+    """`folds`: one score for each fold and step with a known outcome; `pooled`: coverage over all test windows together."""
 
-    folds: tuple[HorizonScore, ...]
+    folds: tuple[FoldScore, ...]
     pooled: tuple[CoverageRow, ...]
 
 
@@ -66,8 +54,7 @@ def walk_forward_scores(
     Raises `BadInputError` when a label of a train window reaches into its test window, or when no fold has a known outcome.
     """
     rows = np.arange(len(forecasts))
-    baseline = random_walk_like(forecasts)
-    scores: list[HorizonScore] = []
+    scores: list[FoldScore] = []
     tested: list[tuple[Bands, FloatArray]] = []
     for fold in folds:
         check_purged(forecasts, fold)
@@ -79,7 +66,7 @@ def walk_forward_scores(
         later = rows[(rows <= test[-1]) & (forecasts.known_at_us >= own.settled_us)]
         bands = calibrated_bands(forecasts.select(later), outcomes.select(later), own).select(later >= test[0])
         coverage = coverage_table(bands, realised, judged)
-        scores += _scored(fold.index, forecasts.select(test), baseline.select(test), realised, own.n_scores, coverage)
+        scores += _scored(fold.index, step_scores(forecasts.select(test), realised), own, coverage)
         tested.append((bands, realised))
     if not scores:
         raise BadInputError(f"none of {len(folds)} folds holds a forecast whose outcome is known; forecast more candles")
@@ -102,39 +89,17 @@ def check_purged(forecasts: Forecasts, fold: Fold) -> None:
         )
 
 
-def _scored(
-    fold: int,
-    forecasts: Forecasts,
-    baseline: Forecasts,
-    realised: FloatArray,
-    n_scores: IntArray,
-    coverage: Sequence[CoverageRow],
-) -> list[HorizonScore]:
-    ours, theirs = crps(forecasts, realised), crps(baseline, realised)
-    hits, errors, baseline_errors = directional_accuracy(forecasts, realised), rmse(forecasts, realised), rmse(baseline, realised)
-    known = np.isfinite(realised)
+def _scored(fold: int, scores: Sequence[StepScore], calibration: Calibration, coverage: Sequence[CoverageRow]) -> list[FoldScore]:
+    n_calibration = dict(zip(calibration.steps.tolist(), calibration.n_scores.tolist(), strict=True))
     return [
-        HorizonScore(
+        FoldScore(
+            **asdict(score),
             fold=fold,
-            step=step,
-            n=int(known[:, s].sum()),
-            n_calibration=int(n_scores[s]),
-            crps=float(ours[known[:, s], s].mean()),
-            crps_baseline=float(theirs[known[:, s], s].mean()),
-            crps_skill=_skill(ours[known[:, s], s], theirs[known[:, s], s]),
-            directional_accuracy=float(np.nan_to_num(hits[s])),
-            rmse=float(errors[s]),
-            rmse_baseline=float(baseline_errors[s]),
-            coverage=tuple(row for row in coverage if row.step == step),
+            n_calibration=n_calibration[score.step],
+            coverage=tuple(row for row in coverage if row.step == score.step),
         )
-        for s, step in enumerate(forecasts.steps.tolist())
-        if known[:, s].any()
+        for score in scores
     ]
-
-
-def _skill(ours: FloatArray, theirs: FloatArray) -> float:
-    reference = float(theirs.mean())
-    return 1.0 - float(ours.mean()) / reference if reference > 0.0 else 0.0
 
 
 def _pooled(tested: Sequence[tuple[Bands, FloatArray]], judged: Sequence[float]) -> list[CoverageRow]:

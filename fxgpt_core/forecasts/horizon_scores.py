@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +13,8 @@ from fxgpt_core.forecasts.forecast import Forecasts
 from fxgpt_core.forecasts.horizons import horizon_steps
 from fxgpt_core.forecasts.paired import paired_difference
 from fxgpt_core.forecasts.random_walk import random_walk_like
-from fxgpt_core.forecasts.scores import central_coverage, crps, directional_accuracy, drawdown, rmse, sign_returns
+from fxgpt_core.forecasts.scores import central_coverage, crps, drawdown, sign_returns
+from fxgpt_core.forecasts.step_scores import StepScore, step_scores
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 
 FloatArray = npt.NDArray[np.float64]
@@ -24,24 +25,16 @@ YEAR_US = 365.25 * 86_400e6
 
 
 @dataclass(frozen=True)
-class HorizonScore:
-    """One horizon of `step` candles over `n` known outcomes, of which `n_eff` do not overlap.
+class HorizonScore(StepScore):
+    """The score of a named horizon, of whose `n` outcomes `n_eff` do not overlap.
 
-    `accuracy`: share of outcomes whose sign the median has; `rmse` of the median and `crps`, in log-return; `skill`: 1 − crps
-    over that of the random walk; `difference` of the two with its 95 % interval `low` to `high`, None where two blocks of
-    outcomes do not fit. `sharpe` a year and `drawdown` (log-return), before costs, of holding the median's sign, one trade after
-    another. `covered`: share of outcomes in the raw central bands of `forecasts.scores.CENTRAL`.
+    `difference` of its crps and the random walk's with the 95 % interval `low` to `high`, None where two blocks of outcomes do
+    not fit. `sharpe` a year and `drawdown` (log-return), before costs, of holding the median's sign, one trade after another.
+    `covered`: share of outcomes in the raw central bands of `forecasts.scores.CENTRAL`.
     """
 
     horizon: str
-    step: int
-    n: int
     n_eff: int
-    accuracy: float
-    rmse: float
-    crps: float
-    crps_random_walk: float
-    skill: float
     difference: float | None
     low: float | None
     high: float | None
@@ -65,32 +58,22 @@ def horizon_scores(forecasts: Forecasts, outcome: FloatArray, *, seed: int = 0) 
 
     `seed` of the bootstrap. Raises `BadInputError` when no horizon has one.
     """
-    walk = random_walk_like(forecasts)
-    ours, theirs = crps(forecasts, outcome), crps(walk, outcome)
-    hits, errors, covered = (
-        directional_accuracy(forecasts, outcome),
-        rmse(forecasts, outcome),
-        central_coverage(forecasts, outcome),
-    )
+    by_step = {score.step: score for score in step_scores(forecasts, outcome)}
+    ours, theirs = crps(forecasts, outcome), crps(random_walk_like(forecasts), outcome)
+    covered = central_coverage(forecasts, outcome)
     scores = []
     for horizon, step, s in _columns(forecasts):
-        known = np.isfinite(outcome[:, s])
-        if not known.any():
+        if step not in by_step:
             continue
+        score = by_step[step]
         trades = sign_returns(forecasts, outcome, step)[:, s]
         trades = trades[np.isfinite(trades)]
-        paired = paired_difference(ours[:, s], theirs[:, s], step, seed) if known.sum() >= 2 * step else None
+        paired = paired_difference(ours[:, s], theirs[:, s], step, seed) if score.n >= 2 * step else None
         scores.append(
             HorizonScore(
+                **asdict(score),
                 horizon=horizon,
-                step=step,
-                n=int(known.sum()),
-                n_eff=int(known.sum()) // step,
-                accuracy=float(np.nan_to_num(hits[s])),
-                rmse=float(errors[s]),
-                crps=float(ours[known, s].mean()),
-                crps_random_walk=float(theirs[known, s].mean()),
-                skill=1.0 - float(ours[known, s].mean() / theirs[known, s].mean()),
+                n_eff=score.n // step,
                 difference=paired.mean if paired else None,
                 low=paired.low if paired else None,
                 high=paired.high if paired else None,

@@ -1,12 +1,17 @@
 """Calibration as an asset: the method that is named, what is shown of it, and when its check passes."""
 
+import numpy as np
 import pytest
 
 from fxgpt_core.conformal.calibration import Calibration
 from fxgpt_core.conformal.mondrian import Mondrian
 from fxgpt_core.conformal.tracker import Tracker
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.forecast import realised
+from fxgpt_core.forecasts.random_walk import random_walk_like
+from fxgpt_core.forecasts.scores import crps
 from fxgpt_pipelines.checks import calibration as checks
+from fxgpt_pipelines.reading import arrays_of, forecasts_of, spans_of
 from fxgpt_pipelines.validating import COMPARED
 
 SERIES = ("EURUSD", "1h")
@@ -40,6 +45,20 @@ def test_what_is_shown_are_offsets_over_time_and_coverage_before_and_after(line)
     assert {row["method"] for row in rows if row["step"] == 1} == {"raw", *COMPARED}
     widths = {row["method"]: row["width_50"] for row in rows if (row["step"], row["nominal"]) == (1, 0.95)}
     assert len({widths[name] for name in ("raw", "split", "tracker")}) == 3
+
+
+def test_the_stored_crps_is_the_mean_over_every_known_outcome_of_the_test_span(line):
+    candles, model, forecasts = (line.at.lake.latest(name, *SERIES) for name in ("candles", "diffusion_model", "forecasts"))
+    arrays, every = arrays_of(candles), forecasts_of(forecasts)
+    tested = every.select(spans_of(model).test.mask(every.known_at_us))
+    outcome = realised(arrays.close, arrays.known_at_us, tested)
+    validation = line.at.lake.latest("walk_forward_validation", *SERIES).json()
+    assert validation["crps"] == pytest.approx(np.nanmean(crps(tested, outcome)))
+    assert validation["crps_random_walk"] == pytest.approx(np.nanmean(crps(random_walk_like(tested), outcome)))
+    assert [row["n"] for row in validation["horizons"]] == np.isfinite(outcome).sum(axis=0).tolist()
+    shown = line.made["walk_forward_validation"].metadata
+    assert set(shown["horizons"].records[0].data) == {"step", "crps", "crps_random_walk", "accuracy"}
+    assert {"fold", "skill", "rmse_random_walk"} < set(shown["folds_by_horizon"].records[0].data)
 
 
 def test_each_setting_of_the_asset_reaches_the_calibration(line, another):

@@ -43,8 +43,8 @@ def test_a_random_walk_has_no_skill_and_covers_as_promised() -> None:
     close, known_at = series()
     result = scored(forecast_of(close, known_at), close, known_at)
     assert {(row.fold, row.step) for row in result.folds} == {(f, s) for f in range(5) for s in (1, 3, 6)}
-    assert all(row.crps_skill == pytest.approx(0.0, abs=1e-6) for row in result.folds)
-    assert all(row.rmse == row.rmse_baseline for row in result.folds)
+    assert all(row.skill == pytest.approx(0.0, abs=1e-6) for row in result.folds)
+    assert all(row.rmse == row.rmse_random_walk for row in result.folds)
     for row in result.pooled:
         assert row.observed == pytest.approx(row.nominal, abs=0.1)
         assert row.verdict == "holds"
@@ -54,9 +54,9 @@ def test_a_forecast_that_knows_half_the_move_has_skill_and_direction() -> None:
     close, known_at = series()
     result = scored(forecast_of(close, known_at, edge=0.5, width=0.5), close, known_at)
     known = [row for row in result.folds if row.n > 100]
-    assert all(row.crps_skill > 0.4 for row in known)
-    assert all(row.directional_accuracy == 1.0 for row in known)
-    assert all(row.rmse == pytest.approx(0.5 * row.rmse_baseline) for row in known)
+    assert all(row.skill > 0.4 for row in known)
+    assert all(row.accuracy == 1.0 for row in known)
+    assert all(row.rmse == pytest.approx(0.5 * row.rmse_random_walk) for row in known)
 
 
 @pytest.mark.parametrize("width", [0.3, 3.0])
@@ -65,7 +65,7 @@ def test_recalibration_repairs_a_wrong_width_in_every_fold(width: float) -> None
     result = scored(forecast_of(close, known_at, width=width), close, known_at)
     for row in result.pooled:
         assert row.observed == pytest.approx(row.nominal, abs=0.06)
-    assert all(row.crps_skill < -0.1 for row in result.folds)
+    assert all(row.skill < -0.1 for row in result.folds)
 
 
 def test_the_numbers_of_one_fold_equal_the_formulas_written_out() -> None:
@@ -81,7 +81,7 @@ def test_the_numbers_of_one_fold_equal_the_formulas_written_out() -> None:
     assert row.n == len(rows) == 168
     assert row.crps == pytest.approx(2 * np.trapezoid([0, *losses, 0], [0, *levels, 1]))
     assert row.rmse == pytest.approx(np.sqrt(np.mean((y - median) ** 2)))
-    assert row.directional_accuracy == pytest.approx(np.mean(np.sign(y) == np.sign(median)))
+    assert row.accuracy == pytest.approx(np.mean(np.sign(y) == np.sign(median)))
 
 
 def test_the_method_of_the_folds_is_the_one_that_is_asked_for() -> None:
