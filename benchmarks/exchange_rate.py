@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks import exchange_rate_models as models
 from benchmarks.exchange_rate_data import MORE_WINDOWS, PUBLISHED_WINDOWS, Scores, origins, paired_difference, read_rates, scored
 from fxgpt_core.errors import FxgptError
+from fxgpt_core.training.surroundings import TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
 
 WALK = "rw_ewma"
@@ -91,10 +92,10 @@ def summary(ours: Scores, walk: Scores, seed: int) -> dict[str, Any]:
     }
 
 
-def progress_of(name: str) -> Callable[[Any], None]:
+def progress_of(name: str) -> Callable[[TrainingProgress], None]:
     """Tells every tenth report of a training."""
 
-    def told(progress: Any) -> None:
+    def told(progress: TrainingProgress) -> None:
         if progress.step % (progress.n_steps // 6) == 0:
             tell(f"{name}: step {progress.step} of {progress.n_steps}, about {progress.seconds_left:.0f} s left")
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.dependence import coupled, residual_correlation
 from fxgpt_core.training.loop import fit
 from fxgpt_core.training.shrinkage import chosen_shrinkage
+from fxgpt_core.training.surroundings import TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
 from fxgpt_core.training.windows import Windows, together
 
@@ -165,7 +165,7 @@ class Diffusion:
 
 
 def diffusion(
-    known: Known, parameters: TrainingParameters, seed: int, progress: Callable[[Any], None] = lambda _: None
+    known: Known, parameters: TrainingParameters, seed: int, progress: Callable[[TrainingProgress], None] = lambda _: None
 ) -> Diffusion:
     """Trained on the rows before the first test window; its last share of windows stops training and chooses the shrinkage."""
     started = time.process_time()

@@ -14,8 +14,7 @@ from fxgpt_core.training.hardware import device_use
 from fxgpt_core.training.plan import TrainPlan
 from fxgpt_core.training.state import LossPoint, TrainingState, fresh, identity_of
 from fxgpt_core.training.stepping import Stepper
-from fxgpt_core.training.surroundings import Surroundings, delayed_signals
-from fxgpt_core.training.surroundings import TrainingProgress as TrainingProgress
+from fxgpt_core.training.surroundings import Surroundings, TrainingProgress, delayed_signals
 from fxgpt_core.training.training_parameters import TrainingParameters
 from fxgpt_core.training.windows import Windows
 
