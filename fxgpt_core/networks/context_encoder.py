@@ -5,6 +5,8 @@ import itertools
 import torch
 from torch import nn
 
+from fxgpt_core.networks.token_convolution import TokenConvolution
+
 
 class ContextEncoder(nn.Module):
     """Three strided convolutions and a mean over time: float32[B,F,L] → float32[B,E]."""
@@ -14,11 +16,11 @@ class ContextEncoder(nn.Module):
         widths = (n_inputs, embedding, embedding, embedding)
         layers: list[nn.Module] = []
         for narrow, wide in itertools.pairwise(widths):
-            layers += [nn.Conv1d(narrow, wide, kernel_size=5, stride=2, padding=2), nn.GroupNorm(8, wide), nn.SiLU()]
+            layers += [TokenConvolution(narrow, wide, taps=5, stride=2), nn.LayerNorm(wide), nn.SiLU()]
         self.layers = nn.Sequential(*layers, nn.Dropout(dropout))
         self.latest = nn.Linear(n_inputs, embedding)
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
         """The embedding of a context; its last candle has a path of its own, for it is what decides most."""
-        summary: torch.Tensor = self.layers(context).mean(dim=2) + self.latest(context[:, :, -1])
+        summary: torch.Tensor = self.layers(context.transpose(1, 2)).mean(dim=1) + self.latest(context[:, :, -1])
         return summary

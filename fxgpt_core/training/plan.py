@@ -202,7 +202,11 @@ def _no_attention(value: str, at: _Place) -> str:
 
 
 def _cudnn_benchmark(at: _Place) -> Chosen:
-    return ("on", "shapes are fixed") if at.profile.cuda else ("off", "cuDNN is for GPUs")
+    return (
+        ("on", "costs nothing; the convolutions here are matrix products, which cuDNN has no part in")
+        if at.profile.cuda
+        else ("off", "cuDNN is for GPUs")
+    )
 
 
 def _no_cudnn_benchmark(value: str, at: _Place) -> str:

@@ -9,7 +9,8 @@ from torch.nn import functional
 from fxgpt_core.networks.context_encoder import ContextEncoder
 from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.networks.noise_level import step_embedding
-from fxgpt_core.networks.temporal_unet import ResidualBlock, SelfAttention, TemporalUNet, TokenConvolution
+from fxgpt_core.networks.temporal_unet import ResidualBlock, SelfAttention, TemporalUNet
+from fxgpt_core.networks.token_convolution import TokenConvolution
 
 GENERATOR = torch.Generator().manual_seed(0)
 N_TOKENS = 28
@@ -29,31 +30,35 @@ def test_any_number_of_tokens_goes_through_the_halvings(n_tokens: int) -> None:
 @pytest.mark.parametrize(("taps", "stride"), [(1, 1), (3, 1), (3, 2)])
 def test_a_token_convolution_is_torchs_own(taps: int, stride: int) -> None:
     convolution = TokenConvolution(7, 10, taps, stride=stride)
-    x = torch.randn(4, 7, N_TOKENS, generator=GENERATOR)
-    expected = functional.conv1d(x, convolution.weight, convolution.bias, stride=stride, padding=taps // 2)
-    torch.testing.assert_close(convolution(x), expected, rtol=1e-5, atol=1e-6)
+    x = torch.randn(4, N_TOKENS, 7, generator=GENERATOR)
+    weight = convolution.product.weight.unflatten(1, (taps, 7)).permute(0, 2, 1)
+    expected = functional.conv1d(x.transpose(1, 2), weight, convolution.product.bias, stride=stride, padding=taps // 2)
+    torch.testing.assert_close(convolution(x), expected.transpose(1, 2), rtol=1e-5, atol=1e-6)
 
 
 @torch.no_grad()
 def test_blocks_start_as_their_skip_and_attention_as_nothing() -> None:
-    x = torch.randn(3, 16, 12, generator=GENERATOR)
-    assert (ResidualBlock(16, 16, 32, dropout=0.0)(x, torch.zeros(1, 32)) == x).all()
-    assert (SelfAttention(16, 4)(x) == x).all()
+    x = torch.randn(3, 12, 16, generator=GENERATOR)
+    assert (ResidualBlock(12, 16, 16, dropout=0.0)(x, torch.zeros(1, 1, 32)) == x).all()
+    assert (SelfAttention(12, 16, 4)(x) == x).all()
 
 
 @torch.no_grad()
 def test_attention_is_softmax_of_scaled_products_as_written_out() -> None:
-    attention = opinionated(SelfAttention(16, 4))
-    x = torch.randn(2, 16, 6, generator=GENERATOR)
-    normed = functional.group_norm(x, 8, attention.norm.weight, attention.norm.bias)
-    mixed = attention.to_query_key_value(normed).numpy().astype(float).reshape(2, 3, 4, 4, 6)
-    expected = np.zeros((2, 4, 4, 6))
+    attention = opinionated(SelfAttention(6, 16, 4))
+    x = torch.randn(2, 6, 16, generator=GENERATOR)
+    whole = x.numpy().astype(float)
+    centred = whole - whole.mean(axis=(1, 2), keepdims=True)
+    normed = centred / np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True) + 1e-5)
+    normed = normed * attention.norm.weight.numpy() + attention.norm.bias.numpy()
+    mixed = attention.to_query_key_value(torch.from_numpy(normed).float()).numpy().astype(float).reshape(2, 6, 3, 4, 4)
+    expected = np.zeros((2, 6, 4, 4))
     for b in range(2):
         for h in range(4):
-            query, key, value = (mixed[b, part, h] for part in range(3))
-            weights = np.exp(query.T @ key / np.sqrt(4.0))
-            expected[b, h] = (weights / weights.sum(axis=1, keepdims=True) @ value.T).T
-    projected = x + attention.project(torch.from_numpy(expected.reshape(2, 16, 6)).float())
+            query, key, value = (mixed[b, :, part, h] for part in range(3))
+            weights = np.exp(query @ key.T / np.sqrt(4.0))
+            expected[b, :, h] = weights / weights.sum(axis=1, keepdims=True) @ value
+    projected = x + attention.project(torch.from_numpy(expected.reshape(2, 6, 16)).float())
     torch.testing.assert_close(attention(x), projected, rtol=1e-4, atol=1e-5)
 
 
