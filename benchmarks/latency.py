@@ -41,6 +41,7 @@ from fxgpt_core.forecasts.forecaster import Forecaster
 from fxgpt_core.forecasts.horizons import token_candles
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility import fit_volatility
+from fxgpt_core.forecasts.volatility_regression import UNCHANGED
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.networks.network_parameters import KINDS
 from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
@@ -91,6 +92,7 @@ def model_of(market: Market, kind: str, size: str, members: int = 1) -> Diffusio
         schedule=parameters.schedule,
         scaler=fit_scaler(market.features, columns),
         volatility=fit_volatility(market.candles),
+        regression=UNCHANGED,
         shape=NORMAL,
         seed=0,
         training={},

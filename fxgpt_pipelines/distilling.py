@@ -28,7 +28,8 @@ def distilled(
     stop = spans_of(stored).train.slice(arrays.known_at_us).stop
     span = arrays.slice(0, stop)
     inputs_of_model = model.inputs(features.frame().head(stop), span)
-    data = windows(inputs_of_model, span, model.volatility, model.parameters.context).shaped(model.shape)
+    plain = windows(inputs_of_model, span, model.volatility, model.parameters.context)
+    data = plain.regressed(model.regression).shaped(model.shape)
 
     def progress(done: int, total: int) -> None:
         if done % TOLD_EVERY == 0 or done == total:

@@ -27,6 +27,7 @@ from fxgpt_core.forecasts.random_walk import RandomWalk
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.seasonal_naive import fit_seasonal_naive
 from fxgpt_core.forecasts.volatility import Volatility, fit_volatility
+from fxgpt_core.forecasts.volatility_regression import UNCHANGED
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
 from fxgpt_core.networks.network_parameters import NetworkParameters
@@ -94,6 +95,7 @@ def model_of(
         schedule=schedule,
         scaler=fit_scaler(real_features().head(TRAINED_ON), CANDIDATES),
         volatility=fit_volatility(real_candles().slice(0, TRAINED_ON)),
+        regression=UNCHANGED,
         shape=NORMAL,
         seed=5,
         training={"n_steps": 0},

@@ -11,12 +11,13 @@ import polars as pl
 import torch
 
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.diffusion.model import DiffusionModel, input_names
+from fxgpt_core.diffusion.model import DiffusionModel, input_names, network_inputs, require_same_rows
 from fxgpt_core.diffusion.paths import PathSampler
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
 from fxgpt_core.forecasts.horizons import steps_of
+from fxgpt_core.forecasts.relative_volatility import known_volatility
 from fxgpt_core.forecasts.volatility import WARM_UP, cumulative_scale
 from fxgpt_core.market.sessions import stretch_starts
 
@@ -76,8 +77,8 @@ class DiffusionForecaster:
 @dataclass(frozen=True, eq=False)
 class Known:
     """What a model knows at N origins: `inputs` float32[R,F] of the candles from the first context to the last origin, whose rows
-    in them are `rows` int64[N]; when each origin is known and its close [N]; `ahead` float64[N,T], the random walk's deviation of
-    each token, and `scale` float64[N,T] of all up to it.
+    in them are `rows` int64[N]; when each origin is known and its close [N]; `ahead` float64[N,T], the deviation of each token,
+    and `scale` float64[N,T], the random walk's deviation of all tokens up to it.
     """
 
     model: DiffusionModel
@@ -115,14 +116,14 @@ def known_at(model: DiffusionModel, features: pl.DataFrame, candles: CandleArray
     if len(origins) == 0 or origins.min() < 0 or origins.max() >= len(candles):
         found = f"origins {origins.min()} to {origins.max()}" if len(origins) else "no origin"
         raise BadInputError(f"{found} found among rows 0 to {len(candles) - 1}; choose among possible_origins")
-    if features.height != len(candles):
-        raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
+    require_same_rows(features, candles)
     # Of a long series one forecast reads only the end; the volatility alone has seen it all.
     first, stop = max(0, int(origins.min()) - max(model.parameters.context, WARM_UP)), int(origins.max()) + 1
     near, rows = candles.slice(first, stop), origins - first
-    inputs = model.inputs(features[first:stop], candles.slice(0, stop), first)
+    known = known_volatility(candles.slice(0, stop), model.volatility, first)
+    inputs = network_inputs(model.scaler, features[first:stop], known.relative)
     _require_whole(model, inputs, near, rows, first)
-    ahead = model.volatility.ahead(candles, model.volatility.at_close(candles.slice(0, stop)), origins)
+    walk = model.volatility.ahead(near, known.sigma, rows)
     return Known(
         model=model,
         inputs=inputs,
@@ -130,8 +131,8 @@ def known_at(model: DiffusionModel, features: pl.DataFrame, candles: CandleArray
         known_at_us=candles.known_at_us[origins],
         close=candles.close[origins],
         steps=steps_of(candles.timeframe),
-        ahead=ahead,
-        scale=cumulative_scale(ahead),
+        ahead=walk * model.regression.factors(inputs[rows]),
+        scale=cumulative_scale(walk),
     )
 
 

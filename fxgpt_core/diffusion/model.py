@@ -14,8 +14,9 @@ from torch import nn
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.shape import Shape
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.forecasts.relative_volatility import COLUMNS, relative_volatility
+from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import Volatility
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.networks.context_encoder import ContextEncoder
 from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.networks.sssd import SSSD, StateSpaceConvolution
@@ -50,19 +51,15 @@ class FeatureScaler:
         return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
 
 
-def network_inputs(
-    scaler: FeatureScaler, volatility: Volatility, features: pl.DataFrame, candles: CandleArrays, first: int = 0
-) -> npt.NDArray[np.float32]:
-    """float32[N,F]: scaled features of the candles from row `first` on, and how their volatilities relate to that in use.
+def network_inputs(scaler: FeatureScaler, features: pl.DataFrame, relative: FloatArray) -> npt.NDArray[np.float32]:
+    """float32[N,F]: scaled features of N candles, and how their volatilities relate to that in use, float64[N,K]."""
+    return np.concatenate([scaler.scaled(features), np.clip(relative, -CLIP, CLIP).astype(np.float32)], axis=1)
 
-    Raises `BadInputError` unless there is a row of features for each of these candles.
-    """
-    if features.height != len(candles) - first:
-        raise BadInputError(
-            f"{features.height} feature rows for {len(candles) - first} candles; compute them from the same candles"
-        )
-    relative = np.clip(relative_volatility(candles, volatility, first), -CLIP, CLIP).astype(np.float32)
-    return np.concatenate([scaler.scaled(features), relative], axis=1)
+
+def require_same_rows(features: pl.DataFrame, candles: CandleArrays) -> None:
+    """Raise `BadInputError` unless there is a row of features for each candle."""
+    if features.height != len(candles):
+        raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
 
 
 def input_names(scaler: FeatureScaler) -> tuple[str, ...]:
@@ -105,9 +102,9 @@ class DenoisingNetwork(nn.Module):
 class DiffusionModel:
     """A denoising model of the path behind each candle of one symbol and timeframe.
 
-    `shape` is what a normal increment becomes; `members` are networks of the same sizes from different seeds. `shrink` in [0, 1]
-    multiplies what they say, 0 is the random walk of that shape: both chosen on validation windows. `seed` made weights and
-    batches; `training` are its parameters, as JSON values.
+    `regression` multiplies the deviation of each token, and `shape` is what a normal increment becomes; `members` are networks of
+    the same sizes from different seeds. `shrink` in [0, 1] multiplies what they say, 0 is a random walk: all three as validation
+    windows chose. `seed` made weights and batches; `training` are its parameters, as JSON values.
     """
 
     symbol: str
@@ -118,13 +115,15 @@ class DiffusionModel:
     schedule: str
     scaler: FeatureScaler
     volatility: Volatility
+    regression: VolatilityRegression
     shape: Shape
     seed: int
     training: Mapping[str, Any]
 
-    def inputs(self, features: pl.DataFrame, candles: CandleArrays, first: int = 0) -> npt.NDArray[np.float32]:
-        """float32[N,F]: what the networks read of the candles from row `first` on, whose features these are."""
-        return network_inputs(self.scaler, self.volatility, features, candles, first)
+    def inputs(self, features: pl.DataFrame, candles: CandleArrays) -> npt.NDArray[np.float32]:
+        """float32[N,F]: what the networks read of the candles, whose features these are; `BadInputError` for other candles'."""
+        require_same_rows(features, candles)
+        return network_inputs(self.scaler, features, known_volatility(candles, self.volatility).relative)
 
 
 def untrained(parameters: NetworkParameters, seed: int) -> DenoisingNetwork:

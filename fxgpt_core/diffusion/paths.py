@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +11,10 @@ from fxgpt_core.diffusion.model import DenoisingNetwork
 from fxgpt_core.diffusion.sampler import deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.diffusion.shape import NORMAL, Shape
-from fxgpt_core.forecasts.forecast import LEVELS
+from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
 
 FloatArray = npt.NDArray[np.float64]
 Noise = npt.NDArray[np.float32]
-
-_NORMAL_QUANTILES = np.array([NormalDist().inv_cdf(level) for level in LEVELS.tolist()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +96,7 @@ def path_quantiles(increments: FloatArray, walks: FloatArray, scale: FloatArray)
     control = np.tile(np.cumsum(walks, axis=1), (len(increments) // len(walks), 1))
     moved = ((paths - paths.mean(axis=0)) * control).sum(axis=0) / (control**2).sum(axis=0)
     sampled, walked = np.quantile(np.stack([paths, control]), LEVELS, axis=1).transpose(1, 2, 0)
-    missed = scale[:, None] * _NORMAL_QUANTILES - walked
+    missed = normal_quantiles(scale) - walked
     return np.sort(sampled + np.maximum(moved, 0.0)[:, None] * missed, axis=1)
 
 

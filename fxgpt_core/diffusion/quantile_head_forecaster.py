@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +14,14 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.forecaster import known_at, single_thread
 from fxgpt_core.diffusion.model import DiffusionModel
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
-from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
+from fxgpt_core.forecasts.forecast import LEVELS, Forecasts, normal_quantiles
+from fxgpt_core.forecasts.volatility import cumulative_scale
 from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.networks.quantile_head import QuantileHead
 
 FloatArray = npt.NDArray[np.float64]
 
-WALK = np.array([NormalDist().inv_cdf(level) for level in LEVELS.tolist()])
+WALK: FloatArray = normal_quantiles(np.ones(1))[0]
 """float64[L]: the quantiles of the random walk at `LEVELS`, in units of its deviation."""
 
 
@@ -97,9 +97,10 @@ class QuantileHeadForecaster:
         del seed
         known = known_at(self.model, features, candles, origins)
         values = np.empty((*known.ahead.shape, len(LEVELS)))
+        scale = cumulative_scale(known.ahead)
         with single_thread(), torch.inference_mode():
             for i in range(len(origins)):
-                values[i] = known.scale[i][:, None] * self.head.quantiles(known.context(i))
+                values[i] = scale[i][:, None] * self.head.quantiles(known.context(i))
                 if progress is not None:
                     progress(i + 1, len(origins))
         return known.forecasts(values)

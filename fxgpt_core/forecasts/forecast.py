@@ -119,9 +119,9 @@ def forecasts_at(symbol: str, candles: CandleArrays, origins: IntArray, values: 
 
 
 def normal_quantiles(scale: FloatArray, levels: FloatArray = LEVELS) -> FloatArray:
-    """float64[N,S,L]: quantiles of normal distributions around zero with the standard deviations `scale` float64[N,S]."""
+    """float64[…,L]: quantiles of normal distributions around zero with the standard deviations `scale` float64[…]."""
     normal = NormalDist()
-    values: FloatArray = scale[:, :, None] * np.array([normal.inv_cdf(level) for level in levels.tolist()])
+    values: FloatArray = scale[..., None] * np.array([normal.inv_cdf(level) for level in levels.tolist()])
     return values
 
 

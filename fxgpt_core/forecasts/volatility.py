@@ -45,9 +45,12 @@ class Volatility:
         RiskMetrics' recursion v_t = λ·v_{t-1} + (1−λ)·r_t², run forward one candle at a time, so that a value never depends
         on later candles.
         """
-        squares = self.deseasonalised(candles) ** 2
-        sigma = np.full(len(candles), np.nan)
-        if len(candles) <= WARM_UP:
+        return self.of_squares(self.deseasonalised(candles) ** 2)
+
+    def of_squares(self, squares: FloatArray) -> FloatArray:
+        """float64[N]: `at_close` of candles whose squared deseasonalised returns are float64[N]."""
+        sigma = np.full(len(squares), np.nan)
+        if len(squares) <= WARM_UP:
             return sigma
         start, later = sum(squares[1 : WARM_UP + 1].tolist()) / WARM_UP, squares[WARM_UP + 1 :]
         fast, slow = (np.sqrt(exponential_averages(start, later, decay)) for decay in (self.decay, SLOW_DECAY))
@@ -95,19 +98,20 @@ class Volatility:
 
 
 def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minutes: int = 0) -> Volatility:
-    """The season of a training span: mean square return by hour of week over the mean square of all, shrunk towards 1.
+    """The season of a training span: mean size of returns by hour of week over that of all, shrunk towards 1.
 
-    Raises `BadInputError` below `WARM_UP` candles and for a series whose price never moves.
+    Of sizes (Andersen & Bollerslev 1997), not of squares: one shock would be most of an hour's mean square. Raises
+    `BadInputError` below `WARM_UP` candles and for a series whose price never moves.
     """
     if len(candles) <= WARM_UP:
         raise BadInputError(f"{len(candles)} candles found; volatility needs more than {WARM_UP}; give a longer training span")
-    squares = log_returns(candles)[1:] ** 2
-    if not squares.any():
+    sizes = np.abs(log_returns(candles)[1:])
+    if not sizes.any():
         raise BadInputError(f"the close is {candles.close[0]} in all {len(candles)} candles; give a span in which it moves")
     hours = hour_of_week(candles.open_time_us[1:])
     counts = np.bincount(hours, minlength=HOURS_A_WEEK)
-    sums = np.bincount(hours, weights=squares / squares.mean(), minlength=HOURS_A_WEEK)
-    season = np.sqrt((sums + _SEASON_PRIOR) / (counts + _SEASON_PRIOR))
+    sums = np.bincount(hours, weights=sizes / sizes.mean(), minlength=HOURS_A_WEEK)
+    season = (sums + _SEASON_PRIOR) / (counts + _SEASON_PRIOR)
     season /= math.sqrt(float(np.average(season**2, weights=counts)))
     return Volatility(season, decay, daily_break_minutes)
 

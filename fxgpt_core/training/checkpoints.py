@@ -15,10 +15,12 @@ from fxgpt_core.diffusion.shape import KNOTS, Shape
 from fxgpt_core.errors import CorruptArtifactError
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, Volatility
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.training.tensor_file import about_of, tensor_file
 
-FORMAT = "fxgpt-diffusion-3"
+REGRESSION = ("mean", "deviation", "coefficients")
+FORMAT = "fxgpt-diffusion-4"
 
 
 def model_bytes(model: DiffusionModel) -> bytes:
@@ -31,6 +33,8 @@ def model_bytes(model: DiffusionModel) -> bytes:
     tensors["scaler.mean"] = torch.from_numpy(model.scaler.mean)
     tensors["scaler.deviation"] = torch.from_numpy(model.scaler.deviation)
     tensors["volatility.season"] = torch.from_numpy(model.volatility.season)
+    for name in REGRESSION:
+        tensors[f"regression.{name}"] = torch.from_numpy(getattr(model.regression, name))
     tensors["shape"] = torch.from_numpy(np.stack([model.shape.candle, model.shape.longer]))
     return tensor_file(tensors, model_description(model))
 
@@ -102,7 +106,12 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         "scaler.deviation": (n_columns,),
         "volatility.season": (n_hours,),
     }
-    shapes |= {"shape": (2, len(KNOTS))}
+    # No columns and one factor for all tokens, where nothing is regressed.
+    n_regressed, n_factors = len(tensors["regression.mean"]), tensors["regression.coefficients"].shape[-1]
+    if n_regressed not in (0, len(COLUMNS)) or n_factors not in (1, parameters.n_tokens):
+        raise ValueError(f"a regression of {n_regressed} columns and {n_factors} tokens, expected {len(COLUMNS)} or none")
+    shapes |= {"regression.mean": (n_regressed,), "regression.deviation": (n_regressed,)}
+    shapes |= {"regression.coefficients": (1 + n_regressed, n_factors), "shape": (2, len(KNOTS))}
     for name, shape in shapes.items():
         if tuple(tensors[name].shape) != shape:
             raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}, expected {shape}")
@@ -125,6 +134,7 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         volatility=Volatility(
             _array(tensors["volatility.season"]), description["volatility_decay"], description["daily_break_minutes"]
         ),
+        regression=VolatilityRegression(*(_array(tensors[f"regression.{name}"]) for name in REGRESSION)),
         shape=Shape(*_array(tensors["shape"])),
         seed=description["seed"],
         training=description["training"],

@@ -2,25 +2,34 @@
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, input_names, network_inputs, untrained
+from fxgpt_core.diffusion.model import (
+    DenoisingNetwork,
+    DiffusionModel,
+    FeatureScaler,
+    input_names,
+    network_inputs,
+    require_same_rows,
+    untrained,
+)
 from fxgpt_core.diffusion.shape import Shape, fit_shape
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.labels import labels
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.features.selection import SMALLEST_DEVIATION, Selection, SelectionParameters, select_features
 from fxgpt_core.forecasts.horizons import longest_step, token_candles
+from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression, fit_volatility_regression
 from fxgpt_core.market.symbols import symbol as symbol_of
-from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.training.distributed import fit_together
-from fxgpt_core.training.loop import fit_in
+from fxgpt_core.training.loop import Fitted, fit_in
 from fxgpt_core.training.memory import fitting
 from fxgpt_core.training.plan import TrainPlan
 from fxgpt_core.training.shrinkage import Shrinkage, chosen_shrinkage
@@ -72,18 +81,24 @@ def train(
     asked to stop.
     """
     surroundings = surroundings or Surroundings(TrainPlan(threads=parameters.threads))
-    if features.height != len(candles):
-        raise BadInputError(f"{features.height} feature rows for {len(candles)} candles; compute them from the same candles")
+    require_same_rows(features, candles)
     started = time.monotonic()
     pause = symbol_of(symbol).daily_break_minutes
     volatility = fit_volatility(candles, daily_break_minutes=pause)
     selection = _selected(features, candles, parameters, seed, pause)
     scaler = fit_scaler(features, selection.names)
-    data = windows(network_inputs(scaler, volatility, features, candles), candles, volatility, parameters.context)
-    parts, shape = _parts(data, parameters)
+    inputs = network_inputs(scaler, features, known_volatility(candles, volatility).relative)
+    data = windows(inputs, candles, volatility, parameters.context)
+    increments, parts = _normal_parts(data, parameters)
     sizes = parameters.network(len(input_names(scaler)), len(token_candles(candles.timeframe)))
-    members, losses = _trained_members(sizes, parts, parameters, seed, surroundings)
-    shrinkage = chosen_shrinkage(members, parameters.schedule, parts[1], seed, shape)
+    fitting_in = fitting(surroundings, untrained(sizes, seed), parts[0], parameters)
+    members, losses = _each_member(
+        lambda _, own_seed, own: fit_together(sizes, parts, parameters, seed=own_seed, surroundings=own),
+        parameters.members,
+        seed,
+        fitting_in,
+    )
+    shrinkage = chosen_shrinkage(members, parameters.schedule, parts[1], seed, *increments)
     model = DiffusionModel(
         symbol=symbol,
         timeframe=str(candles.timeframe),
@@ -93,6 +108,7 @@ def train(
         schedule=parameters.schedule,
         scaler=scaler,
         volatility=volatility,
+        regression=shrinkage.regression,
         shape=shrinkage.shape,
         seed=seed,
         training=asdict(parameters),
@@ -114,62 +130,55 @@ def tuned(
 ) -> DiffusionModel:
     """`start`, trained on with a longer span by these steps and rates: its columns, scaler and sizes stay as they are.
 
-    Season, shape, weights and shrinkage are fitted again; the weights are the old ones where nothing was better. Raises what
-    `train` raises.
+    Season, regression, shape, weights and shrinkage are fitted again; the weights are the old ones where nothing was better.
+    Raises what `train` raises.
     """
     surroundings = surroundings or Surroundings(TrainPlan(threads=parameters.threads))
     volatility = fit_volatility(candles, daily_break_minutes=start.volatility.daily_break_minutes)
-    inputs = network_inputs(start.scaler, volatility, features, candles)
-    parts, shape = _parts(windows(inputs, candles, volatility, start.parameters.context), parameters)
-    fitted = [
-        fit_in(
-            copy.deepcopy(network).requires_grad_(True),
-            parts,
-            parameters,
-            seed=seed + member * MEMBER_STRIDE,
-            surroundings=replace(
-                surroundings, snapshots=surroundings.snapshots and surroundings.snapshots.part(f"member_{member}")
-            ),
-        )
-        for member, network in enumerate(start.members)
-    ]
-    members = tuple(network for network, _ in fitted)
-    shrinkage = chosen_shrinkage(members, start.schedule, parts[1], seed, shape)
+    inputs = replace(start, volatility=volatility).inputs(features, candles)
+    increments, parts = _normal_parts(windows(inputs, candles, volatility, start.parameters.context), parameters)
+
+    def tune(member: int, own_seed: int, own: Surroundings) -> Fitted:
+        network = copy.deepcopy(start.members[member]).requires_grad_(True)
+        return fit_in(network, parts, parameters, seed=own_seed, surroundings=own)
+
+    members, _ = _each_member(tune, len(start.members), seed, surroundings)
+    shrinkage = chosen_shrinkage(members, start.schedule, parts[1], seed, *increments)
     return replace(
         start,
         members=members,
         shrink=shrinkage.factor,
         shape=shrinkage.shape,
+        regression=shrinkage.regression,
         volatility=volatility,
         seed=seed,
         training=asdict(parameters),
     )
 
 
-def _parts(data: Windows, parameters: TrainingParameters) -> tuple[tuple[Windows, Windows], Shape]:
-    """Training and validation windows, with normal targets, and the shape of the training windows that made them so."""
-    shape = fit_shape(data.divided(parameters.validation_share)[0].targets.numpy().astype(np.float64))
-    return data.shaped(shape).divided(parameters.validation_share), shape
+def _normal_parts(
+    data: Windows, parameters: TrainingParameters
+) -> tuple[tuple[Shape, VolatilityRegression], tuple[Windows, Windows]]:
+    """Shape and regression of the training windows, and training and validation windows whose targets are normal by them."""
+    training = data.divided(parameters.validation_share)[0]
+    columns = training.inputs[training.origins, -len(COLUMNS) :].numpy()
+    regression = fit_volatility_regression(columns, training.targets.numpy().astype(np.float64))
+    shape = fit_shape(training.regressed(regression).targets.numpy().astype(np.float64))
+    return (shape, regression), data.regressed(regression).shaped(shape).divided(parameters.validation_share)
 
 
-def _trained_members(
-    sizes: NetworkParameters,
-    parts: tuple[Windows, Windows],
-    parameters: TrainingParameters,
-    seed: int,
-    surroundings: Surroundings,
+def _each_member(
+    fit: Callable[[int, int, Surroundings], Fitted], members: int, seed: int, surroundings: Surroundings
 ) -> tuple[tuple[DenoisingNetwork, ...], tuple[tuple[LossPoint, ...], ...]]:
-    """The networks of an ensemble, one after the other, each from its own seed, and their losses."""
-    surroundings = fitting(surroundings, untrained(sizes, seed), parts[0], parameters)
+    """The networks of an ensemble and their losses, one after the other: `fit` of member, its own seed and surroundings."""
     fitted = []
-    for member in range(parameters.members):
+    for member in range(members):
 
         def tell(one: TrainingProgress, before: int = member) -> None:
-            surroundings.progress(_of_all(one, before, parameters.members))
+            surroundings.progress(_of_all(one, before, members))
 
         kept = surroundings.snapshots and surroundings.snapshots.part(f"member_{member}")
-        own = replace(surroundings, progress=tell, snapshots=kept)
-        fitted.append(fit_together(sizes, parts, parameters, seed=seed + member * MEMBER_STRIDE, surroundings=own))
+        fitted.append(fit(member, seed + member * MEMBER_STRIDE, replace(surroundings, progress=tell, snapshots=kept)))
     return tuple(network for network, _ in fitted), tuple(losses for _, losses in fitted)
 
 

@@ -14,6 +14,7 @@ from fxgpt_core.diffusion.shape import Shape
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.horizons import longest_step, steps_of
 from fxgpt_core.forecasts.volatility import Volatility
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.market.sessions import stretch_starts
 
 IntArray = npt.NDArray[np.int64]
@@ -25,8 +26,8 @@ TENSORS = ("inputs", "targets", "ahead", "origins")
 class Windows:
     """The whole data set as resident tensors; windows are gathered by index.
 
-    `inputs` float32[R,F]; `targets` float32[N,T]: increments over `ahead`, their known standard deviation float32[N,T], and what
-    they would be if they were normal where they were `shaped`;
+    `inputs` float32[R,F]; `targets` float32[N,T]: increments over `ahead`, their known standard deviation float32[N,T], which a
+    regression may tell (`regressed`), and what they would be if they were normal (`shaped`);
     `origins` int64[N] rows of `inputs`; `context` candles a window looks back, `reach` candles its path looks ahead.
     """
 
@@ -75,6 +76,11 @@ class Windows:
         increments = shape.of_normal(self.targets[window : window + 1].numpy().astype(np.float64))[0]
         cumulative: npt.NDArray[np.float64] = np.cumsum(increments * self.ahead[window].numpy())
         return cumulative
+
+    def regressed(self, regression: VolatilityRegression) -> "Windows":
+        """The same windows with deviations as the regression tells them, and targets over these."""
+        factors = torch.from_numpy(regression.factors(self.inputs[self.origins].numpy()).astype(np.float32))
+        return replace(self, targets=(self.targets / factors).clip(-CLIP, CLIP), ahead=self.ahead * factors)
 
     def shaped(self, shape: Shape) -> "Windows":
         """The same windows with targets that are normal, if increments have this shape."""

@@ -12,7 +12,9 @@ from torch import nn
 
 from fxgpt_core.diffusion.model import DenoisingNetwork, network_inputs, untrained
 from fxgpt_core.diffusion.shape import KNOTS, NORMAL, Shape
+from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
+from fxgpt_core.forecasts.volatility_regression import UNCHANGED, VolatilityRegression
 from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
 from fxgpt_core.training.shrinkage import FACTORS, chosen_shrinkage
 from fxgpt_core.training.windows import Windows, windows
@@ -21,7 +23,8 @@ from fxgpt_core.training.windows import Windows, windows
 @cache
 def data() -> Windows:
     volatility = fit_volatility(real_candles())
-    inputs = network_inputs(fit_scaler(real_features(), CANDIDATES), volatility, real_features(), real_candles())
+    relative = known_volatility(real_candles(), volatility).relative
+    inputs = network_inputs(fit_scaler(real_features(), CANDIDATES), real_features(), relative)
     return windows(inputs, real_candles(), volatility, SMALL.context)
 
 
@@ -88,6 +91,21 @@ def test_windows_that_have_a_shape_choose_it_and_those_that_are_normal_do_not() 
     flat = chosen_shrinkage([believing_in(0.0)], "cosine", raw, seed=1, shape=heavy)
     assert (flat.shape, flat.factor) == (NORMAL, 0.0)
     assert flat.normal_walk < min(score for _, score in flat.crps)
+
+
+def test_a_regression_that_is_right_is_kept_and_one_that_is_wrong_goes_with_the_shape() -> None:
+    doubled = VolatilityRegression(*(np.ones(len(COLUMNS)),) * 2, np.zeros((1 + len(COLUMNS), 1)))
+    doubled.coefficients[0] = math.log(2.0)
+    even = with_drift(0.0)
+    wide = replace(even, targets=2.0 * even.targets).regressed(doubled)
+    kept = chosen_shrinkage([believing_in(0.0)], "cosine", wide, seed=1, regression=doubled)
+    assert kept.regression is doubled
+    # The unit stays the plain random walk's deviation, of which twice is right here: CRPS of N(0, 2) is 2/sqrt(pi).
+    assert dict(kept.crps)[0.0] == pytest.approx(2.0 / np.sqrt(np.pi), rel=0.1)
+    assert kept.normal_walk > dict(kept.crps)[0.0]
+    wrong = chosen_shrinkage([believing_in(0.0)], "cosine", even.regressed(doubled), seed=1, regression=doubled)
+    assert (wrong.regression, wrong.shape, wrong.factor) == (UNCHANGED, NORMAL, 0.0)
+    assert wrong.normal_walk == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
 
 
 def test_the_same_seed_gives_the_same_scores_and_members_are_judged_together() -> None:
