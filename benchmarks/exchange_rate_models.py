@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
 
@@ -20,6 +20,7 @@ from fxgpt_core.diffusion.paths import PathSampler
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.dependence import coupled, residual_correlation
 from fxgpt_core.training.loop import fit
+from fxgpt_core.training.shrinkage import SAMPLING as JUDGED_BY
 from fxgpt_core.training.shrinkage import chosen_shrinkage
 from fxgpt_core.training.surroundings import TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
@@ -174,20 +175,22 @@ def diffusion(
     training, validation = (together([part[side] for part in parts]) for side in (0, 1))
     sizes = parameters.network(inputs.shape[2], AHEAD)
     network, losses = fit(untrained(sizes, seed), training, validation, parameters, seed=seed, progress=progress)
-    shrinkage = chosen_shrinkage([network], parameters.schedule, validation, seed)
-    sampler = PathSampler((network.eval(),), shrinkage.factor, parameters.schedule, SAMPLING)
+    unit = np.ones(AHEAD)
+    believed = PathSampler((network.eval(),), unit, parameters.schedule, JUDGED_BY)
+    shrink = chosen_shrinkage(believed, validation, {"month": slice(0, AHEAD)}, seed=seed).factors["month"]
+    sampler = replace(believed, shrink=shrink * unit, sampling=SAMPLING)
 
     def forecast(row: int) -> PriceForecast:
         noise = known.noise(row, seed).astype(np.float32)
         with torch.inference_mode():
             drawn = [
-                sampler.paths(inputs[series, row - parameters.context + 1 : row + 1], noise[None, :, series])
+                sampler.sums(inputs[series, row - parameters.context + 1 : row + 1], noise[None, :, series], unit, unit)
                 for series in range(8)
             ]
-        return forecast_of_paths(known.prices(row, np.stack(drawn, axis=1)))
+        return forecast_of_paths(known.prices(row, np.diff(np.stack(drawn, axis=1), prepend=0.0)))
 
     best = min(losses, key=lambda point: point.validation).step
-    return Diffusion(forecast, shrinkage.factor, time.process_time() - started, best)
+    return Diffusion(forecast, shrink, time.process_time() - started, best)
 
 
 def model_inputs(known: Known) -> npt.NDArray[np.float32]:

@@ -80,7 +80,8 @@ def diffusion(lesson: Lesson, denoiser: str) -> Fitted:
         )
         note = (
             f"{model.n_weights} weights, {last.step} of {parameters.n_steps} steps of {parameters.batch}, "
-            f"shrink {model.shrinkage.factor}"
+            + "shrink "
+            + ", ".join(f"{factor} to {horizon}" for horizon, factor in model.shrinkage.factors.items())
         )
         return Fitted(DiffusionForecaster(model.model), time.monotonic() - began, note)
 

@@ -38,7 +38,7 @@ from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.features.incremental import extended
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.forecaster import Forecaster
-from fxgpt_core.forecasts.horizons import token_candles
+from fxgpt_core.forecasts.horizons import HORIZONS, token_candles
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import UNCHANGED
@@ -87,7 +87,7 @@ def model_of(market: Market, kind: str, size: str, members: int = 1) -> Diffusio
         symbol="EURUSD",
         timeframe=str(H1),
         members=tuple(untrained(sizes, seed).eval() for seed in range(members)),
-        shrink=1.0,
+        shrink=dict.fromkeys(HORIZONS, 1.0),
         parameters=sizes,
         schedule=parameters.schedule,
         scaler=fit_scaler(market.features, columns),

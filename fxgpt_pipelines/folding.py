@@ -62,7 +62,7 @@ def folded(making: "Making", index: int, config: Mapping[str, Any], tell: Callab
         "train": [fold.train.start_us, fold.train.stop_us],
         "test": [fold.test.start_us, fold.test.stop_us],
         "origins": len(forecasts),
-        "shrink": model.shrink,
+        "shrink": dict(model.shrink),
         "seconds": time.monotonic() - began,
         "scores": [asdict(score) for score in horizon_scores(forecasts, outcome, seed=config["seed"])],
         "contradictions": [asdict(found) for found in contradictions(forecasts)],

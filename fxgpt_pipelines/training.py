@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fxgpt_core.training.diffusion_training import TrainedModel
     from fxgpt_core.training.surroundings import TrainingProgress
 
-NUMBERS = ("shrink", "n_members", "n_steps", "n_features", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
+NUMBERS = ("n_members", "n_steps", "n_features", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
 
 
 def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], None], folder: Path) -> "Artifact":
@@ -102,8 +102,18 @@ def curve(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of a training worth a table: CRPS on validation windows is in units of the random walk's deviation."""
-    scores = {f"validation_crps_at_shrink_{factor:g}": score for factor, score in summary["validation_crps"]}
-    return {name: summary[name] for name in NUMBERS} | {"best_step": best_step(summary)} | scores
+    return {name: summary[name] for name in NUMBERS} | {"best_step": best_step(summary)}
+
+
+def shrinkage(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
+    """How far the model is believed up to each horizon, and the CRPS on validation windows that chose it."""
+    return table(
+        [
+            {"up to": horizon, "shrink": summary["shrink"][horizon]}
+            | {f"CRPS at {factor}": f"{score:.4f}" for factor, score in scores.items()}
+            for horizon, scores in summary["validation_crps"].items()
+        ]
+    )
 
 
 def plan(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
@@ -138,8 +148,11 @@ def best_step(summary: Mapping[str, Any]) -> int:
 def _summary(model: "TrainedModel") -> dict[str, Any]:
     return {
         "losses": [[asdict(point) for point in losses] for losses in model.losses],
-        "shrink": model.shrinkage.factor,
-        "validation_crps": [list(score) for score in model.shrinkage.crps],
+        "shrink": model.shrinkage.factors,
+        "validation_crps": {
+            horizon: {f"{factor:g}": score for factor, score in scores.items()}
+            for horizon, scores in model.shrinkage.crps.items()
+        },
         "n_members": len(model.losses),
         "selection": [asdict(found) for found in model.selection.findings],
         "n_features": len(model.selection.names),
@@ -172,7 +185,8 @@ def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], T
             "code.diff": code_diff(),
         },
         parameters={**artifact.settings, **artifact.summary["parameters"]},
-        metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "shrink", "seconds", "n_windows")}
+        metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "seconds", "n_windows")}
+        | {f"shrink_{horizon}": factor for horizon, factor in artifact.summary["shrink"].items()}
         | {"best_step": float(best_step(artifact.summary))},
         tags={
             "artifact_id": artifact.id,

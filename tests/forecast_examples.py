@@ -23,6 +23,7 @@ from fxgpt_core.forecasts.filtered_simulation import fit_filtered_simulation
 from fxgpt_core.forecasts.forecast import Forecasts
 from fxgpt_core.forecasts.forecaster import Forecaster
 from fxgpt_core.forecasts.garch import fit_garch
+from fxgpt_core.forecasts.horizons import HORIZONS
 from fxgpt_core.forecasts.random_walk import RandomWalk
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.seasonal_naive import fit_seasonal_naive
@@ -90,7 +91,7 @@ def model_of(
         symbol="EURUSD",
         timeframe="1h",
         members=tuple(member.eval() for member in members),
-        shrink=shrink,
+        shrink=dict.fromkeys(HORIZONS, shrink),
         parameters=sizes,
         schedule=schedule,
         scaler=fit_scaler(real_features().head(TRAINED_ON), CANDIDATES),

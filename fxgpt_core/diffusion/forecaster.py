@@ -12,7 +12,7 @@ import torch
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.model import DiffusionModel, input_names, network_inputs, require_same_rows
-from fxgpt_core.diffusion.paths import PathSampler
+from fxgpt_core.diffusion.paths import PathSampler, sampler_of
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
@@ -47,7 +47,7 @@ class DiffusionForecaster:
     @cached_property
     def sampler(self) -> PathSampler:
         """Draws the paths."""
-        return PathSampler(self.model.members, self.model.shrink, self.model.schedule, self.sampling, self.model.shape)
+        return sampler_of(self.model, self.sampling)
 
     def forecast(
         self,
@@ -68,7 +68,7 @@ class DiffusionForecaster:
         with single_thread(), torch.inference_mode():
             for i, known_at_us in enumerate(known.known_at_us.tolist()):
                 noise = self.sampler.noise(seed, known_at_us, self.model.parameters.n_tokens)
-                values[i] = self.sampler.quantiles(known.context(i), noise, known.ahead[i])
+                values[i] = self.sampler.quantiles(known.context(i), noise, known.ahead[i], known.walk[i])
                 if progress is not None:
                     progress(i + 1, len(origins))
         return known.forecasts(values)
@@ -77,8 +77,8 @@ class DiffusionForecaster:
 @dataclass(frozen=True, eq=False)
 class Known:
     """What a model knows at N origins: `inputs` float32[R,F] of the candles from the first context to the last origin, whose rows
-    in them are `rows` int64[N]; when each origin is known and its close [N]; `ahead` float64[N,T], the deviation of each token,
-    and `scale` float64[N,T], the random walk's deviation of all tokens up to it.
+    in them are `rows` int64[N]; when each origin is known and its close [N]; deviations of each token float64[N,T]: `ahead`, and
+    that of the random walk, `walk`.
     """
 
     model: DiffusionModel
@@ -88,7 +88,7 @@ class Known:
     close: FloatArray
     steps: npt.NDArray[np.int32]
     ahead: FloatArray
-    scale: FloatArray
+    walk: FloatArray
 
     def context(self, origin: int) -> npt.NDArray[np.float32]:
         """float32[L,F]: the inputs that the encoder reads of one of the N origins."""
@@ -105,7 +105,7 @@ class Known:
             steps=self.steps,
             levels=LEVELS,
             values=values,
-            scale=self.scale,
+            scale=cumulative_scale(self.walk),
         )
 
 
@@ -132,7 +132,7 @@ def known_at(model: DiffusionModel, features: pl.DataFrame, candles: CandleArray
         close=candles.close[origins],
         steps=steps_of(candles.timeframe),
         ahead=walk * model.regression.factors(inputs[rows]),
-        scale=cumulative_scale(walk),
+        walk=walk,
     )
 
 

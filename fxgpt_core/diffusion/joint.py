@@ -64,7 +64,7 @@ def joint_paths(forecasters: Sequence[DiffusionForecaster], histories: Sequence[
     noise = (sampling.temperature * coupled(by_symbol.astype(np.float64), correlation)).astype(np.float32)
     with single_thread(), torch.inference_mode():
         drawn = [
-            np.cumsum(forecaster.sampler.paths(one.context(0), noise[:, :, s]) * one.ahead[0], axis=1)
+            forecaster.sampler.sums(one.context(0), noise[:, :, s], one.ahead[0], one.walk[0])
             for s, (forecaster, one) in enumerate(zip(forecasters, known, strict=True))
         ]
     symbols = tuple(forecaster.model.symbol for forecaster in forecasters)

@@ -103,14 +103,15 @@ class DiffusionModel:
     """A denoising model of the path behind each candle of one symbol and timeframe.
 
     `regression` multiplies the deviation of each token, and `shape` is what a normal increment becomes; `members` are networks of
-    the same sizes from different seeds. `shrink` in [0, 1] multiplies what they say, 0 is a random walk: all three as validation
-    windows chose. `seed` made weights and batches; `training` are its parameters, as JSON values.
+    the same sizes from different seeds. `shrink` in [0, 1] is how far all this is believed up to each named horizon (1h, 4h, 1d,
+    1w), as validation windows chose; 0 is the random walk. `seed` made weights and batches; `training` are its parameters, as
+    JSON values.
     """
 
     symbol: str
     timeframe: str
     members: tuple[DenoisingNetwork, ...]
-    shrink: float
+    shrink: Mapping[str, float]
     parameters: NetworkParameters
     schedule: str
     scaler: FeatureScaler

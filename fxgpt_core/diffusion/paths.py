@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fxgpt_core.diffusion.model import DenoisingNetwork
+from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel
 from fxgpt_core.diffusion.sampler import deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.diffusion.shape import NORMAL, Shape
 from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
+from fxgpt_core.forecasts.horizons import horizon_tokens
+from fxgpt_core.market.timeframes import timeframe
 
 FloatArray = npt.NDArray[np.float64]
 Noise = npt.NDArray[np.float32]
@@ -19,10 +21,13 @@ Noise = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class PathSampler:
-    """Draws paths from the members of a model, what they say multiplied by `shrink`, and gives them the `shape` of returns."""
+    """Draws paths from the members of a model and gives them the `shape` of returns.
+
+    `shrink` float64[T] in [0, 1]: how far the sum up to each token is believed; 0 is the random walk of the same noise.
+    """
 
     members: tuple[DenoisingNetwork, ...]
-    shrink: float
+    shrink: FloatArray
     schedule: str
     sampling: SamplingParameters
     shape: Shape = NORMAL
@@ -67,35 +72,58 @@ class PathSampler:
         )
         return walked.numpy().astype(np.float64)
 
-    def quantiles(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray) -> FloatArray:
-        """float64[T,L]: quantiles at `LEVELS` of the cumulative log-return; `ahead` float64[T] is each token's deviation."""
-        scale = self.walk_deviation * np.sqrt(np.cumsum(ahead**2))
-        return path_quantiles(self.paths(context, noise) * ahead, self.walks(noise) * ahead, scale)
+    def sums(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> FloatArray:
+        """float64[K·P,T]: cumulative log-returns, `shrink` of the way from the random walk of the same noise to the paths.
+
+        Each token has the deviation `ahead` float64[T] in the paths, and `walk` float64[T] in the random walk.
+        """
+        walks = np.tile(np.cumsum(self.walks(noise) * walk, axis=1), (len(self.used), 1))
+        if not self.shrink.any():
+            return walks
+        paths = np.cumsum(self.paths(context, noise) * ahead, axis=1)
+        return self.shrink * paths + (1.0 - self.shrink) * walks
+
+    def quantiles(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> FloatArray:
+        """float64[T,L]: quantiles at `LEVELS` of `sums`."""
+        scale = self.walk_deviation * np.sqrt(np.cumsum(walk**2))
+        return path_quantiles(self.sums(context, noise, ahead, walk), np.cumsum(self.walks(noise) * walk, axis=1), scale)
+
+    def scale(self, ahead: FloatArray, walk: FloatArray) -> FloatArray:
+        """float64[T]: about how far `sums` spread, whatever the networks say: a unit for what they say."""
+        own, plain = (np.sqrt(np.cumsum(each**2)) for each in (ahead, walk))
+        return self.shrink * own + (1.0 - self.shrink) * plain
 
     def _sampled(self, member: DenoisingNetwork, embedding: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        guidance, shrink = self.sampling.guidance, self.shrink
+        guidance = self.sampling.guidance
 
         def velocity(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
             said: torch.Tensor = member.denoiser(x, angle, embedding)
             if guidance != 1.0:
                 unguided = member.denoiser(x, angle, member.no_context)
                 said = unguided + guidance * (said - unguided)
-            return shrink * said
+            return said
 
         return sample(self.sampling.sampler, velocity, noise, self.steps_on, self.sampling.n_steps, self.sampling.eta)
 
 
-def path_quantiles(increments: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:
-    """float64[T,L]: quantiles at `LEVELS` of the cumulative log-return, from increments float64[K·P,T] of K·P paths.
+def sampler_of(model: DiffusionModel, sampling: SamplingParameters) -> PathSampler:
+    """What draws the paths of a model."""
+    shrink = np.empty(model.parameters.n_tokens)
+    for horizon, tokens in horizon_tokens(timeframe(model.timeframe)).items():
+        shrink[tokens] = model.shrink[horizon]
+    return PathSampler(model.members, shrink, model.schedule, sampling, model.shape)
 
-    `walks` float64[P,T] are the increments of a random walk with the same noise and `scale` float64[T] its known standard
+
+def path_quantiles(sums: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:
+    """float64[T,L]: quantiles at `LEVELS` of the cumulative log-returns float64[K·P,T] of K·P paths.
+
+    `walks` float64[P,T] are those of a random walk with the same noise and `scale` float64[T] its known standard
     deviation: a control variate (Hsu & Nelson 1990). What P walks miss of their known quantiles, the paths miss as well, as
     far as they move together; so P paths are worth many more, and an untrained network is the random walk exactly.
     """
-    paths = np.cumsum(increments, axis=1)
-    control = np.tile(np.cumsum(walks, axis=1), (len(increments) // len(walks), 1))
-    moved = ((paths - paths.mean(axis=0)) * control).sum(axis=0) / (control**2).sum(axis=0)
-    sampled, walked = np.quantile(np.stack([paths, control]), LEVELS, axis=1).transpose(1, 2, 0)
+    control = np.tile(walks, (len(sums) // len(walks), 1))
+    moved = ((sums - sums.mean(axis=0)) * control).sum(axis=0) / (control**2).sum(axis=0)
+    sampled, walked = np.quantile(np.stack([sums, control]), LEVELS, axis=1).transpose(1, 2, 0)
     missed = normal_quantiles(scale) - walked
     return np.sort(sampled + np.maximum(moved, 0.0)[:, None] * missed, axis=1)
 

@@ -13,9 +13,9 @@ from fxgpt_core import content_hash
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.forecaster import known_at, single_thread
 from fxgpt_core.diffusion.model import DiffusionModel
+from fxgpt_core.diffusion.paths import sampler_of
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.forecast import LEVELS, Forecasts, normal_quantiles
-from fxgpt_core.forecasts.volatility import cumulative_scale
 from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.networks.quantile_head import QuantileHead
 
@@ -97,10 +97,10 @@ class QuantileHeadForecaster:
         del seed
         known = known_at(self.model, features, candles, origins)
         values = np.empty((*known.ahead.shape, len(LEVELS)))
-        scale = cumulative_scale(known.ahead)
+        sampler = sampler_of(self.model, self.head.sampling)
         with single_thread(), torch.inference_mode():
             for i in range(len(origins)):
-                values[i] = scale[i][:, None] * self.head.quantiles(known.context(i))
+                values[i] = sampler.scale(known.ahead[i], known.walk[i])[:, None] * self.head.quantiles(known.context(i))
                 if progress is not None:
                     progress(i + 1, len(origins))
         return known.forecasts(values)

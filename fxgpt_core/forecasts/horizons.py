@@ -5,6 +5,7 @@ independent, each with the variance of its candles.
 """
 
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -45,6 +46,14 @@ def token_candles(timeframe: Timeframe) -> tuple[int, ...]:
 def steps_of(timeframe: Timeframe) -> npt.NDArray[np.int32]:
     """int32[T]: candles from the origin to the end of each token, the steps of a forecast."""
     return np.cumsum(token_candles(timeframe)).astype(np.int32)
+
+
+@cache
+def horizon_tokens(timeframe: Timeframe) -> dict[str, slice]:
+    """The tokens that end up to each named horizon, behind the one before; those behind the last belong to it as well."""
+    ends = np.searchsorted(steps_of(timeframe), list(horizon_steps(timeframe).values()), side="right").tolist()
+    ends[-1] = len(token_candles(timeframe))
+    return {name: slice(*edge) for name, edge in zip(horizon_steps(timeframe), pairwise([0, *ends]), strict=True)}
 
 
 def longest_step(timeframe: Timeframe) -> int:

@@ -13,9 +13,11 @@ from fxgpt_core import atomic_file, content_hash
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
 from fxgpt_core.diffusion.shape import KNOTS, Shape
 from fxgpt_core.errors import CorruptArtifactError
+from fxgpt_core.forecasts.horizons import horizon_tokens
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, Volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
+from fxgpt_core.market.timeframes import timeframe
 from fxgpt_core.networks.network_parameters import NetworkParameters
 from fxgpt_core.training.tensor_file import about_of, tensor_file
 
@@ -47,7 +49,7 @@ def model_description(model: DiffusionModel) -> dict[str, Any]:
         "timeframe": model.timeframe,
         "network": asdict(model.parameters),
         "members": len(model.members),
-        "shrink": model.shrink,
+        "shrink": dict(model.shrink),
         "schedule": model.schedule,
         "columns": list(model.scaler.columns),
         "volatility_columns": list(COLUMNS),
@@ -127,7 +129,7 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         symbol=description["symbol"],
         timeframe=description["timeframe"],
         members=members,
-        shrink=float(description["shrink"]),
+        shrink={name: float(description["shrink"][name]) for name in horizon_tokens(timeframe(description["timeframe"]))},
         parameters=parameters,
         schedule=description["schedule"],
         scaler=FeatureScaler(tuple(description["columns"]), _array(tensors["scaler.mean"]), _array(tensors["scaler.deviation"])),

@@ -18,12 +18,13 @@ from fxgpt_core.diffusion.model import (
     require_same_rows,
     untrained,
 )
+from fxgpt_core.diffusion.paths import PathSampler, sampler_of
 from fxgpt_core.diffusion.shape import Shape, fit_shape
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.labels import labels
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.features.selection import SMALLEST_DEVIATION, Selection, SelectionParameters, select_features
-from fxgpt_core.forecasts.horizons import longest_step, token_candles
+from fxgpt_core.forecasts.horizons import horizon_tokens, longest_step, token_candles
 from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression, fit_volatility_regression
@@ -32,7 +33,7 @@ from fxgpt_core.training.distributed import fit_together
 from fxgpt_core.training.loop import Fitted, fit_in
 from fxgpt_core.training.memory import fitting
 from fxgpt_core.training.plan import TrainPlan
-from fxgpt_core.training.shrinkage import Shrinkage, chosen_shrinkage
+from fxgpt_core.training.shrinkage import SAMPLING, Shrinkage, chosen_shrinkage
 from fxgpt_core.training.state import LossPoint
 from fxgpt_core.training.surroundings import Surroundings, TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
@@ -89,7 +90,7 @@ def train(
     scaler = fit_scaler(features, selection.names)
     inputs = network_inputs(scaler, features, known_volatility(candles, volatility).relative)
     data = windows(inputs, candles, volatility, parameters.context)
-    increments, parts = _normal_parts(data, parameters)
+    shape, regression, parts = _normal_parts(data, parameters)
     sizes = parameters.network(len(input_names(scaler)), len(token_candles(candles.timeframe)))
     fitting_in = fitting(surroundings, untrained(sizes, seed), parts[0], parameters)
     members, losses = _each_member(
@@ -98,18 +99,19 @@ def train(
         seed,
         fitting_in,
     )
-    shrinkage = chosen_shrinkage(members, parameters.schedule, parts[1], seed, *increments)
+    sampler = PathSampler(members, np.ones(sizes.n_tokens), parameters.schedule, SAMPLING, shape)
+    shrinkage = chosen_shrinkage(sampler, parts[1], horizon_tokens(candles.timeframe), seed=seed, regression=regression)
     model = DiffusionModel(
         symbol=symbol,
         timeframe=str(candles.timeframe),
         members=members,
-        shrink=shrinkage.factor,
+        shrink=shrinkage.factors,
         parameters=sizes,
         schedule=parameters.schedule,
         scaler=scaler,
         volatility=volatility,
-        regression=shrinkage.regression,
-        shape=shrinkage.shape,
+        regression=regression,
+        shape=shape,
         seed=seed,
         training=asdict(parameters),
     )
@@ -136,35 +138,35 @@ def tuned(
     surroundings = surroundings or Surroundings(TrainPlan(threads=parameters.threads))
     volatility = fit_volatility(candles, daily_break_minutes=start.volatility.daily_break_minutes)
     inputs = replace(start, volatility=volatility).inputs(features, candles)
-    increments, parts = _normal_parts(windows(inputs, candles, volatility, start.parameters.context), parameters)
+    data = windows(inputs, candles, volatility, start.parameters.context)
+    shape, regression, parts = _normal_parts(data, parameters)
 
     def tune(member: int, own_seed: int, own: Surroundings) -> Fitted:
         network = copy.deepcopy(start.members[member]).requires_grad_(True)
         return fit_in(network, parts, parameters, seed=own_seed, surroundings=own)
 
     members, _ = _each_member(tune, len(start.members), seed, surroundings)
-    shrinkage = chosen_shrinkage(members, start.schedule, parts[1], seed, *increments)
+    sampler = replace(sampler_of(start, SAMPLING), members=members, shape=shape)
+    shrinkage = chosen_shrinkage(sampler, parts[1], horizon_tokens(candles.timeframe), seed=seed, regression=regression)
     return replace(
         start,
         members=members,
-        shrink=shrinkage.factor,
-        shape=shrinkage.shape,
-        regression=shrinkage.regression,
+        shrink=shrinkage.factors,
+        shape=shape,
+        regression=regression,
         volatility=volatility,
         seed=seed,
         training=asdict(parameters),
     )
 
 
-def _normal_parts(
-    data: Windows, parameters: TrainingParameters
-) -> tuple[tuple[Shape, VolatilityRegression], tuple[Windows, Windows]]:
+def _normal_parts(data: Windows, parameters: TrainingParameters) -> tuple[Shape, VolatilityRegression, tuple[Windows, Windows]]:
     """Shape and regression of the training windows, and training and validation windows whose targets are normal by them."""
     training = data.divided(parameters.validation_share)[0]
     columns = training.inputs[training.origins, -len(COLUMNS) :].numpy()
     regression = fit_volatility_regression(columns, training.targets.numpy().astype(np.float64))
     shape = fit_shape(training.regressed(regression).targets.numpy().astype(np.float64))
-    return (shape, regression), data.regressed(regression).shaped(shape).divided(parameters.validation_share)
+    return shape, regression, data.regressed(regression).shaped(shape).divided(parameters.validation_share)
 
 
 def _each_member(

@@ -12,12 +12,13 @@ import torch
 from fxgpt_core import content_hash
 from fxgpt_core.diffusion.forecaster import single_thread
 from fxgpt_core.diffusion.model import DiffusionModel
-from fxgpt_core.diffusion.paths import PathSampler
+from fxgpt_core.diffusion.paths import PathSampler, sampler_of
 from fxgpt_core.diffusion.quantile_head_forecaster import WALK, DistilledHead, untrained_head
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.forecast import LEVELS
 from fxgpt_core.forecasts.scores import quantile_crps
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.networks.quantile_head import QuantileHead
 from fxgpt_core.training.checkpoints import model_bytes
 from fxgpt_core.training.shrinkage import FACTORS
@@ -94,10 +95,10 @@ def distil(
     parts = data.divided(parameters.held_out_share)
     n_held_out = max(1, round(parameters.n_origins * parameters.held_out_share))
     rows = [_spread(part, n) for part, n in zip(parts, (parameters.n_origins - n_held_out, n_held_out), strict=True)]
-    sampler, total = PathSampler(model.members, model.shrink, model.schedule, sampling, model.shape), sum(map(len, rows))
+    sampler, total = sampler_of(model, sampling), sum(map(len, rows))
     with single_thread():
-        taught = _lesson(sampler, parts[0], rows[0], seed, lambda done: progress(done, total))
-        held_out = _lesson(sampler, parts[1], rows[1], seed, lambda done: progress(len(rows[0]) + done, total))
+        taught = _lesson(sampler, model.regression, parts[0], rows[0], seed, lambda done: progress(done, total))
+        held_out = _lesson(sampler, model.regression, parts[1], rows[1], seed, lambda done: progress(len(rows[0]) + done, total))
         network = untrained_head(model.parameters, parameters.hidden, seed)
         # The first member's, as it is: taught on, it came no closer, at eight times the cost.
         network.encoder.load_state_dict(sampler.used[0].encoder.state_dict())
@@ -112,14 +113,21 @@ def _spread(data: Windows, count: int) -> list[int]:
 
 
 @torch.inference_mode()
-def _lesson(sampler: PathSampler, data: Windows, rows: list[int], seed: int, done: Callable[[int], None]) -> Lesson:
+def _lesson(
+    sampler: PathSampler,
+    regression: VolatilityRegression,
+    data: Windows,
+    rows: list[int],
+    seed: int,
+    done: Callable[[int], None],
+) -> Lesson:
     contexts, quantiles, outcomes = [], [], []
     for row in rows:
-        ahead = data.ahead[row].numpy().astype(np.float64)
-        scale = np.sqrt(np.cumsum(ahead**2))
+        ahead, walk = data.deviations(row, regression)
+        scale = sampler.scale(ahead, walk)
         noise = sampler.noise(seed, row, len(ahead))
         context = data.context_of(row)
-        quantiles.append(sampler.quantiles(context, noise, ahead) / scale[:, None])
+        quantiles.append(sampler.quantiles(context, noise, ahead, walk) / scale[:, None])
         outcomes.append(data.outcome(row, sampler.shape) / scale)
         contexts.append(context.T)
         done(len(contexts))

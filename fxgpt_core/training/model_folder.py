@@ -11,7 +11,7 @@ import torch
 from fxgpt_core import content_hash
 from fxgpt_core.diffusion.forecaster import single_thread
 from fxgpt_core.diffusion.model import DiffusionModel
-from fxgpt_core.diffusion.paths import PathSampler
+from fxgpt_core.diffusion.paths import sampler_of
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import CorruptArtifactError
 from fxgpt_core.registry.model_folders import REMEDY, WEIGHTS, ModelFolders
@@ -66,6 +66,6 @@ def sample_paths(model: DiffusionModel) -> npt.NDArray[np.float64]:
     """float64[4K,T]: the paths of a made-up context, the same for everyone."""
     sizes = model.parameters
     context = np.sin(np.arange(sizes.context * sizes.n_inputs, dtype=np.float64)).reshape(sizes.context, -1).astype(np.float32)
-    sampler = PathSampler(model.members, model.shrink, model.schedule, SAMPLING, model.shape)
+    sampler = sampler_of(model, SAMPLING)
     with single_thread(), torch.inference_mode():
         return sampler.paths(context, sampler.noise(0, 0, sizes.n_tokens))

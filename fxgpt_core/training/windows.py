@@ -17,6 +17,7 @@ from fxgpt_core.forecasts.volatility import Volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.market.sessions import stretch_starts
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 TENSORS = ("inputs", "targets", "ahead", "origins")
@@ -70,6 +71,11 @@ class Windows:
         origin = int(self.origins[window])
         seen: npt.NDArray[np.float32] = self.inputs[origin - self.context + 1 : origin + 1].numpy()
         return seen
+
+    def deviations(self, window: int, regression: VolatilityRegression) -> tuple[FloatArray, FloatArray]:
+        """float64[T] twice: the deviation of each token of one window as this regression told it, and the random walk's."""
+        ahead = self.ahead[window].numpy().astype(np.float64)
+        return ahead, ahead / regression.factors(self.context_of(window)[-1:])[0]
 
     def outcome(self, window: int, shape: Shape) -> npt.NDArray[np.float64]:
         """float64[T]: the cumulative log-return of one window, whose targets are of this shape."""

@@ -55,6 +55,7 @@ def diffusion_model(
         metadata={
             "training": training.curve(artifact.summary),
             "numbers": two_columns(training.numbers(artifact.summary)),
+            "shrinkage": training.shrinkage(artifact.summary),
             "features": training.chosen(artifact.summary),
             "plan": training.plan(artifact.summary),
             "folder": dg.MetadataValue.path(str(folder)),

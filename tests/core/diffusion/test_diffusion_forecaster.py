@@ -29,7 +29,9 @@ from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.forecast import LEVELS
+from fxgpt_core.forecasts.horizons import HORIZONS
 from fxgpt_core.forecasts.random_walk import random_walk_like
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 
 ORIGINS = np.array([400, 900], dtype=np.int64)
 
@@ -104,12 +106,26 @@ def test_an_ensemble_is_the_mixture_of_its_members_paths_and_its_first_member_ca
 
 def test_without_shrinkage_left_or_without_context_the_model_says_what_it_should() -> None:
     _, model = two_minds()
-    nothing = DiffusionForecaster(replace(model, shrink=0.0)).forecast(real_features(), real_candles(), ORIGINS, seed=3)
+    nothing = DiffusionForecaster(replace(model, shrink=dict.fromkeys(HORIZONS, 0.0))).forecast(
+        real_features(), real_candles(), ORIGINS, seed=3
+    )
     np.testing.assert_allclose(nothing.values, random_walk_like(nothing).values, rtol=1e-9, atol=1e-15)
     blind = DiffusionForecaster(model, SamplingParameters(guidance=0.0))
     changed = real_features().with_columns(pl.col("rsi_14") * 0.5)
     seen, unseen = (blind.forecast(each, real_candles(), ORIGINS, seed=3) for each in (real_features(), changed))
     assert fingerprint(seen) == fingerprint(unseen)
+
+
+def test_a_regression_widens_the_paths_as_far_as_they_are_believed_and_never_the_random_walk_they_are_measured_by() -> None:
+    doubled = VolatilityRegression(np.empty(0), np.empty(0), np.full((1, 1), np.log(2.0)))
+    believed = {"1h": 1.0, "4h": 0.5, "1d": 0.0, "1w": 0.0}
+    model = replace(model_of(untrained(SMALL, 1)), regression=doubled, shrink=believed)
+    forecasts = DiffusionForecaster(model).forecast(real_features(), real_candles(), ORIGINS, seed=3)
+    walk = random_walk_like(forecasts)
+    expected = np.array([2.0, 1.5, 1.0, 1.0])[[0, *[1] * 3, *[2] * 20, *[3] * 4]]
+    np.testing.assert_allclose(forecasts.values, walk.values * expected[None, :, None], rtol=1e-6, atol=1e-12)
+    plain = DiffusionForecaster(model_of(untrained(SMALL, 1))).forecast(real_features(), real_candles(), ORIGINS, seed=3)
+    assert forecasts.scale.tobytes() == plain.scale.tobytes()
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.5])
@@ -137,6 +153,10 @@ def test_a_sampler_that_narrows_says_so_and_the_others_do_not() -> None:
     assert [SamplingParameters(sampler=name).caution("cosine") for name in ("euler", "heun", "ddpm")] == [None] * 3
 
 
+def controlled(increments: np.ndarray, noise: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    return path_quantiles(np.cumsum(increments, axis=1), np.cumsum(noise, axis=1), scale)
+
+
 def test_the_control_variate_makes_few_paths_worth_many() -> None:
     rng = np.random.default_rng(0)
     scale = np.sqrt(np.arange(1.0, 25.0))
@@ -149,14 +169,14 @@ def test_the_control_variate_makes_few_paths_worth_many() -> None:
         increments = 0.1 + 0.9 * (0.95 * noise + np.sqrt(1 - 0.95**2) * rng.standard_normal(noise.shape))
         plain = np.quantile(np.cumsum(increments, axis=1), LEVELS[columns], axis=0).T
         errors["plain"].append(float(((plain - truth) ** 2).mean()))
-        errors["controlled"].append(float(((path_quantiles(increments, noise, scale)[:, columns] - truth) ** 2).mean()))
+        errors["controlled"].append(float(((controlled(increments, noise, scale)[:, columns] - truth) ** 2).mean()))
     assert np.mean(errors["controlled"]) < 0.5 * np.mean(errors["plain"])
 
 
 def test_paths_that_owe_nothing_to_the_walk_are_left_to_their_own_quantiles() -> None:
     noise = mirrored_noise(0, 0, 64, 1, 24)[0].astype(float)
     unrelated = np.tile(np.concatenate([np.arange(16.0), -np.arange(16.0)]), 2)[:, None] * np.ones((1, 24)) * 1e-3
-    moved = path_quantiles(unrelated, noise, np.sqrt(np.arange(1.0, 25.0)))
+    moved = controlled(unrelated, noise, np.sqrt(np.arange(1.0, 25.0)))
     plain = np.quantile(np.cumsum(unrelated, axis=1), LEVELS, axis=0).T
     assert np.abs(moved - plain).max() < 0.5 * np.abs(plain).max()
 

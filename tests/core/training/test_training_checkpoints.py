@@ -1,6 +1,7 @@
 """The model file: the same model comes back bit for bit, and no damaged file ever gives a model."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from safetensors.torch import load, save
 from fxgpt_core import content_hash
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.errors import CorruptArtifactError
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.training.checkpoints import FORMAT, load_model, model_bytes, model_of_bytes, save_model
 from fxgpt_core.training.diffusion_training import CANDIDATES
 
@@ -66,8 +68,17 @@ def test_the_header_tells_what_the_model_is() -> None:
     assert (found["symbol"], found["timeframe"], found["seed"], found["training"]) == ("EURUSD", "1h", 5, {"n_steps": 0})
 
 
-def test_season_scaler_and_decay_come_back_exactly() -> None:
-    model, again = diffusion().model, model_of_bytes(whole(), content_hash.of_bytes(whole()), "x")
+def test_season_scaler_regression_shrinkage_and_decay_come_back_exactly() -> None:
+    rng = np.random.default_rng(0)
+    regression = VolatilityRegression(*rng.normal(size=(2, 18)), rng.normal(size=(19, 28)))
+        *np.random.default_rng(0).normal(size=(2, 18)), np.random.default_rng(1).normal(size=(19, 28))
+    )
+    model = replace(diffusion().model, regression=regression, shrink={"1h": 1.0, "4h": 0.75, "1d": 0.0, "1w": 0.5})
+    data = model_bytes(model)
+    again = model_of_bytes(data, content_hash.of_bytes(data), "x")
+    assert again.shrink == model.shrink
+    for name in ("mean", "deviation", "coefficients"):
+        assert getattr(again.regression, name).tobytes() == getattr(regression, name).tobytes()
     assert again.volatility.season.tobytes() == model.volatility.season.tobytes()
     assert again.volatility.decay == model.volatility.decay
     assert again.scaler.columns == model.scaler.columns
@@ -140,6 +151,9 @@ def broken_files() -> dict[str, tuple[bytes, str]]:
         "a season of a day": (remade(volatility__season=torch.ones(24)), r"volatility\.season has shape \(24,\)"),
         "a mean too short": (remade(scaler__mean=torch.ones(3)), rf"mean has shape \(3,\), expected \({len(CANDIDATES)},\)"),
         "another volatility": (described(changed(volatility_columns=["range_0.5"])), "volatility columns"),
+        "a regression of few columns": (remade(regression__mean=torch.ones(3)), "a regression of 3 columns"),
+        "a regression of few tokens": (remade(regression__coefficients=torch.ones(1, 5)), "0 columns and 5 tokens"),
+        "a horizon without its shrinkage": (described(changed(shrink={"1h": 1.0})), "KeyError: '4h'"),
         "a shape too short": (remade(shape=torch.ones(2, 5)), r"shape has shape \(2, 5\)"),
         "no deviation": (remade(scaler__deviation=None), "deviation"),
         "another format": (described(changed(format="fxgpt-diffusion-99")), "fxgpt-diffusion-99"),

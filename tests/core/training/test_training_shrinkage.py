@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from forecast_examples import SMALL, real_candles, real_features
 from torch import nn
 
 from fxgpt_core.diffusion.model import DenoisingNetwork, network_inputs, untrained
+from fxgpt_core.diffusion.paths import PathSampler
 from fxgpt_core.diffusion.shape import KNOTS, NORMAL, Shape
 from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
-from fxgpt_core.forecasts.volatility_regression import UNCHANGED, VolatilityRegression
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
-from fxgpt_core.training.shrinkage import FACTORS, chosen_shrinkage
+from fxgpt_core.training.shrinkage import FACTORS, SAMPLING, Shrinkage, chosen_shrinkage
 from fxgpt_core.training.windows import Windows, windows
 
 
@@ -55,63 +57,68 @@ def with_drift(drift: float) -> Windows:
     return replace(rows, targets=noise + drift)
 
 
+def chosen(drift: float, data: Windows, *others: float, shape: Shape = NORMAL, **about: Any) -> Shrinkage:
+    """The choice for networks that believe in these drifts, with one part for all tokens."""
+    members = tuple(believing_in(each) for each in (drift, *others))
+    sampler = PathSampler(members, np.zeros(SMALL.n_tokens), "cosine", SAMPLING, shape)
+    return chosen_shrinkage(sampler, data, about.pop("parts", {"all": slice(0, SMALL.n_tokens)}), seed=1, **about)
+
+
 def test_a_network_that_is_right_is_believed_whole() -> None:
-    assert chosen_shrinkage([believing_in(0.4)], "cosine", with_drift(0.4), seed=1).factor == 1.0
+    assert chosen(0.4, with_drift(0.4)).factors == {"all": 1.0}
 
 
 def test_a_network_that_says_twice_too_much_is_believed_by_half() -> None:
-    assert chosen_shrinkage([believing_in(0.8)], "cosine", with_drift(0.4), seed=1).factor == 0.5
+    assert chosen(0.8, with_drift(0.4)).factors == {"all": 0.5}
 
 
 def test_a_network_that_is_wrong_is_not_believed_and_the_model_is_the_random_walk() -> None:
-    found = chosen_shrinkage([believing_in(-0.4)], "cosine", with_drift(0.4), seed=1)
-    assert found.factor == 0.0
-    scores = dict(found.crps)
-    assert list(scores) == list(FACTORS)
-    assert scores[1.0] > scores[0.0]
+    found = chosen(-0.4, with_drift(0.4))
+    assert found.factors == {"all": 0.0}
+    assert list(found.crps["all"]) == list(FACTORS)
+    assert found.crps["all"][1.0] > found.crps["all"][0.0]
+
+
+def test_one_that_is_right_at_first_and_wrong_later_is_believed_at_first() -> None:
+    parts = {"near": slice(0, 4), "far": slice(20, SMALL.n_tokens)}
+    data = with_drift(0.4)
+    turned = replace(data, targets=torch.cat([data.targets[:, :4], data.targets[:, 4:] - 0.8], dim=1))
+    assert chosen(0.4, turned, parts=parts).factors == {"near": 1.0, "far": 0.0}
 
 
 def test_the_chosen_factor_is_never_worse_than_the_random_walk_and_scores_are_in_its_deviation() -> None:
     for drift in (-0.2, 0.0, 0.1, 0.6):
-        found = chosen_shrinkage([believing_in(drift)], "cosine", with_drift(0.2), seed=1)
-        scores = dict(found.crps)
-        assert scores[found.factor] == min(scores.values()) <= scores[0.0]
-    walk = dict(chosen_shrinkage([believing_in(0.0)], "cosine", with_drift(0.0), seed=1).crps)[0.0]
+        found = chosen(drift, with_drift(0.2))
+        scores = found.crps["all"]
+        assert scores[found.factors["all"]] == min(scores.values()) <= scores[0.0]
     # CRPS of a standard normal forecast of a standard normal outcome is 1/sqrt(pi) (Gneiting & Raftery 2007).
-    assert walk == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
+    assert chosen(0.0, with_drift(0.0)).crps["all"][0.0] == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
 
 
 def test_windows_that_have_a_shape_choose_it_and_those_that_are_normal_do_not() -> None:
     heavy = Shape(KNOTS**2 / 2.0, KNOTS**2 / 2.0)
     outcomes = with_drift(0.0)
-    found = chosen_shrinkage([believing_in(0.0)], "cosine", outcomes, seed=1, shape=heavy)
-    assert found.shape is heavy
-    assert min(score for _, score in found.crps) < found.normal_walk
+    assert chosen(0.0, outcomes, shape=heavy).factors["all"] >= 0.5
     raw = replace(outcomes, targets=torch.from_numpy(heavy.to_normal(outcomes.targets.numpy().astype(float))))
-    flat = chosen_shrinkage([believing_in(0.0)], "cosine", raw, seed=1, shape=heavy)
-    assert (flat.shape, flat.factor) == (NORMAL, 0.0)
-    assert flat.normal_walk < min(score for _, score in flat.crps)
+    assert chosen(0.0, raw, shape=heavy).factors == {"all": 0.0}
 
 
-def test_a_regression_that_is_right_is_kept_and_one_that_is_wrong_goes_with_the_shape() -> None:
-    doubled = VolatilityRegression(*(np.ones(len(COLUMNS)),) * 2, np.zeros((1 + len(COLUMNS), 1)))
+def test_a_regression_that_is_right_is_believed_and_one_that_is_wrong_is_not() -> None:
+    doubled = VolatilityRegression(np.zeros(len(COLUMNS)), np.ones(len(COLUMNS)), np.zeros((1 + len(COLUMNS), 1)))
     doubled.coefficients[0] = math.log(2.0)
     even = with_drift(0.0)
-    wide = replace(even, targets=2.0 * even.targets).regressed(doubled)
-    kept = chosen_shrinkage([believing_in(0.0)], "cosine", wide, seed=1, regression=doubled)
-    assert kept.regression is doubled
-    # The unit stays the plain random walk's deviation, of which twice is right here: CRPS of N(0, 2) is 2/sqrt(pi).
-    assert dict(kept.crps)[0.0] == pytest.approx(2.0 / np.sqrt(np.pi), rel=0.1)
-    assert kept.normal_walk > dict(kept.crps)[0.0]
-    wrong = chosen_shrinkage([believing_in(0.0)], "cosine", even.regressed(doubled), seed=1, regression=doubled)
-    assert (wrong.regression, wrong.shape, wrong.factor) == (UNCHANGED, NORMAL, 0.0)
-    assert wrong.normal_walk == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
+    right = chosen(0.0, replace(even, targets=2.0 * even.targets).regressed(doubled), regression=doubled)
+    assert right.factors == {"all": 1.0}
+    # The unit stays the plain random walk's deviation, of which twice is right here: CRPS of N(0, 2²) is 2/sqrt(pi).
+    assert right.crps["all"][1.0] == pytest.approx(2.0 / np.sqrt(np.pi), rel=0.1)
+    wrong = chosen(0.0, even.regressed(doubled), regression=doubled)
+    assert wrong.factors == {"all": 0.0}
+    assert wrong.crps["all"][0.0] == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
 
 
 def test_the_same_seed_gives_the_same_scores_and_members_are_judged_together() -> None:
-    one, other = believing_in(0.4), believing_in(-0.4)
-    first, same = (chosen_shrinkage([one], "cosine", with_drift(0.4), seed=1) for _ in range(2))
+    first, same = (chosen(0.4, with_drift(0.4)) for _ in range(2))
     assert first == same
-    both = dict(chosen_shrinkage([one, other], "cosine", with_drift(0.4), seed=1).crps)
-    assert dict(first.crps)[1.0] < both[1.0]
-    assert dict(first.crps)[0.0] == pytest.approx(both[0.0], rel=1e-12)
+    both = chosen(0.4, with_drift(0.4), -0.4)
+    assert first.crps["all"][1.0] < both.crps["all"][1.0]
+    assert first.crps["all"][0.0] == pytest.approx(both.crps["all"][0.0], rel=1e-12)
