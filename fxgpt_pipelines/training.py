@@ -208,7 +208,7 @@ def kept(artifact: "Artifact", root: Path) -> Path:
     from fxgpt_core.training.model_folder import folder_files
 
     summary = artifact.summary
-    metrics = {name: summary[name] for name in (*NUMBERS, "validation_crps")}
+    metrics = {name: summary[name] for name in (*NUMBERS, "shrink", "validation_crps")}
     metadata = {
         "made": artifact.created_at.isoformat(),
         "artifact": artifact.id,

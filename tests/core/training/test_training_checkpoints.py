@@ -71,8 +71,6 @@ def test_the_header_tells_what_the_model_is() -> None:
 def test_season_scaler_regression_shrinkage_and_decay_come_back_exactly() -> None:
     rng = np.random.default_rng(0)
     regression = VolatilityRegression(*rng.normal(size=(2, 18)), rng.normal(size=(19, 28)))
-        *np.random.default_rng(0).normal(size=(2, 18)), np.random.default_rng(1).normal(size=(19, 28))
-    )
     model = replace(diffusion().model, regression=regression, shrink={"1h": 1.0, "4h": 0.75, "1d": 0.0, "1w": 0.5})
     data = model_bytes(model)
     again = model_of_bytes(data, content_hash.of_bytes(data), "x")
