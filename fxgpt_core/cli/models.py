@@ -29,7 +29,8 @@ def list_models(json: JsonFlag = False) -> None:
     """
     folders = _folders()
     rows = [_row(folders, folder) for folder in folders.list()]
-    answer({"models": rows}, json, lambda: tell_table(rows, "no model is kept; materialize diffusion_model, or run `make demo`"))
+    told = [row | {"shrink": _believed(row["shrink"])} for row in rows]
+    answer({"models": rows}, json, lambda: tell_table(told, "no model is kept; materialize diffusion_model, or run `make demo`"))
 
 
 @app.command("show")
@@ -60,6 +61,10 @@ def verify(symbol: SymbolOption, timeframe: TimeframeOption, version: VersionOpt
     folder = _found(folders, symbol, timeframe, version)
     checked = sorted(folders.read(folder))
     answer({**_name(folder), "files": checked}, json, lambda: say(f"{folder.path}: {len(checked)} files as they were written"))
+
+
+def _believed(shrink: dict[str, float] | None) -> str | None:
+    return shrink and ", ".join(f"{factor:g} to {horizon}" for horizon, factor in shrink.items())
 
 
 def _folders() -> "ModelFolders":

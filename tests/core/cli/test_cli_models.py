@@ -12,7 +12,7 @@ PLACE = ("--symbol", "eurusd", "--timeframe", "1H")
 def folders(data_root) -> ModelFolders:
     """Two versions, of which nothing needs a real network to be listed, shown and verified."""
     tables = {
-        "config.json": {"network": {"kind": "sssd"}, "shrink": 0.5},
+        "config.json": {"network": {"kind": "sssd"}, "shrink": {"1h": 1.0, "1d": 0.5}},
         "feature_names.json": ["atr", "rsi_14"],
         "metrics.json": {"best_validation_loss": 0.97},
         "metadata.json": {"made": "2026-01-02T03:04:05+00:00"},
@@ -32,13 +32,15 @@ def test_without_a_model_the_list_says_what_to_do(fxgpt, data_root):
 def test_the_list_names_every_version_and_a_damaged_one_does_not_hide_the_others(fxgpt, folders):
     rows = fxgpt("models", "list", "--json").json["models"]
     assert [(row["symbol"], row["timeframe"], row["version"], row["denoiser"], row["shrink"]) for row in rows] == [
-        ("EURUSD", "1h", 1, "sssd", 0.5), ("EURUSD", "1h", 2, "sssd", 0.5),
+        ("EURUSD", "1h", 1, "sssd", {"1h": 1.0, "1d": 0.5}), ("EURUSD", "1h", 2, "sssd", {"1h": 1.0, "1d": 0.5}),
     ]  # fmt: skip
     (folders.find("EURUSD", "1h", 1).path / "metrics.json").write_text("{}")
     rows = fxgpt("models", "list", "--json").json["models"]
     assert "metrics.json changed since the model was kept" in rows[0]["damaged"]
     assert rows[1]["damaged"] is None
-    assert "2026-01-02" in fxgpt("models", "list").out
+    listed = fxgpt("models", "list").out
+    assert "2026-01-02" in listed
+    assert "1 to 1h, 0.5 to 1d" in listed
 
 
 def test_show_tells_the_latest_or_the_version_that_is_named(fxgpt, folders):
