@@ -64,7 +64,11 @@ def verify(symbol: SymbolOption, timeframe: TimeframeOption, version: VersionOpt
 
 
 def _believed(shrink: dict[str, float] | None) -> str | None:
-    return shrink and ", ".join(f"{factor:g} to {horizon}" for horizon, factor in shrink.items())
+    from fxgpt_core.forecasts.horizons import HORIZONS
+
+    if shrink is None:
+        return None
+    return ", ".join(f"{shrink[horizon]:g} to {horizon}" for horizon in HORIZONS if horizon in shrink)
 
 
 def _folders() -> "ModelFolders":
