@@ -176,9 +176,10 @@ def diffusion(
     sizes = parameters.network(inputs.shape[2], AHEAD)
     network, losses = fit(untrained(sizes, seed), training, validation, parameters, seed=seed, progress=progress)
     unit = np.ones(AHEAD)
-    believed = PathSampler((network.eval(),), unit, parameters.schedule, JUDGED_BY)
-    shrink = chosen_shrinkage(believed, validation, {"month": slice(0, AHEAD)}, seed=seed).factors["month"]
-    sampler = replace(believed, shrink=shrink * unit, sampling=SAMPLING)
+    whole = PathSampler((network.eval(),), unit, unit, parameters.schedule, JUDGED_BY)
+    chosen = chosen_shrinkage(whole, validation, {"month": slice(0, AHEAD)}, seed=seed)
+    shrink, lean = chosen.shrink["month"], chosen.lean["month"]
+    sampler = replace(whole, shrink=shrink * unit, lean=lean * unit, sampling=SAMPLING)
 
     def forecast(row: int) -> PriceForecast:
         noise = known.noise(row, seed).astype(np.float32)

@@ -78,10 +78,9 @@ def diffusion(lesson: Lesson, denoiser: str) -> Fitted:
         model = train(
             lesson.features, lesson.candles, parameters, symbol=lesson.symbol, seed=lesson.seed, surroundings=surroundings
         )
-        note = (
-            f"{model.n_weights} weights, {last.step} of {parameters.n_steps} steps of {parameters.batch}, "
-            + "shrink "
-            + ", ".join(f"{factor} to {horizon}" for horizon, factor in model.shrinkage.factors.items())
+        note = f"{model.n_weights} weights, {last.step} of {parameters.n_steps} steps of {parameters.batch}, " + ", ".join(
+            f"{horizon} believed {factor:g}, leaning {model.shrinkage.lean[horizon]:g}"
+            for horizon, factor in model.shrinkage.shrink.items()
         )
         return Fitted(DiffusionForecaster(model.model), time.monotonic() - began, note)
 

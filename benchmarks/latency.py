@@ -88,6 +88,7 @@ def model_of(market: Market, kind: str, size: str, members: int = 1) -> Diffusio
         timeframe=str(H1),
         members=tuple(untrained(sizes, seed).eval() for seed in range(members)),
         shrink=dict.fromkeys(HORIZONS, 1.0),
+        lean=dict.fromkeys(HORIZONS, 1.0),
         parameters=sizes,
         schedule=parameters.schedule,
         scaler=fit_scaler(market.features, columns),

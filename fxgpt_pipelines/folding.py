@@ -63,6 +63,7 @@ def folded(making: "Making", index: int, config: Mapping[str, Any], tell: Callab
         "test": [fold.test.start_us, fold.test.stop_us],
         "origins": len(forecasts),
         "shrink": dict(model.shrink),
+        "lean": dict(model.lean),
         "seconds": time.monotonic() - began,
         "scores": [asdict(score) for score in horizon_scores(forecasts, outcome, seed=config["seed"])],
         "contradictions": [asdict(found) for found in contradictions(forecasts)],

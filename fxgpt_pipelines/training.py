@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fxgpt_core.training.diffusion_training import TrainedModel
     from fxgpt_core.training.surroundings import TrainingProgress
 
+BELIEF = ("shrink", "lean")
 NUMBERS = ("n_members", "n_steps", "n_features", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
 
 
@@ -107,11 +108,15 @@ def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 def shrinkage(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
     """How far the model is believed up to each horizon, and the CRPS on validation windows that chose it."""
+    from fxgpt_core.forecasts.horizons import HORIZONS
+
     return table(
         [
-            {"up to": horizon, "shrink": summary["shrink"][horizon]}
-            | {f"CRPS at {factor}": f"{score:.4f}" for factor, score in scores.items()}
-            for horizon, scores in summary["validation_crps"].items()
+            {"up to": horizon, "of": of, "believed": summary[of][horizon]}
+            | {f"CRPS at {factor}": f"{score:.4f}" for factor, score in scores[horizon].items()}
+            for horizon in HORIZONS
+            if horizon in summary["shrink"]
+            for of, scores in (("shrink", summary["validation_crps"]), ("lean", summary["validation_crps_leaning"]))
         ]
     )
 
@@ -148,11 +153,10 @@ def best_step(summary: Mapping[str, Any]) -> int:
 def _summary(model: "TrainedModel") -> dict[str, Any]:
     return {
         "losses": [[asdict(point) for point in losses] for losses in model.losses],
-        "shrink": model.shrinkage.factors,
-        "validation_crps": {
-            horizon: {f"{factor:g}": score for factor, score in scores.items()}
-            for horizon, scores in model.shrinkage.crps.items()
-        },
+        "shrink": model.shrinkage.shrink,
+        "lean": model.shrinkage.lean,
+        "validation_crps": _named(model.shrinkage.crps),
+        "validation_crps_leaning": _named(model.shrinkage.crps_leaning),
         "n_members": len(model.losses),
         "selection": [asdict(found) for found in model.selection.findings],
         "n_features": len(model.selection.names),
@@ -163,6 +167,10 @@ def _summary(model: "TrainedModel") -> dict[str, Any]:
         "seconds": model.seconds,
         "device": model.device,
     }
+
+
+def _named(scores: Mapping[str, Mapping[float, float]]) -> dict[str, dict[str, float]]:
+    return {horizon: {f"{factor:g}": score for factor, score in found.items()} for horizon, found in scores.items()}
 
 
 def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], Tracking]") -> "Artifact":
@@ -186,7 +194,7 @@ def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], T
         },
         parameters={**artifact.settings, **artifact.summary["parameters"]},
         metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "seconds", "n_windows")}
-        | {f"shrink_{horizon}": factor for horizon, factor in artifact.summary["shrink"].items()}
+        | {f"{of}_{horizon}": factor for of in BELIEF for horizon, factor in artifact.summary[of].items()}
         | {"best_step": float(best_step(artifact.summary))},
         tags={
             "artifact_id": artifact.id,
@@ -208,7 +216,7 @@ def kept(artifact: "Artifact", root: Path) -> Path:
     from fxgpt_core.training.model_folder import folder_files
 
     summary = artifact.summary
-    metrics = {name: summary[name] for name in (*NUMBERS, "shrink", "validation_crps")}
+    metrics = {name: summary[name] for name in (*NUMBERS, *BELIEF, "validation_crps", "validation_crps_leaning")}
     metadata = {
         "made": artifact.created_at.isoformat(),
         "artifact": artifact.id,

@@ -92,6 +92,7 @@ def model_of(
         timeframe="1h",
         members=tuple(member.eval() for member in members),
         shrink=dict.fromkeys(HORIZONS, shrink),
+        lean=dict.fromkeys(HORIZONS, shrink),
         parameters=sizes,
         schedule=schedule,
         scaler=fit_scaler(real_features().head(TRAINED_ON), CANDIDATES),

@@ -104,14 +104,15 @@ class DiffusionModel:
 
     `regression` multiplies the deviation of each token, and `shape` is what a normal increment becomes; `members` are networks of
     the same sizes from different seeds. `shrink` in [0, 1] is how far all this is believed up to each named horizon (1h, 4h, 1d,
-    1w), as validation windows chose; 0 is the random walk. `seed` made weights and batches; `training` are its parameters, as
-    JSON values.
+    1w), as validation windows chose, 0 being the random walk; and `lean` how far its drift and skew are, 0 being symmetric.
+    `seed` made weights and batches; `training` are its parameters, as JSON values.
     """
 
     symbol: str
     timeframe: str
     members: tuple[DenoisingNetwork, ...]
     shrink: Mapping[str, float]
+    lean: Mapping[str, float]
     parameters: NetworkParameters
     schedule: str
     scaler: FeatureScaler

@@ -17,17 +17,20 @@ from fxgpt_core.market.timeframes import timeframe
 
 FloatArray = npt.NDArray[np.float64]
 Noise = npt.NDArray[np.float32]
+Share = FloatArray | float
 
 
 @dataclass(frozen=True, eq=False)
 class PathSampler:
     """Draws paths from the members of a model and gives them the `shape` of returns.
 
-    `shrink` float64[T] in [0, 1]: how far the sum up to each token is believed; 0 is the random walk of the same noise.
+    How far the sum up to each token is believed, float64[T] in [0, 1]: `shrink`, 0 being the random walk of the same noise, and
+    of what is not symmetric, drift and skew, `lean`.
     """
 
     members: tuple[DenoisingNetwork, ...]
     shrink: FloatArray
+    lean: FloatArray
     schedule: str
     sampling: SamplingParameters
     shape: Shape = NORMAL
@@ -73,15 +76,15 @@ class PathSampler:
         return walked.numpy().astype(np.float64)
 
     def sums(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> FloatArray:
-        """float64[K·P,T]: cumulative log-returns, `shrink` of the way from the random walk of the same noise to the paths.
+        """float64[K·P,T]: cumulative log-returns, as far as they are believed.
 
         Each token has the deviation `ahead` float64[T] in the paths, and `walk` float64[T] in the random walk.
         """
         walks = np.tile(np.cumsum(self.walks(noise) * walk, axis=1), (len(self.used), 1))
-        if not self.shrink.any():
+        if not (self.shrink.any() or self.lean.any()):
             return walks
         paths = np.cumsum(self.paths(context, noise) * ahead, axis=1)
-        return self.shrink * paths + (1.0 - self.shrink) * walks
+        return believed(paths, walks, len(noise[0]), self.shrink, self.lean)
 
     def quantiles(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> FloatArray:
         """float64[T,L]: quantiles at `LEVELS` of `sums`."""
@@ -108,10 +111,23 @@ class PathSampler:
 
 def sampler_of(model: DiffusionModel, sampling: SamplingParameters) -> PathSampler:
     """What draws the paths of a model."""
-    shrink = np.empty(model.parameters.n_tokens)
+    shrink, lean = np.empty((2, model.parameters.n_tokens))
     for horizon, tokens in horizon_tokens(timeframe(model.timeframe)).items():
-        shrink[tokens] = model.shrink[horizon]
-    return PathSampler(model.members, shrink, model.schedule, sampling, model.shape)
+        shrink[tokens], lean[tokens] = model.shrink[horizon], model.lean[horizon]
+    return PathSampler(model.members, shrink, lean, model.schedule, sampling, model.shape)
+
+
+def believed(sums: FloatArray, walks: FloatArray, n_paths: int, shrink: Share, lean: Share) -> FloatArray:
+    """float64[K·P,T]: from random walks float64[K·P,T] `shrink` of the way to the symmetric part of `sums` float64[K·P,T] of the
+    same noise, and `lean` of what the other part adds.
+
+    The second half of each P paths comes from the mirrored noise of the first: half the sum of two such paths is what does not
+    turn with the noise, drift and skew.
+    """
+    half = n_paths // 2
+    mirrored = np.roll(sums.reshape(-1, n_paths, sums.shape[1]), half, axis=1).reshape(sums.shape)
+    leaning = (sums + mirrored) / 2.0
+    return walks + shrink * (sums - leaning - walks) + lean * leaning
 
 
 def path_quantiles(sums: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:

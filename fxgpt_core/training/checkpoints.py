@@ -50,6 +50,7 @@ def model_description(model: DiffusionModel) -> dict[str, Any]:
         "network": asdict(model.parameters),
         "members": len(model.members),
         "shrink": dict(model.shrink),
+        "lean": dict(model.lean),
         "schedule": model.schedule,
         "columns": list(model.scaler.columns),
         "volatility_columns": list(COLUMNS),
@@ -129,7 +130,8 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         symbol=description["symbol"],
         timeframe=description["timeframe"],
         members=members,
-        shrink={name: float(description["shrink"][name]) for name in horizon_tokens(timeframe(description["timeframe"]))},
+        shrink=_by_horizon(description, "shrink"),
+        lean=_by_horizon(description, "lean"),
         parameters=parameters,
         schedule=description["schedule"],
         scaler=FeatureScaler(tuple(description["columns"]), _array(tensors["scaler.mean"]), _array(tensors["scaler.deviation"])),
@@ -141,6 +143,10 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
         seed=description["seed"],
         training=description["training"],
     )
+
+
+def _by_horizon(description: dict[str, Any], name: str) -> dict[str, float]:
+    return {horizon: float(description[name][horizon]) for horizon in horizon_tokens(timeframe(description["timeframe"]))}
 
 
 def _member(parameters: NetworkParameters, tensors: dict[str, torch.Tensor], number: int) -> DenoisingNetwork:

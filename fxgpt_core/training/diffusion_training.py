@@ -99,13 +99,15 @@ def train(
         seed,
         fitting_in,
     )
-    sampler = PathSampler(members, np.ones(sizes.n_tokens), parameters.schedule, SAMPLING, shape)
+    whole = np.ones(sizes.n_tokens)
+    sampler = PathSampler(members, whole, whole, parameters.schedule, SAMPLING, shape)
     shrinkage = chosen_shrinkage(sampler, parts[1], horizon_tokens(candles.timeframe), seed=seed, regression=regression)
     model = DiffusionModel(
         symbol=symbol,
         timeframe=str(candles.timeframe),
         members=members,
-        shrink=shrinkage.factors,
+        shrink=shrinkage.shrink,
+        lean=shrinkage.lean,
         parameters=sizes,
         schedule=parameters.schedule,
         scaler=scaler,
@@ -151,7 +153,8 @@ def tuned(
     return replace(
         start,
         members=members,
-        shrink=shrinkage.factors,
+        shrink=shrinkage.shrink,
+        lean=shrinkage.lean,
         shape=shape,
         regression=regression,
         volatility=volatility,

@@ -56,7 +56,7 @@ def _fold(index: int, before: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
             metadata={
                 "scores": folding.scores_table(artifact.summary["scores"]),
                 "contradictions": table(artifact.summary["contradictions"]),
-                **{name: artifact.summary[name] for name in ("origins", "shrink", "seconds")},
+                **{name: artifact.summary[name] for name in ("origins", "shrink", "lean", "seconds")},
             },
         )
 

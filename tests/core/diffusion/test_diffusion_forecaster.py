@@ -106,9 +106,9 @@ def test_an_ensemble_is_the_mixture_of_its_members_paths_and_its_first_member_ca
 
 def test_without_shrinkage_left_or_without_context_the_model_says_what_it_should() -> None:
     _, model = two_minds()
-    nothing = DiffusionForecaster(replace(model, shrink=dict.fromkeys(HORIZONS, 0.0))).forecast(
-        real_features(), real_candles(), ORIGINS, seed=3
-    )
+    none = dict.fromkeys(HORIZONS, 0.0)
+    unbelieved = DiffusionForecaster(replace(model, shrink=none, lean=none))
+    nothing = unbelieved.forecast(real_features(), real_candles(), ORIGINS, seed=3)
     np.testing.assert_allclose(nothing.values, random_walk_like(nothing).values, rtol=1e-9, atol=1e-15)
     blind = DiffusionForecaster(model, SamplingParameters(guidance=0.0))
     changed = real_features().with_columns(pl.col("rsi_14") * 0.5)
@@ -126,6 +126,23 @@ def test_a_regression_widens_the_paths_as_far_as_they_are_believed_and_never_the
     np.testing.assert_allclose(forecasts.values, walk.values * expected[None, :, None], rtol=1e-6, atol=1e-12)
     plain = DiffusionForecaster(model_of(untrained(SMALL, 1))).forecast(real_features(), real_candles(), ORIGINS, seed=3)
     assert forecasts.scale.tobytes() == plain.scale.tobytes()
+
+
+def test_without_leaning_paths_are_symmetric_and_the_two_parts_add_up_to_the_whole() -> None:
+    _, model = two_minds()
+    whole, none = dict.fromkeys(HORIZONS, 1.0), dict.fromkeys(HORIZONS, 0.0)
+    symmetric = DiffusionForecaster(replace(model, shrink=whole, lean=none))
+    forecasts = symmetric.forecast(real_features(), real_candles(), ORIGINS, seed=3)
+    np.testing.assert_allclose(forecasts.values, -forecasts.values[:, :, ::-1], atol=1e-9 * forecasts.scale.max())
+    leaning = DiffusionForecaster(replace(model, shrink=none, lean=whole))
+    moved = leaning.forecast(real_features(), real_candles(), ORIGINS, seed=3)
+    assert np.abs(moved.level(0.5)).max() > 0.01 * moved.scale.min()
+    both = DiffusionForecaster(model).sampler
+    noise, context = both.noise(3, 0, TOKENS), np.ones((SMALL.context, SMALL.n_inputs), dtype=np.float32)
+    unit = np.ones(TOKENS)
+    with torch.inference_mode():
+        sums, odd, even = (each.sums(context, noise, unit, unit) for each in (both, symmetric.sampler, leaning.sampler))
+    np.testing.assert_allclose(odd + even - np.cumsum(both.walks(noise), axis=1), sums, atol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.5])

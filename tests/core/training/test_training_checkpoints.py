@@ -70,11 +70,12 @@ def test_the_header_tells_what_the_model_is() -> None:
 
 def test_season_scaler_regression_shrinkage_and_decay_come_back_exactly() -> None:
     rng = np.random.default_rng(0)
+    shrink, lean = ({"1h": 1.0, "4h": believed, "1d": 0.0, "1w": 0.5} for believed in (0.75, 0.25))
     regression = VolatilityRegression(*rng.normal(size=(2, 18)), rng.normal(size=(19, 28)))
-    model = replace(diffusion().model, regression=regression, shrink={"1h": 1.0, "4h": 0.75, "1d": 0.0, "1w": 0.5})
+    model = replace(diffusion().model, regression=regression, shrink=shrink, lean=lean)
     data = model_bytes(model)
     again = model_of_bytes(data, content_hash.of_bytes(data), "x")
-    assert again.shrink == model.shrink
+    assert (again.shrink, again.lean) == (shrink, lean)
     for name in ("mean", "deviation", "coefficients"):
         assert getattr(again.regression, name).tobytes() == getattr(regression, name).tobytes()
     assert again.volatility.season.tobytes() == model.volatility.season.tobytes()

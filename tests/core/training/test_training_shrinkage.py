@@ -57,40 +57,54 @@ def with_drift(drift: float) -> Windows:
     return replace(rows, targets=noise + drift)
 
 
+def one_trend() -> Windows:
+    """Windows whose outcomes are shared with their neighbours, and happen to drift."""
+    rows = data()
+    common = torch.randn(len(rows) // 120 + 1, SMALL.n_tokens, generator=torch.Generator().manual_seed(1))
+    common = common - common.mean(dim=0) + 0.1
+    return replace(rows, targets=common.repeat_interleave(120, dim=0)[: len(rows)])
+
+
 def chosen(drift: float, data: Windows, *others: float, shape: Shape = NORMAL, **about: Any) -> Shrinkage:
     """The choice for networks that believe in these drifts, with one part for all tokens."""
     members = tuple(believing_in(each) for each in (drift, *others))
-    sampler = PathSampler(members, np.zeros(SMALL.n_tokens), "cosine", SAMPLING, shape)
+    sampler = PathSampler(members, *np.ones((2, SMALL.n_tokens)), "cosine", SAMPLING, shape)
     return chosen_shrinkage(sampler, data, about.pop("parts", {"all": slice(0, SMALL.n_tokens)}), seed=1, **about)
 
 
-def test_a_network_that_is_right_is_believed_whole() -> None:
-    assert chosen(0.4, with_drift(0.4)).factors == {"all": 1.0}
+def test_a_drift_that_is_right_is_believed_whole() -> None:
+    assert chosen(0.4, with_drift(0.4)).lean == {"all": 1.0}
 
 
-def test_a_network_that_says_twice_too_much_is_believed_by_half() -> None:
-    assert chosen(0.8, with_drift(0.4)).factors == {"all": 0.5}
+def test_a_drift_that_is_twice_too_much_is_believed_by_half() -> None:
+    assert chosen(0.8, with_drift(0.4)).lean == {"all": 0.5}
 
 
-def test_a_network_that_is_wrong_is_not_believed_and_the_model_is_the_random_walk() -> None:
+def test_a_drift_that_is_wrong_is_not_believed_and_the_model_is_the_random_walk() -> None:
     found = chosen(-0.4, with_drift(0.4))
-    assert found.factors == {"all": 0.0}
-    assert list(found.crps["all"]) == list(FACTORS)
-    assert found.crps["all"][1.0] > found.crps["all"][0.0]
+    assert found.lean == {"all": 0.0}
+    assert list(found.crps["all"]) == list(found.crps_leaning["all"]) == list(FACTORS)
+    assert found.crps_leaning["all"][1.0] > found.crps_leaning["all"][0.0]
 
 
-def test_one_that_is_right_at_first_and_wrong_later_is_believed_at_first() -> None:
+def test_a_drift_that_is_right_at_first_and_wrong_later_is_believed_at_first() -> None:
     parts = {"near": slice(0, 4), "far": slice(20, SMALL.n_tokens)}
     data = with_drift(0.4)
     turned = replace(data, targets=torch.cat([data.targets[:, :4], data.targets[:, 4:] - 0.8], dim=1))
-    assert chosen(0.4, turned, parts=parts).factors == {"near": 1.0, "far": 0.0}
+    assert chosen(0.4, turned, parts=parts).lean == {"near": 1.0, "far": 0.0}
 
 
-def test_the_chosen_factor_is_never_worse_than_the_random_walk_and_scores_are_in_its_deviation() -> None:
+def test_a_trend_of_few_independent_outcomes_is_believed_less_than_its_score_says() -> None:
+    found = chosen(0.1, one_trend())
+    by_score = min(FACTORS, key=found.crps_leaning["all"].__getitem__)
+    assert found.lean["all"] < by_score
+
+
+def test_shares_are_never_worse_than_the_random_walk_and_scores_are_in_its_deviation() -> None:
     for drift in (-0.2, 0.0, 0.1, 0.6):
         found = chosen(drift, with_drift(0.2))
-        scores = found.crps["all"]
-        assert scores[found.factors["all"]] == min(scores.values()) <= scores[0.0]
+        for share, scores in ((found.shrink, found.crps), (found.lean, found.crps_leaning)):
+            assert scores["all"][share["all"]] <= scores["all"][0.0]
     # CRPS of a standard normal forecast of a standard normal outcome is 1/sqrt(pi) (Gneiting & Raftery 2007).
     assert chosen(0.0, with_drift(0.0)).crps["all"][0.0] == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
 
@@ -98,9 +112,9 @@ def test_the_chosen_factor_is_never_worse_than_the_random_walk_and_scores_are_in
 def test_windows_that_have_a_shape_choose_it_and_those_that_are_normal_do_not() -> None:
     heavy = Shape(KNOTS**2 / 2.0, KNOTS**2 / 2.0)
     outcomes = with_drift(0.0)
-    assert chosen(0.0, outcomes, shape=heavy).factors["all"] >= 0.5
+    assert chosen(0.0, outcomes, shape=heavy).shrink["all"] >= 0.5
     raw = replace(outcomes, targets=torch.from_numpy(heavy.to_normal(outcomes.targets.numpy().astype(float))))
-    assert chosen(0.0, raw, shape=heavy).factors == {"all": 0.0}
+    assert chosen(0.0, raw, shape=heavy).shrink == {"all": 0.0}
 
 
 def test_a_regression_that_is_right_is_believed_and_one_that_is_wrong_is_not() -> None:
@@ -108,11 +122,11 @@ def test_a_regression_that_is_right_is_believed_and_one_that_is_wrong_is_not() -
     doubled.coefficients[0] = math.log(2.0)
     even = with_drift(0.0)
     right = chosen(0.0, replace(even, targets=2.0 * even.targets).regressed(doubled), regression=doubled)
-    assert right.factors == {"all": 1.0}
+    assert right.shrink == {"all": 1.0}
     # The unit stays the plain random walk's deviation, of which twice is right here: CRPS of N(0, 2²) is 2/sqrt(pi).
     assert right.crps["all"][1.0] == pytest.approx(2.0 / np.sqrt(np.pi), rel=0.1)
     wrong = chosen(0.0, even.regressed(doubled), regression=doubled)
-    assert wrong.factors == {"all": 0.0}
+    assert wrong.shrink == {"all": 0.0}
     assert wrong.crps["all"][0.0] == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
 
 
@@ -120,5 +134,5 @@ def test_the_same_seed_gives_the_same_scores_and_members_are_judged_together() -
     first, same = (chosen(0.4, with_drift(0.4)) for _ in range(2))
     assert first == same
     both = chosen(0.4, with_drift(0.4), -0.4)
-    assert first.crps["all"][1.0] < both.crps["all"][1.0]
+    assert first.crps_leaning["all"][1.0] < both.crps_leaning["all"][1.0]
     assert first.crps["all"][0.0] == pytest.approx(both.crps["all"][0.0], rel=1e-12)
