@@ -19,6 +19,7 @@ from fxgpt_core.diffusion.model import CLIP, untrained
 from fxgpt_core.diffusion.paths import PathSampler
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.dependence import coupled, residual_correlation
+from fxgpt_core.forecasts.horizons import Part
 from fxgpt_core.training.loop import fit
 from fxgpt_core.training.shrinkage import SAMPLING as JUDGED_BY
 from fxgpt_core.training.shrinkage import chosen_shrinkage
@@ -177,7 +178,7 @@ def diffusion(
     network, losses = fit(untrained(sizes, seed), training, validation, parameters, seed=seed, progress=progress)
     unit = np.ones(AHEAD)
     whole = PathSampler((network.eval(),), unit, unit, parameters.schedule, JUDGED_BY)
-    chosen = chosen_shrinkage(whole, validation, {"month": slice(0, AHEAD)}, seed=seed)
+    chosen = chosen_shrinkage(whole, validation, {"month": Part(slice(0, AHEAD), AHEAD)}, seed)
     shrink, lean = chosen.shrink["month"], chosen.lean["month"]
     sampler = replace(whole, shrink=shrink * unit, lean=lean * unit, sampling=SAMPLING)
 

@@ -104,8 +104,8 @@ class DiffusionModel:
 
     `regression` multiplies the deviation of each token, and `shape` is what a normal increment becomes; `members` are networks of
     the same sizes from different seeds. `shrink` in [0, 1] is how far all this is believed up to each named horizon (1h, 4h, 1d,
-    1w), as validation windows chose, 0 being the random walk; and `lean` how far its drift and skew are, 0 being symmetric.
-    `seed` made weights and batches; `training` are its parameters, as JSON values.
+    1w), as validation windows chose: 0 is the random walk, ½ regression and shape, 1 the networks; `lean` is how far their drift
+    and skew are, 0 being symmetric. `seed` made weights and batches; `training` are its parameters, as JSON values.
     """
 
     symbol: str

@@ -12,7 +12,7 @@ from fxgpt_core.diffusion.sampler import deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.diffusion.shape import NORMAL, Shape
 from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
-from fxgpt_core.forecasts.horizons import horizon_tokens
+from fxgpt_core.forecasts.horizons import horizon_parts
 from fxgpt_core.market.timeframes import timeframe
 
 FloatArray = npt.NDArray[np.float64]
@@ -24,8 +24,8 @@ Share = FloatArray | float
 class PathSampler:
     """Draws paths from the members of a model and gives them the `shape` of returns.
 
-    How far the sum up to each token is believed, float64[T] in [0, 1]: `shrink`, 0 being the random walk of the same noise, and
-    of what is not symmetric, drift and skew, `lean`.
+    How far the sum up to each token is believed, float64[T] in [0, 1]. `shrink`: 0 is the random walk of the same noise, ½ that
+    walk with regression and shape, 1 the symmetric part of what the networks say. `lean`: of the other part, drift and skew.
     """
 
     members: tuple[DenoisingNetwork, ...]
@@ -80,11 +80,17 @@ class PathSampler:
 
         Each token has the deviation `ahead` float64[T] in the paths, and `walk` float64[T] in the random walk.
         """
-        walks = np.tile(np.cumsum(self.walks(noise) * walk, axis=1), (len(self.used), 1))
-        if not (self.shrink.any() or self.lean.any()):
-            return walks
-        paths = np.cumsum(self.paths(context, noise) * ahead, axis=1)
-        return believed(paths, walks, len(noise[0]), self.shrink, self.lean)
+        sums = self.unbelieved(context, noise, ahead, walk)
+        return sums.believed(self.shrink, self.lean)
+
+    def unbelieved(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> "Sums":
+        """What `sums` are made of."""
+        walks = self.walks(noise)
+        return Sums(
+            np.cumsum(walks * walk, axis=1),
+            np.cumsum(self.shape.of_normal(walks) * ahead, axis=1),
+            np.cumsum(self.paths(context, noise) * ahead, axis=1),
+        )
 
     def quantiles(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> FloatArray:
         """float64[T,L]: quantiles at `LEVELS` of `sums`."""
@@ -94,7 +100,8 @@ class PathSampler:
     def scale(self, ahead: FloatArray, walk: FloatArray) -> FloatArray:
         """float64[T]: about how far `sums` spread, whatever the networks say: a unit for what they say."""
         own, plain = (np.sqrt(np.cumsum(each**2)) for each in (ahead, walk))
-        return self.shrink * own + (1.0 - self.shrink) * plain
+        scale: FloatArray = plain + np.minimum(2.0 * self.shrink, 1.0) * (own - plain)
+        return scale
 
     def _sampled(self, member: DenoisingNetwork, embedding: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         guidance = self.sampling.guidance
@@ -112,22 +119,33 @@ class PathSampler:
 def sampler_of(model: DiffusionModel, sampling: SamplingParameters) -> PathSampler:
     """What draws the paths of a model."""
     shrink, lean = np.empty((2, model.parameters.n_tokens))
-    for horizon, tokens in horizon_tokens(timeframe(model.timeframe)).items():
+    for horizon, (tokens, _) in horizon_parts(timeframe(model.timeframe)).items():
         shrink[tokens], lean[tokens] = model.shrink[horizon], model.lean[horizon]
     return PathSampler(model.members, shrink, lean, model.schedule, sampling, model.shape)
 
 
-def believed(sums: FloatArray, walks: FloatArray, n_paths: int, shrink: Share, lean: Share) -> FloatArray:
-    """float64[K·P,T]: from random walks float64[K·P,T] `shrink` of the way to the symmetric part of `sums` float64[K·P,T] of the
-    same noise, and `lean` of what the other part adds.
-
-    The second half of each P paths comes from the mirrored noise of the first: half the sum of two such paths is what does not
-    turn with the noise, drift and skew.
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Cumulative log-returns of the same noise: of random `walks` float64[P,T], of those with regression and shape, `regressed`
+    float64[P,T], and of the paths of K networks, `said` float64[K·P,T]. The second half of P has the mirrored noise of the first.
     """
-    half = n_paths // 2
-    mirrored = np.roll(sums.reshape(-1, n_paths, sums.shape[1]), half, axis=1).reshape(sums.shape)
-    leaning = (sums + mirrored) / 2.0
-    return walks + shrink * (sums - leaning - walks) + lean * leaning
+
+    walks: FloatArray
+    regressed: FloatArray
+    said: FloatArray
+
+    def believed(self, shrink: Share, lean: Share) -> FloatArray:
+        """float64[K·P,T]: what is left of all, as `PathSampler` tells it.
+
+        Half the sum of two paths of mirrored noise is what does not turn with the noise: drift and skew.
+        """
+        n_paths, n_tokens = self.walks.shape
+        mirrored = np.roll(self.said.reshape(-1, n_paths, n_tokens), n_paths // 2, axis=1).reshape(self.said.shape)
+        leaning = (self.said + mirrored) / 2.0
+        walks, regressed = (np.tile(each, (len(self.said) // n_paths, 1)) for each in (self.walks, self.regressed))
+        near, far = np.minimum(2.0 * shrink, 1.0), np.maximum(2.0 * shrink - 1.0, 0.0)
+        spread: FloatArray = walks + near * (regressed - walks) + far * (self.said - leaning - regressed)
+        return spread + lean * leaning
 
 
 def path_quantiles(sums: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ independent, each with the variance of its candles.
 
 from functools import cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,12 +48,21 @@ def steps_of(timeframe: Timeframe) -> npt.NDArray[np.int32]:
     return np.cumsum(token_candles(timeframe)).astype(np.int32)
 
 
+class Part(NamedTuple):
+    """A part of a path: which tokens, and how many candles from the origin to the end of the last."""
+
+    tokens: slice
+    step: int
+
+
 @cache
-def horizon_tokens(timeframe: Timeframe) -> dict[str, slice]:
+def horizon_parts(timeframe: Timeframe) -> dict[str, Part]:
     """The tokens that end up to each named horizon, behind the one before; those behind the last belong to it as well."""
-    ends = np.searchsorted(steps_of(timeframe), list(horizon_steps(timeframe).values()), side="right").tolist()
-    ends[-1] = len(token_candles(timeframe))
-    return {name: slice(*edge) for name, edge in zip(horizon_steps(timeframe), pairwise([0, *ends]), strict=True)}
+    steps = steps_of(timeframe)
+    ends = np.searchsorted(steps, list(horizon_steps(timeframe).values()), side="right").tolist()
+    ends[-1] = len(steps)
+    edges = zip(horizon_steps(timeframe), pairwise([0, *ends]), strict=True)
+    return {name: Part(slice(start, stop), int(steps[stop - 1])) for name, (start, stop) in edges}
 
 
 def longest_step(timeframe: Timeframe) -> int:

@@ -13,7 +13,7 @@ from fxgpt_core import atomic_file, content_hash
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
 from fxgpt_core.diffusion.shape import KNOTS, Shape
 from fxgpt_core.errors import CorruptArtifactError
-from fxgpt_core.forecasts.horizons import horizon_tokens
+from fxgpt_core.forecasts.horizons import horizon_steps
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, Volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
@@ -146,7 +146,7 @@ def _model(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Dif
 
 
 def _by_horizon(description: dict[str, Any], name: str) -> dict[str, float]:
-    return {horizon: float(description[name][horizon]) for horizon in horizon_tokens(timeframe(description["timeframe"]))}
+    return {horizon: float(description[name][horizon]) for horizon in horizon_steps(timeframe(description["timeframe"]))}
 
 
 def _member(parameters: NetworkParameters, tensors: dict[str, torch.Tensor], number: int) -> DenoisingNetwork:

@@ -24,7 +24,7 @@ from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.labels import labels
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.features.selection import SMALLEST_DEVIATION, Selection, SelectionParameters, select_features
-from fxgpt_core.forecasts.horizons import horizon_tokens, longest_step, token_candles
+from fxgpt_core.forecasts.horizons import horizon_parts, longest_step, token_candles
 from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression, fit_volatility_regression
@@ -101,7 +101,7 @@ def train(
     )
     whole = np.ones(sizes.n_tokens)
     sampler = PathSampler(members, whole, whole, parameters.schedule, SAMPLING, shape)
-    shrinkage = chosen_shrinkage(sampler, parts[1], horizon_tokens(candles.timeframe), seed=seed, regression=regression)
+    shrinkage = chosen_shrinkage(sampler, parts[1], horizon_parts(candles.timeframe), seed, regression, parameters.drift_evidence)
     model = DiffusionModel(
         symbol=symbol,
         timeframe=str(candles.timeframe),
@@ -149,7 +149,7 @@ def tuned(
 
     members, _ = _each_member(tune, len(start.members), seed, surroundings)
     sampler = replace(sampler_of(start, SAMPLING), members=members, shape=shape)
-    shrinkage = chosen_shrinkage(sampler, parts[1], horizon_tokens(candles.timeframe), seed=seed, regression=regression)
+    shrinkage = chosen_shrinkage(sampler, parts[1], horizon_parts(candles.timeframe), seed, regression, parameters.drift_evidence)
     return replace(
         start,
         members=members,

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fxgpt_core.diffusion.paths import PathSampler, believed, path_quantiles
+from fxgpt_core.diffusion.paths import PathSampler, Sums, path_quantiles
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.forecast import LEVELS
+from fxgpt_core.forecasts.horizons import Part
 from fxgpt_core.forecasts.paired import paired_difference
 from fxgpt_core.forecasts.scores import quantile_crps
 from fxgpt_core.forecasts.volatility_regression import UNCHANGED, VolatilityRegression
@@ -29,7 +30,8 @@ class Shrinkage:
     """How far a sampler is believed in each named part of the path, and the mean CRPS over `n_windows` and the part's steps.
 
     `shrink` has the lowest CRPS of symmetric paths, never above that of the random walk, which is 0. `lean`, of drift and skew,
-    has the lowest CRPS and a standard error of its difference to that of 0: a trend of the validation windows alone is luck.
+    has the lowest sum of CRPS and standard error of its difference to that of 0: a trend that the validation windows share is
+    no proof.
     `crps` and `crps_leaning` by part and factor, in units of the random walk's deviation.
     """
 
@@ -43,14 +45,15 @@ class Shrinkage:
 def chosen_shrinkage(
     sampler: PathSampler,
     validation: Windows,
-    parts: Mapping[str, slice],
-    *,
+    parts: Mapping[str, Part],
     seed: int,
     regression: VolatilityRegression = UNCHANGED,
+    drift_evidence: int = 0,
 ) -> Shrinkage:
     """How far to believe a sampler by validation windows, which are of its shape and of this regression.
 
-    `parts`: tokens by name. The windows are evenly spaced, and all factors are judged with the same noise.
+    The windows are evenly spaced, and all factors are judged with the same noise. A part with fewer outcomes that do not
+    overlap than `drift_evidence` does not lean.
     """
     rows = np.unique(np.linspace(0, len(validation) - 1, JUDGED_WINDOWS).astype(np.int64))
     with torch.inference_mode():
@@ -58,7 +61,7 @@ def chosen_shrinkage(
     # So many windows in a row share outcomes.
     block = min(len(rows) // 2, -(-validation.reach * len(rows) // len(validation)))
     shrink, lean, crps, leaning = {}, {}, {}, {}
-    for name, tokens in parts.items():
+    for name, (tokens, step) in parts.items():
         symmetric = _crps(drawn, tokens, [(factor, 0.0) for factor in FACTORS])
         crps[name] = dict(zip(FACTORS, symmetric.mean(axis=1).tolist(), strict=True))
         shrink[name] = min(FACTORS, key=crps[name].__getitem__)
@@ -66,37 +69,32 @@ def chosen_shrinkage(
         leaning[name] = dict(zip(FACTORS, scores.mean(axis=1).tolist(), strict=True))
         differences = [paired_difference(score, scores[0], block, seed) for score in scores]
         bounds = [found.mean + (found.high - found.low) / TWO_SIDES for found in differences]
-        lean[name] = FACTORS[int(np.argmin(bounds))]
+        lean[name] = FACTORS[int(np.argmin(bounds))] if len(validation) // step >= drift_evidence else 0.0
     return Shrinkage(shrink, lean, crps, leaning, len(rows))
 
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """One window in units of the random walk's deviation: sums and walks float64[K·P,T] of P paths, the outcome float64[T]."""
+    """The sums of one window and their outcome float64[T], in units of the random walk's deviation."""
 
-    sums: FloatArray
-    walks: FloatArray
+    sums: Sums
     outcome: FloatArray
-    n_paths: int
 
 
 def _drawn(sampler: PathSampler, data: Windows, regression: VolatilityRegression, row: int, seed: int) -> _Drawn:
     ahead, walk = data.deviations(row, regression)
     scale = np.sqrt(np.cumsum(walk**2))
-    noise = sampler.noise(seed, row, len(ahead))
-    walks = np.tile(np.cumsum(sampler.walks(noise) * walk, axis=1), (len(sampler.used), 1))
-    sums = np.cumsum(sampler.paths(data.context_of(row), noise) * ahead, axis=1)
-    return _Drawn(sums / scale, walks / scale, data.outcome(row, sampler.shape) / scale, noise.shape[1])
+    sums = sampler.unbelieved(data.context_of(row), sampler.noise(seed, row, len(ahead)), ahead, walk)
+    return _Drawn(Sums(sums.walks / scale, sums.regressed / scale, sums.said / scale), data.outcome(row, sampler.shape) / scale)
 
 
-def _crps(drawn: Sequence[_Drawn], tokens: slice, factors: Sequence[tuple[float, float]]) -> FloatArray:
+def _crps(drawn: Sequence[_Drawn], tokens: slice, shares: Sequence[tuple[float, float]]) -> FloatArray:
     """float64[F,N]: CRPS of N windows by each pair of shrink and lean, mean over the steps of some tokens."""
-    scores = np.empty((len(factors), len(drawn)))
+    scores = np.empty((len(shares), len(drawn)))
     for n, one in enumerate(drawn):
-        sums, walks, unit = one.sums[:, tokens], one.walks[:, tokens], np.ones(one.outcome[tokens].shape)
-        quantiles = np.stack(
-            [path_quantiles(believed(sums, walks, one.n_paths, *each), walks[: one.n_paths], unit) for each in factors]
-        )
-        outcome = np.repeat(one.outcome[None, tokens], len(factors), axis=0)
+        part = Sums(*(each[:, tokens] for each in (one.sums.walks, one.sums.regressed, one.sums.said)))
+        unit = np.ones(part.walks.shape[1])
+        quantiles = np.stack([path_quantiles(part.believed(*each), part.walks, unit) for each in shares])
+        outcome = np.repeat(one.outcome[None, tokens], len(shares), axis=0)
         scores[:, n] = quantile_crps(quantiles, LEVELS, outcome).mean(axis=1)
     return scores

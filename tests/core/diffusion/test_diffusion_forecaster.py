@@ -118,11 +118,11 @@ def test_without_shrinkage_left_or_without_context_the_model_says_what_it_should
 
 def test_a_regression_widens_the_paths_as_far_as_they_are_believed_and_never_the_random_walk_they_are_measured_by() -> None:
     doubled = VolatilityRegression(np.empty(0), np.empty(0), np.full((1, 1), np.log(2.0)))
-    believed = {"1h": 1.0, "4h": 0.5, "1d": 0.0, "1w": 0.0}
+    believed = {"1h": 1.0, "4h": 0.25, "1d": 0.0, "1w": 0.5}
     model = replace(model_of(untrained(SMALL, 1)), regression=doubled, shrink=believed)
     forecasts = DiffusionForecaster(model).forecast(real_features(), real_candles(), ORIGINS, seed=3)
     walk = random_walk_like(forecasts)
-    expected = np.array([2.0, 1.5, 1.0, 1.0])[[0, *[1] * 3, *[2] * 20, *[3] * 4]]
+    expected = np.array([2.0, 1.5, 1.0, 2.0])[[0, *[1] * 3, *[2] * 20, *[3] * 4]]
     np.testing.assert_allclose(forecasts.values, walk.values * expected[None, :, None], rtol=1e-6, atol=1e-12)
     plain = DiffusionForecaster(model_of(untrained(SMALL, 1))).forecast(real_features(), real_candles(), ORIGINS, seed=3)
     assert forecasts.scale.tobytes() == plain.scale.tobytes()

@@ -14,6 +14,7 @@ from torch import nn
 from fxgpt_core.diffusion.model import DenoisingNetwork, network_inputs, untrained
 from fxgpt_core.diffusion.paths import PathSampler
 from fxgpt_core.diffusion.shape import KNOTS, NORMAL, Shape
+from fxgpt_core.forecasts.horizons import Part
 from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
@@ -69,7 +70,7 @@ def chosen(drift: float, data: Windows, *others: float, shape: Shape = NORMAL, *
     """The choice for networks that believe in these drifts, with one part for all tokens."""
     members = tuple(believing_in(each) for each in (drift, *others))
     sampler = PathSampler(members, *np.ones((2, SMALL.n_tokens)), "cosine", SAMPLING, shape)
-    return chosen_shrinkage(sampler, data, about.pop("parts", {"all": slice(0, SMALL.n_tokens)}), seed=1, **about)
+    return chosen_shrinkage(sampler, data, about.pop("parts", {"all": Part(slice(0, SMALL.n_tokens), 120)}), 1, **about)
 
 
 def test_a_drift_that_is_right_is_believed_whole() -> None:
@@ -88,7 +89,7 @@ def test_a_drift_that_is_wrong_is_not_believed_and_the_model_is_the_random_walk(
 
 
 def test_a_drift_that_is_right_at_first_and_wrong_later_is_believed_at_first() -> None:
-    parts = {"near": slice(0, 4), "far": slice(20, SMALL.n_tokens)}
+    parts = {"near": Part(slice(0, 4), 4), "far": Part(slice(20, SMALL.n_tokens), 120)}
     data = with_drift(0.4)
     turned = replace(data, targets=torch.cat([data.targets[:, :4], data.targets[:, 4:] - 0.8], dim=1))
     assert chosen(0.4, turned, parts=parts).lean == {"near": 1.0, "far": 0.0}
@@ -98,6 +99,13 @@ def test_a_trend_of_few_independent_outcomes_is_believed_less_than_its_score_say
     found = chosen(0.1, one_trend())
     by_score = min(FACTORS, key=found.crps_leaning["all"].__getitem__)
     assert found.lean["all"] < by_score
+
+
+def test_without_enough_independent_outcomes_no_drift_is_believed() -> None:
+    parts = {"near": Part(slice(0, 4), 4), "far": Part(slice(20, SMALL.n_tokens), 120)}
+    data = with_drift(0.4)
+    for evidence, expected in ((len(data) // 4, {"near": 1.0, "far": 0.0}), (len(data) // 4 + 1, {"near": 0.0, "far": 0.0})):
+        assert chosen(0.4, data, parts=parts, drift_evidence=evidence).lean == expected
 
 
 def test_shares_are_never_worse_than_the_random_walk_and_scores_are_in_its_deviation() -> None:
@@ -112,7 +120,7 @@ def test_shares_are_never_worse_than_the_random_walk_and_scores_are_in_its_devia
 def test_windows_that_have_a_shape_choose_it_and_those_that_are_normal_do_not() -> None:
     heavy = Shape(KNOTS**2 / 2.0, KNOTS**2 / 2.0)
     outcomes = with_drift(0.0)
-    assert chosen(0.0, outcomes, shape=heavy).shrink["all"] >= 0.5
+    assert chosen(0.0, outcomes, shape=heavy).shrink["all"] == 0.5
     raw = replace(outcomes, targets=torch.from_numpy(heavy.to_normal(outcomes.targets.numpy().astype(float))))
     assert chosen(0.0, raw, shape=heavy).shrink == {"all": 0.0}
 
@@ -122,7 +130,7 @@ def test_a_regression_that_is_right_is_believed_and_one_that_is_wrong_is_not() -
     doubled.coefficients[0] = math.log(2.0)
     even = with_drift(0.0)
     right = chosen(0.0, replace(even, targets=2.0 * even.targets).regressed(doubled), regression=doubled)
-    assert right.shrink == {"all": 1.0}
+    assert right.shrink == {"all": 0.5}
     # The unit stays the plain random walk's deviation, of which twice is right here: CRPS of N(0, 2²) is 2/sqrt(pi).
     assert right.crps["all"][1.0] == pytest.approx(2.0 / np.sqrt(np.pi), rel=0.1)
     wrong = chosen(0.0, even.regressed(doubled), regression=doubled)
