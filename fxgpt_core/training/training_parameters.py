@@ -75,8 +75,8 @@ class TrainingParameters:
 
 
 _DEMO = TrainingParameters()
-# The small presets believe what drift they find in the sample, which is too short to show any: so there is something to decide on,
-# and nothing to trade money by.
+# The small presets believe what drift they find in the sample, which is too short to show any: so there is something to decide
+# on, and nothing to trade money by.
 _PROVEN = replace(_DEMO, drift_evidence=1_000)
 PRESETS: Final = {
     "tiny": replace(_DEMO, n_steps=40, batch=64, embedding=32, warm_up_steps=10, ema_decay=0.9),
