@@ -18,7 +18,7 @@ from fxgpt_core.diffusion.model import (
     require_same_rows,
     untrained,
 )
-from fxgpt_core.diffusion.paths import PathSampler, sampler_of
+from fxgpt_core.diffusion.paths import sampler_of
 from fxgpt_core.diffusion.shape import Shape, fit_shape
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.labels import labels
@@ -29,6 +29,7 @@ from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression, fit_volatility_regression
 from fxgpt_core.market.symbols import symbol as symbol_of
+from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.training.distributed import fit_together
 from fxgpt_core.training.loop import Fitted, fit_in
 from fxgpt_core.training.memory import fitting
@@ -50,8 +51,8 @@ CANDIDATES = tuple(name for name in FEATURES if name not in NO_CANDIDATES)
 class TrainedModel:
     """The model with the best averaged weights, and how it came to be.
 
-    `selection` of its columns, losses by step of each member, the shrinkage, numbers of windows and of weights, seconds of it
-    all, the device it ran on.
+    `selection` of its columns, losses by step of each member, the shrinkage, the number of windows, seconds of it all, the device
+    it ran on.
     """
 
     model: DiffusionModel
@@ -59,9 +60,13 @@ class TrainedModel:
     losses: tuple[tuple[LossPoint, ...], ...]
     shrinkage: Shrinkage
     n_windows: int
-    n_weights: int
     seconds: float
     device: str
+
+    @property
+    def n_weights(self) -> int:
+        """How many weights its networks have."""
+        return sum(weight.numel() for member in self.model.members for weight in member.parameters())
 
 
 def train(
@@ -81,33 +86,27 @@ def train(
     too few rows to choose columns by, and when the loss stops being a number; `NotReadyError` when memory is too small or it was
     asked to stop.
     """
-    surroundings = surroundings or Surroundings(TrainPlan(threads=parameters.threads))
     require_same_rows(features, candles)
-    started = time.monotonic()
-    pause = symbol_of(symbol).daily_break_minutes
-    volatility = fit_volatility(candles, daily_break_minutes=pause)
-    selection = _selected(features, candles, parameters, seed, pause)
+    started, surroundings = time.monotonic(), surroundings or Surroundings(TrainPlan(threads=parameters.threads))
+    volatility = fit_volatility(candles, daily_break_minutes=symbol_of(symbol).daily_break_minutes)
+    selection = _selected(features, candles, parameters, seed, volatility.daily_break_minutes)
     scaler = fit_scaler(features, selection.names)
     inputs = network_inputs(scaler, features, known_volatility(candles, volatility).relative)
     data = windows(inputs, candles, volatility, parameters.context)
     shape, regression, parts = _normal_parts(data, parameters)
     sizes = parameters.network(len(input_names(scaler)), len(token_candles(candles.timeframe)))
-    fitting_in = fitting(surroundings, untrained(sizes, seed), parts[0], parameters)
-    members, losses = _each_member(
-        lambda _, own_seed, own: fit_together(sizes, parts, parameters, seed=own_seed, surroundings=own),
-        parameters.members,
-        seed,
-        fitting_in,
-    )
-    whole = np.ones(sizes.n_tokens)
-    sampler = PathSampler(members, whole, whole, parameters.schedule, SAMPLING, shape)
-    shrinkage = chosen_shrinkage(sampler, parts[1], horizon_parts(candles.timeframe), seed, regression, parameters.drift_evidence)
+    surroundings = fitting(surroundings, untrained(sizes, seed), parts[0], parameters)
+
+    def fit(_: int, own_seed: int, own: Surroundings) -> Fitted:
+        return fit_together(sizes, parts, parameters, seed=own_seed, surroundings=own)
+
+    members, losses = _each_member(fit, parameters.members, seed, surroundings)
     model = DiffusionModel(
         symbol=symbol,
         timeframe=str(candles.timeframe),
         members=members,
-        shrink=shrinkage.shrink,
-        lean=shrinkage.lean,
+        shrink={},
+        lean={},
         parameters=sizes,
         schedule=parameters.schedule,
         scaler=scaler,
@@ -117,10 +116,9 @@ def train(
         seed=seed,
         training=asdict(parameters),
     )
-    weights = [weight for member in members for weight in member.parameters()]
-    n_weights = sum(weight.numel() for weight in weights)
-    seconds = time.monotonic() - started
-    return TrainedModel(model, selection, losses, shrinkage, len(data), n_weights, seconds, surroundings.plan.device)
+    model, shrinkage = _believed(model, parts[1], parameters)
+    spent = time.monotonic() - started
+    return TrainedModel(model, selection, losses, shrinkage, len(data), spent, surroundings.plan.device)
 
 
 def tuned(
@@ -148,19 +146,25 @@ def tuned(
         return fit_in(network, parts, parameters, seed=own_seed, surroundings=own)
 
     members, _ = _each_member(tune, len(start.members), seed, surroundings)
-    sampler = replace(sampler_of(start, SAMPLING), members=members, shape=shape)
-    shrinkage = chosen_shrinkage(sampler, parts[1], horizon_parts(candles.timeframe), seed, regression, parameters.drift_evidence)
-    return replace(
+    model = replace(
         start,
         members=members,
-        shrink=shrinkage.shrink,
-        lean=shrinkage.lean,
         shape=shape,
         regression=regression,
         volatility=volatility,
         seed=seed,
         training=asdict(parameters),
     )
+    return _believed(model, parts[1], parameters)[0]
+
+
+def _believed(model: DiffusionModel, validation: Windows, parameters: TrainingParameters) -> tuple[DiffusionModel, Shrinkage]:
+    """The model, believed as far as validation windows choose."""
+    parts = horizon_parts(timeframe_of(model.timeframe))
+    whole = dict.fromkeys(parts, 1.0)
+    sampler = sampler_of(replace(model, shrink=whole, lean=whole), SAMPLING)
+    chosen = chosen_shrinkage(sampler, validation, parts, model.seed, model.regression, parameters.drift_evidence)
+    return replace(model, shrink=chosen.shrink, lean=chosen.lean), chosen
 
 
 def _normal_parts(data: Windows, parameters: TrainingParameters) -> tuple[Shape, VolatilityRegression, tuple[Windows, Windows]]:
