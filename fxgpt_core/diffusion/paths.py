@@ -80,8 +80,7 @@ class PathSampler:
 
         Each token has the deviation `ahead` float64[T] in the paths, and `walk` float64[T] in the random walk.
         """
-        sums = self.unbelieved(context, noise, ahead, walk)
-        return sums.believed(self.shrink, self.lean)
+        return self.unbelieved(context, noise, ahead, walk).believed(self.shrink, self.lean)
 
     def unbelieved(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> "Sums":
         """What `sums` are made of."""
@@ -95,7 +94,8 @@ class PathSampler:
     def quantiles(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> FloatArray:
         """float64[T,L]: quantiles at `LEVELS` of `sums`."""
         scale = self.walk_deviation * np.sqrt(np.cumsum(walk**2))
-        return path_quantiles(self.sums(context, noise, ahead, walk), np.cumsum(self.walks(noise) * walk, axis=1), scale)
+        sums = self.unbelieved(context, noise, ahead, walk)
+        return path_quantiles(sums.believed(self.shrink, self.lean), sums.walks, scale)
 
     def scale(self, ahead: FloatArray, walk: FloatArray) -> FloatArray:
         """float64[T]: about how far `sums` spread, whatever the networks say: a unit for what they say."""
