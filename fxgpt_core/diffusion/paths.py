@@ -126,8 +126,9 @@ def sampler_of(model: DiffusionModel, sampling: SamplingParameters) -> PathSampl
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Cumulative log-returns of the same noise: of random `walks` float64[P,T], of those with regression and shape, `regressed`
-    float64[P,T], and of the paths of K networks, `said` float64[K·P,T]. The second half of P has the mirrored noise of the first.
+    """Cumulative log-returns of the same noise: of random `walks` float64[…,P,T], of those with regression and shape, `regressed`
+    float64[…,P,T], and of the paths of K networks, `said` float64[…,K·P,T]. The second half of P has the mirrored noise of the
+    first.
     """
 
     walks: FloatArray
@@ -135,31 +136,36 @@ class Sums:
     said: FloatArray
 
     def believed(self, shrink: Share, lean: Share) -> FloatArray:
-        """float64[K·P,T]: what is left of all, as `PathSampler` tells it.
+        """float64[…,K·P,T]: what is left of all, as `PathSampler` tells it.
 
         Half the sum of two paths of mirrored noise is what does not turn with the noise: drift and skew.
         """
-        n_paths, n_tokens = self.walks.shape
-        mirrored = np.roll(self.said.reshape(-1, n_paths, n_tokens), n_paths // 2, axis=1).reshape(self.said.shape)
-        leaning = (self.said + mirrored) / 2.0
-        walks, regressed = (np.tile(each, (len(self.said) // n_paths, 1)) for each in (self.walks, self.regressed))
+        n_paths = self.walks.shape[-2]
+        by_member = self.said.reshape(*self.said.shape[:-2], -1, *self.walks.shape[-2:])
+        leaning = (self.said + np.roll(by_member, n_paths // 2, axis=-2).reshape(self.said.shape)) / 2.0
+        walks, regressed = (_for_each(each, self.said) for each in (self.walks, self.regressed))
         near, far = np.minimum(2.0 * shrink, 1.0), np.maximum(2.0 * shrink - 1.0, 0.0)
         spread: FloatArray = walks + near * (regressed - walks) + far * (self.said - leaning - regressed)
         return spread + lean * leaning
 
 
-def path_quantiles(sums: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:
-    """float64[T,L]: quantiles at `LEVELS` of the cumulative log-returns float64[K·P,T] of K·P paths.
+def _for_each(walks: FloatArray, said: FloatArray) -> FloatArray:
+    """float64[…,K·P,T]: walks float64[…,P,T] as often as there are members."""
+    return np.concatenate([walks] * (said.shape[-2] // walks.shape[-2]), axis=-2)
 
-    `walks` float64[P,T] are those of a random walk with the same noise and `scale` float64[T] its known standard
+
+def path_quantiles(sums: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:
+    """float64[…,T,L]: quantiles at `LEVELS` of the cumulative log-returns float64[…,K·P,T] of K·P paths.
+
+    `walks` float64[…,P,T] are those of a random walk with the same noise and `scale` float64[…,T] its known standard
     deviation: a control variate (Hsu & Nelson 1990). What P walks miss of their known quantiles, the paths miss as well, as
     far as they move together; so P paths are worth many more, and an untrained network is the random walk exactly.
     """
-    control = np.tile(walks, (len(sums) // len(walks), 1))
-    moved = ((sums - sums.mean(axis=0)) * control).sum(axis=0) / (control**2).sum(axis=0)
-    sampled, walked = np.quantile(np.stack([sums, control]), LEVELS, axis=1).transpose(1, 2, 0)
+    control = _for_each(walks, sums)
+    moved = ((sums - sums.mean(axis=-2, keepdims=True)) * control).sum(axis=-2) / (control**2).sum(axis=-2)
+    sampled, walked = np.moveaxis(np.quantile(np.stack([sums, control]), LEVELS, axis=-2), 0, -1)
     missed = normal_quantiles(scale) - walked
-    return np.sort(sampled + np.maximum(moved, 0.0)[:, None] * missed, axis=1)
+    return np.sort(sampled + np.maximum(moved, 0.0)[..., None] * missed, axis=-1)
 
 
 def mirrored_noise(seed: int, known_at_us: int, n_paths: int, draws: int, n_tokens: int) -> Noise:

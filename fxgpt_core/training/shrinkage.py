@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fxgpt_core.diffusion.paths import PathSampler, Sums, path_quantiles
+from fxgpt_core.diffusion.paths import PathSampler, Share, Sums, path_quantiles
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.forecast import LEVELS
 from fxgpt_core.forecasts.horizons import Part
@@ -57,44 +57,41 @@ def chosen_shrinkage(
     """
     rows = np.unique(np.linspace(0, len(validation) - 1, JUDGED_WINDOWS).astype(np.int64))
     with torch.inference_mode():
-        drawn = [_drawn(sampler, validation, regression, row, seed) for row in rows.tolist()]
+        sums, outcome = _drawn(sampler, validation, regression, rows.tolist(), seed)
     # So many windows in a row share outcomes.
     block = min(len(rows) // 2, -(-validation.reach * len(rows) // len(validation)))
-    shrink, lean, crps, leaning = {}, {}, {}, {}
+    symmetric = [_crps(sums, outcome, factor, 0.0) for factor in FACTORS]
+    crps, shrink = {}, {}
+    by_token = np.empty(outcome.shape[1])
+    for name, (tokens, _) in parts.items():
+        crps[name] = {factor: float(score[:, tokens].mean()) for factor, score in zip(FACTORS, symmetric, strict=True)}
+        shrink[name] = by_token[tokens] = min(FACTORS, key=crps[name].__getitem__)
+    leaning = [_crps(sums, outcome, by_token, factor) for factor in FACTORS]
+    crps_leaning, lean = {}, {}
     for name, (tokens, step) in parts.items():
-        symmetric = _crps(drawn, tokens, [(factor, 0.0) for factor in FACTORS])
-        crps[name] = dict(zip(FACTORS, symmetric.mean(axis=1).tolist(), strict=True))
-        shrink[name] = min(FACTORS, key=crps[name].__getitem__)
-        scores = _crps(drawn, tokens, [(shrink[name], factor) for factor in FACTORS])
-        leaning[name] = dict(zip(FACTORS, scores.mean(axis=1).tolist(), strict=True))
+        scores = [score[:, tokens].mean(axis=1) for score in leaning]
+        crps_leaning[name] = {factor: float(score.mean()) for factor, score in zip(FACTORS, scores, strict=True)}
         differences = [paired_difference(score, scores[0], block, seed) for score in scores]
         bounds = [found.mean + (found.high - found.low) / TWO_SIDES for found in differences]
         lean[name] = FACTORS[int(np.argmin(bounds))] if len(validation) // step >= drift_evidence else 0.0
-    return Shrinkage(shrink, lean, crps, leaning, len(rows))
+    return Shrinkage(shrink, lean, crps, crps_leaning, len(rows))
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    """The sums of one window and their outcome float64[T], in units of the random walk's deviation."""
+def _drawn(
+    sampler: PathSampler, data: Windows, regression: VolatilityRegression, rows: Sequence[int], seed: int
+) -> tuple[Sums, FloatArray]:
+    """Sums of paths of N windows and their outcomes float64[N,T], both in units of the random walk's deviation."""
+    sums, outcomes = [], []
+    for row in rows:
+        ahead, walk = data.deviations(row, regression)
+        noise = sampler.noise(seed, row, len(ahead))
+        scale = np.sqrt(np.cumsum(walk**2))
+        drawn = sampler.unbelieved(data.context_of(row), noise, ahead, walk)
+        sums.append([each / scale for each in (drawn.walks, drawn.regressed, drawn.said)])
+        outcomes.append(data.outcome(row, sampler.shape) / scale)
+    return Sums(*(np.stack(each) for each in zip(*sums, strict=True))), np.stack(outcomes)
 
-    sums: Sums
-    outcome: FloatArray
 
-
-def _drawn(sampler: PathSampler, data: Windows, regression: VolatilityRegression, row: int, seed: int) -> _Drawn:
-    ahead, walk = data.deviations(row, regression)
-    scale = np.sqrt(np.cumsum(walk**2))
-    sums = sampler.unbelieved(data.context_of(row), sampler.noise(seed, row, len(ahead)), ahead, walk)
-    return _Drawn(Sums(sums.walks / scale, sums.regressed / scale, sums.said / scale), data.outcome(row, sampler.shape) / scale)
-
-
-def _crps(drawn: Sequence[_Drawn], tokens: slice, shares: Sequence[tuple[float, float]]) -> FloatArray:
-    """float64[F,N]: CRPS of N windows by each pair of shrink and lean, mean over the steps of some tokens."""
-    scores = np.empty((len(shares), len(drawn)))
-    for n, one in enumerate(drawn):
-        part = Sums(*(each[:, tokens] for each in (one.sums.walks, one.sums.regressed, one.sums.said)))
-        unit = np.ones(part.walks.shape[1])
-        quantiles = np.stack([path_quantiles(part.believed(*each), part.walks, unit) for each in shares])
-        outcome = np.repeat(one.outcome[None, tokens], len(shares), axis=0)
-        scores[:, n] = quantile_crps(quantiles, LEVELS, outcome).mean(axis=1)
-    return scores
+def _crps(sums: Sums, outcome: FloatArray, shrink: Share, lean: Share) -> FloatArray:
+    """float64[N,T]: CRPS of N windows whose sums are believed so far."""
+    return quantile_crps(path_quantiles(sums.believed(shrink, lean), sums.walks, np.ones(outcome.shape)), LEVELS, outcome)
