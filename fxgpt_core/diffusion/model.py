@@ -47,7 +47,8 @@ class FeatureScaler:
             raise BadInputError(
                 f"the features lack {', '.join(missing[:5])}; the model was trained on {len(self.columns)} columns"
             )
-        values = features[list(self.columns)].to_numpy().astype(np.float64)
+        # Column by column: polars would wake its threads for a handful of rows.
+        values = np.column_stack([features[name].to_numpy() for name in self.columns]).astype(np.float64)
         return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
 
 

