@@ -60,10 +60,10 @@ def wall_clock_us(time_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     # Blocks by what they are, not sorted: there are few kinds, and sorting is what takes long.
     found = np.bincount(blocks - first) > 0
     rows = (np.cumsum(found) - 1)[blocks - first]
-    ahead = np.array([_ahead_us(zone, first + block) for block in np.flatnonzero(found).tolist()], dtype=np.int64).reshape(
-        -1, _BLOCK_HOURS
-    )
-    return times + np.repeat(ahead[rows, places], np.diff(starts, append=len(times)))
+    kinds = (np.flatnonzero(found) + first).tolist()
+    ahead = np.array([_ahead_us(zone, block) for block in kinds], dtype=np.int64).reshape(-1, _BLOCK_HOURS)
+    wall: NDArray[np.int64] = times + np.repeat(ahead[rows, places], np.diff(starts, append=len(times)))
+    return wall
 
 
 @cache
