@@ -75,6 +75,7 @@ def learnable(parameters: TrainingParameters, n_candles: int) -> Windows:
 
 def naive_steps(network: DenoisingNetwork, data: Windows, parameters: TrainingParameters, device: str) -> Steps:
     """The loop that one would write first, step by step: the averaged network behind each."""
+    torch.set_num_threads(parameters.threads)
     network.to(device).train()
     averaged = copy.deepcopy(network).requires_grad_(False).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=parameters.learning_rate, foreach=False, fused=False)
@@ -158,6 +159,7 @@ def measure(parameters: TrainingParameters, plan: TrainPlan, n_candles: int, n_w
     medians = {name: statistics.median(values) for name, values in found.items()}
     return {
         "device": plan.device,
+        "threads": parameters.threads,
         "batch": parameters.batch,
         "naive_batch": NAIVE_BATCH,
         "large_batch": LARGE_BATCH,
@@ -225,12 +227,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--candles", type=int, default=5_000)
     parser.add_argument("--windows", type=int, default=4_096, help="windows that each loop is timed on")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1, help="of both loops")
     parser.add_argument("--force", nargs="*", default=[], help="rows of the plan, such as precision=fp32")
     parser.add_argument("--loss", action="store_true", help="also seconds to an equal validation loss; always on a GPU")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     try:
-        parameters = replace(preset(asked.preset), denoiser=asked.denoiser)
+        parameters = replace(preset(asked.preset), denoiser=asked.denoiser, threads=asked.threads)
         forced = {name: value for name, _, value in (each.partition("=") for each in asked.force)}
         plan, _ = planned(detected(Path.cwd()), parameters, forced)
         found = measure(parameters, plan, asked.candles, asked.windows, asked.repeats)
