@@ -7,7 +7,8 @@ DATA_DIR or its folder fx/oanda_h1 holds SYMBOL_h1.parquet: hourly candles, `ts`
 CRPS and pinball loss are in 1e-4 of log-return. Differences of CRPS are in percent of the reference's, below zero better, with
 the central 95 % of a moving-block bootstrap (a block is the step, and at least a day). Coverage is that of the forecast's own
 quantiles, then of 95 % bands calibrated before the test (cqr) and learning on in it (tracker), judged by the independent cases
-there are.
+there are. "Hindsight" is no forecast: a regression of volatility that was fitted on the test span itself, a bound of what
+knowing volatility is worth.
 With `--every K` one candle in K is an origin, for all forecasters, and fewer cases count.
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from benchmarks.hourly_bound import hindsight
 from benchmarks.hourly_forecasters import FITS, REFERENCES, Fitted, Lesson
 from benchmarks.hourly_scores import AFTER, BEFORE, HORIZONS, calibrated_coverage, differences, horizon_scores
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
@@ -33,6 +35,7 @@ from fxgpt_core.errors import BadInputError, FxgptError, MissingError
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.forecast import Forecasts
 from fxgpt_core.forecasts.horizons import longest_step
+from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.sessions import stretch_starts
 from fxgpt_core.market.timeframes import Timeframe
 
@@ -147,7 +150,7 @@ def tell(line: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr, flush=True)
 
 
-def show(symbol: str, found: dict[str, Any]) -> None:
+def show(symbol: str, found: dict[str, Any], bound: dict[str, float]) -> None:
     """Two tables of a symbol: scores and differences, then coverage."""
     print(f"\n{symbol}: scores on the test span")
     print(f"{'forecaster':<22}{'':>4}{'CRPS':>8}{'pin 5':>8}{'pin 95':>8}{'raw coverage':>18}", end="")
@@ -165,7 +168,8 @@ def show(symbol: str, found: dict[str, Any]) -> None:
             rows = [said["calibrated"][method][horizon] for method in (BEFORE, AFTER)]
             print(f"{name:<22}{horizon:>4}  {coverage(rows[0]):<32}{coverage(rows[1]):<32}band {rows[0]['low']:.3f} to "
                   f"{rows[0]['high']:.3f}, {rows[0]['n_eff']} cases")  # fmt: skip
-    print()
+    against = ", ".join(f"{100 * share:+.2f} % at {horizon}" for horizon, share in bound.items())
+    print(f"\nhindsight against {REFERENCES[0]}: {against}\n")
     for name, said in found.items():
         print(f"{name:<22} fitted in {said['fit_s']:.1f} s, forecast in {said['forecast_s']:.1f} s {said['note']}")
 
@@ -192,19 +196,23 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
-    found = {}
+    found, bounds = {}, {}
     try:
         if asked.every < 1 or asked.minutes <= 0.0:
             raise BadInputError(f"--every {asked.every} and --minutes {asked.minutes} found; both are positive")
         for symbol in asked.symbols:
-            found[symbol] = measure(read(asked.folder, symbol, asked.every), asked.forecasters, asked)
+            series = read(asked.folder, symbol, asked.every)
+            found[symbol] = measure(series, asked.forecasters, asked)
+            volatility = fit_volatility(series.candles.slice(0, series.n_train))
+            bounds[symbol] = hindsight(series.table, series.candles, volatility, series.test)
             if not asked.json:
-                show(symbol, found[symbol])
+                show(symbol, found[symbol], bounds[symbol])
     except FxgptError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     if asked.json:
-        print(json.dumps({"every": asked.every, "seed": asked.seed, "preset": asked.preset, "symbols": found}))
+        about = {"every": asked.every, "seed": asked.seed, "preset": asked.preset}
+        print(json.dumps({**about, "symbols": found, "hindsight": bounds}))
     return 0
 
 
