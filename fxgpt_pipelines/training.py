@@ -113,7 +113,7 @@ def shrinkage(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.Markdown
     return table(
         [
             {"up to": horizon, "of": of, "believed": summary[of][horizon]}
-            | {f"CRPS at {factor}": f"{score:.4f}" for factor, score in scores[horizon].items()}
+            | {f"at {factor}": f"{score:.4f}" for factor, score in scores[horizon].items()}
             for horizon in HORIZONS
             if horizon in summary["shrink"]
             for of, scores in (("shrink", summary["validation_crps"]), ("lean", summary["validation_crps_leaning"]))
