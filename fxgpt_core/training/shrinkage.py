@@ -71,10 +71,16 @@ def chosen_shrinkage(
     for name, (tokens, step) in parts.items():
         scores = [score[:, tokens].mean(axis=1) for score in leaning]
         crps_leaning[name] = {factor: float(score.mean()) for factor, score in zip(FACTORS, scores, strict=True)}
-        differences = [paired_difference(score, scores[0], block, seed) for score in scores]
-        bounds = [found.mean + (found.high - found.low) / TWO_SIDES for found in differences]
-        lean[name] = FACTORS[int(np.argmin(bounds))] if len(validation) // step >= drift_evidence else 0.0
+        lean[name] = _shown(scores, block, seed) if len(validation) // step >= drift_evidence else 0.0
     return Shrinkage(shrink, lean, crps, crps_leaning, len(rows))
+
+
+def _shown(scores: Sequence[FloatArray], block: int, seed: int) -> float:
+    """The factor whose scores float64[N] are lowest, counting a standard error of their difference to those of 0."""
+    if block < 1:
+        return 0.0  # one window shows nothing
+    differences = [paired_difference(score, scores[0], block, seed) for score in scores]
+    return FACTORS[int(np.argmin([found.mean + (found.high - found.low) / TWO_SIDES for found in differences]))]
 
 
 def _drawn(

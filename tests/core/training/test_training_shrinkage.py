@@ -108,6 +108,12 @@ def test_without_enough_independent_outcomes_no_drift_is_believed() -> None:
         assert chosen(0.4, data, parts=parts, drift_evidence=evidence).lean == expected
 
 
+def test_one_window_shows_no_drift() -> None:
+    one = with_drift(0.4)
+    alone = replace(one, targets=one.targets[:1], ahead=one.ahead[:1], origins=one.origins[:1])
+    assert chosen(0.4, alone).lean == {"all": 0.0}
+
+
 def test_shares_are_never_worse_than_the_random_walk_and_scores_are_in_its_deviation() -> None:
     for drift in (-0.2, 0.0, 0.1, 0.6):
         found = chosen(drift, with_drift(0.2))
