@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numba import njit
 
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.forecasts.volatility import SMALLEST, WARM_UP, Volatility, log_returns
+from fxgpt_core.forecasts.volatility import SMALLEST, WARM_UP, Volatility, exponential_averages, log_returns
 from fxgpt_core.market.sessions import fx_clock_us, hour_of_week
 from fxgpt_core.market.timeframes import HOUR_US
 
@@ -59,25 +59,11 @@ def known_volatility(candles: CandleArrays, volatility: Volatility, first: int =
     ranges = (np.log(candles.high / candles.low) / season) ** 2 / (4.0 * math.log(2.0))
     row = max(first, WARM_UP)
     known = ((returns**2, RETURN_DECAYS), (ranges, RANGE_DECAYS))
-    averages = [_averages(values, np.array(decays), row) for values, decays in known]
+    averages = [exponential_averages(values, np.array(decays), row) for values, decays in known]
     roots = np.sqrt(np.concatenate(averages, axis=1)) + SMALLEST
     same_hour = _same_hour(candles, hours % 24, returns, sigma, row) / _USUAL
     columns[row - first :] = np.log(np.concatenate([roots / sigma[row:, None], same_hour], axis=1))
     return KnownVolatility(sigma[first:], columns)
-
-
-@njit(cache=True, nogil=True)
-def _averages(values: FloatArray, decays: FloatArray, row: int) -> FloatArray:
-    """float64[M,J]: exponential averages of values float64[N] at the rows from `row` on, from the mean of the first on."""
-    now = np.full(len(decays), values[1 : WARM_UP + 1].mean())
-    found = np.empty((len(values) - row, len(decays)))
-    for i in range(WARM_UP, len(values)):
-        for j in range(len(decays)):
-            if i > WARM_UP:
-                now[j] = decays[j] * now[j] + (1.0 - decays[j]) * values[i]
-            if i >= row:
-                found[i - row, j] = now[j]
-    return found
 
 
 def _same_hour(candles: CandleArrays, hours: Hours, returns: FloatArray, sigma: FloatArray, row: int) -> FloatArray:

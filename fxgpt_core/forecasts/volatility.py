@@ -52,8 +52,7 @@ class Volatility:
         sigma = np.full(len(squares), np.nan)
         if len(squares) <= WARM_UP:
             return sigma
-        start, later = sum(squares[1 : WARM_UP + 1].tolist()) / WARM_UP, squares[WARM_UP + 1 :]
-        fast, slow = (np.sqrt(exponential_averages(start, later, decay)) for decay in (self.decay, SLOW_DECAY))
+        fast, slow = np.sqrt(exponential_averages(squares, np.array([self.decay, SLOW_DECAY]), WARM_UP)).T
         sigma[WARM_UP:] = np.maximum(fast, FLOOR_OF_SLOW * slow) + SMALLEST
         return sigma
 
@@ -117,13 +116,20 @@ def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minu
 
 
 @njit(cache=True, nogil=True)
-def exponential_averages(start: float, squares: FloatArray, decay: float) -> FloatArray:
-    """float64[1 + N]: the exponential average of squares float64[N] from its start on."""
-    averages = np.empty(len(squares) + 1)
-    averages[0] = start
-    for i, square in enumerate(squares):
-        averages[i + 1] = decay * averages[i] + (1.0 - decay) * square
-    return averages
+def exponential_averages(values: FloatArray, decays: FloatArray, first: int) -> FloatArray:
+    """float64[M,J]: exponential averages of values float64[N] by each of the decays float64[J], at the rows from `first` on.
+
+    They start at row `WARM_UP`, which `first` may not precede, with the mean of the values behind the first up to there.
+    """
+    now = np.full(len(decays), values[1 : WARM_UP + 1].mean())
+    found = np.empty((len(values) - first, len(decays)))
+    for i in range(WARM_UP, len(values)):
+        for j in range(len(decays)):
+            if i > WARM_UP:
+                now[j] = decays[j] * now[j] + (1.0 - decays[j]) * values[i]
+            if i >= first:
+                found[i - first, j] = now[j]
+    return found
 
 
 def log_returns(candles: CandleArrays) -> FloatArray:
