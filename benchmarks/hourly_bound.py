@@ -27,6 +27,7 @@ def hindsight(table: pl.DataFrame, candles: CandleArrays, volatility: Volatility
     """
     forecasts = RandomWalk("any", volatility, seasonal=False).forecast(table, candles, origins, seed=0)
     outcome = realised(candles.close, candles.known_at_us, forecasts)
+    theirs = crps(forecasts, outcome)
     hours = np.eye(HOURS_A_WEEK)[hour_of_week(candles.open_time_us[origins])]
     columns = np.column_stack([known_volatility(candles, volatility).relative[origins], hours])
     found = {}
@@ -37,5 +38,5 @@ def hindsight(table: pl.DataFrame, candles: CandleArrays, volatility: Volatility
         own = scale * fit_volatility_regression(columns[known], y / scale).factors(columns[known])
         quantiles = np.quantile(np.abs(y / own), np.abs(2.0 * LEVELS - 1.0)) * np.sign(LEVELS - 0.5)
         mine = quantile_crps((own * quantiles)[:, None, :], LEVELS, y).mean()
-        found[name] = float(mine / crps(forecasts, outcome)[known, s].mean() - 1.0)
+        found[name] = float(mine / theirs[known, s].mean() - 1.0)
     return found

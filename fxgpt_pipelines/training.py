@@ -102,12 +102,15 @@ def curve(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
 
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a training worth a table: CRPS on validation windows is in units of the random walk's deviation."""
+    """The numbers of a training worth a table."""
     return {name: summary[name] for name in NUMBERS} | {"best_step": best_step(summary)}
 
 
 def shrinkage(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
-    """How far the model is believed up to each horizon, and the CRPS on validation windows that chose it."""
+    """How far the model is believed up to each horizon, and the CRPS on validation windows that chose it.
+
+    It is in units of the random walk's deviation.
+    """
     from fxgpt_core.forecasts.horizons import HORIZONS
 
     return table(

@@ -31,8 +31,7 @@ class Shrinkage:
 
     `shrink` has the lowest CRPS of symmetric paths, never above that of the random walk, which is 0. `lean`, of drift and skew,
     has the lowest sum of CRPS and standard error of its difference to that of 0: a trend that the validation windows share is
-    no proof.
-    `crps` and `crps_leaning` by part and factor, in units of the random walk's deviation.
+    no proof. `crps` and `crps_leaning` by part and factor, in units of the random walk's deviation.
     """
 
     shrink: dict[str, float]
