@@ -166,7 +166,7 @@ def per_second(forecaster: Forecaster, market: Market, seconds: float) -> float:
 def graph_replay(model: DiffusionModel, sampling: SamplingParameters) -> Callable[[], torch.Tensor]:
     """A call that brings a context to the device, replays one CUDA graph from there to the paths, and brings these back."""
     network, sizes = copy.deepcopy(model.members[0]).to("cuda").for_sampling(), model.parameters
-    seen = torch.randn(1, sizes.n_inputs, sizes.context)
+    seen = torch.randn(1, sizes.context, sizes.n_inputs)
     context, noise = seen.cuda(), torch.randn(1, sampling.n_paths, sizes.n_tokens, device="cuda")
     levels = {float(level): level[None].cuda() for level in angle(model.schedule, torch.linspace(1.0, 0.0, sampling.n_steps + 1))}
 

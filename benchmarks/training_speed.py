@@ -64,7 +64,7 @@ class SingleWindows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
         origin = int(self.data.origins[item])
-        return self.data.inputs[origin - self.data.context + 1 : origin + 1].T, self.data.targets[item]
+        return self.data.inputs[origin - self.data.context + 1 : origin + 1], self.data.targets[item]
 
 
 def learnable(parameters: TrainingParameters, n_candles: int) -> Windows:

@@ -48,8 +48,8 @@ class FeatureScaler:
                 f"the features lack {', '.join(missing[:5])}; the model was trained on {len(self.columns)} columns"
             )
         # Column by column: polars would wake its threads for a handful of rows.
-        values = np.column_stack([features[name].to_numpy() for name in self.columns]).astype(np.float64)
-        return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
+        values = np.array([features.get_column(name).to_numpy() for name in self.columns], dtype=np.float64)
+        return np.clip((values.T - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
 
 
 def network_inputs(scaler: FeatureScaler, features: pl.DataFrame, relative: FloatArray) -> npt.NDArray[np.float32]:
@@ -79,7 +79,7 @@ class DenoisingNetwork(nn.Module):
         self.context_dropout = parameters.context_dropout
 
     def forward(self, path: torch.Tensor, angle: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """The v of noisy paths float32[B,T] at angles float32[B], given raw context float32[B,F,L].
+        """The v of noisy paths float32[B,T] at angles float32[B], given raw context float32[B,L,F].
 
         While training some contexts are withheld, so that the network knows what to say without one (Ho & Salimans 2022).
         """

@@ -61,7 +61,7 @@ class PathSampler:
     def paths(self, context: npt.NDArray[np.float32], noise: Noise) -> FloatArray:
         """float64[K·P,T]: increments in units of each token's standard deviation, from a context float32[L,F] of inputs."""
         # Cloned, because matrix kernels may round by where memory is aligned, and torch aligns its own always alike.
-        window = torch.from_numpy(context.T).clone(memory_format=torch.contiguous_format)[None]
+        window = torch.from_numpy(context).clone(memory_format=torch.contiguous_format)[None]
         start = torch.from_numpy(noise).clone()
         sampled = [self._sampled(member, member.encoder(window), start) for member in self.used]
         return self.shape.of_normal(torch.cat(sampled).numpy().astype(np.float64))

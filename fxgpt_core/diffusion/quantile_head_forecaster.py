@@ -49,7 +49,7 @@ class DistilledHead:
     def quantiles(self, context: npt.NDArray[np.float32]) -> FloatArray:
         """float64[T,L]: quantiles at `LEVELS` in units of scale, from a context float32[L,F] of inputs."""
         # Cloned, because matrix kernels may round by where memory is aligned, and torch aligns its own always alike.
-        window = torch.from_numpy(context.T).clone(memory_format=torch.contiguous_format)[None]
+        window = torch.from_numpy(context).clone(memory_format=torch.contiguous_format)[None]
         if self.network.training:
             self.network.eval()
         said: FloatArray = self.network(window)[0].numpy()

@@ -6,7 +6,7 @@ Monday to Friday. New York changes its clock on Sundays at 02:00, while the week
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import polars as pl
@@ -52,28 +52,31 @@ def fx_clock_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
 def wall_clock_us(time_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     """int64[N]: µs on the wall clock of a zone (one that is whole hours from UTC) at UTC times int64[N] in µs."""
     times = np.asarray(time_us, dtype=np.int64)
-    # The distance from UTC changes at whole hours only: one look-up for each hour does for all of its minutes.
+    if len(times) == 0:
+        return times.copy()
+    # The distance from UTC changes at whole hours only.
     hours = times // HOUR_US
-    starts = np.flatnonzero(np.diff(hours, prepend=hours[:1] - 1))
-    blocks, places = np.divmod(hours[starts], _BLOCK_HOURS)
-    first = int(blocks.min()) if len(blocks) else 0
-    # Blocks by what they are, not sorted: there are few kinds, and sorting is what takes long.
-    found = np.bincount(blocks - first) > 0
-    rows = (np.cumsum(found) - 1)[blocks - first]
-    kinds = (np.flatnonzero(found) + first).tolist()
-    ahead = np.array([_ahead_us(zone, block) for block in kinds], dtype=np.int64).reshape(-1, _BLOCK_HOURS)
-    wall: NDArray[np.int64] = times + np.repeat(ahead[rows, places], np.diff(starts, append=len(times)))
+    first, last = int(hours.min()) // _BLOCK_HOURS, int(hours.max()) // _BLOCK_HOURS
+    ahead = _hours_ahead(zone, first, last)[hours - first * _BLOCK_HOURS]
+    wall: NDArray[np.int64] = times + ahead * np.int64(HOUR_US)
     return wall
 
 
+@lru_cache(maxsize=64)
+def _hours_ahead(zone: str, first: int, last: int) -> NDArray[np.int8]:
+    """int8[H]: hours that a zone's wall clock is ahead of UTC, in each hour of the blocks from `first` to `last`."""
+    return np.concatenate([_block_ahead(zone, block) for block in range(first, last + 1)])
+
+
 @cache
-def _ahead_us(zone: str, block: int) -> NDArray[np.int64]:
-    """int64[H]: µs that a zone's wall clock is ahead of UTC in each hour of a block, numbered from the epoch; kept, because a
-    conversion of one time takes as long as that of thousands.
+def _block_ahead(zone: str, block: int) -> NDArray[np.int8]:
+    """int8[H]: `_hours_ahead` of one block, numbered from the epoch; kept, because a conversion of one time takes as long as that
+    of thousands.
     """
     hour_us = (np.arange(_BLOCK_HOURS, dtype=np.int64) + block * _BLOCK_HOURS) * HOUR_US
     utc = pl.Series(hour_us).cast(pl.Datetime("us", "UTC"))
-    return utc.dt.convert_time_zone(zone).dt.replace_time_zone(None).to_physical().to_numpy() - hour_us
+    wall_us = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None).to_physical().to_numpy()
+    return ((wall_us - hour_us) // HOUR_US).astype(np.int8)
 
 
 def session_left(time_us: NDArray[np.int64], session: Session) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from fxgpt_core.networks.token_convolution import TokenConvolution
 
 
 class ContextEncoder(nn.Module):
-    """Three strided convolutions and a mean over time: float32[B,F,L] → float32[B,E]."""
+    """Three strided convolutions and a mean over time: float32[B,L,F] → float32[B,E]."""
 
     def __init__(self, n_inputs: int, embedding: int, dropout: float) -> None:
         super().__init__()
@@ -22,5 +22,5 @@ class ContextEncoder(nn.Module):
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
         """The embedding of a context; its last candle has a path of its own, for it is what decides most."""
-        summary: torch.Tensor = self.layers(context.transpose(1, 2)).mean(dim=1) + self.latest(context[:, :, -1])
+        summary: torch.Tensor = self.layers(context).mean(dim=1) + self.latest(context[:, -1])
         return summary

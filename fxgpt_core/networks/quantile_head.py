@@ -11,7 +11,7 @@ from fxgpt_core.networks.network_parameters import NetworkParameters
 
 
 class QuantileHead(nn.Module):
-    """Context float32[B,F,L] → quantiles float64[B,T,Q] of the cumulative return, in units of the random walk's deviation.
+    """Context float32[B,L,F] → quantiles float64[B,T,Q] of the cumulative return, in units of the random walk's deviation.
 
     `walk`: the Q quantiles of the random walk, ascending. The median is moved, and each gap between two neighbours is stretched
     by a positive factor, so that quantiles never cross; before training nothing is moved and all factors are 1.

@@ -69,7 +69,7 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Lesson:
-    """Some windows as the head sees them: contexts float32[N,F,L], the model's quantiles and what happened, in units of scale,
+    """Some windows as the head sees them: contexts float32[N,L,F], the model's quantiles and what happened, in units of scale,
     float64[N,T,L] and float64[N,T].
     """
 
@@ -129,7 +129,7 @@ def _lesson(
         context = data.context_of(row)
         quantiles.append(sampler.quantiles(context, noise, ahead, walk) / scale[:, None])
         outcomes.append(data.outcome(row, sampler.shape) / scale)
-        contexts.append(context.T)
+        contexts.append(context)
         done(len(contexts))
     return Lesson(torch.tensor(np.stack(contexts)), torch.tensor(np.stack(quantiles)), np.stack(outcomes))
 

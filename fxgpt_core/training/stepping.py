@@ -84,7 +84,7 @@ class Stepper:
             torch.manual_seed(seed + (start << _ROW_BITS))
             contexts = self.data.contexts(chosen[part])
             if not plan.channels_last:
-                contexts = contexts.contiguous()
+                contexts = contexts.transpose(1, 2).contiguous().transpose(1, 2)
             inputs = (each.to(plan.device, non_blocking=True) for each in (noisy[part], phi[part], contexts))
             if plan.compile != "off" and plan.device == "cuda":
                 torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]

@@ -43,7 +43,7 @@ class Windows:
         return len(self.origins)
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """A random batch: contexts float32[B,F,L] and clean paths float32[B,T]."""
+        """A random batch: contexts float32[B,L,F] and clean paths float32[B,T]."""
         chosen = self.chosen(size, generator)
         return self.contexts(chosen), self.targets[chosen]
 
@@ -52,9 +52,9 @@ class Windows:
         return torch.randint(len(self), (size,), generator=generator, device=self.origins.device)
 
     def contexts(self, chosen: torch.Tensor) -> torch.Tensor:
-        """float32[B,F,L]: what windows int64[B] see; in memory the columns of a candle lie together (channels last)."""
+        """float32[B,L,F]: what windows int64[B] see; the columns of a candle lie together (channels last)."""
         lags = torch.arange(-self.context + 1, 1, device=self.origins.device)
-        return self.inputs[self.origins[chosen][:, None] + lags].transpose(1, 2)
+        return self.inputs[self.origins[chosen][:, None] + lags]
 
     def to(self, device: str) -> "Windows":
         """The same windows, resident on a device."""

@@ -10,7 +10,7 @@ from fxgpt_core.networks.quantile_head import QuantileHead
 
 WALK = [-1.9, -1.2, -0.4, 0.0, 0.5, 1.3]
 SIZES = NetworkParameters(n_inputs=5, n_tokens=7, context=32, embedding=32, dropout=0.0)
-CONTEXTS = torch.randn(4, 5, 32, generator=torch.Generator().manual_seed(0))
+CONTEXTS = torch.randn(4, 32, 5, generator=torch.Generator().manual_seed(0))
 
 
 def head() -> QuantileHead:

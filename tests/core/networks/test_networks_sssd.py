@@ -81,7 +81,7 @@ def test_every_size_makes_another_network(name: str, changed: int) -> None:
 def test_a_matrix_that_is_kept_gives_the_same_bits_and_the_network_it_was_copied_from_goes_on_learning() -> None:
     sizes = NetworkParameters(n_inputs=5, n_tokens=TOKENS, kind="sssd", width=16, embedding=32, states=8)
     network = opinionated(untrained(sizes, 1)).eval()
-    path, angle, context = torch.randn(2, TOKENS), torch.ones(2), torch.randn(2, 5, 64)
+    path, angle, context = torch.randn(2, TOKENS), torch.ones(2), torch.randn(2, 64, 5)
     fixed, before = network.for_sampling(), network(path, angle, context)
     assert torch.equal(fixed(path, angle, context), before)
     for weight in network.parameters():

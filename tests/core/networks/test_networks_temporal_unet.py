@@ -73,13 +73,13 @@ def test_noise_levels_have_embeddings_of_sinusoids_that_differ() -> None:
 @torch.no_grad()
 def test_the_context_encoder_reads_every_input_and_the_last_candle_most_directly() -> None:
     encoder = opinionated(ContextEncoder(5, 32, dropout=0.0)).eval()
-    context = torch.randn(2, 5, 32, generator=GENERATOR)
+    context = torch.randn(2, 32, 5, generator=GENERATOR)
     embedding = encoder(context)
     assert embedding.shape == (2, 32)
     for column in range(5):
         nudged = context.clone()
-        nudged[:, column, 10] += 1.0
+        nudged[:, 10, column] += 1.0
         assert not torch.allclose(encoder(nudged), embedding)
     last = context.clone()
-    last[:, :, -1] += 1.0
-    assert (encoder.latest(last[:, :, -1]) != encoder.latest(context[:, :, -1])).all()
+    last[:, -1] += 1.0
+    assert (encoder.latest(last[:, -1]) != encoder.latest(context[:, -1])).all()

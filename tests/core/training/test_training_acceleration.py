@@ -168,7 +168,7 @@ def test_the_layout_of_contexts_is_switched(monkeypatch: pytest.MonkeyPatch) -> 
             lambda module, inputs, seen=seen: seen.append(inputs[0].is_contiguous()) if module.training else None
         )
         fitted(Surroundings(TrainPlan(channels_last=on)), network=network)
-        assert set(seen) == {not on}
+        assert set(seen) == {on}
 
 
 def test_windows_stay_on_the_host_or_lie_on_the_device_and_give_the_same_batches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def test_a_step_and_a_report_are_really_timed() -> None:
 def test_made_up_windows_have_the_shapes_of_real_ones(length: Timeframe) -> None:
     data = preview.made_up(SMALL, length, 600)
     contexts, targets = data.batch(16, torch.Generator())
-    assert contexts.shape == (16, 4, 12)
+    assert contexts.shape == (16, 12, 4)
     assert targets.shape == (16, SMALL.network(4, targets.shape[1]).n_tokens)
     assert int(data.origins[-1]) < 600
 

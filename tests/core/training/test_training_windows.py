@@ -31,8 +31,8 @@ def made(n: int = 300, context: int = 8, n_warm_up: int = 60) -> tuple[Windows, 
 def test_a_window_ends_at_its_origin_and_its_path_starts_after_it() -> None:
     data, candles = made()
     contexts, targets = data.batch(500, torch.Generator().manual_seed(0))
-    origins = contexts[:, 0, -1].long().numpy()
-    assert (contexts[:, 0].numpy() == origins[:, None] + np.arange(-7, 1)).all()
+    origins = contexts[:, -1, 0].long().numpy()
+    assert (contexts[:, :, 0].numpy() == origins[:, None] + np.arange(-7, 1)).all()
     sigma = VOLATILITY.at_close(candles)[origins]
     returns = log_returns(candles)[origins[:, None] + np.arange(1, 121)]
     days = returns[:, 24:].reshape(-1, 4, 24).sum(axis=2) / np.sqrt(24.0)
@@ -85,7 +85,7 @@ def test_no_window_spans_a_hole_and_those_behind_it_wait_for_warm_up_and_context
     origins = data.origins.numpy()
     assert (opens[origins + 120] - opens[origins - 7]).max() <= (7 + 120 + 2 * 48) * HOUR_US  # two weekends at most
     contexts, _ = data.batch(2000, torch.Generator().manual_seed(0))
-    assert (np.diff(contexts[:, 0].numpy(), axis=1) == 1.0).all()
+    assert (np.diff(contexts[:, :, 0].numpy(), axis=1) == 1.0).all()
 
 
 def test_a_hole_that_the_features_overlooked_is_seen_all_the_same() -> None:
