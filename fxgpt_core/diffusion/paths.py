@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from fxgpt_core.diffusion.independent_sums import IndependentSums
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel
 from fxgpt_core.diffusion.sampler import deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
@@ -47,10 +48,10 @@ class PathSampler:
         return self.sampling.schedule or self.schedule
 
     @cached_property
-    def walk_deviation(self) -> float:
-        """Standard deviation of a token of `walks`, which is known."""
+    def independent(self) -> IndependentSums:
+        """What `walks` are in the shape of returns: tokens of a deviation that is known."""
         by_sampler = deviation(self.sampling.sampler, self.steps_on, self.sampling.n_steps, self.sampling.eta)
-        return self.sampling.temperature * by_sampler
+        return IndependentSums(self.shape, self.sampling.temperature * by_sampler)
 
     def noise(self, seed: int, known_at_us: int, n_tokens: int) -> Noise:
         """float32[D,P,T]: the noise of one candle; it depends on the seed and the candle's time alone."""
@@ -86,16 +87,16 @@ class PathSampler:
         """What `sums` are made of."""
         walks = self.walks(noise)
         return Sums(
-            np.cumsum(walks * walk, axis=1),
-            np.cumsum(self.shape.of_normal(walks) * ahead, axis=1),
-            np.cumsum(self.paths(context, noise) * ahead, axis=1),
+            walks=np.cumsum(walks * walk, axis=1),
+            regressed=np.cumsum(self.shape.of_normal(walks) * ahead, axis=1),
+            said=np.cumsum(self.paths(context, noise) * ahead, axis=1),
+            of_walks=normal_quantiles(self.independent.deviation * np.sqrt(np.cumsum(walk**2))),
+            of_regressed=self.independent.quantiles(ahead),
         )
 
     def quantiles(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> FloatArray:
         """float64[T,L]: quantiles at `LEVELS` of `sums`."""
-        scale = self.walk_deviation * np.sqrt(np.cumsum(walk**2))
-        sums = self.unbelieved(context, noise, ahead, walk)
-        return path_quantiles(sums.believed(self.shrink, self.lean), sums.walks, scale)
+        return self.unbelieved(context, noise, ahead, walk).quantiles(self.shrink, self.lean)
 
     def scale(self, ahead: FloatArray, walk: FloatArray) -> FloatArray:
         """float64[T]: about how far `sums` spread, whatever the networks say: a unit for what they say."""
@@ -128,12 +129,14 @@ def sampler_of(model: DiffusionModel, sampling: SamplingParameters) -> PathSampl
 class Sums:
     """Cumulative log-returns of the same noise: of random `walks` float64[…,P,T], of those with regression and shape, `regressed`
     float64[…,P,T], and of the paths of K networks, `said` float64[…,K·P,T]. The second half of P has the mirrored noise of the
-    first.
+    first. Of the former two the quantiles at `LEVELS` are known without drawing: `of_walks` and `of_regressed` float64[…,T,L].
     """
 
     walks: FloatArray
     regressed: FloatArray
     said: FloatArray
+    of_walks: FloatArray
+    of_regressed: FloatArray
 
     def believed(self, shrink: Share, lean: Share) -> FloatArray:
         """float64[…,K·P,T]: what is left of all, as `PathSampler` tells it.
@@ -148,24 +151,30 @@ class Sums:
         spread: FloatArray = walks + near * (regressed - walks) + far * (self.said - leaning - regressed)
         return spread + lean * leaning
 
+    def quantiles(self, shrink: Share, lean: Share) -> FloatArray:
+        """float64[…,T,L]: quantiles at `LEVELS` of `believed`; drawn is only what the networks add."""
+        near = np.minimum(2.0 * shrink, 1.0)
+        control = self.walks + near * (self.regressed - self.walks)
+        known = self.of_walks + np.expand_dims(near, -1) * (self.of_regressed - self.of_walks)
+        return controlled_quantiles(self.believed(shrink, lean), control, known)
+
 
 def _for_each(walks: FloatArray, said: FloatArray) -> FloatArray:
     """float64[…,K·P,T]: walks float64[…,P,T] as often as there are members."""
     return np.concatenate([walks] * (said.shape[-2] // walks.shape[-2]), axis=-2)
 
 
-def path_quantiles(sums: FloatArray, walks: FloatArray, scale: FloatArray) -> FloatArray:
+def controlled_quantiles(sums: FloatArray, control: FloatArray, known: FloatArray) -> FloatArray:
     """float64[…,T,L]: quantiles at `LEVELS` of the cumulative log-returns float64[…,K·P,T] of K·P paths.
 
-    `walks` float64[…,P,T] are those of a random walk with the same noise and `scale` float64[…,T] its known standard
-    deviation: a control variate (Hsu & Nelson 1990). What P walks miss of their known quantiles, the paths miss as well, as
-    far as they move together; so P paths are worth many more, and an untrained network is the random walk exactly.
+    `control` float64[…,P,T] are others of the same noise, whose quantiles are `known` float64[…,T,L]: a control variate (Hsu &
+    Nelson 1990). What P of these miss of their known quantiles, the paths miss as well, as far as they move together; so P
+    paths are worth many more, and an untrained network is the random walk exactly.
     """
-    control = _for_each(walks, sums)
+    control = _for_each(control, sums)
     moved = ((sums - sums.mean(axis=-2, keepdims=True)) * control).sum(axis=-2) / (control**2).sum(axis=-2)
-    sampled, walked = sample_quantiles(np.stack([sums, control]).swapaxes(-1, -2))
-    missed = normal_quantiles(scale) - walked
-    return np.sort(sampled + np.maximum(moved, 0.0)[..., None] * missed, axis=-1)
+    sampled, of_control = sample_quantiles(np.stack([sums, control]).swapaxes(-1, -2))
+    return np.sort(sampled + np.maximum(moved, 0.0)[..., None] * (known - of_control), axis=-1)
 
 
 def mirrored_noise(seed: int, known_at_us: int, n_paths: int, draws: int, n_tokens: int) -> Noise:

@@ -6,6 +6,7 @@ simulation, Barone-Adesi et al. 1999). P paths, T tokens, K knots.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,11 @@ class Shape:
 
     candle: FloatArray
     longer: FloatArray
+
+    @cached_property
+    def normal(self) -> bool:
+        """Do increments stay as they are?"""
+        return bool((self.candle == KNOTS).all() and (self.longer == KNOTS).all())
 
     def of_normal(self, increments: FloatArray) -> FloatArray:
         """float64[P,T]: increments in units of their deviation from normal ones float64[P,T]."""

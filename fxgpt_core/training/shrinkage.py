@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fxgpt_core.diffusion.paths import PathSampler, Share, Sums, path_quantiles
+from fxgpt_core.diffusion.paths import PathSampler, Share, Sums
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.forecast import LEVELS
 from fxgpt_core.forecasts.horizons import Part
@@ -92,11 +92,12 @@ def _drawn(
         noise = sampler.noise(seed, row, len(ahead))
         scale = np.sqrt(np.cumsum(walk**2))
         drawn = sampler.unbelieved(data.context_of(row), noise, ahead, walk)
-        sums.append([each / scale for each in (drawn.walks, drawn.regressed, drawn.said)])
+        paths, known = (drawn.walks, drawn.regressed, drawn.said), (drawn.of_walks, drawn.of_regressed)
+        sums.append([*(each / scale for each in paths), *(each / scale[:, None] for each in known)])
         outcomes.append(data.outcome(row, sampler.shape) / scale)
     return Sums(*(np.stack(each) for each in zip(*sums, strict=True))), np.stack(outcomes)
 
 
 def _crps(sums: Sums, outcome: FloatArray, shrink: Share, lean: Share) -> FloatArray:
     """float64[N,T]: CRPS of N windows whose sums are believed so far."""
-    return quantile_crps(path_quantiles(sums.believed(shrink, lean), sums.walks, np.ones(outcome.shape)), LEVELS, outcome)
+    return quantile_crps(sums.quantiles(shrink, lean), LEVELS, outcome)

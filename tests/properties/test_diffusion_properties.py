@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.diffusion.model import untrained
 from fxgpt_core.diffusion.noise_schedule import SCHEDULES
-from fxgpt_core.diffusion.paths import mirrored_noise, path_quantiles
+from fxgpt_core.diffusion.paths import controlled_quantiles, mirrored_noise
 from fxgpt_core.diffusion.sampler import SAMPLERS, deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
-from fxgpt_core.forecasts.forecast import LEVELS
+from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
 from fxgpt_core.forecasts.random_walk import RandomWalk
 from fxgpt_core.networks.network_parameters import NetworkParameters
 
@@ -33,10 +33,11 @@ def test_samples_of_an_untrained_network_have_the_standard_deviation_of_the_tabl
 ) -> None:
     network = untrained(sizes, seed).denoiser.eval()
     noise = torch.from_numpy(mirrored_noise(seed, 0, 2048, n_draws(sampler, n_steps, 0.0), TOKENS))
-    noise /= noise.std(dim=(1, 2), keepdim=True)
+    # Draws of unit variance that do not correlate by chance: what is left is the sampler's.
+    noise = (torch.linalg.qr(noise.flatten(1).T).Q.T * noise[0].numel() ** 0.5).reshape(noise.shape)
     with torch.inference_mode():
         sampled = sample(sampler, lambda x, phi: network(x, phi, torch.zeros(1, 32)), noise, schedule, n_steps)
-    assert float(sampled.std()) == pytest.approx(deviation(sampler, schedule, n_steps), rel=0.01, abs=1e-6)
+    assert float(sampled.std()) == pytest.approx(deviation(sampler, schedule, n_steps), rel=1e-3, abs=1e-6)
 
 
 @settings(max_examples=15, deadline=None)
@@ -60,7 +61,7 @@ def test_quantiles_of_an_untrained_model_are_those_of_the_random_walk(
 def test_quantiles_never_cross_and_the_median_follows_the_drift(seed: int, width: float, drift: float, half: int) -> None:
     noise = mirrored_noise(seed, 1, 2 * half, 1, 24)[0].astype(np.float64)
     sums, walks = (np.cumsum(each, axis=1) for each in (drift + width * noise, noise))
-    quantiles = path_quantiles(sums, walks, np.sqrt(np.arange(1.0, 25.0)))
+    quantiles = controlled_quantiles(sums, walks, normal_quantiles(np.sqrt(np.arange(1.0, 25.0))))
     assert (np.diff(quantiles, axis=1) >= 0.0).all()
     np.testing.assert_allclose(quantiles[:, 10], drift * np.arange(1.0, 25.0), atol=1e-6)
     expected = drift * np.arange(1.0, 25.0) + width * np.sqrt(np.arange(1.0, 25.0)) * 1.6448536269514722

@@ -23,12 +23,12 @@ from forecast_examples import (
 
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster, possible_origins
 from fxgpt_core.diffusion.model import DiffusionModel, FeatureScaler, untrained
-from fxgpt_core.diffusion.paths import mirrored_noise, path_quantiles
+from fxgpt_core.diffusion.paths import controlled_quantiles, mirrored_noise
 from fxgpt_core.diffusion.sampler import SAMPLERS, deviation
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.matrix import features
-from fxgpt_core.forecasts.forecast import LEVELS
+from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
 from fxgpt_core.forecasts.horizons import HORIZONS
 from fxgpt_core.forecasts.random_walk import random_walk_like
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
@@ -171,7 +171,7 @@ def test_a_sampler_that_narrows_says_so_and_the_others_do_not() -> None:
 
 
 def controlled(increments: np.ndarray, noise: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    return path_quantiles(np.cumsum(increments, axis=1), np.cumsum(noise, axis=1), scale)
+    return controlled_quantiles(np.cumsum(increments, axis=1), np.cumsum(noise, axis=1), normal_quantiles(scale))
 
 
 def test_the_control_variate_makes_few_paths_worth_many() -> None:
