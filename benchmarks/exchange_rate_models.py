@@ -22,7 +22,7 @@ from fxgpt_core.forecasts.dependence import coupled, residual_correlation
 from fxgpt_core.forecasts.horizons import Part
 from fxgpt_core.training.loop import fit
 from fxgpt_core.training.shrinkage import SAMPLING as JUDGED_BY
-from fxgpt_core.training.shrinkage import chosen_shrinkage
+from fxgpt_core.training.shrinkage import Evidence, chosen_shrinkage
 from fxgpt_core.training.surroundings import TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
 from fxgpt_core.training.windows import Windows, together
@@ -178,7 +178,7 @@ def diffusion(
     network, losses = fit(untrained(sizes, seed), training, validation, parameters, seed=seed, progress=progress)
     unit = np.ones(AHEAD)
     whole = PathSampler((network.eval(),), unit, unit, parameters.schedule, JUDGED_BY)
-    chosen = chosen_shrinkage(whole, validation, {"month": Part(slice(0, AHEAD), AHEAD)}, seed)
+    chosen = chosen_shrinkage(whole, Evidence(validation), {"month": Part(slice(0, AHEAD), AHEAD)}, seed)
     shrink, lean = chosen.shrink["month"], chosen.lean["month"]
     sampler = replace(whole, shrink=shrink * unit, lean=lean * unit, sampling=SAMPLING)
 

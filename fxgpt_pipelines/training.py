@@ -107,19 +107,21 @@ def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shrinkage(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
-    """How far the model is believed up to each horizon, and the CRPS on validation windows that chose it.
+    """How far the model is believed up to each horizon, and the CRPS that chose it, in units of the random walk's deviation.
 
-    It is in units of the random walk's deviation.
+    On the validation windows, and for regression and shape also on average over them and the blocks before.
     """
-    from fxgpt_core.forecasts.horizons import HORIZONS
-
+    blocks = f"shrink, {summary['n_blocks']} blocks"
     return table(
         [
-            {"up to": horizon, "of": of, "believed": summary[of][horizon]}
-            | {f"at {factor}": f"{score:.4f}" for factor, score in scores[horizon].items()}
-            for horizon in HORIZONS
-            if horizon in summary["shrink"]
-            for of, scores in (("shrink", summary["validation_crps"]), ("lean", summary["validation_crps_leaning"]))
+            {"up to": horizon, "of": of, "believed": believed}
+            | {f"at {factor}": f"{scores[horizon][factor]:.4f}" if factor in scores[horizon] else "" for factor in factors}
+            for horizon, factors in summary["validation_crps"].items()
+            for of, believed, scores in (
+                (blocks, min(0.5, summary["shrink"][horizon]), summary["spread_crps"]),
+                ("shrink", summary["shrink"][horizon], summary["validation_crps"]),
+                ("lean", summary["lean"][horizon], summary["validation_crps_leaning"]),
+            )
         ]
     )
 
@@ -160,6 +162,8 @@ def _summary(model: "TrainedModel") -> dict[str, Any]:
         "lean": model.shrinkage.lean,
         "validation_crps": _named(model.shrinkage.crps),
         "validation_crps_leaning": _named(model.shrinkage.crps_leaning),
+        "spread_crps": _named(model.shrinkage.crps_spread),
+        "n_blocks": model.shrinkage.n_blocks,
         "n_members": len(model.losses),
         "selection": [asdict(found) for found in model.selection.findings],
         "n_features": len(model.selection.names),
@@ -219,7 +223,7 @@ def kept(artifact: "Artifact", root: Path) -> Path:
     from fxgpt_core.training.model_folder import folder_files
 
     summary = artifact.summary
-    metrics = {name: summary[name] for name in (*NUMBERS, *BELIEF, "validation_crps", "validation_crps_leaning")}
+    metrics = {name: summary[name] for name in (*NUMBERS, *BELIEF, "validation_crps", "validation_crps_leaning", "spread_crps")}
     metadata = {
         "made": artifact.created_at.isoformat(),
         "artifact": artifact.id,

@@ -19,22 +19,23 @@ from fxgpt_core.diffusion.model import (
     untrained,
 )
 from fxgpt_core.diffusion.paths import sampler_of
-from fxgpt_core.diffusion.shape import Shape, fit_shape
+from fxgpt_core.diffusion.shape import Shape
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.features.labels import labels
 from fxgpt_core.features.matrix import FEATURES
 from fxgpt_core.features.selection import SMALLEST_DEVIATION, Selection, SelectionParameters, select_features
 from fxgpt_core.forecasts.horizons import horizon_parts, longest_step, token_candles
-from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
+from fxgpt_core.forecasts.relative_volatility import known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
-from fxgpt_core.forecasts.volatility_regression import VolatilityRegression, fit_volatility_regression
+from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.market.symbols import symbol as symbol_of
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.training.distributed import fit_together
 from fxgpt_core.training.loop import Fitted, fit_in
 from fxgpt_core.training.memory import fitting
 from fxgpt_core.training.plan import TrainPlan
-from fxgpt_core.training.shrinkage import SAMPLING, Shrinkage, chosen_shrinkage
+from fxgpt_core.training.shrinkage import SAMPLING, Evidence, Shrinkage, chosen_shrinkage
+from fxgpt_core.training.spread import earlier_scores, fit_spread
 from fxgpt_core.training.state import LossPoint
 from fxgpt_core.training.surroundings import Surroundings, TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
@@ -116,7 +117,7 @@ def train(
         seed=seed,
         training=asdict(parameters),
     )
-    model, shrinkage = _believed(model, parts[1], parameters)
+    model, shrinkage = _believed(model, data, parts[1], parameters)
     spent = time.monotonic() - started
     return TrainedModel(model, selection, losses, shrinkage, len(data), spent, surroundings.plan.device)
 
@@ -155,24 +156,25 @@ def tuned(
         seed=seed,
         training=asdict(parameters),
     )
-    return _believed(model, parts[1], parameters)[0]
+    return _believed(model, data, parts[1], parameters)[0]
 
 
-def _believed(model: DiffusionModel, validation: Windows, parameters: TrainingParameters) -> tuple[DiffusionModel, Shrinkage]:
-    """The model, believed as far as validation windows choose."""
+def _believed(
+    model: DiffusionModel, data: Windows, validation: Windows, parameters: TrainingParameters
+) -> tuple[DiffusionModel, Shrinkage]:
+    """The model, believed as far as validation windows choose, and `data` before them."""
     parts = horizon_parts(timeframe_of(model.timeframe))
     whole = dict.fromkeys(parts, 1.0)
     sampler = sampler_of(replace(model, shrink=whole, lean=whole), SAMPLING)
-    chosen = chosen_shrinkage(sampler, validation, parts, model.seed, model.regression, parameters.drift_evidence)
+    earlier = earlier_scores(data, parameters.validation_share, parts)
+    evidence = Evidence(validation, model.regression, earlier, parameters.drift_evidence)
+    chosen = chosen_shrinkage(sampler, evidence, parts, model.seed)
     return replace(model, shrink=chosen.shrink, lean=chosen.lean), chosen
 
 
 def _normal_parts(data: Windows, parameters: TrainingParameters) -> tuple[Shape, VolatilityRegression, tuple[Windows, Windows]]:
     """Shape and regression of the training windows, and training and validation windows whose targets are normal by them."""
-    training = data.divided(parameters.validation_share)[0]
-    columns = training.inputs[training.origins, -len(COLUMNS) :].numpy()
-    regression = fit_volatility_regression(columns, training.targets.numpy().astype(np.float64))
-    shape = fit_shape(training.regressed(regression).targets.numpy().astype(np.float64))
+    shape, regression = fit_spread(data.divided(parameters.validation_share)[0])
     return shape, regression, data.regressed(regression).shaped(shape).divided(parameters.validation_share)
 
 

@@ -22,7 +22,7 @@ from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.networks.quantile_head import QuantileHead
 from fxgpt_core.training.checkpoints import model_bytes
 from fxgpt_core.training.shrinkage import FACTORS
-from fxgpt_core.training.windows import Windows
+from fxgpt_core.training.windows import Windows, evenly_spaced
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -108,7 +108,7 @@ def distil(
 
 
 def _spread(data: Windows, count: int) -> list[int]:
-    rows: list[int] = np.unique(np.linspace(0, len(data) - 1, count).astype(np.int64)).tolist()
+    rows: list[int] = evenly_spaced(len(data), count).tolist()
     return rows
 
 

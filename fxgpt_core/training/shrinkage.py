@@ -14,7 +14,8 @@ from fxgpt_core.forecasts.horizons import Part
 from fxgpt_core.forecasts.paired import paired_difference
 from fxgpt_core.forecasts.scores import quantile_crps
 from fxgpt_core.forecasts.volatility_regression import UNCHANGED, VolatilityRegression
-from fxgpt_core.training.windows import Windows
+from fxgpt_core.training.spread import SPREADS, Scores
+from fxgpt_core.training.windows import Windows, evenly_spaced
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,57 +30,76 @@ TWO_SIDES = 2.0 * 1.959964
 class Shrinkage:
     """How far a sampler is believed in each named part of the path, and the mean CRPS over `n_windows` and the part's steps.
 
-    `shrink` has the lowest CRPS of symmetric paths, never above that of the random walk, which is 0. `lean`, of drift and skew,
-    has the lowest sum of CRPS and standard error of its difference to that of 0: a trend that the validation windows share is
-    no proof. `crps` and `crps_leaning` by part and factor, in units of the random walk's deviation.
+    Up to ½, regression and shape, `shrink` has the lowest mean CRPS over `n_blocks` of windows, `crps_spread`, which is never
+    above that of the random walk, 0. Further, the networks' share, it has the lowest sum of CRPS on the validation windows and
+    standard error of its gain there; and so has `lean`, the share of drift and skew: a trend that these windows have in common
+    is no proof. `crps` of symmetric paths and `crps_leaning` are of the validation windows. All by part and factor, in units of
+    the random walk's deviation.
     """
 
     shrink: dict[str, float]
     lean: dict[str, float]
-    crps: dict[str, dict[float, float]]
-    crps_leaning: dict[str, dict[float, float]]
+    crps: Scores
+    crps_leaning: Scores
+    crps_spread: Scores
     n_windows: int
+    n_blocks: int
 
 
-def chosen_shrinkage(
-    sampler: PathSampler,
-    validation: Windows,
-    parts: Mapping[str, Part],
-    seed: int,
-    regression: VolatilityRegression = UNCHANGED,
-    drift_evidence: int = 0,
-) -> Shrinkage:
-    """How far to believe a sampler by validation windows, which are of its shape and of this regression.
-
-    The windows are evenly spaced, and all factors are judged with the same noise. A part with fewer outcomes that do not
-    overlap than `drift_evidence` does not lean.
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What tells how far to believe a sampler: `validation` windows, which are of its shape and of this `regression`, and
+    `earlier` scores of `SPREADS` in blocks before them. A part with fewer outcomes that do not overlap than `drift_evidence` does not lean.
     """
-    rows = np.unique(np.linspace(0, len(validation) - 1, JUDGED_WINDOWS).astype(np.int64))
+
+    validation: Windows
+    regression: VolatilityRegression = UNCHANGED
+    earlier: Sequence[Scores] = ()
+    drift_evidence: int = 0
+
+
+def chosen_shrinkage(sampler: PathSampler, evidence: Evidence, parts: Mapping[str, Part], seed: int) -> Shrinkage:
+    """How far to believe a sampler, by validation windows that are evenly spaced; all factors are judged with the same noise."""
+    validation = evidence.validation
+    rows = evenly_spaced(len(validation), JUDGED_WINDOWS)
     with torch.inference_mode():
-        sums, outcome = _drawn(sampler, validation, regression, rows.tolist(), seed)
+        sums, outcome = _drawn(sampler, validation, evidence.regression, rows.tolist(), seed)
     # So many windows in a row share outcomes.
-    block = min(len(rows) // 2, -(-validation.reach * len(rows) // len(validation)))
-    symmetric = [_crps(sums, outcome, factor, 0.0) for factor in FACTORS]
-    crps, shrink = {}, {}
+    overlap = min(len(rows) // 2, -(-validation.reach * len(rows) // len(validation)))
+    symmetric = {factor: _crps(sums, outcome, factor, 0.0) for factor in FACTORS}
+    crps, crps_spread, shrink = {}, {}, {}
     by_token = np.empty(outcome.shape[1])
     for name, (tokens, _) in parts.items():
-        crps[name] = {factor: float(score[:, tokens].mean()) for factor, score in zip(FACTORS, symmetric, strict=True)}
-        shrink[name] = by_token[tokens] = min(FACTORS, key=crps[name].__getitem__)
-    leaning = [_crps(sums, outcome, by_token, factor) for factor in FACTORS]
+        scores = {factor: score[:, tokens].mean(axis=1) for factor, score in symmetric.items()}
+        crps[name] = _means(scores)
+        blocks = [crps[name], *(block[name] for block in evidence.earlier)]
+        crps_spread[name] = {factor: float(np.mean([block[factor] for block in blocks])) for factor in SPREADS}
+        spread = min(SPREADS, key=crps_spread[name].__getitem__)
+        further = {factor: scores[factor] for factor in FACTORS if factor not in SPREADS}
+        shrink[name] = by_token[tokens] = _shown({spread: scores[spread], **further}, spread, overlap, seed)
+    leaning = {factor: _crps(sums, outcome, by_token, factor) for factor in FACTORS}
     crps_leaning, lean = {}, {}
     for name, (tokens, step) in parts.items():
-        scores = [score[:, tokens].mean(axis=1) for score in leaning]
-        crps_leaning[name] = {factor: float(score.mean()) for factor, score in zip(FACTORS, scores, strict=True)}
-        lean[name] = _shown(scores, block, seed) if len(validation) // step >= drift_evidence else 0.0
-    return Shrinkage(shrink, lean, crps, crps_leaning, len(rows))
+        scores = {factor: score[:, tokens].mean(axis=1) for factor, score in leaning.items()}
+        crps_leaning[name] = _means(scores)
+        lean[name] = _shown(scores, 0.0, overlap, seed) if len(validation) // step >= evidence.drift_evidence else 0.0
+    return Shrinkage(shrink, lean, crps, crps_leaning, crps_spread, len(rows), 1 + len(evidence.earlier))
 
 
-def _shown(scores: Sequence[FloatArray], block: int, seed: int) -> float:
-    """The factor whose scores float64[N] are lowest, counting a standard error of their difference to those of 0."""
-    if block < 1:
-        return 0.0  # one window shows nothing
-    differences = [paired_difference(score, scores[0], block, seed) for score in scores]
-    return FACTORS[int(np.argmin([found.mean + (found.high - found.low) / TWO_SIDES for found in differences]))]
+def _means(scores: Mapping[float, FloatArray]) -> dict[float, float]:
+    return {factor: float(score.mean()) for factor, score in scores.items()}
+
+
+def _shown(scores: Mapping[float, FloatArray], start: float, overlap: int, seed: int) -> float:
+    """The factor whose scores float64[N] are lowest, counting a standard error of their difference to those of `start`."""
+    if overlap < 1:
+        return start  # one window shows nothing
+
+    def counted(factor: float) -> float:
+        found = paired_difference(scores[factor], scores[start], overlap, seed)
+        return found.mean + (found.high - found.low) / TWO_SIDES
+
+    return min(scores, key=counted)
 
 
 def _drawn(

@@ -107,10 +107,16 @@ class Windows:
                 f"{self.reach} between them; import more candles"
             )
         first, last = slice(0, n_training), slice(len(self) - n_validation, None)
-        return self._part(first), self._part(last)
+        return self.part(first), self.part(last)
 
-    def _part(self, rows: slice) -> "Windows":
+    def part(self, rows: slice | IntArray) -> "Windows":
+        """Some of the windows."""
         return replace(self, targets=self.targets[rows], ahead=self.ahead[rows], origins=self.origins[rows])
+
+
+def evenly_spaced(n: int, count: int) -> IntArray:
+    """int64[M]: at most `count` of n rows, from the first to the last."""
+    return np.unique(np.linspace(0, n - 1, count).astype(np.int64))
 
 
 def windows(inputs: npt.NDArray[np.float32], candles: CandleArrays, volatility: Volatility, context: int) -> Windows:

@@ -19,7 +19,7 @@ from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
-from fxgpt_core.training.shrinkage import FACTORS, SAMPLING, Shrinkage, chosen_shrinkage
+from fxgpt_core.training.shrinkage import FACTORS, SAMPLING, Evidence, Shrinkage, chosen_shrinkage
 from fxgpt_core.training.windows import Windows, windows
 
 
@@ -70,7 +70,8 @@ def chosen(drift: float, data: Windows, *others: float, shape: Shape = NORMAL, *
     """The choice for networks that believe in these drifts, with one part for all tokens."""
     members = tuple(believing_in(each) for each in (drift, *others))
     sampler = PathSampler(members, *np.ones((2, SMALL.n_tokens)), "cosine", SAMPLING, shape)
-    return chosen_shrinkage(sampler, data, about.pop("parts", {"all": Part(slice(0, SMALL.n_tokens), 120)}), 1, **about)
+    parts = about.pop("parts", {"all": Part(slice(0, SMALL.n_tokens), 120)})
+    return chosen_shrinkage(sampler, Evidence(data, **about), parts, 1)
 
 
 def test_a_drift_that_is_right_is_believed_whole() -> None:
