@@ -31,10 +31,10 @@ class Shrinkage:
     """How far a sampler is believed in each named part of the path, and the mean CRPS over `n_windows` and the part's steps.
 
     Up to ½, regression and shape, `shrink` has the lowest mean CRPS over `n_blocks` of windows, `crps_spread`, which is never
-    above that of the random walk, 0. Further, the networks' share, it has the lowest sum of CRPS on the validation windows and
-    standard error of its gain there; and so has `lean`, the share of drift and skew: a trend that these windows have in common
-    is no proof. `crps` of symmetric paths and `crps_leaning` are of the validation windows. All by part and factor, in units of
-    the random walk's deviation.
+    above that of the random walk, 0. Networks are believed when their CRPS on the validation windows, counting a standard error
+    of the gain, is lower than that of this choice and of ½; and `lean`, the share of drift and skew, has the lowest CRPS there
+    counted so: a trend that these windows have in common is no proof. `crps` of symmetric paths and `crps_leaning` are of the
+    validation windows. All by part and factor, in units of the random walk's deviation.
     """
 
     shrink: dict[str, float]
@@ -49,7 +49,8 @@ class Shrinkage:
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What tells how far to believe a sampler: `validation` windows, which are of its shape and of this `regression`, and
-    `earlier` scores of `SPREADS` in blocks before them. A part with fewer outcomes that do not overlap than `drift_evidence` does not lean.
+    `earlier` scores of `SPREADS` in blocks before them. A part with fewer outcomes that do not overlap than `drift_evidence`
+    does not lean.
     """
 
     validation: Windows
@@ -75,14 +76,21 @@ def chosen_shrinkage(sampler: PathSampler, evidence: Evidence, parts: Mapping[st
         blocks = [crps[name], *(block[name] for block in evidence.earlier)]
         crps_spread[name] = {factor: float(np.mean([block[factor] for block in blocks])) for factor in SPREADS}
         spread = min(SPREADS, key=crps_spread[name].__getitem__)
-        further = {factor: scores[factor] for factor in FACTORS if factor not in SPREADS}
-        shrink[name] = by_token[tokens] = _shown({spread: scores[spread], **further}, spread, overlap, seed)
+        counted = {
+            factor: max(_counted(scores[factor], scores[known], overlap, seed) for known in (spread, SPREADS[-1]))
+            for factor in FACTORS
+            if factor not in SPREADS
+        }
+        shown = min(counted, key=counted.__getitem__)
+        shrink[name] = by_token[tokens] = shown if counted[shown] < 0.0 else spread
     leaning = {factor: _crps(sums, outcome, by_token, factor) for factor in FACTORS}
     crps_leaning, lean = {}, {}
     for name, (tokens, step) in parts.items():
         scores = {factor: score[:, tokens].mean(axis=1) for factor, score in leaning.items()}
         crps_leaning[name] = _means(scores)
-        lean[name] = _shown(scores, 0.0, overlap, seed) if len(validation) // step >= evidence.drift_evidence else 0.0
+        counted = {factor: _counted(score, scores[0.0], overlap, seed) for factor, score in scores.items()}
+        enough = len(validation) // step >= evidence.drift_evidence
+        lean[name] = min(counted, key=counted.__getitem__) if enough else 0.0
     return Shrinkage(shrink, lean, crps, crps_leaning, crps_spread, len(rows), 1 + len(evidence.earlier))
 
 
@@ -90,16 +98,12 @@ def _means(scores: Mapping[float, FloatArray]) -> dict[float, float]:
     return {factor: float(score.mean()) for factor, score in scores.items()}
 
 
-def _shown(scores: Mapping[float, FloatArray], start: float, overlap: int, seed: int) -> float:
-    """The factor whose scores float64[N] are lowest, counting a standard error of their difference to those of `start`."""
+def _counted(scores: FloatArray, known: FloatArray, overlap: int, seed: int) -> float:
+    """The mean difference of scores float64[N] to known ones, and a standard error of it."""
     if overlap < 1:
-        return start  # one window shows nothing
-
-    def counted(factor: float) -> float:
-        found = paired_difference(scores[factor], scores[start], overlap, seed)
-        return found.mean + (found.high - found.low) / TWO_SIDES
-
-    return min(scores, key=counted)
+        return 0.0  # one window shows nothing
+    found = paired_difference(scores, known, overlap, seed)
+    return found.mean + (found.high - found.low) / TWO_SIDES
 
 
 def _drawn(

@@ -39,7 +39,7 @@ def earlier_scores(data: Windows, share: float, parts: Mapping[str, Part]) -> li
     In units of the random walk's deviation, the latest block first; none without `FEWEST` windows to learn from.
     """
     size, found = int(len(data) * share), []
-    for stop in range(len(data) - size, size + data.reach + FEWEST, -max(1, size)):
+    for stop in range(len(data) - size, size + data.reach + FEWEST - 1, -max(1, size)):
         learned, judged = data.part(slice(0, stop)).divided(size / stop)
         found.append(_scores(learned, judged.part(evenly_spaced(len(judged), JUDGED_WINDOWS)), parts))
     return found

@@ -20,6 +20,7 @@ from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
 from fxgpt_core.training.shrinkage import FACTORS, SAMPLING, Evidence, Shrinkage, chosen_shrinkage
+from fxgpt_core.training.spread import SPREADS
 from fxgpt_core.training.windows import Windows, windows
 
 
@@ -143,6 +144,49 @@ def test_a_regression_that_is_right_is_believed_and_one_that_is_wrong_is_not() -
     wrong = chosen(0.0, even.regressed(doubled), regression=doubled)
     assert wrong.shrink == {"all": 0.0}
     assert wrong.crps["all"][0.0] == pytest.approx(1.0 / np.sqrt(np.pi), rel=0.1)
+
+
+def test_regression_and_shape_are_believed_as_all_blocks_say_and_the_validation_windows_are_one_of_them() -> None:
+    heavy = Shape(KNOTS**2 / 2.0, KNOTS**2 / 2.0)
+    outcomes = with_drift(0.0)
+    alone = chosen(0.0, outcomes, shape=heavy)
+    assert (alone.shrink, alone.n_blocks) == ({"all": 0.5}, 1)
+    assert alone.crps_spread["all"] == {factor: alone.crps["all"][factor] for factor in SPREADS}
+    gain = alone.crps["all"][0.0] - alone.crps["all"][0.5]
+    against = {"all": {0.0: 1.0, 0.25: 1.0 + gain, 0.5: 1.0 + 2.0 * gain}}
+    refuted = chosen(0.0, outcomes, shape=heavy, earlier=[against, against])
+    assert (refuted.shrink, refuted.n_blocks) == ({"all": 0.0}, 3)
+    assert refuted.crps_spread["all"][0.5] == pytest.approx((alone.crps["all"][0.5] + 2.0 + 4.0 * gain) / 3.0)
+    assert refuted.crps == alone.crps
+
+
+class Stretching(nn.Module):
+    """What stretches its path in every step, so that samples are wider than those of a random walk by a factor."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        # Two Euler steps of a quarter turn: x ← (1 + s·π/4)² x.
+        self.share = (factor**0.5 - 1.0) / (math.pi / 4.0)
+
+    def forward(self, path: torch.Tensor, angle: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        return -self.share * path
+
+
+def test_networks_are_believed_when_they_show_what_they_add_and_not_for_a_gain_by_chance() -> None:
+    def of(factor: float, data: Windows) -> Shrinkage:
+        network = untrained(SMALL, 1).eval()
+        network.denoiser = Stretching(factor)
+        sampler = PathSampler((network,), *np.ones((2, SMALL.n_tokens)), "cosine", SAMPLING)
+        return chosen_shrinkage(sampler, Evidence(data), {"all": Part(slice(0, SMALL.n_tokens), 120)}, 1)
+
+    even = with_drift(0.0)
+    assert of(1.5, replace(even, targets=1.5 * even.targets)).shrink == {"all": 1.0}
+    assert of(1.5, even).shrink["all"] <= 0.5
+    # Windows that share fourteen paths, which happen to be a little narrow.
+    shared = torch.randn(len(even) // 120 + 1, SMALL.n_tokens, generator=torch.Generator().manual_seed(5))
+    lucky = of(0.95, replace(even, targets=shared.repeat_interleave(120, dim=0)[: len(even)]))
+    assert lucky.crps["all"][0.75] < lucky.crps["all"][0.5]
+    assert lucky.shrink["all"] <= 0.5
 
 
 def test_the_same_seed_gives_the_same_scores_and_members_are_judged_together() -> None:
