@@ -7,7 +7,8 @@ DATA_DIR or its folder fx/oanda_h1 holds SYMBOL_h1.parquet: hourly candles, `ts`
 CRPS and pinball loss are in 1e-4 of log-return. Differences of CRPS are in percent of the reference's, below zero better, with
 the central 95 % of a moving-block bootstrap (a block is the step, and at least a day). Coverage is that of the forecast's own
 quantiles, then of 95 % bands calibrated before the test (cqr) and learning on in it (tracker), judged by the independent cases
-there are. "Hindsight" is no forecast: a regression of volatility that was fitted on the test span itself, whole or but for the
+there are. A band that was fixed before keeps what its span happened to be: a star tells where it is off even for two spans that
+are alike. "Hindsight" is no forecast: a regression of volatility that was fitted on the test span itself, whole or but for the
 weeks that it is scored on; a bound of what knowing volatility is worth.
 With `--every K` one candle in K is an origin, for all forecasters, and fewer cases count.
 """
@@ -184,7 +185,7 @@ def difference(by_horizon: dict[str, Any] | None, horizon: str) -> str:
 
 
 def coverage(row: dict[str, Any]) -> str:
-    return f"{row['observed']:.3f} {row['verdict']}"
+    return f"{row['observed']:.3f} {row['verdict']}" + ("" if row["exchangeable"] else " *")
 
 
 def main(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import calibrated_bands
 from fxgpt_core.conformal.calibration import CalibrationParameters, fit, method_of
-from fxgpt_core.conformal.coverage import coverage_table
+from fxgpt_core.conformal.coverage import CoverageRow, calibrated_band, coverage_table
 from fxgpt_core.conformal.outcomes import outcomes_of
 from fxgpt_core.forecasts.forecast import Forecasts, realised
 from fxgpt_core.forecasts.horizons import horizon_steps
@@ -78,9 +78,15 @@ def calibrated_coverage(calibration: Forecasts, test: Forecasts, candles: Candle
         parameters = CalibrationParameters(method_of(method, {}), (JUDGED,))
         learned = fit(calibration, known, parameters, model_sha256=NEVER_DEPLOYED, sampling_sha256=NEVER_DEPLOYED)
         rows = coverage_table(calibrated_bands(test, ahead, learned), ahead.realised, (JUDGED,))
-        by_step = {row.step: asdict(row) for row in rows}
+        by_step = {row.step: asdict(row) | {"exchangeable": _exchangeable(row, len(calibration))} for row in rows}
         found[method] = {name: by_step[step] for name, step in HORIZONS.items()}
     return found
+
+
+def _exchangeable(row: CoverageRow, n_calibrated: int) -> bool:
+    """Is this what a band shows that so many overlapping forecasts fixed, when the test span is like theirs?"""
+    low, high = calibrated_band(n_calibrated // row.step, row.n_eff, row.nominal)
+    return low <= row.observed <= high
 
 
 def _apart(forecasts: Forecasts, candles: CandleArrays, n_candles: int) -> int:

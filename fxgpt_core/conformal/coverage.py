@@ -1,5 +1,6 @@
 """Did the bands hold: coverage per step and nominal level, judged by how many independent cases there really are."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,6 +95,21 @@ def binomial_band(n: int, probability: float, significance: float = SIGNIFICANCE
     low = binom.ppf(significance / 2.0, n, probability)
     high = binom.isf(significance / 2.0, n, probability)
     return float(low) / n, float(high) / n
+
+
+def calibrated_band(n_calibrated: int, n: int, probability: float, significance: float = SIGNIFICANCE) -> tuple[float, float]:
+    """The shares of n cases that a band covers which was fixed by `n_calibrated` others, when all are exchangeable.
+
+    Wider than `binomial_band`: what the others happened to be stays in the band. Beta-binomial (Vovk 2012; Angelopoulos & Bates
+    2023, section 3.2); (0, 1) where either number is 0.
+    """
+    from scipy.stats import betabinom
+
+    if min(n, n_calibrated) == 0:
+        return 0.0, 1.0
+    rank = min(n_calibrated, math.ceil((n_calibrated + 1) * probability))
+    law = betabinom(n, rank, n_calibrated + 1 - rank)
+    return float(law.ppf(significance / 2.0)) / n, float(law.isf(significance / 2.0)) / n
 
 
 def _row(bands: Bands, realised: FloatArray, s: int, nominal: float, column: int) -> CoverageRow:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fxgpt_core.conformal.bands import Bands
-from fxgpt_core.conformal.coverage import binomial_band, coverage_table
+from fxgpt_core.conformal.coverage import binomial_band, calibrated_band, coverage_table
 from fxgpt_core.errors import BadInputError
 
 
@@ -36,6 +36,23 @@ def test_the_binomial_band_leaves_at_most_a_fortieth_on_each_side(n: int, p: flo
 
 def test_no_case_rules_nothing_out() -> None:
     assert binomial_band(0, 0.8) == (0.0, 1.0)
+    assert calibrated_band(0, 10, 0.8) == calibrated_band(10, 0, 0.8) == (0.0, 1.0)
+
+
+def test_a_band_that_other_cases_fixed_covers_as_the_calibrated_band_says_and_less_surely_than_a_binomial() -> None:
+    rng = np.random.default_rng(0)
+    n_calibrated, n, p = 119, 260, 0.95
+    scores = rng.random((20_000, n_calibrated + n))
+    edge = np.sort(scores[:, :n_calibrated], axis=1)[:, math.ceil((n_calibrated + 1) * p) - 1]
+    covered = (scores[:, n_calibrated:] <= edge[:, None]).mean(axis=1)
+
+    def outside(band: tuple[float, float]) -> float:
+        return float(((covered < band[0] - 1e-9) | (covered > band[1] + 1e-9)).mean())
+
+    assert 0.02 < outside(calibrated_band(n_calibrated, n, p)) <= 0.055
+    assert outside(binomial_band(n, p)) > 0.2
+    low, high = (round(edge * 10_000) for edge in calibrated_band(10**7, 10_000, p))
+    assert (low, high) == pytest.approx([10_000 * edge for edge in binomial_band(10_000, p)], abs=1)
 
 
 def test_the_table_counts_what_lies_inside() -> None:
