@@ -118,7 +118,7 @@ def shrinkage(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.Markdown
             | {f"at {factor}": f"{scores[horizon][factor]:.4f}" if factor in scores[horizon] else "" for factor in factors}
             for horizon, factors in summary["validation_crps"].items()
             for of, believed, scores in (
-                (blocks, min(0.5, summary["shrink"][horizon]), summary["spread_crps"]),
+                (blocks, min(0.5, summary["shrink"][horizon]), summary["block_crps"]),
                 ("shrink", summary["shrink"][horizon], summary["validation_crps"]),
                 ("lean", summary["lean"][horizon], summary["validation_crps_leaning"]),
             )
@@ -162,7 +162,7 @@ def _summary(model: "TrainedModel") -> dict[str, Any]:
         "lean": model.shrinkage.lean,
         "validation_crps": _named(model.shrinkage.crps),
         "validation_crps_leaning": _named(model.shrinkage.crps_leaning),
-        "spread_crps": _named(model.shrinkage.crps_spread),
+        "block_crps": _named(model.shrinkage.crps_blocks),
         "n_blocks": model.shrinkage.n_blocks,
         "n_members": len(model.losses),
         "selection": [asdict(found) for found in model.selection.findings],
@@ -223,7 +223,7 @@ def kept(artifact: "Artifact", root: Path) -> Path:
     from fxgpt_core.training.model_folder import folder_files
 
     summary = artifact.summary
-    metrics = {name: summary[name] for name in (*NUMBERS, *BELIEF, "validation_crps", "validation_crps_leaning", "spread_crps")}
+    metrics = {name: summary[name] for name in (*NUMBERS, *BELIEF, "validation_crps", "validation_crps_leaning", "block_crps")}
     metadata = {
         "made": artifact.created_at.isoformat(),
         "artifact": artifact.id,

@@ -148,8 +148,8 @@ class Sums:
         leaning = (self.said + np.roll(by_member, n_paths // 2, axis=-2).reshape(self.said.shape)) / 2.0
         walks, regressed = (_for_each(each, self.said) for each in (self.walks, self.regressed))
         near, far = np.minimum(2.0 * shrink, 1.0), np.maximum(2.0 * shrink - 1.0, 0.0)
-        spread: FloatArray = walks + near * (regressed - walks) + far * (self.said - leaning - regressed)
-        return spread + lean * leaning
+        symmetric: FloatArray = walks + near * (regressed - walks) + far * (self.said - leaning - regressed)
+        return symmetric + lean * leaning
 
     def quantiles(self, shrink: Share, lean: Share) -> FloatArray:
         """float64[…,T,L]: quantiles at `LEVELS` of `believed`; drawn is only what the networks add."""

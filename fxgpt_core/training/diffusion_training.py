@@ -30,12 +30,12 @@ from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.market.symbols import symbol as symbol_of
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
+from fxgpt_core.training.dispersion import earlier_scores, fit_dispersion
 from fxgpt_core.training.distributed import fit_together
 from fxgpt_core.training.loop import Fitted, fit_in
 from fxgpt_core.training.memory import fitting
 from fxgpt_core.training.plan import TrainPlan
 from fxgpt_core.training.shrinkage import SAMPLING, Evidence, Shrinkage, chosen_shrinkage
-from fxgpt_core.training.spread import earlier_scores, fit_spread
 from fxgpt_core.training.state import LossPoint
 from fxgpt_core.training.surroundings import Surroundings, TrainingProgress
 from fxgpt_core.training.training_parameters import TrainingParameters
@@ -174,7 +174,7 @@ def _believed(
 
 def _normal_parts(data: Windows, parameters: TrainingParameters) -> tuple[Shape, VolatilityRegression, tuple[Windows, Windows]]:
     """Shape and regression of the training windows, and training and validation windows whose targets are normal by them."""
-    shape, regression = fit_spread(data.divided(parameters.validation_share)[0])
+    shape, regression = fit_dispersion(data.divided(parameters.validation_share)[0])
     return shape, regression, data.regressed(regression).shaped(shape).divided(parameters.validation_share)
 
 

@@ -14,7 +14,7 @@ from fxgpt_core.forecasts.horizons import Part
 from fxgpt_core.forecasts.paired import paired_difference
 from fxgpt_core.forecasts.scores import quantile_crps
 from fxgpt_core.forecasts.volatility_regression import UNCHANGED, VolatilityRegression
-from fxgpt_core.training.spread import SPREADS, Scores
+from fxgpt_core.training.dispersion import BEFORE_NETWORKS, Scores
 from fxgpt_core.training.windows import Windows, evenly_spaced
 
 FloatArray = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ TWO_SIDES = 2.0 * 1.959964
 class Shrinkage:
     """How far a sampler is believed in each named part of the path, and the mean CRPS over `n_windows` and the part's steps.
 
-    Up to ½, regression and shape, `shrink` has the lowest mean CRPS over `n_blocks` of windows, `crps_spread`, which is never
+    Up to ½, regression and shape, `shrink` has the lowest mean CRPS over `n_blocks` of windows, `crps_blocks`, which is never
     above that of the random walk, 0. Networks are believed when their CRPS on the validation windows, counting a standard error
     of the gain, is lower than that of this choice and of ½; and `lean`, the share of drift and skew, has the lowest CRPS there
     counted so: a trend that these windows have in common is no proof. `crps` of symmetric paths and `crps_leaning` are of the
@@ -41,7 +41,7 @@ class Shrinkage:
     lean: dict[str, float]
     crps: Scores
     crps_leaning: Scores
-    crps_spread: Scores
+    crps_blocks: Scores
     n_windows: int
     n_blocks: int
 
@@ -49,8 +49,8 @@ class Shrinkage:
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What tells how far to believe a sampler: `validation` windows, which are of its shape and of this `regression`, and
-    `earlier` scores of `SPREADS` in blocks before them. A part with fewer outcomes that do not overlap than `drift_evidence`
-    does not lean.
+    `earlier` scores of `BEFORE_NETWORKS` in blocks before them. A part with fewer outcomes that do not overlap than
+    `drift_evidence` does not lean.
     """
 
     validation: Windows
@@ -67,35 +67,49 @@ def chosen_shrinkage(sampler: PathSampler, evidence: Evidence, parts: Mapping[st
         sums, outcome = _drawn(sampler, validation, evidence.regression, rows.tolist(), seed)
     # So many windows in a row share outcomes.
     overlap = min(len(rows) // 2, -(-validation.reach * len(rows) // len(validation)))
-    symmetric = {factor: _crps(sums, outcome, factor, 0.0) for factor in FACTORS}
-    crps, crps_spread, shrink = {}, {}, {}
+    symmetric = _by_part({factor: _crps(sums, outcome, factor, 0.0) for factor in FACTORS}, parts)
+    crps = _means(symmetric)
+    blocks = {name: _mean_of_blocks([crps[name], *(block[name] for block in evidence.earlier)]) for name in parts}
+    shrink = {name: _shrink(symmetric[name], blocks[name], overlap, seed) for name in parts}
     by_token = np.empty(outcome.shape[1])
     for name, (tokens, _) in parts.items():
-        scores = {factor: score[:, tokens].mean(axis=1) for factor, score in symmetric.items()}
-        crps[name] = _means(scores)
-        blocks = [crps[name], *(block[name] for block in evidence.earlier)]
-        crps_spread[name] = {factor: float(np.mean([block[factor] for block in blocks])) for factor in SPREADS}
-        spread = min(SPREADS, key=crps_spread[name].__getitem__)
-        counted = {
-            factor: max(_counted(scores[factor], scores[known], overlap, seed) for known in (spread, SPREADS[-1]))
-            for factor in FACTORS
-            if factor not in SPREADS
-        }
-        shown = min(counted, key=counted.__getitem__)
-        shrink[name] = by_token[tokens] = shown if counted[shown] < 0.0 else spread
-    leaning = {factor: _crps(sums, outcome, by_token, factor) for factor in FACTORS}
-    crps_leaning, lean = {}, {}
-    for name, (tokens, step) in parts.items():
-        scores = {factor: score[:, tokens].mean(axis=1) for factor, score in leaning.items()}
-        crps_leaning[name] = _means(scores)
-        counted = {factor: _counted(score, scores[0.0], overlap, seed) for factor, score in scores.items()}
-        enough = len(validation) // step >= evidence.drift_evidence
-        lean[name] = min(counted, key=counted.__getitem__) if enough else 0.0
-    return Shrinkage(shrink, lean, crps, crps_leaning, crps_spread, len(rows), 1 + len(evidence.earlier))
+        by_token[tokens] = shrink[name]
+    leaning = _by_part({factor: _crps(sums, outcome, by_token, factor) for factor in FACTORS}, parts)
+    enough = {name: len(validation) // step >= evidence.drift_evidence for name, (_, step) in parts.items()}
+    lean = {name: _lean(leaning[name], overlap, seed) if enough[name] else 0.0 for name in parts}
+    return Shrinkage(shrink, lean, crps, _means(leaning), blocks, len(rows), 1 + len(evidence.earlier))
 
 
-def _means(scores: Mapping[float, FloatArray]) -> dict[float, float]:
-    return {factor: float(score.mean()) for factor, score in scores.items()}
+def _by_part(scores: Mapping[float, FloatArray], parts: Mapping[str, Part]) -> dict[str, dict[float, FloatArray]]:
+    """By part and factor float64[N]: the mean of scores float64[N,T] over the tokens of the part."""
+    return {
+        name: {factor: score[:, tokens].mean(axis=1) for factor, score in scores.items()} for name, (tokens, _) in parts.items()
+    }
+
+
+def _means(scores: Mapping[str, Mapping[float, FloatArray]]) -> Scores:
+    return {name: {factor: float(score.mean()) for factor, score in found.items()} for name, found in scores.items()}
+
+
+def _mean_of_blocks(blocks: Sequence[Mapping[float, float]]) -> dict[float, float]:
+    return {factor: float(np.mean([block[factor] for block in blocks])) for factor in BEFORE_NETWORKS}
+
+
+def _shrink(scores: Mapping[float, FloatArray], blocks: Mapping[float, float], overlap: int, seed: int) -> float:
+    """What all blocks choose without networks, or more where networks show that they add something to it and to ½."""
+    plain = min(blocks, key=blocks.__getitem__)
+    counted = {
+        factor: max(_counted(score, scores[known], overlap, seed) for known in (plain, BEFORE_NETWORKS[-1]))
+        for factor, score in scores.items()
+        if factor not in BEFORE_NETWORKS
+    }
+    shown = min(counted, key=counted.__getitem__)
+    return shown if counted[shown] < 0.0 else plain
+
+
+def _lean(scores: Mapping[float, FloatArray], overlap: int, seed: int) -> float:
+    counted = {factor: _counted(score, scores[0.0], overlap, seed) for factor, score in scores.items()}
+    return min(counted, key=counted.__getitem__)
 
 
 def _counted(scores: FloatArray, known: FloatArray, overlap: int, seed: int) -> float:

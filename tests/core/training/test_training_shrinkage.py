@@ -19,8 +19,8 @@ from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
+from fxgpt_core.training.dispersion import BEFORE_NETWORKS
 from fxgpt_core.training.shrinkage import FACTORS, SAMPLING, Evidence, Shrinkage, chosen_shrinkage
-from fxgpt_core.training.spread import SPREADS
 from fxgpt_core.training.windows import Windows, windows
 
 
@@ -151,12 +151,12 @@ def test_regression_and_shape_are_believed_as_all_blocks_say_and_the_validation_
     outcomes = with_drift(0.0)
     alone = chosen(0.0, outcomes, shape=heavy)
     assert (alone.shrink, alone.n_blocks) == ({"all": 0.5}, 1)
-    assert alone.crps_spread["all"] == {factor: alone.crps["all"][factor] for factor in SPREADS}
+    assert alone.crps_blocks["all"] == {factor: alone.crps["all"][factor] for factor in BEFORE_NETWORKS}
     gain = alone.crps["all"][0.0] - alone.crps["all"][0.5]
     against = {"all": {0.0: 1.0, 0.25: 1.0 + gain, 0.5: 1.0 + 2.0 * gain}}
     refuted = chosen(0.0, outcomes, shape=heavy, earlier=[against, against])
     assert (refuted.shrink, refuted.n_blocks) == ({"all": 0.0}, 3)
-    assert refuted.crps_spread["all"][0.5] == pytest.approx((alone.crps["all"][0.5] + 2.0 + 4.0 * gain) / 3.0)
+    assert refuted.crps_blocks["all"][0.5] == pytest.approx((alone.crps["all"][0.5] + 2.0 + 4.0 * gain) / 3.0)
     assert refuted.crps == alone.crps
 
 

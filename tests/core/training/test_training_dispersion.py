@@ -10,7 +10,7 @@ from fxgpt_core.diffusion.shape import KNOTS, NORMAL, Shape
 from fxgpt_core.forecasts.horizons import Part
 from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.forecasts.volatility_regression import FEWEST
-from fxgpt_core.training.spread import SPREADS, earlier_scores, fit_spread
+from fxgpt_core.training.dispersion import BEFORE_NETWORKS, earlier_scores, fit_dispersion
 from fxgpt_core.training.windows import Windows
 
 TOKENS, REACH, SIZE = 28, 120, 400
@@ -39,7 +39,7 @@ def test_what_spreads_is_found_in_every_block_that_has_enough_before_it() -> Non
     assert len(found) == 3
     for block in found:
         for part in PARTS:
-            assert list(block[part]) == list(SPREADS)
+            assert list(block[part]) == list(BEFORE_NETWORKS)
             assert block[part][0.5] < 0.98 * block[part][0.0]
             assert block[part][0.5] < block[part][0.25] < block[part][0.0]
 
@@ -73,7 +73,7 @@ def test_too_few_windows_before_a_block_tell_nothing() -> None:
 
 
 def test_shape_and_regression_are_those_of_the_windows() -> None:
-    shape, regression = fit_spread(made(6_000))
+    shape, regression = fit_dispersion(made(6_000))
     assert shape is not NORMAL
     np.testing.assert_allclose(shape.candle[:8], (HEAVY.candle / np.sqrt(np.mean(HEAVY.of_normal(
         np.random.default_rng(2).standard_normal((100_000, 1))) ** 2)))[:8], rtol=0.06)  # fmt: skip

@@ -21,12 +21,12 @@ from fxgpt_core.training.windows import Windows, evenly_spaced
 Scores = dict[str, dict[float, float]]
 """Mean CRPS by part of the path and factor."""
 
-SPREADS: Final = (0.0, 0.25, 0.5)
+BEFORE_NETWORKS: Final = (0.0, 0.25, 0.5)
 """From the random walk to regression and shape, in the units of `PathSampler.shrink`."""
 JUDGED_WINDOWS: Final = 1_024
 
 
-def fit_spread(training: Windows) -> tuple[Shape, VolatilityRegression]:
+def fit_dispersion(training: Windows) -> tuple[Shape, VolatilityRegression]:
     """Shape and regression of windows whose deviations are the random walk's."""
     columns = training.inputs[training.origins, -len(COLUMNS) :].numpy()
     regression = fit_volatility_regression(columns, training.targets.numpy().astype(np.float64))
@@ -34,7 +34,7 @@ def fit_spread(training: Windows) -> tuple[Shape, VolatilityRegression]:
 
 
 def earlier_scores(data: Windows, share: float, parts: Mapping[str, Part]) -> list[Scores]:
-    """Scores of `SPREADS` in the blocks before the last `share` of windows, each block as long and told by those before it.
+    """Scores of `BEFORE_NETWORKS` in blocks before the last `share` of windows, each as long and told by those before it.
 
     In units of the random walk's deviation, the latest block first; none without `FEWEST` windows to learn from.
     """
@@ -46,7 +46,7 @@ def earlier_scores(data: Windows, share: float, parts: Mapping[str, Part]) -> li
 
 
 def _scores(learned: Windows, judged: Windows, parts: Mapping[str, Part]) -> Scores:
-    shape, regression = fit_spread(learned)
+    shape, regression = fit_dispersion(learned)
     walk = judged.ahead.numpy().astype(np.float64)
     scale = np.sqrt(np.cumsum(walk**2, axis=1))
     outcome = np.cumsum(judged.targets.numpy() * walk, axis=1) / scale
@@ -54,7 +54,7 @@ def _scores(learned: Windows, judged: Windows, parts: Mapping[str, Part]) -> Sco
     ahead = walk * regression.factors(judged.inputs[judged.origins].numpy())
     regressed = np.stack([sums.quantiles(one) for one in ahead]) / scale[..., None]
     plain = normal_quantiles(np.ones(outcome.shape))
-    crps = {factor: quantile_crps(plain + 2.0 * factor * (regressed - plain), LEVELS, outcome) for factor in SPREADS}
+    crps = {factor: quantile_crps(plain + 2.0 * factor * (regressed - plain), LEVELS, outcome) for factor in BEFORE_NETWORKS}
     return {
         name: {factor: float(score[:, tokens].mean()) for factor, score in crps.items()} for name, (tokens, _) in parts.items()
     }
