@@ -7,7 +7,7 @@ from fxgpt_core.diffusion.noise_schedule import SCHEDULES
 from fxgpt_core.diffusion.sampler import SAMPLERS, deviation
 from fxgpt_core.errors import BadInputError
 
-METHOD = "antithetic paths, random walk as control variate"
+METHOD = "antithetic paths, computed sums of independent tokens as control variate"
 NARROW = 0.97
 """Below this deviation a sampler's paths are so narrow that a 95 % band misses one outcome in seventeen and more."""
 
