@@ -46,15 +46,15 @@ class IndependentSums:
         if self.shape.normal:
             return normal_quantiles(self.deviation * scale)
         share = _INTEGRAL.T @ _products(*self._tables, ahead, scale).T
-        upper = scale[:, None] * _inverted(np.ascontiguousarray(share.T))
+        upper = self.deviation * scale[:, None] * _inverted(np.ascontiguousarray(share.T))
         upper[0] = ahead[0] * self.shape.of_normal(self.deviation * ndtri(_UPPER)[:, None])[:, 0]
         return np.concatenate([-upper[:, ::-1], np.zeros((len(ahead), 1)), upper], axis=1)
 
     @cached_property
     def _tables(self) -> tuple[FloatArray, FloatArray]:
-        """float64[U] twice: the characteristic function of tokens of one candle, and of longer ones."""
+        """float64[U] twice: the characteristic function of tokens of one candle, and of longer ones, over their deviation."""
         normal = np.repeat(self.deviation * _NORMAL[:, None], SINGLES + 1, axis=1)
-        first, last = self.shape.of_normal(normal)[:, [0, -1]].T
+        first, last = self.shape.of_normal(normal)[:, [0, -1]].T / self.deviation
         return _characteristic(first), _characteristic(last)
 
 
@@ -84,7 +84,9 @@ def _products(candle: FloatArray, longer: FloatArray, ahead: FloatArray, scale: 
 
 @njit(cache=True, nogil=True)
 def _inverted(share: FloatArray) -> FloatArray:
-    """float64[T,…]: where on the grid each row of shares above the middle reaches the upper levels, by straight lines."""
+    """float64[T,…]: where on the grid each row of shares above the middle reaches the upper levels, by straight lines; its end
+    where it does not.
+    """
     found = np.empty((len(share), len(_UPPER)))
     for k in range(len(share)):
         n = 1
@@ -92,6 +94,7 @@ def _inverted(share: FloatArray) -> FloatArray:
             wanted = _UPPER[level] - 0.5
             while share[k, n] < wanted and n < len(_GRID) - 1:
                 n += 1
-            rise = share[k, n] - share[k, n - 1]
-            found[k, level] = _GRID[n - 1] + (wanted - share[k, n - 1]) / rise * (_GRID[n] - _GRID[n - 1])
+            reached = min(share[k, n], wanted)
+            within = (reached - share[k, n - 1]) / (share[k, n] - share[k, n - 1]) if reached == wanted else 1.0
+            found[k, level] = _GRID[n - 1] + within * (_GRID[n] - _GRID[n - 1])
     return found
