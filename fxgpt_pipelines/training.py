@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from fxgpt_core.training.surroundings import TrainingProgress
 
 BELIEF = ("shrink", "lean")
-NUMBERS = ("n_members", "n_steps", "n_features", "n_windows", "n_weights", "best_validation_loss", "seconds", "device")
+NUMBERS = (
+    "n_members",
+    "n_steps",
+    "n_features",
+    "n_windows",
+    "n_blocks",
+    "n_weights",
+    "best_validation_loss",
+    "seconds",
+    "device",
+)
 
 
 def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], None], folder: Path) -> "Artifact":
@@ -111,19 +121,21 @@ def shrinkage(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.Markdown
 
     On the validation windows, and for regression and shape also on average over them and the blocks before.
     """
-    blocks = f"shrink, {summary['n_blocks']} blocks"
-    return table(
-        [
-            {"up to": horizon, "of": of, "believed": believed}
-            | {f"at {factor}": f"{scores[horizon][factor]:.4f}" if factor in scores[horizon] else "" for factor in factors}
-            for horizon, factors in summary["validation_crps"].items()
-            for of, believed, scores in (
-                (blocks, min(0.5, summary["shrink"][horizon]), summary["block_crps"]),
-                ("shrink", summary["shrink"][horizon], summary["validation_crps"]),
-                ("lean", summary["lean"][horizon], summary["validation_crps_leaning"]),
-            )
-        ]
-    )
+    from fxgpt_core.forecasts.horizons import HORIZONS
+
+    rows = []
+    for horizon in (known for known in HORIZONS if known in summary["shrink"]):
+        shrink, lean = summary["shrink"][horizon], summary["lean"][horizon]
+        factors = summary["validation_crps"][horizon]
+        for of, believed, name in (
+            ("blocks", min(0.5, shrink), "block_crps"),
+            ("shrink", shrink, "validation_crps"),
+            ("lean", lean, "validation_crps_leaning"),
+        ):
+            scores = summary[name][horizon]
+            told = {f"at {factor}": f"{scores[factor]:.4f}" if factor in scores else "" for factor in factors}
+            rows.append({"up to": horizon, "of": of, "believed": believed} | told)
+    return table(rows)
 
 
 def plan(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
