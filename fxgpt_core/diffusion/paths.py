@@ -9,7 +9,7 @@ import torch
 
 from fxgpt_core.diffusion.independent_sums import IndependentSums
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel
-from fxgpt_core.diffusion.sampler import deviation, n_draws, sample
+from fxgpt_core.diffusion.sampler import VARIANCE_KEEPING, deviation, n_draws, sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.diffusion.shape import NORMAL, Shape
 from fxgpt_core.forecasts.forecast import normal_quantiles, sample_quantiles
@@ -61,19 +61,17 @@ class PathSampler:
 
     def paths(self, context: npt.NDArray[np.float32], noise: Noise) -> FloatArray:
         """float64[K·P,T]: increments in units of each token's standard deviation, from a context float32[L,F] of inputs."""
-        # Cloned, because matrix kernels may round by where memory is aligned, and torch aligns its own always alike.
-        window = torch.from_numpy(context).clone(memory_format=torch.contiguous_format)[None]
-        start = torch.from_numpy(noise).clone()
-        sampled = [self._sampled(member, member.encoder(window), start) for member in self.used]
-        return self.shape.of_normal(torch.cat(sampled).numpy().astype(np.float64))
+        return self.shape.of_normal(self._normal_paths(context, noise))
 
     def walks(self, noise: Noise) -> FloatArray:
         """float64[P,T]: what the same noise becomes when the network says nothing, which is a random walk."""
-        start = torch.from_numpy(noise)
         parameters = self.sampling
-        walked = sample(
-            parameters.sampler, lambda x, _: torch.zeros_like(x), start, self.steps_on, parameters.n_steps, parameters.eta
-        )
+        start = torch.from_numpy(noise)
+        walked = start[0]
+        if parameters.sampler not in VARIANCE_KEEPING:
+            walked = sample(
+                parameters.sampler, lambda x, _: torch.zeros_like(x), start, self.steps_on, parameters.n_steps, parameters.eta
+            )
         return walked.numpy().astype(np.float64)
 
     def sums(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> FloatArray:
@@ -86,10 +84,11 @@ class PathSampler:
     def unbelieved(self, context: npt.NDArray[np.float32], noise: Noise, ahead: FloatArray, walk: FloatArray) -> "Sums":
         """What `sums` are made of."""
         walks = self.walks(noise)
+        shaped = self.shape.of_normal(np.concatenate([walks, self._normal_paths(context, noise)]))
         return Sums(
             walks=np.cumsum(walks * walk, axis=1),
-            regressed=np.cumsum(self.shape.of_normal(walks) * ahead, axis=1),
-            said=np.cumsum(self.paths(context, noise) * ahead, axis=1),
+            regressed=np.cumsum(shaped[: len(walks)] * ahead, axis=1),
+            said=np.cumsum(shaped[len(walks) :] * ahead, axis=1),
             of_walks=normal_quantiles(self.independent.deviation * np.sqrt(np.cumsum(walk**2))),
             of_regressed=self.independent.quantiles(ahead),
         )
@@ -103,6 +102,14 @@ class PathSampler:
         own, plain = (np.sqrt(np.cumsum(each**2)) for each in (ahead, walk))
         scale: FloatArray = plain + np.minimum(2.0 * self.shrink, 1.0) * (own - plain)
         return scale
+
+    def _normal_paths(self, context: npt.NDArray[np.float32], noise: Noise) -> FloatArray:
+        """float64[K·P,T]: `paths` before they have the shape of returns."""
+        # Cloned, because matrix kernels may round by where memory is aligned, and torch aligns its own always alike.
+        window = torch.from_numpy(context).clone(memory_format=torch.contiguous_format)[None]
+        start = torch.from_numpy(noise).clone()
+        sampled = [self._sampled(member, member.encoder(window), start) for member in self.used]
+        return torch.cat(sampled).numpy().astype(np.float64)
 
     def _sampled(self, member: DenoisingNetwork, embedding: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         guidance = self.sampling.guidance

@@ -15,7 +15,8 @@ from fxgpt_core.diffusion.noise_schedule import angle
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 SAMPLERS: Final = ("euler", "heun", "ddpm", "ddim")
-_RANDOM: Final = ("ddpm", "ddim")
+VARIANCE_KEEPING: Final = ("euler", "heun")
+"""Where a network says nothing, these leave the noise as it is."""
 
 
 def n_draws(sampler: str, n_steps: int, eta: float) -> int:
@@ -55,7 +56,7 @@ def deviation(sampler: str, schedule: str, n_steps: int, eta: float = 0.0) -> fl
     """
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler {sampler!r} is unknown; known: {', '.join(SAMPLERS)}")
-    if sampler not in _RANDOM:
+    if sampler in VARIANCE_KEEPING:
         return 1.0
     variance = 1.0
     angles = angle(schedule, torch.linspace(1.0, 0.0, n_steps + 1, dtype=torch.float64)).tolist()

@@ -1,6 +1,7 @@
 """What every forecaster returns: quantiles of the cumulative log-return, for each origin and each candle ahead."""
 
 from dataclasses import dataclass, fields
+from functools import cache
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -120,9 +121,14 @@ def forecasts_at(symbol: str, candles: CandleArrays, origins: IntArray, values: 
 
 def normal_quantiles(scale: FloatArray, levels: FloatArray = LEVELS) -> FloatArray:
     """float64[…,L]: quantiles of normal distributions around zero with the standard deviations `scale` float64[…]."""
-    normal = NormalDist()
-    values: FloatArray = scale[..., None] * np.array([normal.inv_cdf(level) for level in levels.tolist()])
+    values: FloatArray = scale[..., None] * _standard_quantiles(tuple(levels.tolist()))
     return values
+
+
+@cache
+def _standard_quantiles(levels: tuple[float, ...]) -> FloatArray:
+    normal = NormalDist()
+    return np.array([normal.inv_cdf(level) for level in levels])
 
 
 def sample_quantiles(samples: FloatArray) -> FloatArray:
