@@ -17,6 +17,7 @@ import torch
 from fxgpt_core.diffusion.model import untrained
 from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.forecasts.horizons import longest_step, token_candles
+from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.market.timeframes import Timeframe, timeframe
 from fxgpt_core.training.acceleration import accelerated
 from fxgpt_core.training.hardware import HardwareProfile, detected
@@ -46,7 +47,7 @@ def preview(
     """
     data = made_up(parameters, length, n_candles)
     plan, decisions = planned(profile, parameters, forced)
-    sizes = parameters.network(parameters.n_features, len(token_candles(length)))
+    sizes = parameters.network(data.inputs.shape[1], data.targets.shape[1])
     plan = fitting(Surroundings(plan), untrained(sizes, 0), data, parameters).plan
     step_s, report_s = timed(plan, data, parameters)
     peak = torch.cuda.max_memory_allocated() if plan.device == "cuda" else _peak_bytes()
@@ -70,7 +71,7 @@ def made_up(parameters: TrainingParameters, length: Timeframe, n_candles: int) -
     n, n_tokens = n_candles - context - reach, len(token_candles(length))
     if n < parameters.batch:
         raise BadInputError(f"{n_candles} candles give {max(0, n)} windows, less than a batch of {parameters.batch}; give more")
-    inputs = torch.randn(n_candles, parameters.n_features, generator=generator)
+    inputs = torch.randn(n_candles, parameters.n_features + len(COLUMNS), generator=generator)
     targets = torch.randn(n, n_tokens, generator=generator)
     return Windows(inputs, targets, torch.ones(n, n_tokens), torch.arange(context, n + context), context, reach)
 

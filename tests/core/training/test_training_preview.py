@@ -9,6 +9,8 @@ import torch
 from training_examples import QUICK
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.forecasts.horizons import token_candles
+from fxgpt_core.forecasts.relative_volatility import COLUMNS
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.training import preview
 from fxgpt_core.training.hardware import HardwareProfile
@@ -46,8 +48,9 @@ def test_a_step_and_a_report_are_really_timed() -> None:
 def test_made_up_windows_have_the_shapes_of_real_ones(length: Timeframe) -> None:
     data = preview.made_up(SMALL, length, 600)
     contexts, targets = data.batch(16, torch.Generator())
-    assert contexts.shape == (16, 12, 4)
-    assert targets.shape == (16, SMALL.network(4, targets.shape[1]).n_tokens)
+    # The chosen features, and how volatilities relate to the one in use.
+    assert contexts.shape == (16, 12, 4 + len(COLUMNS))
+    assert targets.shape == (16, len(token_candles(length)))
     assert int(data.origins[-1]) < 600
 
 

@@ -41,7 +41,7 @@ def test_both_loops_learn_until_the_same_loss() -> None:
 
 def test_both_loops_move_the_average_of_the_network_they_were_given() -> None:
     data = training_speed.learnable(SMALL, 400)
-    sizes = SMALL.network(4, data.targets.shape[1])
+    sizes = SMALL.network(data.inputs.shape[1], data.targets.shape[1])
     start = weights(untrained(sizes, 7))
     naive = training_speed.naive_steps(untrained(sizes, 7), data, SMALL, "cpu")
     ours = training_speed.our_steps(fresh(untrained(sizes, 7), SMALL, TrainPlan()), data, SMALL, TrainPlan())
