@@ -164,6 +164,7 @@ def show(symbol: str, found: dict[str, Any], bound: dict[str, Hindsight]) -> Non
             against = "".join(f"{difference(said['difference'].get(reference), horizon):>40}" for reference in REFERENCES)
             print(f"{name:<22}{horizon:>4}{losses}{covered:>18}{against}")
     print(f"\n{symbol}: coverage of calibrated 95 % bands on the test span, before (cqr) and after (tracker) adaptation")
+    print("(*: off even for a test span that is like the span of calibration)")
     for horizon in HORIZONS:
         for name, said in found.items():
             rows = [said["calibrated"][method][horizon] for method in (BEFORE, AFTER)]

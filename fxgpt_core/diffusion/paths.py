@@ -100,8 +100,7 @@ class PathSampler:
     def scale(self, ahead: FloatArray, walk: FloatArray) -> FloatArray:
         """float64[T]: about how far `sums` spread, whatever the networks say: a unit for what they say."""
         own, plain = (np.sqrt(np.cumsum(each**2)) for each in (ahead, walk))
-        scale: FloatArray = plain + np.minimum(2.0 * self.shrink, 1.0) * (own - plain)
-        return scale
+        return towards(own, plain, self.shrink)
 
     def _normal_paths(self, context: npt.NDArray[np.float32], noise: Noise) -> FloatArray:
         """float64[K·P,T]: `paths` before they have the shape of returns."""
@@ -154,16 +153,21 @@ class Sums:
         by_member = self.said.reshape(*self.said.shape[:-2], -1, *self.walks.shape[-2:])
         leaning = (self.said + np.roll(by_member, n_paths // 2, axis=-2).reshape(self.said.shape)) / 2.0
         walks, regressed = (_for_each(each, self.said) for each in (self.walks, self.regressed))
-        near, far = np.minimum(2.0 * shrink, 1.0), np.maximum(2.0 * shrink - 1.0, 0.0)
-        symmetric: FloatArray = walks + near * (regressed - walks) + far * (self.said - leaning - regressed)
+        far = np.maximum(2.0 * shrink - 1.0, 0.0)
+        symmetric: FloatArray = towards(regressed, walks, shrink) + far * (self.said - leaning - regressed)
         return symmetric + lean * leaning
 
     def quantiles(self, shrink: Share, lean: Share) -> FloatArray:
         """float64[…,T,L]: quantiles at `LEVELS` of `believed`; drawn is only what the networks add."""
-        near = np.minimum(2.0 * shrink, 1.0)
-        control = self.walks + near * (self.regressed - self.walks)
-        known = self.of_walks + np.expand_dims(near, -1) * (self.of_regressed - self.of_walks)
+        control = towards(self.regressed, self.walks, shrink)
+        known = towards(self.of_regressed, self.of_walks, np.expand_dims(shrink, -1))
         return controlled_quantiles(self.believed(shrink, lean), control, known)
+
+
+def towards(regressed: FloatArray, walk: FloatArray, shrink: Share) -> FloatArray:
+    """What is between the random walk, at a `shrink` of 0, and the walk with regression and shape, from ½ on."""
+    between: FloatArray = walk + np.minimum(2.0 * shrink, 1.0) * (regressed - walk)
+    return between
 
 
 def _for_each(walks: FloatArray, said: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from fxgpt_core.diffusion.independent_sums import IndependentSums
+from fxgpt_core.diffusion.paths import towards
 from fxgpt_core.diffusion.shape import Shape, fit_shape
 from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
 from fxgpt_core.forecasts.horizons import Part
@@ -36,7 +37,8 @@ def fit_dispersion(training: Windows) -> tuple[Shape, VolatilityRegression]:
 def earlier_scores(data: Windows, share: float, parts: Mapping[str, Part]) -> list[Scores]:
     """Scores of `BEFORE_NETWORKS` in blocks before the last `share` of windows, each as long and told by those before it.
 
-    In units of the random walk's deviation, the latest block first; none without `FEWEST` windows to learn from.
+    In units of the random walk's deviation, the latest block first; none without `FEWEST` windows to learn from. The season is
+    that of the whole span in all of them, for the random walk as well.
     """
     size, found = int(len(data) * share), []
     for stop in range(len(data) - size, size + data.reach + FEWEST - 1, -max(1, size)):
@@ -54,7 +56,7 @@ def _scores(learned: Windows, judged: Windows, parts: Mapping[str, Part]) -> Sco
     ahead = walk * regression.factors(judged.inputs[judged.origins].numpy())
     regressed = np.stack([sums.quantiles(one) for one in ahead]) / scale[..., None]
     plain = normal_quantiles(np.ones(outcome.shape))
-    crps = {factor: quantile_crps(plain + 2.0 * factor * (regressed - plain), LEVELS, outcome) for factor in BEFORE_NETWORKS}
+    crps = {factor: quantile_crps(towards(regressed, plain, factor), LEVELS, outcome) for factor in BEFORE_NETWORKS}
     return {
         name: {factor: float(score[:, tokens].mean()) for factor, score in crps.items()} for name, (tokens, _) in parts.items()
     }

@@ -94,7 +94,10 @@ def distil(
     """
     parts = data.divided(parameters.held_out_share)
     n_held_out = max(1, round(parameters.n_origins * parameters.held_out_share))
-    rows = [_spread(part, n) for part, n in zip(parts, (parameters.n_origins - n_held_out, n_held_out), strict=True)]
+    rows = [
+        evenly_spaced(len(part), n).tolist()
+        for part, n in zip(parts, (parameters.n_origins - n_held_out, n_held_out), strict=True)
+    ]
     sampler, total = sampler_of(model, sampling), sum(map(len, rows))
     with single_thread():
         taught = _lesson(sampler, model.regression, parts[0], rows[0], seed, lambda done: progress(done, total))
@@ -105,11 +108,6 @@ def distil(
         network.encoder.requires_grad_(False)
         best = _taught(network, taught, held_out, parameters, seed)
     return _judged(best, held_out, model, sampling, parameters.hidden)
-
-
-def _spread(data: Windows, count: int) -> list[int]:
-    rows: list[int] = evenly_spaced(len(data), count).tolist()
-    return rows
 
 
 @torch.inference_mode()
