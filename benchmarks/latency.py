@@ -28,25 +28,25 @@ import torch
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster, known_at, single_thread
-from fxgpt_core.diffusion.model import DiffusionModel, untrained
+from fxgpt_core.diffusion.model import DiffusionModel, network_inputs, untrained
 from fxgpt_core.diffusion.noise_schedule import angle
 from fxgpt_core.diffusion.quantile_head_forecaster import DistilledHead, QuantileHeadForecaster, untrained_head
 from fxgpt_core.diffusion.sampler import sample
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
-from fxgpt_core.diffusion.shape import NORMAL
 from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.features.incremental import extended
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.forecaster import Forecaster
 from fxgpt_core.forecasts.horizons import HORIZONS, token_candles
-from fxgpt_core.forecasts.relative_volatility import COLUMNS
+from fxgpt_core.forecasts.relative_volatility import COLUMNS, known_volatility
 from fxgpt_core.forecasts.volatility import fit_volatility
-from fxgpt_core.forecasts.volatility_regression import UNCHANGED
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.networks.network_parameters import KINDS
 from fxgpt_core.training.diffusion_training import CANDIDATES, fit_scaler
+from fxgpt_core.training.dispersion import fit_dispersion
 from fxgpt_core.training.distillation import DistillationParameters
 from fxgpt_core.training.training_parameters import preset
+from fxgpt_core.training.windows import windows
 
 H1 = Timeframe.H1
 SIZES = ("demo", "base")
@@ -83,6 +83,9 @@ def model_of(market: Market, kind: str, size: str, members: int = 1) -> Diffusio
     parameters = replace(preset(size), denoiser=kind)
     columns = CANDIDATES[: parameters.n_features]
     sizes = parameters.network(len(columns) + len(COLUMNS), len(token_candles(H1)))
+    scaler, volatility = fit_scaler(market.features, columns), fit_volatility(market.candles)
+    inputs = network_inputs(scaler, market.features, known_volatility(market.candles, volatility).relative)
+    shape, regression = fit_dispersion(windows(inputs, market.candles, volatility, sizes.context))
     return DiffusionModel(
         symbol="EURUSD",
         timeframe=str(H1),
@@ -91,10 +94,10 @@ def model_of(market: Market, kind: str, size: str, members: int = 1) -> Diffusio
         lean=dict.fromkeys(HORIZONS, 1.0),
         parameters=sizes,
         schedule=parameters.schedule,
-        scaler=fit_scaler(market.features, columns),
-        volatility=fit_volatility(market.candles),
-        regression=UNCHANGED,
-        shape=NORMAL,
+        scaler=scaler,
+        volatility=volatility,
+        regression=regression,
+        shape=shape,
         seed=0,
         training={},
     )

@@ -47,9 +47,9 @@ class FeatureScaler:
             raise BadInputError(
                 f"the features lack {', '.join(missing[:5])}; the model was trained on {len(self.columns)} columns"
             )
-        # Column by column: polars would wake its threads for a handful of rows.
-        values = np.array([features.get_column(name).to_numpy() for name in self.columns], dtype=np.float64)
-        return np.clip((values.T - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
+        # Neither `select` nor the other order, which would wake threads for a handful of rows.
+        values = features[list(self.columns)].to_numpy(order="c")
+        return np.clip((values - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
 
 
 def network_inputs(scaler: FeatureScaler, features: pl.DataFrame, relative: FloatArray) -> npt.NDArray[np.float32]:
@@ -73,7 +73,7 @@ class DenoisingNetwork(nn.Module):
 
     def __init__(self, parameters: NetworkParameters) -> None:
         super().__init__()
-        self.encoder = ContextEncoder(parameters.n_inputs, parameters.embedding, parameters.dropout)
+        self.encoder = ContextEncoder(parameters)
         self.denoiser = TemporalUNet(parameters) if parameters.kind == "temporal_unet" else SSSD(parameters)
         self.no_context = nn.Parameter(torch.zeros(1, parameters.embedding))
         self.context_dropout = parameters.context_dropout

@@ -11,9 +11,10 @@ import torch
 
 from fxgpt_core import content_hash
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.diffusion.forecaster import known_at, single_thread
+from fxgpt_core.diffusion.forecaster import known_at
 from fxgpt_core.diffusion.model import DiffusionModel
 from fxgpt_core.diffusion.paths import sampler_of
+from fxgpt_core.diffusion.plain_head import PlainHead, plain_head, quantiles
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.forecast import LEVELS, Forecasts, normal_quantiles
 from fxgpt_core.networks.network_parameters import NetworkParameters
@@ -46,13 +47,14 @@ class DistilledHead:
             {"sampling": self.sampling.sha256, "shrink": self.shrink, "weights": content_hash.of_bytes(weights)}
         )
 
+    @cached_property
+    def plain(self) -> PlainHead:
+        """The network's weights as they were when the first forecast was made."""
+        return plain_head(self.network)
+
     def quantiles(self, context: npt.NDArray[np.float32]) -> FloatArray:
         """float64[T,L]: quantiles at `LEVELS` in units of scale, from a context float32[L,F] of inputs."""
-        # Cloned, because matrix kernels may round by where memory is aligned, and torch aligns its own always alike.
-        window = torch.from_numpy(context).clone(memory_format=torch.contiguous_format)[None]
-        if self.network.training:
-            self.network.eval()
-        said: FloatArray = self.network(window)[0].numpy()
+        said = quantiles(self.plain, np.ascontiguousarray(context))
         return self.shrink * said + (1.0 - self.shrink) * WALK
 
 
@@ -98,9 +100,8 @@ class QuantileHeadForecaster:
         known = known_at(self.model, features, candles, origins)
         values = np.empty((*known.ahead.shape, len(LEVELS)))
         sampler = sampler_of(self.model, self.head.sampling)
-        with single_thread(), torch.inference_mode():
-            for i in range(len(origins)):
-                values[i] = sampler.scale(known.ahead[i], known.walk[i])[:, None] * self.head.quantiles(known.context(i))
-                if progress is not None:
-                    progress(i + 1, len(origins))
+        for i in range(len(origins)):
+            values[i] = sampler.scale(known.ahead[i], known.walk[i])[:, None] * self.head.quantiles(known.context(i))
+            if progress is not None:
+                progress(i + 1, len(origins))
         return known.forecasts(values)

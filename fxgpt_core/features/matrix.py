@@ -4,13 +4,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import polars as pl
 
 from fxgpt_core.candles.schema import TIME_TYPE
 from fxgpt_core.features import clock, momentum, returns, trend, volatility, volume
 from fxgpt_core.features.columns import CandleColumns, Features, candle_columns
-from fxgpt_core.market.sessions import stretch_starts
+from fxgpt_core.market.sessions import stretches
 from fxgpt_core.market.timeframes import Timeframe
 
 FEATURES: tuple[str, ...] = (
@@ -60,7 +59,7 @@ def features(candles: pl.DataFrame, timeframe: Timeframe, *, warm_up: int = WARM
     computed = {name: values for group in _computed(columns) for name, values in group.items()}
     times = candles.select("open_time", known_at=pl.col("open_time") + timeframe.duration)
     matrix = times.hstack([pl.Series(name, computed[name]) for name in FEATURES])
-    return _blanked(matrix, np.unique(stretch_starts(columns.open_time_us, timeframe)).tolist(), warm_up)
+    return _blanked(matrix, stretches(columns.open_time_us, timeframe).tolist(), warm_up)
 
 
 def features_by_symbol(candles: pl.LazyFrame, timeframe: Timeframe) -> pl.LazyFrame:

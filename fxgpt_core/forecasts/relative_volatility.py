@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numba import njit
 
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.forecasts.volatility import SMALLEST, WARM_UP, Volatility, exponential_averages, log_returns
+from fxgpt_core.forecasts.volatility import SMALLEST, WARM_UP, Volatility, deviation, first_averages, log_returns, renew
 from fxgpt_core.market.sessions import fx_clock_us, hour_of_week
 from fxgpt_core.market.timeframes import HOUR_US
 
@@ -52,45 +52,43 @@ def known_volatility(candles: CandleArrays, volatility: Volatility, first: int =
     hours = hour_of_week(candles.open_time_us)
     season = volatility.season[hours]
     returns = log_returns(candles) / season
-    sigma = volatility.of_squares(returns**2)
-    columns = np.full((len(candles) - first, len(COLUMNS)), np.nan)
-    if len(candles) <= WARM_UP:
-        return KnownVolatility(sigma[first:], columns)
     ranges = (np.log(candles.high / candles.low) / season) ** 2 / (4.0 * math.log(2.0))
-    row = max(first, WARM_UP)
-    known = ((returns**2, RETURN_DECAYS), (ranges, RANGE_DECAYS))
-    averages = [exponential_averages(values, np.array(decays), row) for values, decays in known]
-    roots = np.sqrt(np.concatenate(averages, axis=1)) + SMALLEST
-    same_hour = _same_hour(candles, hours % 24, returns, sigma, row) / _USUAL
-    columns[row - first :] = np.log(np.concatenate([roots / sigma[row:, None], same_hour], axis=1))
-    return KnownVolatility(sigma[first:], columns)
-
-
-def _same_hour(candles: CandleArrays, hours: Hours, returns: FloatArray, sigma: FloatArray, row: int) -> FloatArray:
-    """float64[M,J]: the average size of standardised returns in the hour of the FX day of each of `LEADS`, from a row on.
-
-    `hours` int16[N] of the FX day in which the candles lie.
-    """
     length = candles.timeframe.us
-    sizes = np.minimum(np.abs(returns[WARM_UP + 1 :]) / sigma[WARM_UP:-1], _LARGEST)
-    ahead = fx_clock_us(candles.open_time_us[row:])[:, None] + np.array(LEADS, dtype=np.int64) * length
-    decay = HOURLY_DECAY ** min(1.0, length / HOUR_US)
-    return _hourly_averages(sizes, hours[WARM_UP + 1 :], ahead // HOUR_US % 24, decay)
+    ahead = fx_clock_us(candles.open_time_us[first:])[:, None] + np.array(LEADS, dtype=np.int64) * length
+    decays = (volatility.decays, HOURLY_DECAY ** min(1.0, length / HOUR_US))
+    sigma, relative = _followed(returns, ranges, hours % 24, ahead // HOUR_US % 24, decays)
+    return KnownVolatility(sigma[first:], np.log(relative))
 
 
 @njit(cache=True, nogil=True)
-def _hourly_averages(sizes: FloatArray, hours: Hours, asked: IntArray, decay: float) -> FloatArray:
-    """float64[M,J]: averages of sizes float64[N] by hour int16[N], for the hours `asked` int64[M,J] of the last M of N + 1 rows.
+def _followed(
+    returns: FloatArray, ranges: FloatArray, hours: Hours, asked: IntArray, decays: tuple[FloatArray, float]
+) -> tuple[FloatArray, FloatArray]:
+    """σ_t float64[N] of N candles and what the columns are logs of, float64[M,K], for the last M.
 
-    The first row is before all sizes.
+    Deseasonalised returns and squared ranges float64[N] in `hours` int16[N] of the FX day; `asked` int64[M,J] are the hours of
+    `LEADS`. `decays`: those of σ_t, and that of an hour's activity.
     """
-    averages = np.full(24, _USUAL)
-    found = np.empty(asked.shape)
-    first = len(sizes) + 1 - len(asked)
-    for i in range(len(sizes) + 1):
-        if i > 0:
-            averages[hours[i - 1]] = decay * averages[hours[i - 1]] + (1.0 - decay) * sizes[i - 1]
+    of_sigma, of_hour = decays
+    of_returns, of_ranges, first = np.array(RETURN_DECAYS), np.array(RANGE_DECAYS), len(returns) - len(asked)
+    sigma, found = np.full(len(returns), np.nan), np.full((len(asked), len(COLUMNS)), np.nan)
+    if len(returns) <= WARM_UP:
+        return sigma, found
+    squares = returns**2
+    volatility = first_averages(squares, of_sigma)
+    by_returns, by_ranges = first_averages(squares, of_returns), first_averages(ranges, of_ranges)
+    by_hour = np.full(24, _USUAL)
+    for i in range(WARM_UP, len(returns)):
+        if i > WARM_UP:
+            renew(volatility, of_sigma, squares[i])
+            renew(by_returns, of_returns, squares[i])
+            renew(by_ranges, of_ranges, ranges[i])
+            size = min(abs(returns[i]) / sigma[i - 1], _LARGEST)
+            by_hour[hours[i]] = of_hour * by_hour[hours[i]] + (1.0 - of_hour) * size
+        sigma[i] = deviation(volatility)
         if i >= first:
-            for j in range(asked.shape[1]):
-                found[i - first, j] = averages[asked[i - first, j]]
-    return found
+            n, m = len(by_returns), len(by_returns) + len(by_ranges)
+            found[i - first, :n] = (np.sqrt(by_returns) + SMALLEST) / sigma[i]
+            found[i - first, n:m] = (np.sqrt(by_ranges) + SMALLEST) / sigma[i]
+            found[i - first, m:] = by_hour[asked[i - first]] / _USUAL
+    return sigma, found

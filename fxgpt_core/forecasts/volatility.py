@@ -11,7 +11,7 @@ from numba import njit
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.horizons import longest_step, steps_of
-from fxgpt_core.market.sessions import expected_open_times, hour_of_week, stretch_starts
+from fxgpt_core.market.sessions import expected_open_times, hour_of_week, stretches
 from fxgpt_core.market.timeframes import DAY_US
 
 FloatArray = npt.NDArray[np.float64]
@@ -25,7 +25,6 @@ SLOW_DECAY = 0.998
 FLOOR_OF_SLOW = 0.15
 SMALLEST = 1e-7
 _SEASON_PRIOR = 8.0
-_UNITS = 2.0**36
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +44,12 @@ class Volatility:
         RiskMetrics' recursion v_t = λ·v_{t-1} + (1−λ)·r_t², run forward one candle at a time, so that a value never depends
         on later candles.
         """
-        return self.of_squares(self.deseasonalised(candles) ** 2)
+        return _followed(self.deseasonalised(candles) ** 2, self.decays)
 
-    def of_squares(self, squares: FloatArray) -> FloatArray:
-        """float64[N]: `at_close` of candles whose squared deseasonalised returns are float64[N]."""
-        sigma = np.full(len(squares), np.nan)
-        if len(squares) <= WARM_UP:
-            return sigma
-        fast, slow = np.sqrt(exponential_averages(squares, np.array([self.decay, SLOW_DECAY]), WARM_UP)).T
-        sigma[WARM_UP:] = np.maximum(fast, FLOOR_OF_SLOW * slow) + SMALLEST
-        return sigma
+    @property
+    def decays(self) -> FloatArray:
+        """float64[2]: of the average that σ_t is the root of, and of the slow one that it does not fall far below."""
+        return np.array([self.decay, SLOW_DECAY])
 
     def ahead(self, candles: CandleArrays, sigma: FloatArray, origins: IntArray) -> FloatArray:
         """float64[N,T]: standard deviation of the log-return of each of the next T tokens, for the candles at `origins`.
@@ -62,11 +57,7 @@ class Volatility:
         Raises `BadInputError` when no origin is asked.
         """
         calendar, first = calendar_ahead(candles, origins, self.daily_break_minutes)
-        # Counted in whole units: sums of integers do not depend on where the calendar starts, so a forecast never does.
-        squares = np.rint(self.season[hour_of_week(calendar)] ** 2 * _UNITS).astype(np.int64)
-        total = np.concatenate(([0], np.cumsum(squares)))
-        edges = np.concatenate(([0], steps_of(candles.timeframe)))
-        season = np.diff(total[first[:, None] + edges], axis=1) / _UNITS
+        season = token_sums(self.season[hour_of_week(calendar)] ** 2, first, steps_of(candles.timeframe))
         return sigma[origins][:, None] * np.sqrt(season)
 
     def scale(self, candles: CandleArrays, origins: IntArray) -> FloatArray:
@@ -116,19 +107,51 @@ def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minu
 
 
 @njit(cache=True, nogil=True)
-def exponential_averages(values: FloatArray, decays: FloatArray, first: int) -> FloatArray:
-    """float64[M,J]: exponential averages of values float64[N] by each of the decays float64[J], at the rows from `first` on.
+def _followed(squares: FloatArray, decays: FloatArray) -> FloatArray:
+    """float64[N]: `deviation` at each close, of squared deseasonalised returns float64[N]; NaN for the first `WARM_UP`."""
+    sigma = np.full(len(squares), np.nan)
+    if len(squares) > WARM_UP:
+        averages = first_averages(squares, decays)
+        sigma[WARM_UP] = deviation(averages)
+        for i in range(WARM_UP + 1, len(squares)):
+            renew(averages, decays, squares[i])
+            sigma[i] = deviation(averages)
+    return sigma
 
-    They start at row `WARM_UP`, which `first` may not precede, with the mean of the values behind the first up to there.
+
+@njit(cache=True, nogil=True)
+def first_averages(values: FloatArray, decays: FloatArray) -> FloatArray:
+    """float64[J]: what exponential averages are at row `WARM_UP`: the mean of the values behind the first up to there."""
+    return np.full(len(decays), values[1 : WARM_UP + 1].mean())
+
+
+@njit(cache=True, nogil=True)
+def renew(averages: FloatArray, decays: FloatArray, value: float) -> None:
+    """Exponential averages float64[J] one value later, each by its decay."""
+    for j in range(len(decays)):
+        averages[j] = decays[j] * averages[j] + (1.0 - decays[j]) * value
+
+
+@njit(cache=True, nogil=True)
+def deviation(averages: FloatArray) -> float:
+    """σ_t from averages of squared returns, by `Volatility.decays`."""
+    sigma: float = max(math.sqrt(averages[0]), FLOOR_OF_SLOW * math.sqrt(averages[1])) + SMALLEST
+    return sigma
+
+
+@njit(cache=True, nogil=True)
+def token_sums(values: FloatArray, first: IntArray, steps: npt.NDArray[np.int32]) -> FloatArray:
+    """float64[N,T]: sums of values float64[C] over each token's candles, from the rows `first` int64[N] on.
+
+    Each begins at its own first row, so that it does not depend on where the values do. `steps` int32[T]: where tokens end.
     """
-    now = np.full(len(decays), values[1 : WARM_UP + 1].mean())
-    found = np.empty((len(values) - first, len(decays)))
-    for i in range(WARM_UP, len(values)):
-        for j in range(len(decays)):
-            if i > WARM_UP:
-                now[j] = decays[j] * now[j] + (1.0 - decays[j]) * values[i]
-            if i >= first:
-                found[i - first, j] = now[j]
+    found = np.zeros((len(first), len(steps)))
+    for i in range(len(first)):
+        begin = 0
+        for token in range(len(steps)):
+            for candle in range(begin, steps[token]):
+                found[i, token] += values[first[i] + candle]
+            begin = steps[token]
     return found
 
 
@@ -138,8 +161,9 @@ def log_returns(candles: CandleArrays) -> FloatArray:
     What happened in days without candles is not the return of one: it would tell a season and a volatility that never were.
     """
     returns = np.zeros(len(candles))
-    returns[1:] = np.diff(np.log(candles.close))
-    returns[stretch_starts(candles.open_time_us, candles.timeframe)] = 0.0
+    logs = np.log(candles.close)
+    returns[1:] = logs[1:] - logs[:-1]
+    returns[stretches(candles.open_time_us, candles.timeframe)] = 0.0
     return returns
 
 

@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 import polars as pl
+from numba import njit
 from numpy.typing import NDArray
 
 from fxgpt_core.errors import BadInputError
@@ -52,19 +53,22 @@ def fx_clock_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
 def wall_clock_us(time_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     """int64[N]: µs on the wall clock of a zone (one that is whole hours from UTC) at UTC times int64[N] in µs."""
     times = np.asarray(time_us, dtype=np.int64)
-    if len(times) == 0:
-        return times.copy()
     # The distance from UTC changes at whole hours only.
-    hours = times // HOUR_US
-    first, last = int(hours.min()) // _BLOCK_HOURS, int(hours.max()) // _BLOCK_HOURS
-    ahead = _hours_ahead(zone, first, last)[hours - first * _BLOCK_HOURS]
-    wall: NDArray[np.int64] = times + ahead * np.int64(HOUR_US)
+    wall: NDArray[np.int64] = times + _hours_ahead(times // HOUR_US, zone) * np.int64(HOUR_US)
     return wall
 
 
+def _hours_ahead(hours: NDArray[np.int64], zone: str) -> NDArray[np.int8]:
+    """int8[N]: how many hours a zone's wall clock is ahead of UTC in UTC hours int64[N] since the epoch."""
+    if len(hours) == 0:
+        return np.empty(0, dtype=np.int8)
+    first, last = int(hours.min()) // _BLOCK_HOURS, int(hours.max()) // _BLOCK_HOURS
+    return _blocks_ahead(zone, first, last)[hours - first * _BLOCK_HOURS]
+
+
 @lru_cache(maxsize=64)
-def _hours_ahead(zone: str, first: int, last: int) -> NDArray[np.int8]:
-    """int8[H]: hours that a zone's wall clock is ahead of UTC, in each hour of the blocks from `first` to `last`."""
+def _blocks_ahead(zone: str, first: int, last: int) -> NDArray[np.int8]:
+    """int8[H]: `_hours_ahead` of each hour of the blocks from `first` to `last`."""
     return np.concatenate([_block_ahead(zone, block) for block in range(first, last + 1)])
 
 
@@ -102,8 +106,9 @@ def weekday(day: NDArray[np.integer]) -> NDArray[np.integer]:
 
 def hour_of_week(open_time_us: NDArray[np.int64]) -> NDArray[np.int16]:
     """int16[N]: hour of the FX week, 0 from Sunday 17:00 New York, 119 the last open hour, 120..167 the weekend."""
-    hours = fx_clock_us(open_time_us) // HOUR_US + _EPOCH_WEEKDAY * 24
-    return (hours % (7 * 24)).astype(np.int16)
+    hours = open_time_us // HOUR_US
+    on_clock = hours + (_hours_ahead(hours, NEW_YORK) + np.int64(FX_CLOCK_AHEAD_US // HOUR_US + _EPOCH_WEEKDAY * 24))
+    return (on_clock % (7 * 24)).astype(np.int16)
 
 
 def is_open(time_us: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -127,23 +132,39 @@ def missing_candles(
 
 def closure_before_us(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
     """int64[N]: how much time of open market, in µs, has no candle between each candle and the one before it; 0 for the first."""
-    times = np.asarray(open_time_us, dtype=np.int64)
-    missing = np.zeros(len(times), dtype=np.int64)
-    far = np.flatnonzero(np.diff(times) > timeframe.us) + 1
-    if len(far):
-        now, before = _open_us(np.concatenate([times[far], times[far - 1]])).reshape(2, -1)
-        missing[far] = now - before - timeframe.us
+    missing = np.zeros(len(open_time_us), dtype=np.int64)
+    far, closures_us = _closures(open_time_us, timeframe)
+    missing[far] = closures_us
     return missing
 
 
-def stretch_starts(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
-    """int64[N]: for each candle, the row at which its stretch begins: a hole, or the start of the series, lies right before it.
+def stretches(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
+    """int64[S]: the rows at which stretches begin: a hole, or the start of the series, lies right before each.
 
     A hole is more than `LONGEST_CLOSURE` of open market without a candle.
     """
-    holes = closure_before_us(open_time_us, timeframe) > LONGEST_CLOSURE // timedelta(microseconds=1)
-    starts: NDArray[np.int64] = np.maximum.accumulate(np.where(holes, np.arange(len(holes), dtype=np.int64), 0))
-    return starts
+    longest_us = LONGEST_CLOSURE // timedelta(microseconds=1)
+    far, closures_us = _closures(open_time_us, timeframe, longest_us)
+    holes = far[closures_us > longest_us]
+    return np.concatenate((np.zeros(min(1, len(open_time_us)), dtype=np.int64), holes))
+
+
+def stretch_starts(open_time_us: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
+    """int64[N]: for each candle, the row at which its stretch begins; one of `stretches`."""
+    begins = stretches(open_time_us, timeframe)
+    return np.repeat(begins, np.concatenate((begins, [len(open_time_us)]))[1:] - begins)
+
+
+def _closures(
+    open_time_us: NDArray[np.int64], timeframe: Timeframe, least_us: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """int64[M] twice: rows before which no candle opens for more than `least_us`, and how much of that the market was open."""
+    times = np.asarray(open_time_us, dtype=np.int64)
+    far = np.flatnonzero(times[1:] - times[:-1] > timeframe.us + least_us) + 1
+    if len(far) == 0:
+        return far, far
+    now, before = _open_us(np.concatenate([times[far], times[far - 1]])).reshape(2, -1)
+    return far, now - before - timeframe.us
 
 
 def _open_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -160,12 +181,27 @@ def expected_open_times(
     # 4h and 1d candles start on the FX clock, whose distance from UTC changes with summer time, by whole hours.
     step = min(timeframe.us, HOUR_US)
     times = np.arange(-(-first_us // step) * step, last_us + 1, step, dtype=np.int64)
-    clock = fx_clock_us(times)
+    if len(times) == 0:
+        return times
+    block = int(times[0]) // HOUR_US // _BLOCK_HOURS
+    ahead = _blocks_ahead(NEW_YORK, block, int(times[-1]) // HOUR_US // _BLOCK_HOURS)
     break_us = daily_break // timedelta(microseconds=1)
-    on_grid = clock % timeframe.us == 0
-    after_break = clock % DAY_US + timeframe.us > break_us
-    expected: NDArray[np.int64] = times[on_grid & after_break & (weekday(clock // DAY_US) < OPEN_DAYS)]
+    expected: NDArray[np.int64] = times[_opens(times, timeframe.us, break_us, ahead, block * _BLOCK_HOURS)]
     return expected
+
+
+@njit(cache=True, nogil=True)
+def _opens(times: NDArray[np.int64], length: int, break_us: int, ahead: NDArray[np.int8], first_hour: int) -> NDArray[np.bool_]:
+    """bool[N]: does a candle of a length in µs open at these times int64[N] in µs?
+
+    `ahead` int8[H]: hours that New York is ahead of UTC in each hour from `first_hour` on.
+    """
+    opens = np.empty(len(times), np.bool_)
+    for i in range(len(times)):
+        clock = times[i] + ahead[times[i] // HOUR_US - first_hour] * HOUR_US + FX_CLOCK_AHEAD_US
+        on_grid, after_break = clock % length == 0, clock % DAY_US + length > break_us
+        opens[i] = on_grid and after_break and (clock // DAY_US + _EPOCH_WEEKDAY) % 7 < OPEN_DAYS
+    return opens
 
 
 def periods_per_year(known_at_us: NDArray[np.int64]) -> float:

@@ -26,10 +26,10 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, tokens: int, narrow: int, wide: int, dropout: float) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.LayerNorm((tokens, narrow)), nn.SiLU(), TokenConvolution(narrow, wide, 3))
+        self.first = nn.Sequential(nn.LayerNorm((tokens, narrow)), nn.SiLU(), TokenConvolution(tokens, narrow, wide, 3))
         self.norm = nn.LayerNorm((tokens, wide))
         self.dropout = nn.Dropout(dropout)
-        self.second = _zero(TokenConvolution(wide, wide, 3))
+        self.second = _zero(TokenConvolution(tokens, wide, wide, 3))
         self.skip = nn.Identity() if narrow == wide else nn.Linear(narrow, wide)
 
     def forward(self, x: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
@@ -74,18 +74,18 @@ class TemporalUNet(nn.Module):
         self.film = nn.Linear(e, sum(self.film_sizes))
         # The tokens differ only by their place, which convolutions cannot see; so each place brings a vector of its own.
         self.place = nn.Parameter(torch.zeros(1, whole, w))
-        self.enter = TokenConvolution(1, w, 3)
+        self.enter = TokenConvolution(whole, 1, w, 3)
         self.encode_whole = ResidualBlock(whole, w, w, drop)
-        self.down_half = TokenConvolution(w, 2 * w, 3, stride=2)
+        self.down_half = TokenConvolution(whole, w, 2 * w, 3, stride=2)
         self.encode_half = ResidualBlock(half, 2 * w, 2 * w, drop)
-        self.down_quarter = TokenConvolution(2 * w, 2 * w, 3, stride=2)
+        self.down_quarter = TokenConvolution(half, 2 * w, 2 * w, 3, stride=2)
         self.bottleneck = ResidualBlock(quarter, 2 * w, 2 * w, drop)
         self.attention = SelfAttention(quarter, 2 * w, parameters.heads)
-        self.up_half = TokenConvolution(2 * w, 2 * w, 3)
+        self.up_half = TokenConvolution(half, 2 * w, 2 * w, 3)
         self.decode_half = ResidualBlock(half, 4 * w, 2 * w, drop)
-        self.up_whole = TokenConvolution(2 * w, w, 3)
+        self.up_whole = TokenConvolution(whole, 2 * w, w, 3)
         self.decode_whole = ResidualBlock(whole, 2 * w, w, drop)
-        self.leave = nn.Sequential(nn.LayerNorm((whole, w)), nn.SiLU(), _zero(TokenConvolution(w, 1, 3)))
+        self.leave = nn.Sequential(nn.LayerNorm((whole, w)), nn.SiLU(), _zero(TokenConvolution(whole, w, 1, 3)))
 
     def forward(self, path: torch.Tensor, angle: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """The v of `path` float32[B,T] at `angle` float32[B] or [1], given `context` float32[B,E] or [1,E]."""

@@ -3,9 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from forecast_examples import SMALL, diffusion, fingerprint, model_of, quantile_head, real_candles, real_features
+import pytest
+import torch
+from forecast_examples import SMALL, diffusion, fingerprint, model_of, opinionated, quantile_head, real_candles, real_features
 
 from fxgpt_core.diffusion.model import untrained
+from fxgpt_core.diffusion.plain_head import plain_head, quantiles
 from fxgpt_core.diffusion.quantile_head_forecaster import DistilledHead, QuantileHeadForecaster, untrained_head
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.forecast import Forecasts
@@ -40,6 +43,32 @@ def test_nothing_is_drawn_so_the_seed_does_not_matter_and_dropout_is_off() -> No
     calm = fingerprint(forecast(forecaster))
     forecaster.head.network.train()
     assert fingerprint(forecast(forecaster, seed=4)) == calm
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("loudness", [1.0, 100.0])
+@pytest.mark.parametrize("context", [7, 64, 65])
+def test_plain_arrays_say_what_the_network_does_to_the_rounding_of_single_precision(context: int, loudness: float) -> None:
+    network = opinionated(untrained_head(replace(SMALL, context=context), hidden=24, seed=0)).eval()
+    network.leave.weight.mul_(loudness)
+    inputs = np.random.default_rng(context).normal(size=(context, SMALL.n_inputs)).astype(np.float32)
+    expected = network(torch.from_numpy(inputs)[None])[0].numpy()
+    found = quantiles(plain_head(network), inputs)
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6 * loudness)
+    assert (np.diff(found, axis=1) >= 0.0).all()
+    assert np.abs(found - quantiles(plain_head(network), -inputs)).max() > 0.01
+
+
+def test_plain_arrays_give_the_same_bits_wherever_in_memory_a_context_lies() -> None:
+    head = plain_head(opinionated(untrained_head(SMALL, hidden=16, seed=0)))
+    inputs = np.random.default_rng(1).normal(size=(SMALL.context, SMALL.n_inputs)).astype(np.float32)
+    said = set()
+    for offset in range(4, 68, 4):
+        memory = np.empty(inputs.nbytes + 128, dtype=np.uint8)
+        elsewhere = memory[offset : offset + inputs.nbytes].view(np.float32).reshape(inputs.shape)
+        elsewhere[:] = inputs
+        said.add(quantiles(head, elsewhere).tobytes())
+    assert len(said) == 1
 
 
 def test_a_head_is_known_by_its_weights_shrinkage_and_sampler_and_is_none_of_the_paths() -> None:

@@ -27,9 +27,10 @@ def test_any_number_of_tokens_goes_through_the_halvings(n_tokens: int) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("taps", "stride"), [(1, 1), (3, 1), (3, 2)])
-def test_a_token_convolution_is_torchs_own(taps: int, stride: int) -> None:
-    convolution = TokenConvolution(7, 10, taps, stride=stride)
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("taps", "stride"), [(1, 1), (3, 1), (3, 2), (5, 2)])
+def test_a_token_convolution_is_torchs_own(taps: int, stride: int, training: bool) -> None:
+    convolution = TokenConvolution(N_TOKENS, 7, 10, taps, stride=stride).train(training)
     x = torch.randn(4, N_TOKENS, 7, generator=GENERATOR)
     weight = convolution.product.weight.unflatten(1, (taps, 7)).permute(0, 2, 1)
     expected = functional.conv1d(x.transpose(1, 2), weight, convolution.product.bias, stride=stride, padding=taps // 2)
@@ -72,8 +73,8 @@ def test_noise_levels_have_embeddings_of_sinusoids_that_differ() -> None:
 
 @torch.no_grad()
 def test_the_context_encoder_reads_every_input_and_the_last_candle_most_directly() -> None:
-    encoder = opinionated(ContextEncoder(5, 32, dropout=0.0)).eval()
-    context = torch.randn(2, 32, 5, generator=GENERATOR)
+    encoder = opinionated(ContextEncoder(NetworkParameters(n_inputs=5, n_tokens=N_TOKENS, embedding=32, dropout=0.0))).eval()
+    context = torch.randn(2, 64, 5, generator=GENERATOR)
     embedding = encoder(context)
     assert embedding.shape == (2, 32)
     for column in range(5):
