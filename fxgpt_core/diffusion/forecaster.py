@@ -121,7 +121,7 @@ def known_at(model: DiffusionModel, features: pl.DataFrame, candles: CandleArray
     first, stop = max(0, int(origins.min()) - max(model.parameters.context, WARM_UP)), int(origins.max()) + 1
     near, rows = candles.slice(first, stop), origins - first
     known = known_volatility(candles.slice(0, stop), model.volatility, first)
-    inputs = network_inputs(model.scaler, features[first:stop], known.relative)
+    inputs = network_inputs(model.scaler, features.slice(first, stop - first), known.relative)
     _require_whole(model, inputs, near, rows, first)
     walk = model.volatility.ahead(near, known.sigma, rows)
     return Known(

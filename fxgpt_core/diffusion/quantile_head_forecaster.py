@@ -13,7 +13,7 @@ from fxgpt_core import content_hash
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.diffusion.forecaster import known_at
 from fxgpt_core.diffusion.model import DiffusionModel
-from fxgpt_core.diffusion.paths import sampler_of
+from fxgpt_core.diffusion.paths import PathSampler, sampler_of
 from fxgpt_core.diffusion.plain_head import PlainHead, plain_head, quantiles
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.forecasts.forecast import LEVELS, Forecasts, normal_quantiles
@@ -82,6 +82,11 @@ class QuantileHeadForecaster:
         """Identity of how quantiles come from the model."""
         return self.head.sha256
 
+    @cached_property
+    def sampler(self) -> PathSampler:
+        """What the head stands for; it tells the scale of what the head says."""
+        return sampler_of(self.model, self.head.sampling)
+
     def forecast(
         self,
         features: pl.DataFrame,
@@ -99,9 +104,8 @@ class QuantileHeadForecaster:
         del seed
         known = known_at(self.model, features, candles, origins)
         values = np.empty((*known.ahead.shape, len(LEVELS)))
-        sampler = sampler_of(self.model, self.head.sampling)
         for i in range(len(origins)):
-            values[i] = sampler.scale(known.ahead[i], known.walk[i])[:, None] * self.head.quantiles(known.context(i))
+            values[i] = self.sampler.scale(known.ahead[i], known.walk[i])[:, None] * self.head.quantiles(known.context(i))
             if progress is not None:
                 progress(i + 1, len(origins))
         return known.forecasts(values)

@@ -47,9 +47,9 @@ class Forecasts:
         for name, expected in shapes.items():
             if getattr(self, name).shape != expected:
                 raise BadInputError(f"{name} has shape {getattr(self, name).shape}; expected {expected} for {n} origins")
-        if (np.diff(self.known_at_us) <= 0).any():
+        if (self.known_at_us[1:] <= self.known_at_us[:-1]).any():
             raise BadInputError("the origins are not in ascending order; sort them by known_at_us and drop repeated ones")
-        if not np.isfinite(self.values).all() or (np.diff(self.values, axis=2) < 0.0).any():
+        if not np.isfinite(self.values).all() or (self.values[:, :, 1:] < self.values[:, :, :-1]).any():
             raise BadInputError("a forecast has quantiles that are not finite or that cross; sort the quantiles of each step")
 
     def __len__(self) -> int:

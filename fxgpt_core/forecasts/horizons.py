@@ -43,9 +43,12 @@ def token_candles(timeframe: Timeframe) -> tuple[int, ...]:
     return tuple(tokens)
 
 
+@cache
 def steps_of(timeframe: Timeframe) -> npt.NDArray[np.int32]:
-    """int32[T]: candles from the origin to the end of each token, the steps of a forecast."""
-    return np.cumsum(token_candles(timeframe)).astype(np.int32)
+    """int32[T]: candles from the origin to the end of each token, the steps of a forecast; not to be written to."""
+    steps = np.cumsum(token_candles(timeframe)).astype(np.int32)
+    steps.setflags(write=False)
+    return steps
 
 
 class Part(NamedTuple):

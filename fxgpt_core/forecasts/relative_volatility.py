@@ -56,7 +56,7 @@ def known_volatility(candles: CandleArrays, volatility: Volatility, first: int =
     length = candles.timeframe.us
     ahead = fx_clock_us(candles.open_time_us[first:])[:, None] + np.array(LEADS, dtype=np.int64) * length
     decays = (volatility.decays, HOURLY_DECAY ** min(1.0, length / HOUR_US))
-    sigma, relative = _followed(returns, ranges, hours % 24, ahead // HOUR_US % 24, decays)
+    sigma, relative = _followed(returns, ranges, hours, ahead // HOUR_US % 24, decays)
     return KnownVolatility(sigma[first:], np.log(relative))
 
 
@@ -66,8 +66,8 @@ def _followed(
 ) -> tuple[FloatArray, FloatArray]:
     """σ_t float64[N] of N candles and what the columns are logs of, float64[M,K], for the last M.
 
-    Deseasonalised returns and squared ranges float64[N] in `hours` int16[N] of the FX day; `asked` int64[M,J] are the hours of
-    `LEADS`. `decays`: those of σ_t, and that of an hour's activity.
+    Deseasonalised returns and squared ranges float64[N] in `hours` int16[N] of the FX week; `asked` int64[M,J] are the hours of
+    the day of `LEADS`. `decays`: those of σ_t, and that of an hour's activity.
     """
     of_sigma, of_hour = decays
     of_returns, of_ranges, first = np.array(RETURN_DECAYS), np.array(RANGE_DECAYS), len(returns) - len(asked)
@@ -84,11 +84,15 @@ def _followed(
             renew(by_returns, of_returns, squares[i])
             renew(by_ranges, of_ranges, ranges[i])
             size = min(abs(returns[i]) / sigma[i - 1], _LARGEST)
-            by_hour[hours[i]] = of_hour * by_hour[hours[i]] + (1.0 - of_hour) * size
+            hour = hours[i] % 24
+            by_hour[hour] = of_hour * by_hour[hour] + (1.0 - of_hour) * size
         sigma[i] = deviation(volatility)
         if i >= first:
-            n, m = len(by_returns), len(by_returns) + len(by_ranges)
-            found[i - first, :n] = (np.sqrt(by_returns) + SMALLEST) / sigma[i]
-            found[i - first, n:m] = (np.sqrt(by_ranges) + SMALLEST) / sigma[i]
-            found[i - first, m:] = by_hour[asked[i - first]] / _USUAL
+            n, m, row = len(by_returns), len(by_returns) + len(by_ranges), found[i - first]
+            for j in range(n):
+                row[j] = (math.sqrt(by_returns[j]) + SMALLEST) / sigma[i]
+            for j in range(n, m):
+                row[j] = (math.sqrt(by_ranges[j - n]) + SMALLEST) / sigma[i]
+            for j in range(m, len(row)):
+                row[j] = by_hour[asked[i - first, j - m]] / _USUAL
     return sigma, found
