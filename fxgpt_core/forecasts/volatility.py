@@ -144,9 +144,12 @@ def token_sums(values: FloatArray, first: IntArray, steps: npt.NDArray[np.int32]
     """float64[N,T]: sums of values float64[C] over each token's candles, from the rows `first` int64[N] on.
 
     Each begins at its own first row, so that it does not depend on where the values do. `steps` int32[T]: where tokens end.
+    Raises `IndexError` when the values end before the last token.
     """
     found = np.zeros((len(first), len(steps)))
     for i in range(len(first)):
+        if first[i] + steps[-1] > len(values):
+            raise IndexError("the values end before the last token")
         begin = 0
         for token in range(len(steps)):
             for candle in range(begin, steps[token]):

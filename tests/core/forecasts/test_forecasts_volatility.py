@@ -22,6 +22,7 @@ from fxgpt_core.forecasts.volatility import (
     cumulative_scale,
     fit_volatility,
     log_returns,
+    token_sums,
 )
 from fxgpt_core.market.sessions import expected_open_times, hour_of_week
 from fxgpt_core.market.symbols import symbol
@@ -161,3 +162,10 @@ def test_no_origin_too_few_candles_and_a_price_that_never_moves_are_refused() ->
 
 def test_variances_of_candles_add_up_to_that_of_the_path() -> None:
     np.testing.assert_allclose(cumulative_scale(np.array([[3.0, 4.0, 12.0]])), [[3.0, 5.0, 13.0]])
+
+
+def test_sums_of_tokens_start_at_their_own_row_and_never_read_behind_the_end() -> None:
+    values, steps = np.arange(1.0, 9.0), np.array([1, 2, 5], dtype=np.int32)
+    assert token_sums(values, np.array([0, 3]), steps).tolist() == [[1.0, 2.0, 12.0], [4.0, 5.0, 21.0]]
+    with pytest.raises(IndexError, match="end before the last token"):
+        token_sums(values, np.array([0, 4]), steps)
