@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.market.fills import (
     REASON_END,
     REASON_STOP,
@@ -114,7 +114,7 @@ def empty_book(n: int) -> Book:
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _record(book: Book, n: int, held: Held, end: Exit, rate: float) -> float:
     """Writes trade number `n` and returns what it adds to the cash."""
     gross = realised(held.side, held.units, held.entry, end.price)
@@ -132,7 +132,7 @@ def _record(book: Book, n: int, held: Held, end: Exit, rate: float) -> float:
     return gross - at_exit
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _ordered(market: Market, wishes: Wishes, rules: Rules, i: int, equity: float) -> Held:
     """The order that the wish at candle `i` makes for the next open; no units if its bracket or size is impossible."""
     side = int(wishes.side[i])
@@ -146,7 +146,7 @@ def _ordered(market: Market, wishes: Wishes, rules: Rules, i: int, equity: float
     return Held(side, units, 0.0, -1, stop, target, REASON_STOP)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _exit(market: Market, held: Held, i: int, closing: bool) -> Exit:
     """How the position ends in candle `i`; reason 0 if it does not."""
     if closing:
@@ -155,7 +155,7 @@ def _exit(market: Market, held: Held, i: int, closing: bool) -> Exit:
     return Exit(i, price, held.stop_reason if reason == REASON_STOP else reason)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _entered(market: Market, held: Held, rules: Rules, i: int, cash: float) -> Held:
     """The order as a position entered at the open of candle `i`, or nothing if the margin does not allow it."""
     buying_power = max(0.0, cash) * rules.leverage
@@ -165,14 +165,14 @@ def _entered(market: Market, held: Held, rules: Rules, i: int, cash: float) -> H
     return Held(held.side, held.units, price, i, held.stop, held.target, held.stop_reason)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _managed(market: Market, held: Held, plan: ExitPlan, i: int) -> Held:
     """The position with its stop tightened by the close of candle `i`."""
     stop, reason = tightened_stop(held.side, held.entry, market.close[i], held.stop, held.stop_reason, plan)
     return Held(held.side, held.units, held.entry, held.entry_index, stop, held.target, reason)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def play(market: Market, wishes: Wishes, rules: Rules, plan: ExitPlan, book: Book, equity: FloatArray) -> int:
     """Plays all candles: fills `book` and `equity` float64[N] (at each close) and returns the number of trades."""
     n, n_trades, rate = len(market.open), 0, rules.commission

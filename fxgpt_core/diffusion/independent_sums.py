@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.special import ndtri
 
+from fxgpt_core.compiled import compiled
 from fxgpt_core.diffusion.shape import Shape
 from fxgpt_core.forecasts.forecast import LEVELS, normal_quantiles
 from fxgpt_core.forecasts.horizons import SINGLES
@@ -68,7 +68,7 @@ def _characteristic(values: FloatArray) -> FloatArray:
     return mean
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _products(candle: FloatArray, longer: FloatArray, ahead: FloatArray, scale: FloatArray) -> FloatArray:
     """float64[T,M]: the characteristic function of the sum up to each token, in units of its scale."""
     found = np.ones((len(ahead), len(_FREQUENCIES)))
@@ -82,7 +82,7 @@ def _products(candle: FloatArray, longer: FloatArray, ahead: FloatArray, scale: 
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _inverted(share: FloatArray) -> FloatArray:
     """float64[T,…]: where on the grid each row of shares above the middle reaches the upper levels, by straight lines; its end
     where it does not.

@@ -7,9 +7,9 @@ from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from torch import nn
 
+from fxgpt_core.compiled import compiled
 from fxgpt_core.networks.quantile_head import QuantileHead
 from fxgpt_core.networks.token_convolution import TokenConvolution
 
@@ -69,7 +69,7 @@ def _convolution(layer: nn.Module, norm: nn.Module) -> Convolution:
     return Convolution(places, _product(convolution.product), weight, bias, norm.eps)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def quantiles(head: PlainHead, context: Floats) -> FloatArray:
     """float64[T,Q]: what `QuantileHead` says of a context float32[L,F], up to the rounding of single precision."""
     x = context
@@ -84,7 +84,7 @@ def quantiles(head: PlainHead, context: Floats) -> FloatArray:
     return _spread_out(head.walk, head.units, _linear(head.leave, hidden).astype(np.float64))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _convolved(convolution: Convolution, x: Floats) -> Floats:
     """float32[T,C']: convolution, norm and SiLU of x float32[L,C]."""
     places, product = convolution.places, convolution.product
@@ -102,7 +102,7 @@ def _convolved(convolution: Convolution, x: Floats) -> Floats:
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _linear(product: Product, x: Floats) -> Floats:
     """float32[C']."""
     found = product.bias.copy()
@@ -110,7 +110,7 @@ def _linear(product: Product, x: Floats) -> Floats:
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add_product(found: Floats, x: Floats, weight: Floats) -> None:
     """Adds x float32[C] · weight float32[C,C'] to what is found, float32[C']."""
     for i in range(len(x)):
@@ -118,13 +118,13 @@ def _add_product(found: Floats, x: Floats, weight: Floats) -> None:
             found[j] += x[i] * weight[i, j]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _silu(x: Floats) -> None:
     for i in range(len(x)):
         x[i] /= np.float32(1.0) + np.exp(-x[i])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _spread_out(walk: FloatArray, units: FloatArray, said: FloatArray) -> FloatArray:
     """float64[T,Q]: the walk's quantiles, the median moved and the gaps stretched by what was said, float64[T·Q]."""
     levels, middle = len(walk), len(walk) // 2

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.compiled import compiled
 from fxgpt_core.forecasts.volatility import SMALLEST, WARM_UP, Volatility, deviation, first_averages, log_returns, renew
 from fxgpt_core.market.sessions import fx_clock_us, hour_of_week
 from fxgpt_core.market.timeframes import HOUR_US
@@ -60,7 +60,7 @@ def known_volatility(candles: CandleArrays, volatility: Volatility, first: int =
     return KnownVolatility(sigma[first:], np.log(relative))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _followed(
     returns: FloatArray, ranges: FloatArray, hours: Hours, asked: IntArray, decays: tuple[FloatArray, float]
 ) -> tuple[FloatArray, FloatArray]:

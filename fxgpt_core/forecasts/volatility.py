@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.forecasts.horizons import longest_step, steps_of
 from fxgpt_core.market.sessions import expected_open_times, hour_of_week, stretches
@@ -106,7 +106,7 @@ def fit_volatility(candles: CandleArrays, decay: float = DECAY, daily_break_minu
     return Volatility(season, decay, daily_break_minutes)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _followed(squares: FloatArray, decays: FloatArray) -> FloatArray:
     """float64[N]: `deviation` at each close, of squared deseasonalised returns float64[N]; NaN for the first `WARM_UP`."""
     sigma = np.full(len(squares), np.nan)
@@ -119,27 +119,27 @@ def _followed(squares: FloatArray, decays: FloatArray) -> FloatArray:
     return sigma
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def first_averages(values: FloatArray, decays: FloatArray) -> FloatArray:
     """float64[J]: what exponential averages are at row `WARM_UP`: the mean of the values behind the first up to there."""
     return np.full(len(decays), values[1 : WARM_UP + 1].mean())
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def renew(averages: FloatArray, decays: FloatArray, value: float) -> None:
     """Exponential averages float64[J] one value later, each by its decay."""
     for j in range(len(decays)):
         averages[j] = decays[j] * averages[j] + (1.0 - decays[j]) * value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def deviation(averages: FloatArray) -> float:
     """σ_t from averages of squared returns, by `Volatility.decays`."""
     sigma: float = max(math.sqrt(averages[0]), FLOOR_OF_SLOW * math.sqrt(averages[1])) + SMALLEST
     return sigma
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def token_sums(values: FloatArray, first: IntArray, steps: npt.NDArray[np.int32]) -> FloatArray:
     """float64[N,T]: sums of values float64[C] over each token's candles, from the rows `first` int64[N] on.
 

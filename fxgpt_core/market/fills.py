@@ -9,7 +9,7 @@ Every function is compiled by numba and takes and returns plain numbers: `side` 
 import math
 from typing import Final, NamedTuple
 
-from numba import njit
+from fxgpt_core.compiled import compiled
 
 REASON_NONE: Final = 0
 REASON_STOP: Final = 1
@@ -33,25 +33,25 @@ class ExitPlan(NamedTuple):
     trailing_distance: float
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def entry_price(side: int, open_: float, spread: float) -> float:
     """Price of a market entry at a candle's open, in quote currency: the open, worse by the whole `spread` fraction."""
     return open_ * (1.0 + side * spread)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def commission_paid(units: int, price: float, commission: float) -> float:
     """Commission of one side in quote currency; `commission` is a fraction of the notional."""
     return units * price * commission
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def bracket(side: int, close: float, stop_distance: float, target_distance: float) -> tuple[float, float]:
     """Stop and target price of an entry decided at `close`; distances are in quote currency and positive."""
     return close - side * stop_distance, close + side * target_distance
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def bracket_holds(side: int, close: float, spread: float, stop: float, target: float) -> bool:
     """Whether stop and target are finite prices on the right sides of the entry price expected at the decision's close."""
     expected = close * (1.0 + side * spread)
@@ -60,14 +60,14 @@ def bracket_holds(side: int, close: float, spread: float, stop: float, target: f
     return 0.0 < target < expected < stop < math.inf
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def margin_allows(side: int, units: int, open_: float, spread: float, commission: float, buying_power: float) -> bool:
     """Whether a flat account can enter: `units` at the entry price plus commission within equity × leverage (quote currency)."""
     price = entry_price(side, open_, spread) + commission_paid(units, open_, commission) / units
     return not units * price > buying_power
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def exit_in_candle(side: int, open_: float, high: float, low: float, stop: float, target: float) -> tuple[float, int]:
     """Exit price and reason code if the candle touches the stop or the target, else (0.0, 0).
 
@@ -86,7 +86,7 @@ def exit_in_candle(side: int, open_: float, high: float, low: float, stop: float
     return 0.0, REASON_NONE
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def tightened_stop(side: int, entry: float, close: float, stop: float, stop_reason: int, plan: ExitPlan) -> tuple[float, int]:
     """The stop after a candle's close, and the reason an exit at it will have: breakeven first, then trailing; only tighter.
 
@@ -102,19 +102,19 @@ def tightened_stop(side: int, entry: float, close: float, stop: float, stop_reas
     return stop, stop_reason
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def time_is_up(candles_held: int, max_candles: int) -> bool:
     """Whether a position held for `candles_held` candles, its entry candle included, is closed at the next open (0: never)."""
     return max_candles > 0 and candles_held >= max_candles
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def realised(side: int, units: int, entry: float, exit_: float) -> float:
     """Profit of a closed position before commission, in quote currency."""
     return side * units * (exit_ - entry)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def unrealised(side: int, units: int, entry: float, close: float) -> float:
     """Profit of an open position at a close, in quote currency and before the commission of its exit."""
     signed = side * units

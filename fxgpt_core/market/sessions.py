@@ -10,7 +10,6 @@ from functools import cache, lru_cache
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from fxgpt_core.errors import BadInputError
@@ -181,27 +180,12 @@ def expected_open_times(
     # 4h and 1d candles start on the FX clock, whose distance from UTC changes with summer time, by whole hours.
     step = min(timeframe.us, HOUR_US)
     times = np.arange(-(-first_us // step) * step, last_us + 1, step, dtype=np.int64)
-    if len(times) == 0:
-        return times
-    block = int(times[0]) // HOUR_US // _BLOCK_HOURS
-    ahead = _blocks_ahead(NEW_YORK, block, int(times[-1]) // HOUR_US // _BLOCK_HOURS)
+    clock = fx_clock_us(times)
     break_us = daily_break // timedelta(microseconds=1)
-    expected: NDArray[np.int64] = times[_opens(times, timeframe.us, break_us, ahead, block * _BLOCK_HOURS)]
+    on_grid = clock % timeframe.us == 0
+    after_break = clock % DAY_US + timeframe.us > break_us
+    expected: NDArray[np.int64] = times[on_grid & after_break & (weekday(clock // DAY_US) < OPEN_DAYS)]
     return expected
-
-
-@njit(cache=True, nogil=True)
-def _opens(times: NDArray[np.int64], length: int, break_us: int, ahead: NDArray[np.int8], first_hour: int) -> NDArray[np.bool_]:
-    """bool[N]: does a candle of a length in µs open at these times int64[N] in µs?
-
-    `ahead` int8[H]: hours that New York is ahead of UTC in each hour from `first_hour` on.
-    """
-    opens = np.empty(len(times), np.bool_)
-    for i in range(len(times)):
-        clock = times[i] + ahead[times[i] // HOUR_US - first_hour] * HOUR_US + FX_CLOCK_AHEAD_US
-        on_grid, after_break = clock % length == 0, clock % DAY_US + length > break_us
-        opens[i] = on_grid and after_break and (clock // DAY_US + _EPOCH_WEEKDAY) % 7 < OPEN_DAYS
-    return opens
 
 
 def periods_per_year(known_at_us: NDArray[np.int64]) -> float:

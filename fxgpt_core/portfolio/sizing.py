@@ -2,10 +2,10 @@
 
 import math
 
-from numba import njit
+from fxgpt_core.compiled import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def position_units(
     equity: float, close: float, stop_distance: float, risk_fraction: float, max_margin_fraction: float, leverage: float
 ) -> int:
@@ -24,7 +24,7 @@ def position_units(
     return math.floor(units)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def daily_loss_reached(equity: float, day_start_equity: float, limit: float) -> bool:
     """Whether the equity has fallen by the fraction `limit` since the FX day began: then nothing new is entered that day."""
     return equity <= day_start_equity * (1.0 - limit)
