@@ -11,12 +11,10 @@ which a kernel runs, and the share of the device's arithmetic that is used (MFU)
 """
 
 import argparse
-import contextlib
 import copy
 import json
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -30,18 +28,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fxgpt_core.diffusion.loss import velocity_loss
 from fxgpt_core.diffusion.model import DenoisingNetwork, untrained
-from fxgpt_core.errors import FxgptError, NotReadyError
+from fxgpt_core.errors import FxgptError
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.training.acceleration import accelerated
-from fxgpt_core.training.distributed import fit_together
 from fxgpt_core.training.hardware import detected
-from fxgpt_core.training.loop import REPORTS, validation_losses
+from fxgpt_core.training.loop import validation_losses
 from fxgpt_core.training.plan import TrainPlan, planned
 from fxgpt_core.training.preview import made_up
-from fxgpt_core.training.snapshots import Snapshots
 from fxgpt_core.training.state import TrainingState, fresh
 from fxgpt_core.training.stepping import Stepper
-from fxgpt_core.training.surroundings import Surroundings, TrainingProgress
+from fxgpt_core.training.surroundings import Surroundings
 from fxgpt_core.training.training_parameters import TrainingParameters, preset
 from fxgpt_core.training.windows import Windows
 
@@ -50,7 +46,6 @@ LARGE_BATCH = 1_024
 WARM_UP_STEPS = 3
 SEED = 7
 LOSS_SHARE = 0.98
-TIMED_REPORTS = 4
 MOST_STEPS = 4_000
 JUDGED_EVERY = 25
 Steps = Generator[DenoisingNetwork, None, None]
@@ -125,27 +120,6 @@ def windows_per_s(steps: Steps, batch: int, n_windows: int, device: str) -> floa
     spent = time.perf_counter() - began
     steps.close()
     return n_steps * batch / spent
-
-
-def together(parameters: TrainingParameters, plan: TrainPlan, data: Windows, processes: int, n_windows: int) -> float:
-    """Windows a second of the whole training loop in several processes, with validation and snapshots."""
-    every = max(1, n_windows // parameters.batch // TIMED_REPORTS)
-    lasting = replace(parameters, n_steps=every * REPORTS, patience=REPORTS)
-    sizes = parameters.network(data.inputs.shape[1], data.targets.shape[1])
-    told: list[tuple[float, int]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        snapshots = Snapshots(Path(folder))
-
-        def noted(progress: TrainingProgress) -> None:
-            told.append((time.perf_counter(), progress.step))
-            if len(told) > TIMED_REPORTS:
-                snapshots.stop_file.touch()
-
-        around = Surroundings(replace(plan, world=processes), noted, print, snapshots)
-        with contextlib.suppress(NotReadyError):
-            fit_together(sizes, data.divided(parameters.validation_share), lasting, seed=SEED, surroundings=around)
-    (began, first), (ended, last) = told[0], told[TIMED_REPORTS]
-    return (last - first) * parameters.batch / (ended - began)
 
 
 def seconds_to(loss: float, steps: Steps, judged: Callable[[DenoisingNetwork], float]) -> float | None:
@@ -254,7 +228,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--windows", type=int, default=4_096, help="windows that each loop is timed on")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="of both loops")
-    parser.add_argument("--processes", type=int, default=1, help="also so many processes that train together")
     parser.add_argument("--force", nargs="*", default=[], help="rows of the plan, such as precision=fp32")
     parser.add_argument("--loss", action="store_true", help="also seconds to an equal validation loss; always on a GPU")
     parser.add_argument("--json", action="store_true")
@@ -265,9 +238,6 @@ def main(arguments: list[str]) -> int:
         plan, _ = planned(detected(Path.cwd()), parameters, forced)
         found = measure(parameters, plan, asked.candles, asked.windows, asked.repeats)
         found |= device_use(parameters, plan, asked.candles, found["ours_windows_per_s"])
-        if asked.processes > 1:
-            rate = together(parameters, plan, learnable(parameters, asked.candles), asked.processes, asked.windows)
-            found |= {"ours_processes_windows_per_s": rate, "ratio_processes": rate / found["naive_windows_per_s"]}
         if asked.loss or plan.device == "cuda":
             found |= to_equal_loss(parameters, plan, asked.candles)
     except FxgptError as error:
