@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fxgpt_core.training.surroundings import TrainingProgress
 
 BELIEF = ("shrink", "lean")
+QUARTERS = {"0": "0", "0.25": "¼", "0.5": "½", "0.75": "¾", "1": "1"}
+"""Of shares as JSON keys: narrow heads, so that the table fits its page."""
 NUMBERS = (
     "n_members",
     "n_steps",
@@ -133,8 +135,8 @@ def shrinkage(summary: Mapping[str, Any]) -> dg.TableMetadataValue | dg.Markdown
             ("lean", lean, "validation_crps_leaning"),
         ):
             scores = summary[name][horizon]
-            told = {f"at {factor}": f"{scores[factor]:.4f}" if factor in scores else "" for factor in factors}
-            rows.append({"up to": horizon, "of": of, "believed": believed} | told)
+            told = {f"at {QUARTERS[factor]}": f"{scores[factor]:.4f}" if factor in scores else "" for factor in factors}
+            rows.append({"up to": horizon, "of": of, "chosen": believed} | told)
     return table(rows)
 
 

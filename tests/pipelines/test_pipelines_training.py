@@ -28,6 +28,21 @@ def test_the_plan_is_a_table_of_the_asset_and_no_snapshot_is_left(line):
     assert not kept.exists() or list(kept.iterdir()) == []
 
 
+def test_what_is_believed_is_a_table_in_the_order_of_horizons_with_the_scores_that_chose_it(line):
+    rows = [record.data for record in line.made["diffusion_model"].metadata["shrinkage"].records]
+    summary = line.at.lake.latest("diffusion_model", "EURUSD", "1h").summary
+    assert [(row["up to"], row["of"]) for row in rows] == [
+        (horizon, of) for horizon in ("1h", "4h", "1d", "1w") for of in ("blocks", "shrink", "lean")
+    ]
+    shrink, lean = rows[1], rows[2]
+    assert (shrink["chosen"], lean["chosen"]) == (summary["shrink"]["1h"], summary["lean"]["1h"])
+    assert list(shrink)[3:] == ["at 0", "at ¼", "at ½", "at ¾", "at 1"]
+    assert [shrink[f"at {quarter}"] for quarter in ("0", "½", "1")] == [
+        f"{summary['validation_crps']['1h'][factor]:.4f}" for factor in ("0", "0.5", "1")
+    ]
+    assert rows[0]["at 1"] == ""
+
+
 def test_the_log_tells_epoch_losses_rate_and_the_device_where_it_has_sensors(line):
     n_steps = line.at.lake.latest("diffusion_model", "EURUSD", "1h").summary["n_steps"]
     # Other tests train folds in the same line, later.
