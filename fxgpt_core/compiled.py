@@ -1,23 +1,21 @@
 """numba's compiler for the loops of this library, with a cache on disk that knows all their sources.
 
-By itself numba knows a cached function by its own file alone: one that calls another, of a file that has changed since, would
-go on with what it was (numba's developer manual, "Notes on Caching"). So the cache of this library lies in a folder that is named
-by the contents of every file with a compiled function.
+By itself numba knows a cached function by its own file alone: one that uses a function or a constant of another file that has
+changed since would go on with what it was (numba's developer manual, "Notes on Caching"). So the cache of this library lies in a
+folder that is named by the contents of all its files.
 """
 
 import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numba
 
 from fxgpt_core import content_hash
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-MARKS: Final = (b"@compiled", b"@inlined")
 
 
 def compiled(function: Function) -> Function:
@@ -43,7 +41,6 @@ def _kept(function: Function, inline: Literal["never", "always"]) -> Function:
 @cache
 def cache_folder(package: Path) -> Path:
     """Where the compiled functions of a package are kept: beside its sources, or in the user's cache where that is read-only."""
-    sources = {str(path.relative_to(package)): path.read_bytes() for path in package.rglob("*.py")}
-    named = {name: content_hash.of_bytes(source) for name, source in sources.items() if any(mark in source for mark in MARKS)}
+    sources = {str(path.relative_to(package)): content_hash.of_file(path) for path in package.rglob("*.py")}
     writable = package / "__pycache__" if os.access(package, os.W_OK) else Path.home() / ".cache" / "fxgpt"
-    return writable / f"compiled-{content_hash.of_json(named)[:16]}"
+    return writable / f"compiled-{content_hash.of_json(sources)[:16]}"

@@ -1,4 +1,4 @@
-"""Compiled functions and their cache: a change in one file reaches what was compiled from another."""
+"""Compiled functions and their cache: a change in one file reaches what was compiled from others."""
 
 import os
 import subprocess
@@ -12,18 +12,18 @@ import fxgpt_core
 from fxgpt_core.compiled import cache_folder, compiled, inlined
 
 SOURCES = Path(fxgpt_core.__file__).parent
-INNER = "{imported}\n\n@{mark}\ndef inner(x):\n    return x + {added}\n"
+INNER = "{imported}\nfrom {package}.added import ADDED\n\n@{mark}\ndef inner(x):\n    return x + ADDED\n"
 OUTER = "{imported}\nfrom {package}.inner import inner\n\n@{mark}\ndef outer(x):\n    return 10 * inner(x)\n"
 
 
 def written(folder: Path, imported: str, mark: str, added: int) -> None:
-    """A package of two files: a compiled function, and another that calls it."""
+    """A package of three files: a number, a compiled function that adds it, and another that calls this one."""
     folder.mkdir(exist_ok=True)
-    (folder / "__init__.py").touch()
-    (folder / "inner.py").write_text(INNER.format(imported=imported, mark=mark, added=added))
-    outer = folder / "outer.py"
-    if not outer.exists():
-        outer.write_text(OUTER.format(imported=imported, package=folder.name, mark=mark))
+    (folder / "added.py").write_text(f"ADDED = {added}\n")
+    if not (folder / "outer.py").exists():
+        (folder / "__init__.py").touch()
+        for name, source in (("inner", INNER), ("outer", OUTER)):
+            (folder / f"{name}.py").write_text(source.format(imported=imported, package=folder.name, mark=mark))
 
 
 def said(folder: Path) -> int:
@@ -53,15 +53,14 @@ def test_a_change_in_another_file_is_noticed_where_numba_alone_goes_on_with_what
     assert (found["plain", 1], found["plain", 2]) == (20, 20)
 
 
-def test_the_folder_is_named_by_files_with_compiled_functions_and_by_no_others(tmp_path: Path) -> None:
+def test_the_folder_is_named_by_the_contents_of_every_source(tmp_path: Path) -> None:
     names = []
-    for marked, other in (("@compiled", "x = 1"), ("@compiled", "x = 2"), ("@inlined", "x = 2")):
-        package = tmp_path / str(len(names))
-        package.mkdir()
-        (package / "marked.py").write_text(marked)
-        (package / "other.py").write_text(other)
+    for number, source in enumerate(("x = 1", "x = 2", "x = 1")):
+        package = tmp_path / str(number)
+        (package / "room").mkdir(parents=True)
+        (package / "room" / "constants.py").write_text(source)
         names.append(cache_folder(package).name)
-    assert names[0] == names[1] != names[2]
+    assert names[0] == names[2] != names[1]
 
 
 def test_a_read_only_package_is_kept_in_the_user_s_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
