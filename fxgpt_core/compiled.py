@@ -28,12 +28,21 @@ def inlined(function: Function) -> Function:
     return _kept(function, "always")
 
 
-def _kept(function: Function, inline: Literal["never", "always"]) -> Function:
+def borrowing(function: Function) -> Function:
+    """`compiled`, for a function that makes no arrays: it uses those it is given without counting who else does.
+
+    Where arrays travel in tuples numba counts them, all of them and by atomic operations, wherever the tuple is handed on. The
+    caller keeps them alive meanwhile; a function that makes an array is refused when it is compiled.
+    """
+    return _kept(function, "never", _nrt=False)
+
+
+def _kept(function: Function, inline: Literal["never", "always"], **options: Any) -> Function:
     settings: Any = numba.config
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(cache_folder(Path(__file__).parent))
     try:
         # What numba gives back is called like the function.
-        return cast(Function, numba.njit(cache=True, nogil=True, inline=inline)(function))
+        return cast(Function, numba.njit(cache=True, nogil=True, inline=inline, **options)(function))
     finally:
         settings.CACHE_DIR = before
 

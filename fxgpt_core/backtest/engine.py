@@ -2,15 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.backtest.kernel import Book, Market, Rules, Wishes, empty_book, play
+from fxgpt_core.backtest.kernel import play
+from fxgpt_core.backtest.tape import NEVER, SIGNAL_EXITS, TRADE, Log, Rules, Sums, Tape, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.costs import Costs
-from fxgpt_core.market.fills import ExitPlan
+from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.market.fills import ExitPlan, Terms
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -19,9 +21,16 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
+class Mode(StrEnum):
+    """By which rules orders fill: those of backtesting.py 0.6.6 with flat costs, or those of a two-sided FX quote."""
+
+    PARITY = "parity"
+    FX = "fx"
+
+
 @dataclass(frozen=True)
 class BacktestAccount:
-    """The account of a backtest, kept in the quote currency of the symbol; `leverage` 30 means 30:1."""
+    """The account of a backtest; with flat costs it is kept in the quote currency of the symbol. `leverage` 30 means 30:1."""
 
     cash: float = 100_000.0
     leverage: float = 30.0
@@ -40,20 +49,37 @@ class BacktestAccount:
 
 @dataclass(frozen=True)
 class ExecutionParameters:
-    """How a position is run: `plan` tightens its stop, `max_candles` 0 means no time exit, the rest are fractions of equity."""
+    """How a position is run: `plan` tightens its stop, `max_candles` 0 means no time exit, the rest are fractions of equity.
+
+    `signal_exit`, one of `tape.SIGNAL_EXITS`: what a decision for the other side does to a position. `wait_candles`: how long a
+    limit or stop entry waits for its price. `trailing_atr` × the average true range at the decision widens the trailing
+    distance. Raises `BadInputError` for numbers out of range.
+    """
 
     plan: ExitPlan
     max_candles: int
     daily_loss_limit: float
     max_margin_fraction: float
+    signal_exit: int = NEVER
+    wait_candles: int = 1
+    trailing_atr: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.signal_exit < len(SIGNAL_EXITS) or self.wait_candles < 1 or not 0.0 <= self.trailing_atr < math.inf:
+            raise BadInputError(
+                f"signal exit {self.signal_exit}, {self.wait_candles} candles of waiting, {self.trailing_atr} ranges found; "
+                f"the exit is one of 0 to {len(SIGNAL_EXITS) - 1}, waiting takes at least 1 candle, ranges are 0 or more"
+            )
 
 
 @dataclass(frozen=True, eq=False)
 class Trades:
-    """T closed trades in the order of their exits; times are the open times of their candles in µs, money in quote currency.
+    """T closed trades in the order of their exits; times are the open times of their candles in µs, money in account currency.
 
-    `side` int8 (1, -1), `units` int64, `reason` int8 codes of `market.fills.REASON_NAMES`; `profit` is after `commission` (both
-    sides) and after `spread_cost`, which is what the spread took at the entry. `entry_index` and `exit_index` count candles.
+    `side` int8 (1, -1), `units` int64, `reason` int8 codes of `market.fills.REASON_NAMES`. `profit` is after all costs:
+    `commission` and `slippage` and `impact` of both sides, `spread_cost`, and `swap` (negative: earned). `entry_index` and
+    `exit_index` count candles; `ambiguous`: the candle of the exit touched stop and target, no finer candle told which came
+    first, and the stop was taken.
     """
 
     entry_index: IntArray
@@ -68,6 +94,10 @@ class Trades:
     profit: FloatArray
     commission: FloatArray
     spread_cost: FloatArray
+    slippage: FloatArray
+    impact: FloatArray
+    swap: FloatArray
+    ambiguous: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.profit)
@@ -75,11 +105,13 @@ class Trades:
 
 @dataclass(frozen=True, eq=False)
 class BacktestResult:
-    """Trades and the equity float64[N] at each candle's close, started with `cash`."""
+    """Trades and the equity float64[N] at each candle's close, started with `cash`; `refused` orders were beyond the margin."""
 
     trades: Trades
     equity: FloatArray
     cash: float
+    mode: Mode = Mode.PARITY
+    refused: int = 0
 
     @property
     def final_equity(self) -> float:
@@ -108,19 +140,27 @@ def backtest(
     candles: CandleArrays,
     decisions: Decisions,
     execution: ExecutionParameters,
-    costs: Costs,
+    costs: Costs | FxCosts,
     account: BacktestAccount | None = None,
+    *,
+    finer: CandleArrays | None = None,
 ) -> BacktestResult:
     """Trades and equity of the decisions played over the candles by the compiled kernel.
 
-    Raises `BadInputError` when decisions and candles are not about the same times.
+    Flat `Costs` are played by the rules of backtesting.py, `FxCosts` by those of a two-sided quote. `finer` candles, of a shorter
+    timeframe, tell whether stop or target was touched first.
+    Raises `BadInputError` when decisions and candles are not about the same times, and for costs of another number of candles.
     """
     account = account or BacktestAccount()
     check_same_times(candles, decisions)
-    equity = np.empty(len(candles))
-    book = empty_book(len(candles))
-    n_trades = play(market_of(candles), wishes_of(decisions), rules_of(execution, costs, account), execution.plan, book, equity)
-    return BacktestResult(trades_of(book, n_trades, candles), equity, account.cash)
+    mode, equity = Mode.FX if isinstance(costs, FxCosts) else Mode.PARITY, np.empty(len(candles))
+    if len(candles) == 0:
+        return BacktestResult(trades_of(np.empty(0, TRADE), candles), equity, account.cash, mode)
+    wishes = wishes_of(decisions)
+    log = Log(np.empty(len(Sums._fields)), np.empty(len(wishes.at) + 1, TRADE), equity, np.empty(0))
+    play(tape_of(candles, costs, finer), wishes, rules_of(execution), terms_of(costs, account), (0, len(candles)), log)
+    sums = Sums(*log.sums.tolist())
+    return BacktestResult(trades_of(log.book[: int(sums.trades)], candles), equity, account.cash, mode, int(sums.refused))
 
 
 def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
@@ -132,45 +172,79 @@ def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
         )
 
 
-def market_of(candles: CandleArrays) -> Market:
-    """The kernel's view of the candles, with the FX day of each."""
-    return Market(candles.open, candles.high, candles.low, candles.close, candles.fx_day)
+_NONE, _ONE, _NO_PLACES, _NO_ROWS = np.zeros(1), np.ones(1), np.empty(0, np.int64), np.empty((0, 5))
+
+
+def tape_of(candles: CandleArrays, costs: Costs | FxCosts, finer: CandleArrays | None = None) -> Tape:
+    """The kernel's view of the candles and of what they cost. Raises `BadInputError` for costs of another number of candles."""
+    quotes = (_NONE, _NONE, _NONE, _ONE)
+    if isinstance(costs, FxCosts):
+        quotes = (costs.spread, costs.swap_long, costs.swap_short, costs.conversion)
+    for values in quotes:
+        if len(values) not in {1, len(candles)}:
+            raise BadInputError(f"costs of {len(values)} candles were given for {len(candles)}; make them from the same candles")
+    return Tape(candles.open_time_us, candles.rows, *quotes, *_finer_rows(candles, finer))
+
+
+def _finer_rows(candles: CandleArrays, finer: CandleArrays | None) -> tuple[IntArray, IntArray, FloatArray]:
+    """First and last row of the finer candles in each candle, and the finer candles; all empty without them."""
+    if finer is None:
+        return _NO_PLACES, _NO_PLACES, _NO_ROWS
+    if finer.timeframe.us >= candles.timeframe.us:
+        raise BadInputError(
+            f"candles of {finer.timeframe} are not finer than those of {candles.timeframe}; give a shorter timeframe"
+        )
+    first = np.searchsorted(finer.open_time_us, candles.open_time_us)
+    stop = np.searchsorted(finer.open_time_us, candles.known_at_us)
+    return first, stop, finer.rows
 
 
 def wishes_of(decisions: Decisions) -> Wishes:
     """The kernel's view of the decisions."""
-    return Wishes(decisions.side.astype(np.int64), decisions.stop_distance, decisions.target_distance, decisions.risk_fraction)
+    at, numbers = np.flatnonzero(decisions.side), decisions.numbers
+    columns = (decisions.stop_distance, decisions.target_distance, decisions.risk_fraction, numbers.get("entry_offset", _NONE))
+    rows = np.empty((len(at), 5))
+    for place, values in enumerate((*columns, numbers.get("atr", _NONE))):
+        rows[:, place] = values[at] if len(values) > 1 else values[0]
+    return Wishes(decisions.side, at, rows)
 
 
-def rules_of(execution: ExecutionParameters, costs: Costs, account: BacktestAccount) -> Rules:
-    """Costs, account and limits as the kernel takes them."""
+def rules_of(execution: ExecutionParameters) -> Rules:
+    """How positions are run, as the kernel takes it."""
     return Rules(
-        spread=float(costs.spread),
-        commission=float(costs.commission),
-        cash=float(account.cash),
-        leverage=account.usable_leverage,
         max_margin_fraction=float(execution.max_margin_fraction),
         max_candles=int(execution.max_candles),
         daily_loss_limit=float(execution.daily_loss_limit),
+        signal_exit=int(execution.signal_exit),
+        wait_candles=int(execution.wait_candles),
+        trailing_atr=float(execution.trailing_atr),
+        plan=ExitPlan(*map(float, execution.plan)),
     )
 
 
-def trades_of(book: Book, n_trades: int, candles: CandleArrays) -> Trades:
-    """The first `n_trades` of a book, with times and the cost of the spread."""
-    entry_index, exit_index = book.entry_index[:n_trades].copy(), book.exit_index[:n_trades].copy()
-    units, entry = book.units[:n_trades].copy(), book.entry_price[:n_trades].copy()
-    at_spread: FloatArray = np.abs(entry - candles.open[entry_index])
+def terms_of(costs: Costs | FxCosts, account: BacktestAccount) -> Terms:
+    """Account and costs as the fill rule takes them."""
+    cash, leverage = float(account.cash), account.usable_leverage
+    if isinstance(costs, Costs):
+        return Terms(cash, leverage, parity=True, entry_spread=float(costs.spread), commission=float(costs.commission))
+    return Terms(
+        cash,
+        leverage,
+        parity=False,
+        commission=float(costs.commission),
+        unit_commission=float(costs.unit_commission),
+        slippage=float(costs.slippage),
+        impact=float(costs.impact),
+        depth=float(costs.depth),
+        stop_out=float(costs.stop_out),
+    )
+
+
+def trades_of(book: npt.NDArray[np.void], candles: CandleArrays) -> Trades:
+    """The trades of a book, with their times."""
+    columns = {name: np.ascontiguousarray(book[name]) for name in TRADE.names or ()}
     return Trades(
-        entry_index=entry_index,
-        exit_index=exit_index,
-        entry_time_us=candles.open_time_us[entry_index],
-        exit_time_us=candles.open_time_us[exit_index],
-        side=book.side[:n_trades].copy(),
-        units=units,
-        entry_price=entry,
-        exit_price=book.exit_price[:n_trades].copy(),
-        reason=book.reason[:n_trades].copy(),
-        profit=book.profit[:n_trades].copy(),
-        commission=book.commission[:n_trades].copy(),
-        spread_cost=at_spread * units,
+        entry_time_us=candles.open_time_us[columns["entry_index"]],
+        exit_time_us=candles.open_time_us[columns["exit_index"]],
+        **columns,
     )

@@ -1,213 +1,304 @@
-"""The compiled loop: decisions and candles in, trades and equity out, equal to backtesting.py 0.6.6 to the last bit.
+"""The compiled loop: candles and wishes in, trades, equity and sums out; docs/backtest.md tells the order of events.
 
-Per candle: pending close at the open → stop → target → entry at the open → stop → target (entry candle) → equity at the
-close → decisions (time exit; else breakeven, trailing; else entry if flat and the daily-loss limit is not reached).
-As in backtesting.py nothing happens on the first candle, and what is open after the last one is closed at its open. On the
-last candle nothing is decided: no candle is left to act on.
+Per candle: swap of the nights before → pending close at the open → stop → target → entry → stop → target (entry candle) →
+equity at the close → decisions (time exit; exit by signal; else breakeven, trailing; else entry if flat and the daily-loss
+limit is not reached). Nothing happens in the first candle of a window, and on its last one nothing is decided. Under
+`Terms.parity` all of it equals backtesting.py 0.6.6 to the last bit. While nothing is held or ordered the loop jumps to the
+next wish.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from fxgpt_core.compiled import compiled, inlined
+from fxgpt_core.backtest.finer import left_by_finer, left_on_entry_by_finer
+from fxgpt_core.backtest.positions import (
+    NOTHING,
+    Candle,
+    Held,
+    Left,
+    Wish,
+    entered,
+    left,
+    left_on_entry,
+    placed,
+    reached,
+    settled,
+)
+from fxgpt_core.backtest.tape import (
+    AMBIGUOUS,
+    CLOSE,
+    COSTS,
+    DAY,
+    DAYS,
+    DRAWDOWN,
+    DRAWDOWN_FRACTION,
+    ENTRY_OFFSET,
+    FINAL_EQUITY,
+    GAINS,
+    GAINS_BEFORE_COSTS,
+    GONE,
+    HELD_US,
+    HIGH,
+    LOSSES,
+    LOW,
+    NEVER,
+    OPEN,
+    RANGE,
+    REFUSED,
+    REVERSE,
+    RISK_FRACTION,
+    STOP_DISTANCE,
+    SUM_RETURNS,
+    SUM_SQUARES,
+    SUM_SQUARES_BELOW,
+    TARGET_DISTANCE,
+    TRADES,
+    WINS,
+    FloatArray,
+    Log,
+    Rules,
+    Tape,
+    Wishes,
+)
+from fxgpt_core.compiled import borrowing, inlined
 from fxgpt_core.market.fills import (
     REASON_END,
-    REASON_STOP,
+    REASON_NONE,
+    REASON_SIGNAL,
     REASON_TIME,
     ExitPlan,
-    bracket,
-    bracket_holds,
-    commission_paid,
-    entry_price,
-    exit_in_candle,
-    margin_allows,
-    realised,
+    Terms,
+    bought_above,
     tightened_stop,
     time_is_up,
     unrealised,
 )
-from fxgpt_core.portfolio.sizing import daily_loss_reached, position_units
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from fxgpt_core.portfolio.sizing import daily_loss_reached
 
 
-class Market(NamedTuple):
-    """N candles: prices float64[N] in quote currency, `fx_day` int32[N]."""
+class State(NamedTuple):
+    """An account between two candles; money in account currency, `swap` what the open position has paid so far.
 
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
-    fx_day: npt.NDArray[np.int32]
+    `closing` is the reason for which the position is closed at the next open, 0 if it is not.
+    """
 
-
-class Wishes(NamedTuple):
-    """What was decided at each candle's close: side int64[N] (0: nothing), distances float64[N] in quote currency."""
-
-    side: IntArray
-    stop_distance: FloatArray
-    target_distance: FloatArray
-    risk_fraction: FloatArray
-
-
-class Rules(NamedTuple):
-    """Costs, account and limits of a run as plain numbers; fractions, not percent."""
-
-    spread: float
-    commission: float
     cash: float
-    leverage: float
-    max_margin_fraction: float
-    max_candles: int
-    daily_loss_limit: float
-
-
-class Book(NamedTuple):
-    """Room for one trade a candle, filled from the front; `profit` and `commission` in quote currency, both sides' commission."""
-
-    entry_index: IntArray
-    exit_index: IntArray
-    side: npt.NDArray[np.int8]
-    units: IntArray
-    entry_price: FloatArray
-    exit_price: FloatArray
-    reason: npt.NDArray[np.int8]
-    profit: FloatArray
-    commission: FloatArray
-
-
-class Held(NamedTuple):
-    """The open position, or the order for the next open while `entry_index` is -1; `units` 0 means there is neither."""
-
-    side: int
-    units: int
-    entry: float
-    entry_index: int
-    stop: float
-    target: float
-    stop_reason: int
-
-
-class Exit(NamedTuple):
-    """How a position ends: in which candle, at what price, for what reason code."""
-
-    candle: int
-    price: float
-    reason: int
-
-
-def empty_book(n: int) -> Book:
-    """A book with room for `n` trades."""
-    return Book(
-        entry_index=np.empty(n, np.int64),
-        exit_index=np.empty(n, np.int64),
-        side=np.empty(n, np.int8),
-        units=np.empty(n, np.int64),
-        entry_price=np.empty(n),
-        exit_price=np.empty(n),
-        reason=np.empty(n, np.int8),
-        profit=np.empty(n),
-        commission=np.empty(n),
-    )
+    equity: float
+    swap: float
+    held: Held
+    order: Held
+    closing: int
 
 
 @inlined
-def _record(book: Book, n: int, held: Held, end: Exit, rate: float) -> float:
-    """Writes trade number `n` and returns what it adds to the cash."""
-    gross = realised(held.side, held.units, held.entry, end.price)
-    at_exit = commission_paid(held.units, end.price, rate)
-    both = at_exit + commission_paid(held.units, held.entry, rate)
-    book.entry_index[n] = held.entry_index
-    book.exit_index[n] = end.candle
-    book.side[n] = held.side
-    book.units[n] = held.units
-    book.entry_price[n] = held.entry
-    book.exit_price[n] = end.price
-    book.reason[n] = end.reason
-    book.profit[n] = gross - both
-    book.commission[n] = both
-    return gross - at_exit
+def _at(values: FloatArray, i: int) -> float:
+    """The number of candle `i`, or the one of all candles."""
+    value: float = values[i] if len(values) > 1 else values[0]
+    return value
 
 
 @inlined
-def _ordered(market: Market, wishes: Wishes, rules: Rules, i: int, equity: float) -> Held:
-    """The order that the wish at candle `i` makes for the next open; no units if its bracket or size is impossible."""
-    side = int(wishes.side[i])
-    close = market.close[i]
-    stop, target = bracket(side, close, wishes.stop_distance[i], wishes.target_distance[i])
-    units = 0
-    if bracket_holds(side, close, rules.spread, stop, target):
-        units = position_units(
-            equity, close, wishes.stop_distance[i], wishes.risk_fraction[i], rules.max_margin_fraction, rules.leverage
-        )
-    return Held(side, units, 0.0, -1, stop, target, REASON_STOP)
+def _left_at(held: Held, candle: Candle, bid: float) -> float:
+    """The price at which the position could be left when the bid is `bid`."""
+    return bid + bought_above(-held.side, candle.spread)
+
+
+@borrowing
+def _ends(tape: Tape, terms: Terms, state: State, candle: Candle, end: Left, log: Log) -> State:
+    """The account after its position has ended; the trade is written to the log."""
+    sums, i, held = log.sums, candle.number, state.held
+    trade = settled(candle, held, end, terms, state.swap)
+    if len(log.book) > 0:
+        row = log.book[int(sums[TRADES])]
+        row.entry_index, row.exit_index, row.side, row.units = held.since, i, held.side, held.units
+        row.entry_price, row.exit_price, row.reason, row.ambiguous = held.entry, trade.exit_price, end.reason, end.both
+        row.profit, row.commission, row.spread_cost = trade.profit, trade.commission, trade.spread_cost
+        row.slippage, row.impact, row.swap = trade.slippage, trade.impact, state.swap
+    costs = trade.commission + trade.spread_cost + trade.slippage + trade.impact + state.swap
+    sums[TRADES] += 1.0
+    sums[COSTS] += costs
+    sums[HELD_US] += tape.time_us[i] - tape.time_us[held.since]
+    sums[AMBIGUOUS] += end.both
+    sums[GAINS_BEFORE_COSTS] += max(0.0, trade.profit + costs)
+    sums[WINS] += trade.profit > 0.0
+    sums[GAINS] += max(0.0, trade.profit)
+    sums[LOSSES] += max(0.0, -trade.profit)
+    cash = state.cash + trade.cash
+    return State(cash, cash, 0.0, NOTHING, state.order, REASON_NONE)
+
+
+@borrowing
+def _enters(tape: Tape, terms: Terms, state: State, candle: Candle, price: float, log: Log) -> State:
+    """The account after its order was filled at `price`, or dropped for want of margin."""
+    order, has_finer = state.order, len(tape.finer_first) > 0
+    held = entered(candle, order, terms, price, state.cash)
+    state = State(state.cash - held.commission, state.equity, 0.0, held, NOTHING, REASON_NONE)
+    if held.units == 0:
+        log.sums[REFUSED] += 1.0
+        return state
+    end = left_on_entry_by_finer(tape, candle, order, held, terms) if has_finer else left_on_entry(candle, held, terms)
+    return _ends(tape, terms, state, candle, end, log) if end.reason != REASON_NONE else state
+
+
+@borrowing
+def _concluded(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) -> State:
+    """The account without position and order: after it has lost everything, or after the last candle."""
+    is_bust = state.equity <= 0.0
+    if state.held.units > 0:
+        price = candle.open if terms.parity and not is_bust else _left_at(state.held, candle, candle.close)
+        state = _ends(tape, terms, state, candle, Left(price, REASON_END, False), log)
+    cash = 0.0 if is_bust else max(state.cash, 0.0)
+    return State(cash, cash, 0.0, NOTHING, NOTHING, REASON_NONE)
 
 
 @inlined
-def _exit(market: Market, held: Held, i: int, closing: bool) -> Exit:
-    """How the position ends in candle `i`; reason 0 if it does not."""
-    if closing:
-        return Exit(i, market.open[i], REASON_TIME)
-    price, reason = exit_in_candle(held.side, market.open[i], market.high[i], market.low[i], held.stop, held.target)
-    return Exit(i, price, held.stop_reason if reason == REASON_STOP else reason)
+def _nights_paid(state: State, candle: Candle, long_rate: float, short_rate: float) -> State:
+    """The account after the swap of the nights before a candle; rates for a unit in quote currency."""
+    paid = (long_rate if state.held.side > 0 else short_rate) * state.held.units * candle.conversion
+    return State(state.cash - paid, state.equity, state.swap + paid, state.held, state.order, state.closing)
 
 
 @inlined
-def _entered(market: Market, held: Held, rules: Rules, i: int, cash: float) -> Held:
-    """The order as a position entered at the open of candle `i`, or nothing if the margin does not allow it."""
-    buying_power = max(0.0, cash) * rules.leverage
-    if not margin_allows(held.side, held.units, market.open[i], rules.spread, rules.commission, buying_power):
-        return Held(0, 0, 0.0, -1, 0.0, 0.0, 0)
-    price = entry_price(held.side, market.open[i], rules.spread)
-    return Held(held.side, held.units, price, i, held.stop, held.target, held.stop_reason)
+def _exit(state: State, candle: Candle, terms: Terms) -> Left:
+    """How a candle leaves the position: by the close that was decided, or by its stop or target."""
+    if state.closing != REASON_NONE:
+        return Left(_left_at(state.held, candle, candle.open), state.closing, False)
+    return left(candle, state.held, terms)
 
 
 @inlined
-def _managed(market: Market, held: Held, plan: ExitPlan, i: int) -> Held:
-    """The position with its stop tightened by the close of candle `i`."""
-    stop, reason = tightened_stop(held.side, held.entry, market.close[i], held.stop, held.stop_reason, plan)
-    return Held(held.side, held.units, held.entry, held.entry_index, stop, held.target, reason)
+def _marked(state: State, candle: Candle) -> State:
+    """The account with its equity at a candle's close."""
+    held = state.held
+    profit = unrealised(held.side, held.units, held.entry, _left_at(held, candle, candle.close))
+    return State(state.cash, state.cash + profit * candle.conversion, state.swap, held, state.order, state.closing)
 
 
-@compiled
-def play(market: Market, wishes: Wishes, rules: Rules, plan: ExitPlan, book: Book, equity: FloatArray) -> int:
-    """Plays all candles: fills `book` and `equity` float64[N] (at each close) and returns the number of trades."""
-    n, n_trades, rate = len(market.open), 0, rules.commission
-    nothing = Held(0, 0, 0.0, -1, 0.0, 0.0, 0)
-    held, closing = nothing, False
-    cash = day_start = rules.cash
-    equity[:] = rules.cash
-    for i in range(1, n):
-        if market.fx_day[i] != market.fx_day[i - 1]:
-            day_start = equity[i - 1]
-        if held.units > 0 and held.entry_index < 0:
-            held = _entered(market, held, rules, i, cash)
-            cash -= commission_paid(held.units, held.entry, rate)
-        if held.units > 0:
-            end = _exit(market, held, i, closing)
-            if end.reason:
-                cash += _record(book, n_trades, held, end, rate)
-                n_trades, held, closing = n_trades + 1, nothing, False
-        equity[i] = cash + unrealised(held.side, held.units, held.entry, market.close[i])
-        if equity[i] <= 0.0:  # bust: the account is closed at the close and nothing is left
-            if held.units > 0:
-                _record(book, n_trades, held, Exit(i, market.close[i], REASON_END), rate)
-                n_trades += 1
-            equity[i:] = 0.0
-            return n_trades
-        if i == n - 1:
-            break
-        if held.units > 0:
-            closing = time_is_up(i - held.entry_index + 1, rules.max_candles)
-            if not closing:
-                held = _managed(market, held, plan, i)
-        elif wishes.side[i] != 0 and not daily_loss_reached(equity[i], day_start, rules.daily_loss_limit):
-            held = _ordered(market, wishes, rules, i, equity[i])
+@inlined
+def _closing(wished: int, rules: Rules, held: Held, i: int) -> int:
+    """The reason for which the position is to be closed at the open after candle `i`, 0 if it is not."""
+    if time_is_up(i - held.since + 1, rules.max_candles):
+        return REASON_TIME
+    if rules.signal_exit != NEVER and (wished == -held.side or (rules.signal_exit == GONE and wished != held.side)):
+        return REASON_SIGNAL
+    return REASON_NONE
+
+
+@inlined
+def _tightened(rules: Rules, held: Held, candle: Candle) -> Held:
+    """The position with its stop tightened by a candle's close."""
+    plan, close = rules.plan, _left_at(held, candle, candle.close)
+    gap = plan.trailing_gap + held.trailing_gap
+    mine = ExitPlan(plan.breakeven_trigger, plan.trailing_activation, plan.trailing_distance, plan.trailing_step, gap)
+    stop, reason = tightened_stop(held.side, held.entry, close, held.stop, held.stop_reason, mine)
+    return Held(
+        held.side, held.units, held.kind, False, held.since, held.entry, stop, held.target, reason, held.trailing_gap,
+        held.commission, held.spread_cost, held.slippage, held.impact,
+    )  # fmt: skip
+
+
+@inlined
+def _decided(wished: int, rules: Rules, state: State, candle: Candle) -> tuple[State, bool]:
+    """The account with what is decided at a candle's close, and whether a new order may be placed."""
+    held, order, closing, i = state.held, state.order, REASON_NONE, candle.number
+    may_enter = False
     if held.units > 0:
-        cash += _record(book, n_trades, held, Exit(n - 1, market.open[n - 1], REASON_END), rate)
-        equity[n - 1] = max(cash, 0.0)
-        n_trades += 1
-    return n_trades
+        closing = _closing(wished, rules, held, i)
+        if closing == REASON_NONE:
+            held = _tightened(rules, held, candle)
+        may_enter = closing == REASON_SIGNAL and rules.signal_exit == REVERSE
+    elif order.units > 0:
+        if i - order.since >= rules.wait_candles:
+            order = NOTHING
+    else:
+        may_enter = wished != 0
+    return State(state.cash, state.equity, state.swap, held, order, closing), may_enter
+
+
+@inlined
+def _ordered(row: FloatArray, wished: int, rules: Rules, terms: Terms, state: State, candle: Candle) -> State:
+    """The account with the order that a wish, a row of `Wishes.rows`, makes."""
+    gap = rules.trailing_atr * row[RANGE] if rules.trailing_atr > 0.0 else 0.0
+    wish = Wish(wished, row[STOP_DISTANCE], row[TARGET_DISTANCE], row[RISK_FRACTION], row[ENTRY_OFFSET], gap)
+    order = placed(candle, wish, terms, state.equity, rules.max_margin_fraction)
+    return State(state.cash, state.equity, state.swap, state.held, order, state.closing)
+
+
+@borrowing
+def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
+    """Books the return of an FX day, counted from the window's first, which ended with the equity `closing`."""
+    change, sums = (closing - opening) / opening if opening > 0.0 else 0.0, log.sums
+    sums[SUM_RETURNS] += change
+    sums[SUM_SQUARES] += change * change
+    sums[SUM_SQUARES_BELOW] += min(change, 0.0) ** 2
+    if len(log.daily) > 0:
+        log.daily[int(day)] = change
+
+
+@inlined
+def _candle(tape: Tape, i: int) -> Candle:
+    row = tape.rows[i]
+    return Candle(
+        i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], row[DAY], _at(tape.spread, i), _at(tape.conversion, i)
+    )  # fmt: skip
+
+
+@inlined
+def _played(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) -> State:
+    """The account at the close of a candle in which a position is held or an order waits."""
+    if state.held.units > 0:
+        end = _exit(state, candle, terms)
+        if end.reason != REASON_NONE:
+            if len(tape.finer_first) > 0 and state.closing == REASON_NONE:
+                end = left_by_finer(tape, candle, state.held, terms, end)
+            state = _ends(tape, terms, state, candle, end, log)
+    if state.order.units > 0:
+        price = reached(candle, state.order, terms)
+        if price > 0.0:
+            state = _enters(tape, terms, state, candle, price, log)
+    return _marked(state, candle)
+
+
+@borrowing
+def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[int, int], log: Log) -> None:
+    """Plays the candles [start, stop) of a window, at least one, from a flat account, and fills the log."""
+    start, last = window[0], window[1] - 1
+    state = State(terms.cash, terms.cash, 0.0, NOTHING, NOTHING, REASON_NONE)
+    peak = day_start = terms.cash
+    deepest = deepest_fraction = 0.0
+    sums, curve, first_day = log.sums, log.equity, tape.rows[start, DAY]
+    sums[:], log.daily[:], curve[:1] = 0.0, 0.0, terms.cash
+    i, day, wish, n_wishes = start, first_day, np.searchsorted(wishes.at, start + 1), len(wishes.at)
+    while i < last and state.equity > 0.0:
+        before, i = i, i + 1
+        while wish < n_wishes and wishes.at[wish] < i:
+            wish += 1
+        is_flat = state.held.units == 0 and state.order.units == 0
+        if is_flat:
+            i = min(wishes.at[wish], last) if wish < n_wishes else last
+        candle = _candle(tape, i)
+        if candle.day != day:
+            _day_ended(log, day - first_day, day_start, state.equity)
+            day, day_start = candle.day, state.equity
+            if state.held.units > 0:
+                state = _nights_paid(state, candle, _at(tape.swap_long, i), _at(tape.swap_short, i))
+        if not is_flat:
+            state = _played(tape, terms, state, candle, log)
+            if state.equity <= 0.0 or i == last:
+                state = _concluded(tape, terms, state, candle, log)
+            peak = max(peak, state.equity)
+            deepest = max(deepest, peak - state.equity)
+            if peak - state.equity > deepest_fraction * peak:
+                deepest_fraction = 1.0 - state.equity / peak
+        if len(curve) > 0:
+            curve[before + 1 - start : i + 1 - start] = state.equity
+        if i < last:
+            wished = int(np.int64(wishes.side[i]))  # numba's int() would keep it a byte
+            state, may_enter = _decided(wished, rules, state, candle)
+            if may_enter and not daily_loss_reached(state.equity, day_start, rules.daily_loss_limit):
+                state = _ordered(wishes.rows[wish], wished, rules, terms, state, candle)
+    curve[i + 1 - start :] = 0.0  # behind a bust
+    _day_ended(log, day - first_day, day_start, state.equity)
+    sums[FINAL_EQUITY], sums[DRAWDOWN], sums[DRAWDOWN_FRACTION] = state.equity, deepest, deepest_fraction
+    sums[DAYS] = tape.rows[last, DAY] - first_day + 1

@@ -6,13 +6,23 @@ library (AGPL-3.0); import this module only where it is used.
 """
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy, backtesting
 
-from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, ExecutionParameters, Trades, check_same_times, rules_of
+from fxgpt_core.backtest.engine import (
+    BacktestAccount,
+    BacktestResult,
+    ExecutionParameters,
+    Trades,
+    check_same_times,
+    rules_of,
+    terms_of,
+    wishes_of,
+)
+from fxgpt_core.backtest.tape import ENTRY_OFFSET, GONE, NEVER, RANGE, REVERSE, RISK_FRACTION, STOP_DISTANCE, TARGET_DISTANCE
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
@@ -38,6 +48,10 @@ def reference_backtest(
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash value", category=UserWarning)
         # An order beyond the margin is dropped, which is the rule; the library also warns of it.
         warnings.filterwarnings("ignore", message=".*Broker canceled the order due to insufficient margin", category=UserWarning)
+        # Stop and target of an entry that waited for its price act from the next candle on; that is its rule, and the kernel's.
+        warnings.filterwarnings(
+            "ignore", message=".*A contingent SL/TP order would execute in the same bar", category=UserWarning
+        )
         # Its statistics use a name that pandas renamed.
         warnings.filterwarnings("ignore", message="DatetimeIndex.dayofweek is deprecated", category=DeprecationWarning)
         # Statistics of an account that lost everything, or of one candle, overflow or divide by zero; they are not read here.
@@ -52,26 +66,37 @@ def reference_backtest(
             finalize_trades=True,
         )
         statistics = run.run(
-            decisions=decisions,
-            execution=execution,
-            rules=rules_of(execution, costs, account),
+            wishes=wishes_of(decisions),
+            rules=rules_of(execution),
+            terms=terms_of(costs, account),
             fx_days=candles.fx_day,
         )
     return _result(statistics, candles, account)
 
 
+class _Note(NamedTuple):
+    """What is known of an order beyond the library: where it was to be entered, by what plan, and how its stop came to be."""
+
+    level: float
+    offset: float
+    target: float
+    plan: fills.ExitPlan
+    stop_reason: int
+    closing: int
+
+
 class _DecisionStrategy(Strategy):  # type: ignore[misc]
-    """Plays given decisions, one position at a time; keeps the reason of each stop and of each close by the trade's tag."""
+    """Plays given wishes, one position at a time; keeps the reason of each stop and of each close by the trade's tag."""
 
     # The library takes a run's arguments as class attributes that must exist beforehand.
-    decisions: Any = None
-    execution: Any = None
+    wishes: Any = None
     rules: Any = None
+    terms: Any = None
     fx_days: Any = None
 
     def init(self) -> None:
-        self.notes: dict[int, dict[str, Any]] = {}
-        self.day_start = self.previous_equity = self.rules.cash
+        self.notes: dict[int, _Note] = {}
+        self.day_start = self.previous_equity = self.terms.cash
 
     def next(self) -> None:
         i = len(self.data) - 1
@@ -82,38 +107,55 @@ class _DecisionStrategy(Strategy):  # type: ignore[misc]
         if i == len(self.fx_days) - 1:
             return
         if self.trades:
-            self._manage(i, self.trades[0])
-        elif not daily_loss_reached(equity, self.day_start, self.rules.daily_loss_limit):
+            self._manage(i, self.trades[0], equity)
+        elif self.orders:
+            if i - self.orders[0].tag >= self.rules.wait_candles:
+                self.orders[0].cancel()
+        else:
             self._order(i, equity)
 
-    def _manage(self, i: int, trade: Any) -> None:
-        note = self.notes[trade.tag]
-        if fills.time_is_up(i - trade.entry_bar + 1, self.rules.max_candles):
-            note["time"] = True
+    def _manage(self, i: int, trade: Any, equity: float) -> None:
+        note, side = self.notes[trade.tag], 1 if trade.is_long else -1
+        closing = self._closing(i, trade, side)
+        if closing:
+            self.notes[trade.tag] = note._replace(closing=closing)
             trade.close()
+            if closing == fills.REASON_SIGNAL and self.rules.signal_exit == REVERSE:
+                self._order(i, equity)
             return
-        side = 1 if trade.is_long else -1
-        stop, reason = fills.tightened_stop(
-            side, trade.entry_price, self.data.Close[-1], trade.sl, note["stop_reason"], self.execution.plan
-        )
-        if reason != note["stop_reason"] or stop != trade.sl:
+        stop, reason = fills.tightened_stop(side, trade.entry_price, self.data.Close[-1], trade.sl, note.stop_reason, note.plan)
+        if reason != note.stop_reason or stop != trade.sl:
             trade.sl = stop
-            note["stop_reason"] = reason
+            self.notes[trade.tag] = note._replace(stop_reason=reason)
+
+    def _closing(self, i: int, trade: Any, side: int) -> int:
+        if fills.time_is_up(i - trade.entry_bar + 1, self.rules.max_candles):
+            return fills.REASON_TIME
+        wished, rule = int(self.wishes.side[i]), self.rules.signal_exit
+        if rule != NEVER and (wished == -side or (rule == GONE and wished != side)):
+            return fills.REASON_SIGNAL
+        return fills.REASON_NONE
 
     def _order(self, i: int, equity: float) -> None:
-        wish, rules = self.decisions, self.rules
-        side, close, distance = int(wish.side[i]), self.data.Close[-1], wish.stop_distance[i]
-        if side == 0:
+        side, rules = int(self.wishes.side[i]), self.rules
+        if side == 0 or daily_loss_reached(equity, self.day_start, rules.daily_loss_limit):
             return
-        stop, target = fills.bracket(side, close, distance, wish.target_distance[i])
+        wish = self.wishes.rows[np.searchsorted(self.wishes.at, i)].tolist()
+        distance, offset = wish[STOP_DISTANCE], wish[ENTRY_OFFSET]
+        level = self.data.Close[-1] + side * offset
+        stop, target = fills.bracket(side, level, distance, wish[TARGET_DISTANCE])
         # The library would raise for such a bracket and end the run.
-        if not fills.bracket_holds(side, close, rules.spread, stop, target):
+        if not fills.bracket_holds(side, level, self.terms.entry_spread, stop, target):
             return
-        units = position_units(equity, close, distance, wish.risk_fraction[i], rules.max_margin_fraction, rules.leverage)
+        units = position_units(equity, level, distance, wish[RISK_FRACTION], rules.max_margin_fraction, self.terms.leverage)
         if units > 0:
-            self.notes[i] = {"time": False, "stop_reason": fills.REASON_STOP, "target": target}
+            plan = rules.plan
+            if rules.trailing_atr > 0.0:
+                plan = plan._replace(trailing_gap=plan.trailing_gap + rules.trailing_atr * wish[RANGE])
+            self.notes[i] = _Note(level, offset, target, plan, fills.REASON_STOP, fills.REASON_NONE)
             place = self.buy if side > 0 else self.sell
-            place(size=units, sl=stop, tp=target, tag=i)
+            where = {} if offset == 0.0 else {"stop" if offset > 0.0 else "limit": level}
+            place(size=units, sl=stop, tp=target, tag=i, **where)
 
 
 def _frame(candles: CandleArrays) -> pd.DataFrame:
@@ -127,7 +169,10 @@ def _result(statistics: Any, candles: CandleArrays, account: BacktestAccount) ->
     table, strategy = statistics["_trades"], statistics["_strategy"]
     entry_index, exit_index = table["EntryBar"].to_numpy(np.int64), table["ExitBar"].to_numpy(np.int64)
     size, entry = table["Size"].to_numpy(np.int64), table["EntryPrice"].to_numpy(np.float64)
-    reasons = [_reason(row, strategy.notes[row.Tag]) for row in table.itertuples()]
+    notes = [strategy.notes[tag] for tag in table["Tag"]]
+    reasons = [_reason(row, note, candles) for row, note in zip(table.itertuples(), notes, strict=True)]
+    raw = np.array([_raw_entry(row, note, candles) for row, note in zip(table.itertuples(), notes, strict=True)])
+    nothing = np.zeros(len(size))
     trades = Trades(
         entry_index=entry_index,
         exit_index=exit_index,
@@ -140,18 +185,47 @@ def _result(statistics: Any, candles: CandleArrays, account: BacktestAccount) ->
         reason=np.array(reasons, dtype=np.int8),
         profit=table["PnL"].to_numpy(np.float64),
         commission=table["Commission"].to_numpy(np.float64),
-        spread_cost=np.abs(entry - candles.open[entry_index]) * np.abs(size),
+        spread_cost=np.abs(entry - raw) * np.abs(size),
+        slippage=nothing,
+        impact=nothing,
+        swap=nothing,
+        ambiguous=np.array(
+            [_ambiguous(row, note, candles) for row, note in zip(table.itertuples(), notes, strict=True)], np.bool_
+        ),
     )
     return BacktestResult(trades, statistics["_equity_curve"]["Equity"].to_numpy(np.float64), account.cash)
 
 
-def _reason(trade: Any, note: dict[str, Any]) -> int:
+def _raw_entry(trade: Any, note: _Note, candles: CandleArrays) -> float:
+    """The price at which a candle reached an order, before the spread."""
+    open_ = float(candles.open[trade.EntryBar])
+    if note.offset == 0.0:
+        return open_
+    rises = (trade.Size > 0) == (note.offset > 0.0)
+    return max(open_, note.level) if rises else min(open_, note.level)
+
+
+def _reason(trade: Any, note: _Note, candles: CandleArrays) -> int:
     """Why a trade ended, told from its exit price: the library does not say which of its orders closed it."""
-    if note["time"]:
-        return fills.REASON_TIME
-    side = 1 if trade.Size > 0 else -1
-    if side * (trade.ExitPrice - note["target"]) >= 0.0:
-        return fills.REASON_TARGET
+    if note.closing:
+        return note.closing
+    side, i = (1 if trade.Size > 0 else -1), trade.ExitBar
+    spared = False
+    if note.offset != 0.0 and trade.EntryBar == i:
+        # In the candle of an entry that waited for its price: after a limit nothing acts, nor after a stop entry if the stop
+        # could.
+        spared = note.offset < 0.0 or bool(candles.low[i] <= trade.SL <= candles.high[i])
+    if spared:
+        return fills.REASON_END
     if side * (trade.SL - trade.ExitPrice) >= 0.0:
-        return int(note["stop_reason"])
+        return note.stop_reason
+    if side * (trade.ExitPrice - note.target) >= 0.0:
+        return fills.REASON_TARGET
     return fills.REASON_END
+
+
+def _ambiguous(trade: Any, note: _Note, candles: CandleArrays) -> bool:
+    """Whether the candle of an exit by stop also touched the target."""
+    side, high, low = (1 if trade.Size > 0 else -1), candles.high[trade.ExitBar], candles.low[trade.ExitBar]
+    touched = high >= note.target if side > 0 else low <= note.target
+    return bool(touched and _reason(trade, note, candles) in {fills.REASON_STOP, fills.REASON_BREAKEVEN, fills.REASON_TRAILING})

@@ -26,7 +26,7 @@ class CandleArrays:
     def __len__(self) -> int:
         return len(self.open_time_us)
 
-    @property
+    @cached_property
     def known_at_us(self) -> NDArray[np.int64]:
         """int64[N]: when each candle is complete, open time + timeframe."""
         return self.open_time_us + np.int64(self.timeframe.us)
@@ -35,6 +35,15 @@ class CandleArrays:
     def fx_day(self) -> NDArray[np.int32]:
         """int32[N]: the FX day of each candle, computed once a series: a search replays the same candles thousands of times."""
         return fx_day(self.open_time_us)
+
+    @cached_property
+    def rows(self) -> NDArray[np.float64]:
+        """float64[N,5]: open, high, low, close and the number of the FX day, counted from 0, of a candle side by side in memory.
+
+        A backtest jumps from trade to trade: in columns each jump would wait for five places in memory, here it does for one.
+        """
+        day_number = np.cumsum(np.diff(self.fx_day, prepend=self.fx_day[:1]) != 0)
+        return np.column_stack((self.open, self.high, self.low, self.close, day_number.astype(np.float64)))
 
     def slice(self, start: int, stop: int) -> "CandleArrays":
         """The candles [start, stop) as copies."""

@@ -1,10 +1,15 @@
-"""What a trade costs: the spread once, at the entry, and a commission on each side."""
+"""What a trade costs: by flat fractions of the price, or by quotes of two sides, slippage, impact and swap."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.symbols import Symbol
+
+FloatArray = npt.NDArray[np.float64]
 
 MAX_COST = 0.1
 
@@ -35,6 +40,67 @@ class Costs:
     def times(self, multiplier: float) -> "Costs":
         """The same costs, `multiplier` times as dear; the cost-stress gate doubles them. Raises `BadInputError`."""
         return Costs(self.spread * multiplier, self.commission * multiplier)
+
+
+def _nothing() -> FloatArray:
+    return np.zeros(1)
+
+
+@dataclass(frozen=True, eq=False)
+class FxCosts:
+    """Quotes of two sides and what else trading costs; arrays have a number for each of N candles, or one for all.
+
+    `spread`: ask less bid, in price units. `swap_long`, `swap_short`: what a unit pays in quote currency at the open of a
+    candle for the nights before it (negative: earns). `conversion`: a unit of quote currency in account currency. `commission`:
+    a fraction of the notional, each side; `unit_commission`: money in account currency for a unit, each side. Market and stop
+    orders fill worse by `slippage` × spread, and by `impact` × spread × √(units / `depth`). At a margin level (equity over
+    margin) of `stop_out` the broker closes the position; 0: never. Raises `BadInputError` for numbers that are not finite, or
+    negative where they cannot be.
+    """
+
+    spread: FloatArray
+    swap_long: FloatArray = field(default_factory=_nothing)
+    swap_short: FloatArray = field(default_factory=_nothing)
+    conversion: FloatArray = field(default_factory=lambda: np.ones(1))
+    commission: float = 0.0
+    unit_commission: float = 0.0
+    slippage: float = 0.0
+    impact: float = 0.0
+    depth: float = 1_000_000.0
+    stop_out: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, low in (("spread", 0.0), ("swap_long", -math.inf), ("swap_short", -math.inf), ("conversion", 0.0)):
+            values = np.asarray(getattr(self, name))
+            bad = ~(np.isfinite(values) & (values >= low)) if name != "conversion" else ~(np.isfinite(values) & (values > low))
+            if values.ndim != 1 or len(values) == 0 or bad.any():
+                raise BadInputError(
+                    f"{int(bad.sum())} of {values.size} numbers of {name} are not finite or too low; needed is one, or one for "
+                    f"each candle, {'above' if name == 'conversion' else 'not below'} {low}: fill the gaps before"
+                )
+        plain = ("commission", "unit_commission", "slippage", "impact", "stop_out")
+        negative = [name for name in plain if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0.0)]
+        if negative or not self.depth > 0.0:
+            raise BadInputError(f"{', '.join(negative) or 'depth'} is negative or not finite in {self}; costs are 0 or more")
+
+    def times(self, multiplier: float) -> "FxCosts":
+        """The same costs, `multiplier` times as dear, where something is paid; what is earned by swap stays. Raises
+        `BadInputError`.
+        """
+        return replace(
+            self,
+            spread=self.spread * multiplier,
+            swap_long=np.where(self.swap_long > 0.0, self.swap_long * multiplier, self.swap_long),
+            swap_short=np.where(self.swap_short > 0.0, self.swap_short * multiplier, self.swap_short),
+            commission=self.commission * multiplier,
+            unit_commission=self.unit_commission * multiplier,
+        )
+
+    def slice(self, start: int, stop: int) -> "FxCosts":
+        """The costs in the candles [start, stop)."""
+        names = ("spread", "swap_long", "swap_short", "conversion")
+        columns = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: values[start:stop] if len(values) > 1 else values for name, values in columns.items()})
 
 
 DEFAULT_COMMISSION = 0.00002

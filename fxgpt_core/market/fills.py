@@ -1,9 +1,10 @@
-"""The one fill rule, shared by the backtest's kernel and the paper broker.
+"""The one fill rule, shared by the backtest's kernels and the paper broker.
 
-All prices are single prices (no bid and ask): a trade pays the whole spread at its entry, stops and targets are compared
-with the raw candle, and an exit fills at the raw price. Within one candle the stop is looked at before the target. The
-operations and their order are those of backtesting.py 0.6.6, to the last bit; keep fastmath off.
-Every function is compiled by numba and takes and returns plain numbers: `side` is 1 or -1, `units` whole units > 0.
+Within one candle the stop is looked at before the target. Prices are those at which the position can be entered or left: whoever
+buys (to enter long, to leave short) adds the spread to a bid candle first, by `bought_above`. Where that spread is 0 and a trade
+pays a fraction of the price at its entry instead, the operations and their order are those of backtesting.py 0.6.6, to the last
+bit; keep fastmath off. Every function is compiled by numba and takes and returns plain numbers: `side` is 1 or -1, `units` whole
+units > 0.
 """
 
 import math
@@ -18,19 +19,80 @@ REASON_BREAKEVEN: Final = 3
 REASON_TRAILING: Final = 4
 REASON_TIME: Final = 5
 REASON_END: Final = 6
-REASON_NAMES: Final = ("", "stop", "target", "breakeven", "trailing", "time", "end")
+REASON_SIGNAL: Final = 7
+REASON_STOP_OUT: Final = 8
+REASON_NAMES: Final = ("", "stop", "target", "breakeven", "trailing", "time", "end", "signal", "stop_out")
 """The name of each reason code; every name but the first is a fill reason of `market.orders`."""
 
 
 class ExitPlan(NamedTuple):
     """When a stop is tightened: triggers are profits as fractions of the entry price, the distance is a fraction of the close.
 
-    An infinite trigger switches its rule off.
+    An infinite trigger switches its rule off. A trailing stop keeps `trailing_distance` and the further `trailing_gap`, in price
+    units, away from the close, and moves only by more than `trailing_step`, a fraction of the close.
     """
 
     breakeven_trigger: float
     trailing_activation: float
     trailing_distance: float
+    trailing_step: float = 0.0
+    trailing_gap: float = 0.0
+
+
+class Terms(NamedTuple):
+    """What an account begins with and how its orders fill; money in account currency, fractions, not percent.
+
+    `parity`: as backtesting.py has it: a gap through a target or a limit fills at the open, what is open in the end is closed
+    at the last candle's open, and stop and target of a pending entry wait for the next candle. Otherwise: at the target or the
+    limit, at the last close, and in the candle of the entry whatever is certain or bad. `entry_spread` is a fraction of the
+    price paid at the entry; `commission` one of the notional and `unit_commission` money a unit, each side. Market and stop
+    orders fill worse by `slippage` + `impact` × √(units / `depth`) times the candle's spread. A margin level (equity / margin)
+    at `stop_out` closes.
+    """
+
+    cash: float
+    leverage: float
+    parity: bool
+    entry_spread: float = 0.0
+    commission: float = 0.0
+    unit_commission: float = 0.0
+    slippage: float = 0.0
+    impact: float = 0.0
+    depth: float = 1.0
+    stop_out: float = 0.0
+
+
+@compiled
+def bought_above(side: int, spread: float) -> float:
+    """What a buyer pays above the bid, in price units: `side` 1 buys."""
+    return spread if side > 0 else 0.0
+
+
+@compiled
+def slippage_of(spread: float, terms: Terms) -> float:
+    """How much worse than quoted a market or stop order fills, in price units, whatever its size."""
+    return terms.slippage * spread
+
+
+@compiled
+def impact_of(units: float, spread: float, terms: Terms) -> float:
+    """How much worse its own size makes a market or stop order fill, in price units: the square-root law of impact.
+
+    Source: Almgren, Thum, Hauptmann and Li, Direct Estimation of Equity Market Impact (2005); here per spread and depth.
+    """
+    return terms.impact * spread * math.sqrt(units / terms.depth)
+
+
+@compiled
+def stop_out_price(side: int, units: float, entry: float, cash: float, terms: Terms) -> float:
+    """The price at which equity / margin falls to `stop_out`; `cash` in quote currency, without the open profit.
+
+    Solves cash + side·units·(p − entry) = stop_out·units·p / leverage for p. 0 or infinity where it is never reached.
+    """
+    bound = terms.stop_out / terms.leverage
+    if side > 0:
+        return max(0.0, (units * entry - cash) / (units * (1.0 - bound))) if bound < 1.0 else math.inf
+    return (units * entry + cash) / (units * (1.0 + bound))
 
 
 @compiled
@@ -87,19 +149,19 @@ def exit_in_candle(side: int, open_: float, high: float, low: float, stop: float
 
 
 @compiled
-def tightened_stop(side: int, entry: float, close: float, stop: float, stop_reason: int, plan: ExitPlan) -> tuple[float, int]:
+def tightened_stop(side: int, entry: float, close: float, stop: float, reason: int, plan: ExitPlan) -> tuple[float, int]:
     """The stop after a candle's close, and the reason an exit at it will have: breakeven first, then trailing; only tighter.
 
     Breakeven moves the stop to the entry price.
     """
     profit = side * (close - entry) / entry
     if profit >= plan.breakeven_trigger and side * (entry - stop) > 0.0:
-        stop, stop_reason = entry, REASON_BREAKEVEN
+        stop, reason = entry, REASON_BREAKEVEN
     if profit >= plan.trailing_activation:
-        trailed = close * (1.0 - side * plan.trailing_distance)
-        if side * (trailed - stop) > 0.0:
-            stop, stop_reason = trailed, REASON_TRAILING
-    return stop, stop_reason
+        trailed = close * (1.0 - side * plan.trailing_distance) - side * plan.trailing_gap
+        if side * (trailed - stop) > close * plan.trailing_step:
+            stop, reason = trailed, REASON_TRAILING
+    return stop, reason
 
 
 @compiled

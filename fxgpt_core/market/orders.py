@@ -20,7 +20,7 @@ class OrderOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-FILL_REASONS = frozenset({"entry", "stop", "trailing", "breakeven", "target", "time", "close", "end"})
+FILL_REASONS = frozenset({"entry", "stop", "trailing", "breakeven", "target", "time", "close", "end", "signal", "stop_out"})
 
 
 @dataclass(frozen=True)

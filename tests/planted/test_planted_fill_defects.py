@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 
 from fxgpt_core.backtest import kernel
-from fxgpt_core.backtest.engine import BacktestAccount, ExecutionParameters, backtest, market_of, rules_of, trades_of, wishes_of
+from fxgpt_core.backtest.engine import (
+    BacktestAccount,
+    ExecutionParameters,
+    backtest,
+    rules_of,
+    tape_of,
+    terms_of,
+    trades_of,
+    wishes_of,
+)
+from fxgpt_core.backtest.positions import Left
 from fxgpt_core.backtest.reference import reference_backtest
+from fxgpt_core.backtest.tape import TRADE, Log, Sums
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
@@ -36,29 +47,37 @@ def run():
     return candles, Decisions(candles.known_at_us, side, stop, target, np.full(n, 0.01), np.zeros(n, np.int8)), EXECUTION, COSTS
 
 
+@pytest.fixture(autouse=True)
+def _loop_in_python(monkeypatch):
+    """What the loop calls is run by Python too, so that a defect can be planted in what that calls."""
+    for name in ("_played", "_enters"):
+        monkeypatch.setattr(kernel, name, getattr(kernel, name).py_func)
+
+
 def interpreted(candles, decisions, execution, costs):
-    """The kernel's loop run by Python itself, so that a defect can be planted in what it calls."""
-    equity, book = np.empty(len(candles)), kernel.empty_book(len(candles))
-    rules = rules_of(execution, costs, BacktestAccount())
-    n_trades = kernel.play.py_func(market_of(candles), wishes_of(decisions), rules, execution.plan, book, equity)
-    return trades_of(book, n_trades, candles), equity
+    """The kernel's loop run by Python itself."""
+    log = Log(np.empty(len(Sums._fields)), np.empty(len(candles), TRADE), np.empty(len(candles)), np.empty(0))
+    terms, tape = terms_of(costs, BacktestAccount()), tape_of(candles, costs)
+    kernel.play.py_func(tape, wishes_of(decisions), rules_of(execution), terms, (0, len(candles)), log)
+    return trades_of(log.book[: int(log.sums[0])], candles), log.equity
 
 
-def target_first(market, held, i, closing):
-    if not closing:
-        open_, high, low = market.open[i], market.high[i], market.low[i]
-        if (high >= held.target) if held.side > 0 else (low <= held.target):
-            return kernel.Exit(i, max(open_, held.target) if held.side > 0 else min(open_, held.target), fills.REASON_TARGET)
-    return TRUE_EXIT(market, held, i, closing)
+def target_first(state, candle, terms):
+    held = state.held
+    touched = (candle.high >= held.target) if held.side > 0 else (candle.low <= held.target)
+    if touched and not state.closing:
+        price = max(candle.open, held.target) if held.side > 0 else min(candle.open, held.target)
+        return Left(price, fills.REASON_TARGET, False)
+    return TRUE_EXIT(state, candle, terms)
 
 
-def stop_filled_at_its_price_through_a_gap(market, held, i, closing):
-    end = TRUE_EXIT(market, held, i, closing)
-    return end if end.reason in {0, fills.REASON_TARGET, fills.REASON_TIME} else kernel.Exit(i, held.stop, end.reason)
+def stop_filled_at_its_price_through_a_gap(state, candle, terms):
+    end = TRUE_EXIT(state, candle, terms)
+    return end if end.reason in {0, fills.REASON_TARGET, fills.REASON_TIME} else Left(state.held.stop, end.reason, end.both)
 
 
-def entry_candle_spared(market, held, i, closing):
-    return TRUE_EXIT(market, held, i, closing) if i > held.entry_index else kernel.Exit(i, 0.0, 0)
+def entry_candle_spared(candle, held, terms):
+    return Left(0.0, 0, False)
 
 
 def test_the_loop_itself_equals_the_compiled_kernel_and_backtesting_py(run):
@@ -69,17 +88,24 @@ def test_the_loop_itself_equals_the_compiled_kernel_and_backtesting_py(run):
     assert len(trades) > 50
 
 
-@pytest.mark.parametrize("defect", [target_first, stop_filled_at_its_price_through_a_gap, entry_candle_spared])
-def test_a_defect_in_the_exit_rule_breaks_the_equality(run, monkeypatch, defect):
+@pytest.mark.parametrize(
+    ("place", "defect"),
+    [
+        ("_exit", target_first),
+        ("_exit", stop_filled_at_its_price_through_a_gap),
+        ("left_on_entry", entry_candle_spared),
+    ],
+)
+def test_a_defect_in_the_exit_rule_breaks_the_equality(run, monkeypatch, place, defect):
     expected = reference_backtest(*run)
-    monkeypatch.setattr(kernel, "_exit", defect)
+    monkeypatch.setattr(kernel, place, defect)
     trades, equity = interpreted(*run)
     assert not np.array_equal(equity, expected.equity)
     assert not (len(trades) == len(expected.trades) and np.array_equal(trades.exit_price, expected.trades.exit_price))
 
 
 def test_a_last_bit_in_the_spread_breaks_the_equality(run, monkeypatch):
-    monkeypatch.setattr(kernel, "_entered", _nudged(kernel._entered))
+    monkeypatch.setattr(kernel, "entered", _nudged(kernel.entered))
     _, equity = interpreted(*run)
     assert not np.array_equal(equity, reference_backtest(*run).equity)
 

@@ -1,0 +1,214 @@
+"""The life of a position inside a candle, compiled: an order placed, entered, left and settled. Numbers in, numbers out."""
+
+from typing import NamedTuple
+
+from fxgpt_core.compiled import compiled
+from fxgpt_core.market.fills import (
+    REASON_NONE,
+    REASON_STOP,
+    REASON_STOP_OUT,
+    REASON_TARGET,
+    Terms,
+    bought_above,
+    bracket,
+    bracket_holds,
+    commission_paid,
+    entry_price,
+    exit_in_candle,
+    impact_of,
+    margin_allows,
+    realised,
+    slippage_of,
+    stop_out_price,
+)
+from fxgpt_core.portfolio.sizing import position_units
+
+MARKET, STOP_ENTRY, LIMIT_ENTRY = 0, 1, -1
+"""How an order enters: at the next open, beyond a price, or at a better one."""
+
+
+class Candle(NamedTuple):
+    """Candle `number` of a tape: bid prices and spread in quote currency, `conversion` the value of that in account currency."""
+
+    number: int
+    open: float
+    high: float
+    low: float
+    close: float
+    day: float
+    spread: float
+    conversion: float
+
+
+class Wish(NamedTuple):
+    """What is decided at a candle's close: distances in price units, risk as a fraction of equity, offset as in `tape.Wishes`.
+
+    `trailing_gap` is what a trailing stop keeps away beyond the plan, in price units.
+    """
+
+    side: int
+    stop_distance: float
+    target_distance: float
+    risk_fraction: float
+    entry_offset: float
+    trailing_gap: float
+
+
+class Held(NamedTuple):
+    """An open position, or an order that waits while `waits`; without units it is neither.
+
+    `entry` is the level of an order; `since` the candle it was placed or entered in; what the entry cost is in account currency.
+    """
+
+    side: int
+    units: int
+    kind: int
+    waits: bool
+    since: int
+    entry: float
+    stop: float
+    target: float
+    stop_reason: int
+    trailing_gap: float
+    commission: float
+    spread_cost: float
+    slippage: float
+    impact: float
+
+
+NOTHING = Held(0, 0, MARKET, False, -1, 0.0, 0.0, 0.0, REASON_NONE, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""Neither a position nor an order."""
+
+
+class Left(NamedTuple):
+    """How a position is left: at what price before slippage, for what reason code (0: it is not); `both`: stop or target."""
+
+    price: float
+    reason: int
+    both: bool
+
+
+class Trade(NamedTuple):
+    """A closed position as `tape.Book` keeps it; `cash` is what its end adds to the account."""
+
+    exit_price: float
+    profit: float
+    commission: float
+    spread_cost: float
+    slippage: float
+    impact: float
+    cash: float
+
+
+@compiled
+def placed(candle: Candle, wish: Wish, terms: Terms, equity: float, max_margin_fraction: float) -> Held:
+    """The order that a wish at a candle's close makes for the next one; no units if its bracket or size is impossible."""
+    side, spread = wish.side, candle.spread
+    level = candle.close + side * wish.entry_offset
+    stop, target = bracket(side, level, wish.stop_distance, wish.target_distance)
+    if not bracket_holds(side, level + bought_above(side, spread), terms.entry_spread, stop, target):
+        return NOTHING
+    if not terms.parity and side * (level + bought_above(-side, spread) - stop) <= 0.0:  # a stop within the spread
+        return NOTHING
+    units = position_units(
+        equity / candle.conversion, level, wish.stop_distance, wish.risk_fraction, max_margin_fraction, terms.leverage
+    )
+    kind = MARKET if wish.entry_offset == 0.0 else (STOP_ENTRY if wish.entry_offset > 0.0 else LIMIT_ENTRY)
+    return Held(
+        side, units, kind, True, candle.number, level, stop, target, REASON_STOP, wish.trailing_gap, 0.0, 0.0, 0.0, 0.0
+    )  # fmt: skip
+
+
+@compiled
+def reached(candle: Candle, order: Held, terms: Terms) -> float:
+    """The price at which a candle fills an order, before slippage; 0 if it does not reach it."""
+    above = bought_above(order.side, candle.spread)
+    open_ = candle.open + above
+    if order.kind == MARKET:
+        return open_
+    rises = order.side * order.kind > 0
+    if (candle.high + above < order.entry) if rises else (candle.low + above > order.entry):
+        return 0.0
+    if order.kind == LIMIT_ENTRY and not terms.parity:
+        return order.entry
+    return max(open_, order.entry) if rises else min(open_, order.entry)
+
+
+@compiled
+def entered(candle: Candle, order: Held, terms: Terms, price: float, cash: float) -> Held:
+    """The order as a position entered at `price`, before slippage; nothing if the margin does not allow it."""
+    side, units, conversion = order.side, order.units, candle.conversion
+    buying_power = max(0.0, cash / conversion) * terms.leverage
+    if not margin_allows(side, units, price, terms.entry_spread, terms.commission, buying_power):
+        return NOTHING
+    quoted = entry_price(side, price, terms.entry_spread)
+    slippage = impact = 0.0
+    if order.kind != LIMIT_ENTRY:
+        slippage, impact = slippage_of(candle.spread, terms), impact_of(units, candle.spread, terms)
+    entry = quoted + side * (slippage + impact)
+    commission = commission_paid(units, entry, terms.commission) * conversion + units * terms.unit_commission
+    stop, reason = order.stop, order.stop_reason
+    if terms.stop_out > 0.0:
+        stop_out = stop_out_price(side, units, entry, (cash - commission) / conversion, terms)
+        if side * (stop_out - stop) > 0.0:
+            stop, reason = stop_out, REASON_STOP_OUT
+    bid = price - bought_above(side, candle.spread)
+    return Held(
+        side, units, order.kind, False, candle.number, entry, stop, order.target, reason, order.trailing_gap, commission,
+        abs(quoted - bid) * units * conversion, slippage * units * conversion, impact * units * conversion,
+    )  # fmt: skip
+
+
+@compiled
+def left(candle: Candle, held: Held, terms: Terms) -> Left:
+    """How a candle leaves a position by its stop or target."""
+    above = bought_above(-held.side, candle.spread)
+    high, low = candle.high + above, candle.low + above
+    price, reason = exit_in_candle(held.side, candle.open + above, high, low, held.stop, held.target)
+    if reason == REASON_TARGET:
+        return Left(price if terms.parity else held.target, REASON_TARGET, False)
+    if reason == REASON_STOP:
+        return Left(price, held.stop_reason, high >= held.target if held.side > 0 else low <= held.target)
+    return Left(0.0, REASON_NONE, False)
+
+
+@compiled
+def left_on_entry(candle: Candle, held: Held, terms: Terms) -> Left:
+    """`left` in the candle of the entry, of which an order that waited for its price has seen only a part.
+
+    A stop beyond a limit is touched after it, and so is a target beyond a stop entry; of a target beyond a limit, and of a stop
+    beyond a stop entry, the candle does not tell: it is assumed that the stop was touched and the target was not. backtesting.py
+    leaves the position alone instead where it cannot tell.
+    """
+    end = left(candle, held, terms)
+    if held.kind == MARKET or end.reason == REASON_NONE:
+        return end
+    if terms.parity:
+        spared = held.kind == LIMIT_ENTRY or candle.low <= held.stop <= candle.high
+        return Left(0.0, REASON_NONE, False) if spared else end
+    if end.reason == REASON_TARGET:
+        return Left(0.0, REASON_NONE, False) if held.kind == LIMIT_ENTRY else end
+    # The position was entered behind the open, so that the open is no gap through its stop.
+    return Left(held.stop, end.reason, end.both or held.kind == STOP_ENTRY)
+
+
+@compiled
+def settled(candle: Candle, held: Held, end: Left, terms: Terms, swap: float) -> Trade:
+    """The trade that ends in a candle; its `swap` was taken from the account before."""
+    side, units, conversion = held.side, held.units, candle.conversion
+    slippage = impact = 0.0
+    if end.reason != REASON_TARGET:
+        slippage, impact = slippage_of(candle.spread, terms), impact_of(units, candle.spread, terms)
+    price = end.price - side * (slippage + impact)
+    gross = realised(side, units, held.entry, price) * conversion
+    at_exit = commission_paid(units, price, terms.commission) * conversion + units * terms.unit_commission
+    commission = at_exit + held.commission
+    return Trade(
+        exit_price=price,
+        profit=gross - commission - swap,
+        commission=commission,
+        spread_cost=held.spread_cost + bought_above(-side, candle.spread) * units * conversion,
+        slippage=held.slippage + slippage * units * conversion,
+        impact=held.impact + impact * units * conversion,
+        cash=gross - at_exit,
+    )
