@@ -162,11 +162,11 @@ def _closures(
     far = np.flatnonzero(times[1:] - times[:-1] > timeframe.us + least_us) + 1
     if len(far) == 0:
         return far, far
-    now, before = _open_us(np.concatenate([times[far], times[far - 1]])).reshape(2, -1)
+    now, before = open_market_us(np.concatenate([times[far], times[far - 1]])).reshape(2, -1)
     return far, now - before - timeframe.us
 
 
-def _open_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
+def open_market_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[N]: how long the market was open from a Monday's start of the FX week before 1970 to each of the times."""
     since_monday = fx_clock_us(time_us) + _EPOCH_WEEKDAY * DAY_US
     weeks, in_week = np.divmod(since_monday, 7 * DAY_US)
