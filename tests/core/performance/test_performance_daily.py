@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from played_by_hand import daily as daily_candles
-from played_by_hand import hourly, weekdays
+from played_by_hand import hourly, series, weekdays
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.performance.daily import daily, last_rows
 from fxgpt_core.performance.ratios import RATIO_LIMIT, deviation
 
@@ -28,11 +29,11 @@ def test_growth_over_a_week_is_taken_for_a_year_by_the_weekdays_of_both():
 
 
 def test_days_without_candles_count_as_time():
-    candles = weekdays(261)
-    kept = np.arange(261) % 2 == 0
-    half = candles.slice(0, 261)
-    half = type(half)(*(getattr(half, name)[kept] for name in ("open_time_us", "open", "high", "low", "close", "volume")), "1d")
-    assert daily(np.full(131, 110.0), 100.0, half).years == pytest.approx(daily(np.full(261, 110.0), 100.0, candles).years)
+    year = weekdays(261)
+    every_second_day = series(year.open_time_us[::2], Timeframe.D1)
+    found = daily(np.full(131, 110.0), 100.0, every_second_day)
+    assert found.years == pytest.approx(261 * 7 / 5 / 365.25)
+    assert found.periods_a_year == pytest.approx(131 / (261 * 7 / 5 / 365.25))
 
 
 @pytest.mark.parametrize(
