@@ -10,6 +10,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.performance.ratios import deviation
+
 FloatArray = npt.NDArray[np.float64]
 
 EULER_GAMMA = 0.5772156649015329
@@ -37,14 +39,14 @@ def sharpe_moments(returns: FloatArray) -> SharpeMoments:
     Returns that never vary (nothing was traded) have Sharpe 0 with normal moments: no evidence for anything.
     """
     n = len(returns)
-    deviation = float(np.std(returns, ddof=1)) if n > 1 else 0.0
-    if deviation == 0.0:
+    sample_deviation = deviation(returns)
+    if sample_deviation == 0.0:
         return SharpeMoments(n=n, sharpe=0.0)
     centred = returns - returns.mean()
     spread = float(np.mean(centred**2))
     return SharpeMoments(
         n=n,
-        sharpe=float(returns.mean()) / deviation,
+        sharpe=float(returns.mean()) / sample_deviation,
         skewness=float(np.mean(centred**3)) / spread**1.5,
         kurtosis=float(np.mean(centred**4)) / spread**2,
     )

@@ -1,51 +1,18 @@
-"""Measures against hand numbers and against backtesting.py's own statistics."""
+"""The twenty measures against hand numbers."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from played_by_hand import MONDAY_17_NEW_YORK_US, daily, result_of
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
-from fxgpt_core.performance.measures import RATIO_LIMIT, max_drawdown, metrics, period_returns, periods_a_year
-
-MONDAY_17_NEW_YORK_US = 1_515_448_800_000_000  # 2018-01-08 22:00 UTC, the start of Tuesday's FX day
-
-
-@dataclasses.dataclass(frozen=True)
-class HandTrades:
-    entry_time_us: np.ndarray
-    exit_time_us: np.ndarray
-    profit: np.ndarray
-    commission: np.ndarray
-    spread_cost: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class HandResult:
-    trades: HandTrades
-    equity: np.ndarray
-    cash: float
-
-
-def daily(n):
-    """One candle for each of n FX days from a Tuesday; only the first four are in one week."""
-    times = MONDAY_17_NEW_YORK_US + np.arange(n, dtype=np.int64) * DAY_US
-    flat = np.ones(n)
-    return CandleArrays(times, flat, flat, flat, flat, flat, Timeframe.D1)
-
-
-def result_of(profits, equity, commission=0.0, spread_cost=0.0, cash=100.0):
-    n = len(profits)
-    entry = MONDAY_17_NEW_YORK_US + np.arange(n, dtype=np.int64) * HOUR_US
-    costs = (np.full(n, float(commission)), np.full(n, float(spread_cost)))
-    return HandResult(
-        HandTrades(entry, entry + 3 * HOUR_US, np.array(profits, dtype=float), *costs), np.array(equity, dtype=float), cash
-    )
+from fxgpt_core.market.timeframes import HOUR_US, Timeframe
+from fxgpt_core.performance.measures import max_drawdown, metrics, period_returns, periods_a_year
+from fxgpt_core.performance.ratios import RATIO_LIMIT
 
 
 def test_the_measures_of_four_days_by_hand():
@@ -96,6 +63,29 @@ def test_costs_without_gross_profit_are_a_cost_ratio_of_one():
     assert metrics(result_of([-1.0], [99.0], commission=1.5), daily(1)).cost_ratio == 1.0
 
 
+def test_every_part_of_the_costs_is_in_the_total_and_earned_swap_lowers_it():
+    run = result_of([5.0, -3.0], [105.0, 102.0], commission=1.0, spread_cost=2.0, slippage=0.5, impact=0.25, swap=[-4.0, 1.0])
+    found = metrics(run, daily(2))
+    assert found.total_costs == 4.5
+    # Before costs the trades made 5 - 0.25 and -3 + 4.75.
+    assert found.cost_ratio == pytest.approx(4.5 / (4.75 + 1.75))
+
+
+def test_more_swap_earned_than_costs_paid_is_a_cost_ratio_of_zero():
+    assert metrics(result_of([5.0], [105.0], commission=1.0, swap=-4.0), daily(1)).cost_ratio == 0.0
+
+
+def test_excess_returns_that_never_vary_have_a_sharpe_ratio_of_zero():
+    found = metrics(result_of([0.0], [100.0] * 7), daily(7), risk_free_rate=0.03)
+    assert (found.sharpe_ratio, found.sharpe_per_period) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_equity_that_is_no_number_is_refused(value):
+    with pytest.raises(BadInputError, match=f"equity is {value} at candle 1"):
+        metrics(result_of([], [100.0, value, 100.0]), daily(3))
+
+
 def test_the_risk_free_rate_lowers_the_sharpe_ratio_by_its_share_of_a_period():
     result, candles = result_of([3.0], [101.0, 100.5, 103.0]), daily(3)
     returns = period_returns(result, candles)
@@ -127,6 +117,7 @@ def test_an_account_that_lost_everything_keeps_finite_measures():
     st.lists(st.one_of(st.just(0.0), st.floats(0.01, 1e9)), min_size=1, max_size=8),
     st.sampled_from([0.0, 1e-12, 5.0]),
 )
+@settings(deadline=None)
 def test_every_measure_is_finite(profits, equity, cost):
     found = metrics(result_of(profits, equity, commission=cost, spread_cost=cost), daily(len(equity))).to_json()
     assert all(math.isfinite(value) for value in found.values()), found
@@ -138,6 +129,7 @@ def test_an_equity_curve_of_other_candles_is_refused():
 
 
 @given(st.lists(st.floats(1.0, 1e6), min_size=1, max_size=30))
+@settings(deadline=None)
 def test_the_drawdown_equals_the_worst_pair_of_peak_and_later_value(equity):
     path = [100.0, *equity]
     money = max(before - after for i, before in enumerate(path) for after in path[i:])
