@@ -47,18 +47,14 @@ def run():
     return candles, Decisions(candles.known_at_us, side, stop, target, np.full(n, 0.01), np.zeros(n, np.int8)), EXECUTION, COSTS
 
 
-@pytest.fixture(autouse=True)
-def _loop_in_python(monkeypatch):
-    """What the loop calls is run by Python too, so that a defect can be planted in what that calls."""
-    for name in ("_played", "_enters"):
-        monkeypatch.setattr(kernel, name, getattr(kernel, name).py_func)
-
-
 def interpreted(candles, decisions, execution, costs):
-    """The kernel's loop run by Python itself."""
+    """The kernel's loop, and what it calls, run by Python itself, so that a defect can be planted in what that calls."""
     log = Log(np.empty(len(Sums._fields)), np.empty(len(candles), TRADE), np.empty(len(candles)), np.empty(0))
     terms, tape = terms_of(costs, BacktestAccount()), tape_of(candles, costs)
-    kernel.play.py_func(tape, wishes_of(decisions), rules_of(execution), terms, (0, len(candles)), log)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_played", "_enters"):
+            patch.setattr(kernel, name, getattr(kernel, name).py_func)
+        kernel.play.py_func(tape, wishes_of(decisions), rules_of(execution), terms, (0, len(candles)), log)
     return trades_of(log.book[: int(log.sums[0])], candles), log.equity
 
 
