@@ -11,7 +11,7 @@ from fxgpt_core.backtest.kernel import play
 from fxgpt_core.backtest.tape import NEVER, SIGNAL_EXITS, TRADE, Log, Rules, Sums, Tape, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.market.costs import QUOTED, Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan, Terms
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
@@ -172,18 +172,18 @@ def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
         )
 
 
-_NONE, _ONE, _NO_PLACES, _NO_ROWS = np.zeros(1), np.ones(1), np.empty(0, np.int64), np.empty((0, 5))
+_NONE, _NO_PLACES, _NO_ROWS = np.zeros(1), np.empty(0, np.int64), np.empty((0, 5))
+_UNQUOTED = {"spread": _NONE, "open_spread": np.empty(0), "swap_long": _NONE, "swap_short": _NONE, "conversion": np.ones(1)}
 
 
 def tape_of(candles: CandleArrays, costs: Costs | FxCosts, finer: CandleArrays | None = None) -> Tape:
     """The kernel's view of the candles and of what they cost. Raises `BadInputError` for costs of another number of candles."""
-    quotes = (_NONE, _NONE, _NONE, _ONE)
-    if isinstance(costs, FxCosts):
-        quotes = (costs.spread, costs.swap_long, costs.swap_short, costs.conversion)
-    for values in quotes:
-        if len(values) not in {1, len(candles)}:
+    quotes = {name: getattr(costs, name) for name in QUOTED} if isinstance(costs, FxCosts) else _UNQUOTED
+    for values in quotes.values():
+        if len(values) not in {0, 1, len(candles)}:
             raise BadInputError(f"costs of {len(values)} candles were given for {len(candles)}; make them from the same candles")
-    return Tape(candles.open_time_us, candles.rows, *quotes, *_finer_rows(candles, finer))
+    first, stop, finer_rows = _finer_rows(candles, finer)
+    return Tape(candles.open_time_us, candles.rows, finer_first=first, finer_stop=stop, finer_rows=finer_rows, **quotes)
 
 
 def _finer_rows(candles: CandleArrays, finer: CandleArrays | None) -> tuple[IntArray, IntArray, FloatArray]:

@@ -1,6 +1,6 @@
 """Which of stop and target came first inside a candle, told by candles of a shorter timeframe; compiled."""
 
-from fxgpt_core.backtest.positions import Candle, Held, Left, left, left_on_entry, reached
+from fxgpt_core.backtest.positions import STAYS, Candle, Held, Left, left, left_on_entry, reached
 from fxgpt_core.backtest.tape import CLOSE, HIGH, LOW, OPEN, Tape
 from fxgpt_core.compiled import borrowing
 from fxgpt_core.market.fills import REASON_NONE, Terms
@@ -11,7 +11,15 @@ def _finer_candle(tape: Tape, row: int, candle: Candle) -> Candle:
     """A finer candle; it has no spread of its own."""
     prices = tape.finer_rows[row]
     return Candle(
-        candle.number, prices[OPEN], prices[HIGH], prices[LOW], prices[CLOSE], candle.day, candle.spread, candle.conversion
+        candle.number,
+        prices[OPEN],
+        prices[HIGH],
+        prices[LOW],
+        prices[CLOSE],
+        candle.day,
+        candle.spread,
+        candle.spread,
+        candle.conversion,
     )
 
 
@@ -28,12 +36,12 @@ def left_by_finer(tape: Tape, candle: Candle, held: Held, terms: Terms, end: Lef
 @borrowing
 def left_on_entry_by_finer(tape: Tape, candle: Candle, order: Held, held: Held, terms: Terms) -> Left:
     """The same in the candle of the entry: finer candles before the one that reached the order do not count."""
-    end, is_in = Left(0.0, REASON_NONE, False), False
+    end, is_in = STAYS, False
     for row in range(tape.finer_first[candle.number], tape.finer_stop[candle.number]):
         finer = _finer_candle(tape, row, candle)
         if is_in:
             end = left(finer, held, terms)
-        elif reached(finer, order, terms) > 0.0:
+        elif reached(finer, order, terms)[0] > 0.0:
             is_in, end = True, left_on_entry(finer, held, terms)
         if end.reason != REASON_NONE:
             return end

@@ -100,7 +100,7 @@ def _at(values: FloatArray, i: int) -> float:
 
 @inlined
 def _left_at(held: Held, candle: Candle, bid: float) -> float:
-    """The price at which the position could be left when the bid is `bid`."""
+    """The price at which the position could be left, behind the open, when the bid is `bid`."""
     return bid + bought_above(-held.side, candle.spread)
 
 
@@ -129,10 +129,10 @@ def _ends(tape: Tape, terms: Terms, state: State, candle: Candle, end: Left, log
 
 
 @borrowing
-def _enters(tape: Tape, terms: Terms, state: State, candle: Candle, price: float, log: Log) -> State:
-    """The account after its order was filled at `price`, or dropped for want of margin."""
+def _enters(tape: Tape, terms: Terms, state: State, candle: Candle, fill: tuple[float, float], log: Log) -> State:
+    """The account after its order was filled, `fill` as of `reached`, or dropped for want of margin."""
     order, has_finer = state.order, len(tape.finer_first) > 0
-    held = entered(candle, order, terms, price, state.cash)
+    held = entered(candle, order, terms, fill, state.cash)
     state = State(state.cash - held.commission, state.equity, 0.0, held, NOTHING, REASON_NONE)
     if held.units == 0:
         log.sums[REFUSED] += 1.0
@@ -147,7 +147,7 @@ def _concluded(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log)
     is_bust = state.equity <= 0.0
     if state.held.units > 0:
         price = candle.open if terms.parity and not is_bust else _left_at(state.held, candle, candle.close)
-        state = _ends(tape, terms, state, candle, Left(price, REASON_END, False), log)
+        state = _ends(tape, terms, state, candle, Left(price, REASON_END, False, candle.spread), log)
     cash = 0.0 if is_bust else max(state.cash, 0.0)
     return State(cash, cash, 0.0, NOTHING, NOTHING, REASON_NONE)
 
@@ -163,7 +163,8 @@ def _nights_paid(state: State, candle: Candle, long_rate: float, short_rate: flo
 def _exit(state: State, candle: Candle, terms: Terms) -> Left:
     """How a candle leaves the position: by the close that was decided, or by its stop or target."""
     if state.closing != REASON_NONE:
-        return Left(_left_at(state.held, candle, candle.open), state.closing, False)
+        opened = candle.open + bought_above(-state.held.side, candle.open_spread)
+        return Left(opened, state.closing, False, candle.open_spread)
     return left(candle, state.held, terms)
 
 
@@ -238,10 +239,9 @@ def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
 
 @inlined
 def _candle(tape: Tape, i: int) -> Candle:
-    row = tape.rows[i]
-    return Candle(
-        i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], row[DAY], _at(tape.spread, i), _at(tape.conversion, i)
-    )  # fmt: skip
+    row, spread = tape.rows[i], _at(tape.spread, i)
+    open_spread = _at(tape.open_spread, i) if len(tape.open_spread) > 0 else spread
+    return Candle(i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], row[DAY], open_spread, spread, _at(tape.conversion, i))
 
 
 @inlined
@@ -254,9 +254,9 @@ def _played(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) ->
                 end = left_by_finer(tape, candle, state.held, terms, end)
             state = _ends(tape, terms, state, candle, end, log)
     if state.order.units > 0:
-        price = reached(candle, state.order, terms)
-        if price > 0.0:
-            state = _enters(tape, terms, state, candle, price, log)
+        fill = reached(candle, state.order, terms)
+        if fill[0] > 0.0:
+            state = _enters(tape, terms, state, candle, fill, log)
     return _marked(state, candle)
 
 

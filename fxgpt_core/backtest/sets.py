@@ -79,7 +79,7 @@ def play_sets(
     threads: int | None = None,
     daily: bool = False,
 ) -> Played:
-    """The sums of each parameter set on each window; `decisions` are those of the whole series, shared by the sets that name them.
+    """The sums of each parameter set on each window; `decisions` are those of the whole series, shared by sets that name them.
 
     `windows` int64[F,2] are first and last row + 1 of each, the whole series by default. `threads` None takes every core. The
     result does not depend on the number of threads. Raises `BadInputError` for windows outside of the series or shorter than a

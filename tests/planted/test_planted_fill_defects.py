@@ -16,7 +16,7 @@ from fxgpt_core.backtest.engine import (
     trades_of,
     wishes_of,
 )
-from fxgpt_core.backtest.positions import Left
+from fxgpt_core.backtest.positions import STAYS, Left
 from fxgpt_core.backtest.reference import reference_backtest
 from fxgpt_core.backtest.tape import TRADE, Log, Sums
 from fxgpt_core.candles.arrays import CandleArrays
@@ -63,17 +63,17 @@ def target_first(state, candle, terms):
     touched = (candle.high >= held.target) if held.side > 0 else (candle.low <= held.target)
     if touched and not state.closing:
         price = max(candle.open, held.target) if held.side > 0 else min(candle.open, held.target)
-        return Left(price, fills.REASON_TARGET, False)
+        return Left(price, fills.REASON_TARGET, False, 0.0)
     return TRUE_EXIT(state, candle, terms)
 
 
 def stop_filled_at_its_price_through_a_gap(state, candle, terms):
     end = TRUE_EXIT(state, candle, terms)
-    return end if end.reason in {0, fills.REASON_TARGET, fills.REASON_TIME} else Left(state.held.stop, end.reason, end.both)
+    return end if end.reason in {0, fills.REASON_TARGET, fills.REASON_TIME} else Left(state.held.stop, end.reason, end.both, 0.0)
 
 
 def entry_candle_spared(candle, held, terms):
-    return Left(0.0, 0, False)
+    return STAYS
 
 
 def test_the_loop_itself_equals_the_compiled_kernel_and_backtesting_py(run):
