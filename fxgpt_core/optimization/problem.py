@@ -109,7 +109,10 @@ def joined(parts: Sequence[Evaluation], cash: float) -> Evaluation:
         name: np.concatenate([getattr(part.candles, name) for part in parts])
         for name in ("open_time_us", "open", "high", "low", "close", "volume")
     }
-    candles = CandleArrays(**series, timeframe=parts[0].candles.timeframe)
+    spreads = [part.candles.spread for part in parts]
+    known = [spread for spread in spreads if spread is not None]
+    spread = np.concatenate(known) if len(known) == len(parts) else None
+    candles = CandleArrays(**series, timeframe=parts[0].candles.timeframe, spread=spread)
     columns = {
         item.name: np.concatenate([getattr(part.result.trades, item.name) for part in parts])
         for item in dataclasses.fields(Trades)
