@@ -48,7 +48,7 @@ def charged(
     spread: FloatArray | None = None,
     cross: Closes | None = None,
 ) -> FxCosts:
-    """The costs float64[N] of each candle: `closes` and open times of the traded symbol, `spread` as the candles tell it (NaN: not).
+    """The costs of each candle float64[N]: `closes` and open times of the traded symbol, `spread` as candles tell it (NaN: not).
 
     A candle's own spread is that of its close, so that at its open counts that of the candle before; where a candle tells none,
     what is usual at its open and in its middle. `cross`: closes of the symbol that joins quote and account currency. Raises
