@@ -151,7 +151,8 @@ def _days_a_year(day: DayArray) -> float:
 
 def sharpe_of(excess: FloatArray) -> float:
     """Sharpe ratio of one period: mean over sample deviation (ddof 1) of excess returns [P]; 0 if they do not vary."""
-    deviation = float(np.std(excess, ddof=1)) if len(excess) > 1 else 0.0
+    # By the range: the deviation of equal numbers is not always 0 to the last digit.
+    deviation = float(np.std(excess, ddof=1)) if len(excess) > 1 and np.ptp(excess) > 0.0 else 0.0
     return _ratio(float(np.mean(excess)), deviation) if deviation > 0.0 else 0.0
 
 

@@ -37,7 +37,8 @@ def sharpe_moments(returns: FloatArray) -> SharpeMoments:
     Returns that never vary (nothing was traded) have Sharpe 0 with normal moments: no evidence for anything.
     """
     n = len(returns)
-    deviation = float(np.std(returns, ddof=1)) if n > 1 else 0.0
+    # By the range: the deviation of equal numbers is not always 0 to the last digit, and would prove anything.
+    deviation = float(np.std(returns, ddof=1)) if n > 1 and np.ptp(returns) > 0.0 else 0.0
     if deviation == 0.0:
         return SharpeMoments(n=n, sharpe=0.0)
     centred = returns - returns.mean()
