@@ -61,9 +61,8 @@ def stationary_indices(n: int, resampling: Resampling, rng: np.random.Generator)
 
 
 def block_length(returns: FloatArray) -> float:
-    """Mean block length, in periods, that suits returns [n] and their squares, whichever needs the longer; at least 1.
+    """Mean block length in periods, at least 1, that suits the mean of returns [n].
 
-    Squares count because deviations and drawdowns depend on clusters of volatility, which returns themselves do not show.
     Source: Politis and White (2004), corrected by Patton, Politis and White (2009), as arch computes it for the stationary
     bootstrap. Raises `BadInputError` below 20 returns, and for returns that are not finite.
     """
@@ -72,10 +71,22 @@ def block_length(returns: FloatArray) -> float:
     check_returns(returns)
     if np.ptp(returns) == 0.0:
         return 1.0
-    # The length does not depend on the unit; in this one the squares of small returns do not vanish.
-    scaled = returns / np.std(returns)
-    lengths = optimal_block_length(np.column_stack((scaled, scaled**2)))["stationary"]
-    return float(max(1.0, np.nanmax(lengths.to_numpy())))
+    # The length does not depend on the unit; in this one the squares of small returns do not vanish. Where all returns but a few
+    # equal the mean, arch has autocorrelations of nothing, and takes none of them for small.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        length = float(optimal_block_length(returns / np.abs(returns).max())["stationary"].iloc[0])
+    return length if length > 1.0 else 1.0
+
+
+def cluster_length(returns: FloatArray) -> float:
+    """Mean block length that suits deviations and drawdowns of returns [n], which depend on clusters of volatility.
+
+    It is `block_length` of the returns or of their squares, whichever is longer; errors as there. For a mean it is too long: in
+    few long blocks its error is underestimated.
+    """
+    check_returns(returns)
+    largest = float(np.abs(returns).max()) or 1.0
+    return max(block_length(returns), block_length((returns / largest) ** 2))
 
 
 def resampled(returns: FloatArray, statistic: Statistic, resampling: Resampling, rng: np.random.Generator) -> FloatArray:

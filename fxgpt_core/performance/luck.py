@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.performance.bootstrap import RESAMPLES, Resampling, block_length
+from fxgpt_core.performance.bootstrap import RESAMPLES, Resampling, block_length, cluster_length
 from fxgpt_core.performance.measures import WEEKDAYS_A_YEAR
 from fxgpt_core.performance.monte_carlo import annual_sharpe_percentiles
 from fxgpt_core.performance.overfitting import BLOCKS, backtest_overfitting
@@ -45,7 +45,7 @@ class Luck:
     overfitting; `loss_probability`: share of the same choices that lose where they were unseen. `spa_p_value`: of "no trial of
     the search is better than staying out", consistent. `minimum_track_record`: periods after which the Sharpe ratio would be
     above 0 with 95 % confidence, +inf if it is not. `sharpe_at_5`: 5th percentile of the annual Sharpe ratio of returns drawn
-    again in blocks of mean length `block` periods.
+    again in blocks. `block`, `cluster_block`: mean lengths of the blocks of the p-value and of the percentile, in periods.
     """
 
     n_periods: int
@@ -59,6 +59,7 @@ class Luck:
     minimum_track_record: float
     sharpe_at_5: float
     block: float
+    cluster_block: float
 
     @property
     def verdicts(self) -> Mapping[str, bool]:
@@ -84,8 +85,7 @@ def luck(returns: FloatArray, trials: Trials, searched: FloatArray, parameters: 
     periods, losers too: the best alone seem to be more than luck. Returns are fractions, 0 while out of the market.
     Raises `BadInputError` below 20 returns, below 2 periods a block, below two trials, and for what is not finite.
     """
-    block = block_length(returns)
-    resampling = Resampling(block, parameters.resamples)
+    means, clusters = (Resampling(length(returns), parameters.resamples) for length in (block_length, cluster_length))
     moments = sharpe_moments(returns)
     benchmark = lucky_sharpe(trials, moments.n)
     overfitting = backtest_overfitting(searched, parameters.n_blocks)
@@ -97,8 +97,9 @@ def luck(returns: FloatArray, trials: Trials, searched: FloatArray, parameters: 
         effective_trials=effective_trials(searched),
         pbo=overfitting.pbo,
         loss_probability=overfitting.loss_probability,
-        spa_p_value=superior_ability(searched, resampling, rng).p_consistent,
+        spa_p_value=superior_ability(searched, means, rng).p_consistent,
         minimum_track_record=minimum_track_record(moments, confidence=TRACK_RECORD_CONFIDENCE),
-        sharpe_at_5=annual_sharpe_percentiles(returns, parameters.periods_a_year, resampling, rng).p5,
-        block=block,
+        sharpe_at_5=annual_sharpe_percentiles(returns, parameters.periods_a_year, clusters, rng).p5,
+        block=means.block,
+        cluster_block=clusters.block,
     )

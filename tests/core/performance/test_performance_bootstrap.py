@@ -13,6 +13,7 @@ from fxgpt_core.performance.bootstrap import (
     Resampling,
     block_length,
     bootstrap_interval,
+    cluster_length,
     deepest_drawdowns,
     long_run_variance,
     mean_returns,
@@ -114,23 +115,32 @@ def test_portions_draw_as_many_series_as_were_asked_for():
     assert resampled(np.zeros(300_000), mean_returns, Resampling(9.0, 7), rng()).tolist() == [0.0] * 7
 
 
-def test_the_block_length_is_that_of_arch_where_returns_depend_on_each_other():
-    returns = autocorrelated(4, 2000, 0.8)
-    theirs = float(optimal_block_length(returns)["stationary"].iloc[0])
-    assert theirs > float(optimal_block_length(returns**2)["stationary"].iloc[0])
+@pytest.mark.parametrize("by", [0.0, 0.3, 0.8])
+def test_the_block_length_is_that_of_arch_in_any_unit(by):
+    returns = autocorrelated(4, 2000, by)
+    theirs = max(1.0, float(optimal_block_length(returns)["stationary"].iloc[0]))
     assert block_length(returns) == pytest.approx(theirs)
     assert block_length(1e-9 * returns) == pytest.approx(theirs)
 
 
-def test_clusters_of_volatility_ask_for_blocks_that_returns_alone_would_not():
+def test_clusters_of_volatility_ask_for_blocks_that_the_mean_does_not_need():
     returns = rng(5).standard_normal(2000) * np.repeat(rng(6).choice([0.3, 2.0], 40), 50)
-    assert block_length(returns) > 5 * max(1.0, float(optimal_block_length(returns)["stationary"].iloc[0]))
+    assert cluster_length(returns) > 5 * block_length(returns)
+    assert cluster_length(returns) == pytest.approx(float(optimal_block_length(returns**2)["stationary"].iloc[0]))
+    assert cluster_length(1e-200 * returns) == pytest.approx(cluster_length(returns))
 
 
-def test_the_block_length_of_idle_returns_and_of_few_is_one_at_least():
-    assert block_length(np.zeros(100)) == block_length(np.full(100, 0.1)) == 1.0
-    assert block_length(np.append(np.zeros(99), 1.0)) >= 1.0
-    assert block_length(rng().standard_normal(20)) >= 1.0
+def test_where_returns_depend_on_each_other_more_than_their_squares_they_tell_the_length_of_both():
+    returns = autocorrelated(4, 2000, 0.8)
+    assert cluster_length(returns) == block_length(returns) > 5.0
+
+
+@pytest.mark.parametrize("length", [block_length, cluster_length])
+def test_the_length_of_a_block_is_at_least_one(length):
+    assert length(np.zeros(100)) == length(np.full(100, 0.1)) == 1.0
+    assert length(np.append(np.zeros(99), 1.0)) >= 1.0
+    assert length(np.array([0.0] * 9 + [1.0, -1.0] + [0.0] * 9)) >= 1.0
+    assert length(rng().standard_normal(20)) >= 1.0
 
 
 @pytest.mark.parametrize(("observed", "expected"), [(0.0, 1.0), (1.0, 1.0), (1.5, 0.75), (2.0, 0.75), (3.0, 0.5), (3.1, 0.25)])

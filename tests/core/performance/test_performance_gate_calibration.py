@@ -23,6 +23,7 @@ def test_the_benchmark_tells_the_share_that_passes_each_test_and_all_of_them():
     tests = ("deflated_sharpe", "overfitting", "superior_ability", "track_record", "sharpe_at_5")
     for row in found["noise"] + found["planted"]:
         assert 0.0 <= row["passed"] <= min(row[test] for test in tests)
+        assert row["passed"] <= row["undeflated"] <= min(row[test] for test in tests[1:])
     # An annual Sharpe ratio of 2.75 deviations of four years' luck, at least.
     assert found["noise"][0]["lucky"] == pytest.approx(1.37, abs=0.05)
 

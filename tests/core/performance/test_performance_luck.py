@@ -28,6 +28,7 @@ GOOD = Luck(
     minimum_track_record=500.0,
     sharpe_at_5=0.501,
     block=3.0,
+    cluster_block=9.0,
 )
 
 

@@ -23,6 +23,13 @@ def noise(seed, periods, trials):
     return np.random.default_rng(seed).normal(0.0, 0.01, (periods, trials))
 
 
+def clusters(seed, periods, trials):
+    """Noise of fat tails whose volatility all trials share, calm and wild by turns of 25 days."""
+    draw = np.random.default_rng(seed)
+    volatility = np.repeat(draw.choice([0.005, 0.02], periods // 25), 25)[:, np.newaxis]
+    return volatility * (draw.standard_t(5, (periods, 1)) + draw.standard_t(5, (periods, trials)))
+
+
 def arch_p_values(excess, block):
     """By arch, whose statistic is the raw mean difference: `studentize` is stored and never used."""
     test = SPA(np.zeros(len(excess)), -excess, block_size=block, reps=1000, seed=7)
@@ -74,11 +81,24 @@ def test_hopeless_trials_cost_power_in_the_upper_variant_only():
     assert among.p_upper > alone.p_upper + 0.1
 
 
-def test_of_worthless_searches_a_twentieth_has_a_p_value_below_a_twentieth():
-    p_values = [superior_ability(noise(seed, 250, 30), Resampling(2.0, 300), rng()).p_consistent for seed in range(300)]
+@pytest.mark.parametrize("draw", [noise, clusters])
+def test_of_worthless_searches_a_twentieth_has_a_p_value_below_a_twentieth(draw):
+    p_values = [superior_ability(draw(seed, 250, 30), Resampling(2.0, 300), rng()).p_consistent for seed in range(300)]
     # Four standard errors of 300 searches.
     assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(0.05, abs=0.05)
     assert np.mean(p_values) == pytest.approx(0.5, abs=0.1)
+
+
+def test_blocks_that_are_too_long_for_a_mean_find_ability_where_there_is_none():
+    """The planted mistake: blocks for clusters of volatility. A long-run variance of few blocks is too small."""
+    shares = [
+        np.mean(
+            [superior_ability(clusters(seed, 250, 30), Resampling(block, 200), rng()).p_consistent <= 0.05 for seed in range(100)]
+        )
+        for block in (2.0, 40.0)
+    ]
+    assert shares[0] <= 0.1
+    assert shares[1] >= 0.15
 
 
 @settings(deadline=None, max_examples=20)
