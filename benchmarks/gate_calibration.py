@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.performance.bootstrap import block_length, sharpe_ratios
+from fxgpt_core.performance.daily import WEEKDAYS_A_YEAR
 from fxgpt_core.performance.luck import Luck, LuckParameters, luck
-from fxgpt_core.performance.measures import WEEKDAYS_A_YEAR
 from fxgpt_core.performance.trials import Trials, luck_variance
 
 FloatArray = npt.NDArray[np.float64]

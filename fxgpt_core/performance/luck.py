@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.performance.bootstrap import RESAMPLES, Resampling, block_length, cluster_length
-from fxgpt_core.performance.measures import WEEKDAYS_A_YEAR
+from fxgpt_core.performance.daily import WEEKDAYS_A_YEAR
 from fxgpt_core.performance.monte_carlo import annual_sharpe_percentiles
 from fxgpt_core.performance.overfitting import BLOCKS, backtest_overfitting
 from fxgpt_core.performance.significance import minimum_track_record, probabilistic_sharpe, sharpe_moments
