@@ -147,8 +147,8 @@ def shocked(draw):
     n = len(times)
     close = draw(st.sampled_from([1e-3, 1.1, 150.0, 2_000.0])) * np.exp(np.cumsum(rng.normal(0.0, 0.002, n)))
     opened = np.concatenate([[close[0]], close[:-1]]) * np.exp(rng.normal(0.0, 0.001, n) * (rng.random(n) < 0.1))
-    # Many candles touch their open or close with high and low.
-    wick = np.exp(np.abs(rng.normal(0.0, 0.001, (2, n))) * (rng.random((2, n)) < 0.5))
+    # Many candles touch their open or close with high and low, or miss it by the last bit.
+    wick = np.exp(np.abs(rng.normal(0.0, 0.001, (2, n))) * (rng.random((2, n)) < 0.5)) + 2e-16 * (rng.random((2, n)) < 0.5)
     candles = CandleArrays(
         times, opened, np.maximum(opened, close) * wick[0], np.minimum(opened, close) / wick[1], close, np.ones(n), Timeframe.H1
     )
