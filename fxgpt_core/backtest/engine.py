@@ -16,9 +16,14 @@ from fxgpt_core.market.fills import ExitPlan, Terms
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.view import average_true_range
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+
+COARSEST_AMBIGUOUS = Timeframe.M5
+RANGE_CANDLES = 14
 
 
 class Mode(StrEnum):
@@ -149,10 +154,12 @@ def backtest(
 
     Flat `Costs` are played by the rules of backtesting.py, `FxCosts` by those of a two-sided quote. `finer` candles, of a shorter
     timeframe, tell whether stop or target was touched first.
-    Raises `BadInputError` when decisions and candles are not about the same times, and for costs of another number of candles.
+    Raises `BadInputError` when decisions and candles are not about the same times, for costs of another number of candles, and as
+    `check_resolution` does.
     """
     account = account or BacktestAccount()
     check_same_times(candles, decisions)
+    check_resolution(candles, decisions, costs, finer)
     mode, equity = Mode.FX if isinstance(costs, FxCosts) else Mode.PARITY, np.empty(len(candles))
     if len(candles) == 0:
         return BacktestResult(trades_of(np.empty(0, TRADE), candles), equity, account.cash, mode)
@@ -169,6 +176,26 @@ def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
         raise BadInputError(
             f"{len(decisions.known_at_us)} decisions do not match {len(candles)} candles by known_at; "
             "make the view from the same candles, or cut both to the same window"
+        )
+
+
+def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs | FxCosts, finer: CandleArrays | None) -> None:
+    """Raises `BadInputError` for stops and targets so near that short candles cannot tell which of them came first.
+
+    In candles of up to five minutes one exit in twelve is ambiguous at half an average true range, one in sixty at a whole one.
+    Flat costs are played all the same: their mode is for comparison with backtesting.py.
+    """
+    if isinstance(costs, Costs) or finer is not None or candles.timeframe.us > COARSEST_AMBIGUOUS.us or not decisions.side.any():
+        return
+    at = np.flatnonzero(decisions.side)
+    ranges = decisions.numbers.get("atr")
+    one_range = (average_true_range(candles, RANGE_CANDLES) if ranges is None else ranges)[at]
+    near = np.minimum(decisions.stop_distance[at], decisions.target_distance[at]) < one_range
+    if near.any():
+        raise BadInputError(
+            f"{int(near.sum())} of {len(at)} entries have a stop or target nearer than one average true range of their "
+            f"{candles.timeframe} candles, the first at candle {int(at[near][0])}: which came first inside one cannot be told; "
+            "give finer candles (fxgpt backtest --detail 1m), or keep stop and target further away"
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from fxgpt_core.backtest.engine import (
     BacktestAccount,
     ExecutionParameters,
+    check_resolution,
     check_same_times,
     rules_of,
     tape_of,
@@ -87,7 +88,7 @@ def play_sets(
     """
     candles = replay.candles
     spans = np.array([[0, len(candles)]]) if windows is None else np.ascontiguousarray(windows, np.int64)
-    _check(candles, decisions, sets, spans)
+    _check(replay, decisions, sets, spans)
     tape, terms = tape_of(candles, replay.costs, replay.finer), terms_of(replay.costs, replay.account)
     rules = np.array([_row(rules_of(each.execution)) for each in sets])
     n_days = int(candles.rows[-1, DAY]) + 1 if daily else 0
@@ -144,16 +145,17 @@ def _play_members(tape: Tape, wishes: Wishes, terms: Terms, plays: tuple[FloatAr
             play(tape, wishes, _rules(rules[k]), terms, (start, stop), log)
 
 
-def _check(candles: CandleArrays, decisions: Sequence[Decisions], sets: Sequence[ParameterSet], windows: IntArray) -> None:
+def _check(replay: Replay, decisions: Sequence[Decisions], sets: Sequence[ParameterSet], windows: IntArray) -> None:
     for each in decisions:
-        check_same_times(candles, each)
+        check_same_times(replay.candles, each)
+        check_resolution(replay.candles, each, replay.costs, replay.finer)
     unknown = sorted({each.decisions for each in sets} - set(range(len(decisions))))
     if unknown:
         raise BadInputError(f"sets name the decisions {unknown[:5]}, but there are {len(decisions)}; count them from 0")
-    astray = windows[(windows[:, 0] < 0) | (windows[:, 1] > len(candles)) | (windows[:, 0] >= windows[:, 1])]
+    astray = windows[(windows[:, 0] < 0) | (windows[:, 1] > len(replay.candles)) | (windows[:, 0] >= windows[:, 1])]
     if len(astray) or not len(sets):
         example = f", such as {astray[0].tolist()}" if len(astray) else ""
         raise BadInputError(
-            f"{len(sets)} sets and {len(windows)} windows found, {len(astray)} of them empty or outside of the {len(candles)} "
-            f"candles{example}; give at least one set, and windows as first row and last row + 1"
+            f"{len(sets)} sets and {len(windows)} windows found, {len(astray)} of them empty or outside of the "
+            f"{len(replay.candles)} candles{example}; give at least one set, and windows as first row and last row + 1"
         )
