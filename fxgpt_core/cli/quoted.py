@@ -8,21 +8,21 @@ from fxgpt_core.settings import Settings
 
 if TYPE_CHECKING:
     from fxgpt_core.candles.arrays import CandleArrays
-    from fxgpt_core.market.charges import Charges
     from fxgpt_core.market.conversion import Closes
     from fxgpt_core.registry.lake import Lake
 
 
-def with_quotes(stored: StoredProblem, settings: Settings, charges: "Charges") -> StoredProblem:
+def with_quotes(stored: StoredProblem, settings: Settings, account_currency: str) -> StoredProblem:
     """The problem played in mode FX: spreads as candles tell them or by session, swap, conversion into the account's currency.
 
-    Raises `MissingError` for candles of the joining symbol that are not there, and `BadInputError` as `market.charges` does.
+    The other charges are the usual ones. Raises `MissingError` for candles of the joining symbol that are not there, and
+    `BadInputError` as `market.charges` does.
     """
-    from fxgpt_core.market.charges import charged
+    from fxgpt_core.market.charges import Charges, charged
     from fxgpt_core.market.conversion import joining_symbol
     from fxgpt_core.market.symbols import symbol
 
-    problem = stored.problem
+    problem, charges = stored.problem, Charges(account_currency=account_currency.upper())
     joining = joining_symbol(symbol(problem.symbol), charges.account_currency)
     artifacts, cross = dict(stored.artifacts), None
     if joining is not None:
