@@ -1,4 +1,7 @@
-"""A second backtest, written from docs/backtest.md alone: plain objects and loops, slow and obvious, an oracle for the kernel."""
+"""A second backtest, written from docs/backtest.md alone: plain objects and loops, slow and obvious, an oracle for the kernel.
+
+Where the document says nothing the kernel's reading was taken, after a comparison had shown it; a comment says "not told" there.
+"""
 
 import math
 
@@ -43,12 +46,15 @@ class SlowBacktest:
         if self.position:
             bar = self.bar(last, -self.position.side)
             self.close(last, bar.close if self.fx else bar.open, "end")
-            self.equity[last] = max(self.cash, 0.0)
+            self.equity[last] = max(self.cash, 0.0)  # not told: the costs of the last exit take no more than there is
 
     # What a candle is.
 
     def bars(self, i, buys):
-        """The finer candles of a candle, or the candle itself: of the ask for who buys (1), of the bid for who sells (-1)."""
+        """The finer candles of a candle, or the candle itself: of the ask for who buys (1), of the bid for who sells (-1).
+
+        Not told: finer candles are walked whenever there are some, not only where the candle touches both stop and target.
+        """
         start, end = self.candles.open_time_us[i], self.candles.known_at_us[i]
         finer = self.finer
         rows = [] if finer is None else [k for k, time in enumerate(finer.open_time_us) if start <= time < end]
@@ -185,11 +191,12 @@ class SlowBacktest:
         if order.kind == "market":
             self.stop_or_target(i, bars)
             return
+        # Not told: among finer candles the first that reaches the order is "the candle of the entry".
         entered = next((k for k, bar in enumerate(self.bars(i, order.side)) if order.reached_by(bar)))
         bar, later = bars[entered], bars[entered + 1 :]
         if held.stopped_by(bar):
             if self.fx:
-                # Whether a stop behind a stop entry was touched before or after it, the candle does not tell.
+                # Not told: whether the stop of a stop entry was touched before it or after it, the candle does not tell.
                 held.ambiguous = order.kind == "stop" or held.target_in(bar)
                 self.close(i, held.stop, held.stop_reason)
                 return
@@ -205,7 +212,7 @@ class SlowBacktest:
 
     def go_bust(self, i):
         if self.position:
-            self.close(i, self.bar(i, -self.position.side).close, "end")
+            self.close(i, self.bar(i, -self.position.side).close, "end")  # not told: the reason, and that it slips
         self.equity[i:] = [0.0] * (len(self.equity) - i)
 
     # 6. Decisions at the close.
@@ -226,7 +233,7 @@ class SlowBacktest:
         elif self.execution.signal_exit in (OPPOSITE, REVERSE, GONE) and leaves:
             held.closing = "signal"
             if self.execution.signal_exit == REVERSE:
-                self.order = self.order_of(i)
+                self.order = self.order_of(i)  # not told: none after the daily loss
         else:
             self.tighten(i)
 
