@@ -150,13 +150,13 @@ def entered(candle: Candle, order: Held, terms: Terms, fill: tuple[float, float]
     """The order as a position entered, `fill` as of `reached`; nothing if the margin does not allow it."""
     side, units, conversion = order.side, order.units, candle.conversion
     price, spread = fill
-    buying_power = max(0.0, cash / conversion) * terms.leverage
-    if not margin_allows(side, units, price, terms.entry_spread, terms.commission, buying_power):
-        return NOTHING
-    quoted = entry_price(side, price, terms.entry_spread)
     slippage = impact = 0.0
     if order.kind != LIMIT_ENTRY:
         slippage, impact = slippage_of(spread, terms), impact_of(units, spread, terms)
+    buying_power = max(0.0, cash / conversion) * terms.leverage - units * terms.unit_commission / conversion
+    if not margin_allows(side, units, price + slippage + impact, terms.entry_spread, terms.commission, buying_power):
+        return NOTHING
+    quoted = entry_price(side, price, terms.entry_spread)
     entry = quoted + side * (slippage + impact)
     commission = commission_paid(units, entry, terms.commission) * conversion + units * terms.unit_commission
     stop, reason = order.stop, order.stop_reason
