@@ -86,32 +86,22 @@ def backtest(
         stored = with_quotes(stored, settings, account)
     if detail is not None:
         stored = with_detail(stored, settings, detail)
-    from fxgpt_core.backtest.ledger import trade_dicts
-    from fxgpt_core.performance.cost_parts import cost_parts
-
     problem = stored.problem
     played = _by_reference(stored, parameters) if engine is Engine.REFERENCE else problem.evaluate(parameters, stored.unseen)
-    candles, result = played.candles, played.result
-    trades, measured = trade_dicts(result.trades), played.metrics.to_json()
-    decisions = problem.decisions(parameters, stored.unseen)
     payload = {
         "symbol": problem.symbol,
-        "timeframe": str(candles.timeframe),
+        "timeframe": str(played.candles.timeframe),
         "engine": str(engine),
-        "mode": str(result.mode),
-        "candles": len(candles),
+        "candles": len(played.candles),
         "parameters_sha256": parameters.sha256,
         "artifacts": stored.artifacts,
-        "final_equity": result.final_equity,
-        "metrics": measured,
-        "costs": cost_parts(result.trades).to_json(),
-        "ambiguous_exits": int(result.trades.ambiguous.sum()),
-        "decisions": decisions.reason_counts(),
-        "trades": trades,
+        **_told(played),
+        "decisions": problem.decisions(parameters, stored.unseen).reason_counts(),
     }
 
     def tell() -> None:
-        say(f"{problem.symbol} {candles.timeframe}: {len(trades)} trades over {len(candles)} unseen candles, by the {engine}")
+        trades, measured = payload["trades"], payload["metrics"]
+        say(f"{problem.symbol} {timeframe}: {len(trades)} trades over {payload['candles']} unseen candles, by the {engine}")
         say(MEANING[mode])
         tell_pairs({name: measured[name] for name in SHOWN_METRICS if name in measured})
         tell_table([_short(trade) for trade in trades[-SHOWN_TRADES:]], "no trade: every decision was to stay out")
@@ -120,6 +110,22 @@ def backtest(
 
 
 VERBS: dict[str, Callable[..., Any]] = {"backtest": backtest}
+
+
+def _told(played: "Evaluation") -> dict[str, Any]:
+    """What a run earned, what it cost and what it traded."""
+    from fxgpt_core.backtest.ledger import trade_dicts
+    from fxgpt_core.performance.cost_parts import cost_parts
+
+    result = played.result
+    return {
+        "mode": str(result.mode),
+        "final_equity": result.final_equity,
+        "metrics": played.metrics.to_json(),
+        "costs": cost_parts(result.trades).to_json(),
+        "ambiguous_exits": int(result.trades.ambiguous.sum()),
+        "trades": trade_dicts(result.trades),
+    }
 
 
 def _by_reference(stored: "StoredProblem", parameters: "StrategyParameters") -> "Evaluation":
