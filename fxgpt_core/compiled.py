@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -20,20 +20,28 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def compiled(function: Function) -> Function:
     """The function compiled when it is first called, and kept on disk; other threads run while it does."""
-    return _kept(function, "never")
+    return _kept(function)
 
 
 def inlined(function: Function) -> Function:
     """`compiled`, and written out where another compiled function calls it."""
-    return _kept(function, "always")
+    return _kept(function, inline="always")
 
 
-def _kept(function: Function, inline: Literal["never", "always"]) -> Function:
+def uncounted(function: Function) -> Function:
+    """`compiled` without counting references to arrays, and so unable to make one: numba refuses it then.
+
+    For the many small functions of a loop that hand the same arrays on: counting costs more than their work.
+    """
+    return _kept(function, _nrt=False)
+
+
+def _kept(function: Function, **options: Any) -> Function:
     settings: Any = numba.config
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(cache_folder(Path(__file__).parent))
     try:
         # What numba gives back is called like the function.
-        return cast(Function, numba.njit(cache=True, nogil=True, inline=inline)(function))
+        return cast(Function, numba.njit(cache=True, nogil=True, **options)(function))
     finally:
         settings.CACHE_DIR = before
 
