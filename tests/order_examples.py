@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+from hypothesis import strategies as st
 
 from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.backtest.instructions import Instruction, Instructions, instructions
@@ -15,6 +16,8 @@ from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 
 NONE = math.nan
+SIZES = (1.0, 2.0, 5.0, 10.0, 100.0, 0.1, 0.3, 0.5, 0.999)
+ACTIONS = (BUY, BUY, BUY, SELL, SELL, SELL, CLOSE, CANCEL, MOVE_STOP, MOVE_TARGET)
 START_US = 1_500_000_000_000_000 // HOUR_US * HOUR_US
 
 
@@ -30,14 +33,14 @@ def flat(price: float) -> tuple[float, float, float, float]:
     return (price, price, price, price)
 
 
-def assert_equal(mine: OrderBacktest, theirs: OrderBacktest) -> None:
-    """Equal trades, equity, refusals and rest, under `==`."""
-    for field in dataclasses.fields(OrderTrades):
-        ours, reference = getattr(mine.trades, field.name), getattr(theirs.trades, field.name)
-        assert np.array_equal(ours, reference), (field.name, ours, reference)
-    assert np.array_equal(mine.equity, theirs.equity), (mine.equity, theirs.equity)
-    assert np.array_equal(mine.refused, theirs.refused)
-    assert (mine.without_margin, mine.still_open) == (theirs.without_margin, theirs.still_open)
+def differences(mine: OrderBacktest, theirs: OrderBacktest) -> list[str]:
+    """What is not equal under `==`: columns of the trades, the equity, refusals and the rest."""
+    columns = [field.name for field in dataclasses.fields(OrderTrades)]
+    pairs = {name: (getattr(mine.trades, name), getattr(theirs.trades, name)) for name in columns}
+    pairs |= {
+        name: (getattr(mine, name), getattr(theirs, name)) for name in ("equity", "refused", "without_margin", "still_open")
+    }
+    return [f"{name}: {ours} and {reference}" for name, (ours, reference) in pairs.items() if not np.array_equal(ours, reference)]
 
 
 def random_stream(candles: CandleArrays, rng: np.random.Generator, n: int, distance: float) -> Instructions:
@@ -85,3 +88,47 @@ def random_terms(rng: np.random.Generator) -> OrderTerms:
 
 def random_account(rng: np.random.Generator) -> BacktestAccount:
     return BacktestAccount(cash=float(rng.choice([1_000.0, 100_000.0])), leverage=float(rng.choice([1.0, 30.0, 50.0])))
+
+
+@st.composite
+def coarse_instructions(draw: st.DrawFn, closes: list[int], scale: float) -> Instruction:
+    """One instruction at any candle but the first; its prices are on the grid of the candles, and touched exactly at times."""
+    candle, action = draw(st.integers(1, len(closes) - 1)), draw(st.sampled_from(ACTIONS))
+    tag, here = draw(st.integers(0, 2)), closes[candle]
+    near = st.one_of(st.just(None), st.integers(max(1, here - 3), here + 3))
+    if action in (BUY, SELL):
+        limit, stop, side = draw(near), draw(near), 1 if action == BUY else -1
+        entry = limit or stop or here
+        # A distance of 0 is on the wrong side, and refused.
+        lower, upper = (draw(st.one_of(st.just(None), st.integers(0, 4))) for _ in range(2))
+        stop_loss = None if lower is None else max(1, entry - side * lower)
+        take_profit = None if upper is None else max(1, entry + side * upper)
+        prices = [NONE if price is None else price / scale for price in (limit, stop, stop_loss, take_profit)]
+        return Instruction(candle, action, tag, draw(st.sampled_from(SIZES)), *prices)
+    price = draw(near)
+    moved = NONE if price is None else price / scale
+    return Instruction(
+        candle,
+        action,
+        draw(st.sampled_from([ANY_TAG, tag])),
+        size=draw(st.sampled_from([1.0, 0.5, 0.3, 0.1])) if action == CLOSE else NONE,
+        stop_loss=moved if action == MOVE_STOP else NONE,
+        take_profit=moved if action == MOVE_TARGET else NONE,
+    )
+
+
+@st.composite
+def coarse_runs(draw: st.DrawFn) -> tuple[CandleArrays, Instructions, OrderTerms, BacktestAccount]:
+    """Few candles on a coarse grid (gaps, equal prices, zero ranges, touches), instructions, terms and an account."""
+    scale, n = draw(st.sampled_from([8.0, 7.3])), draw(st.integers(1, 12))
+    prices = draw(st.lists(st.tuples(*[st.integers(4, 12)] * 4), min_size=n, max_size=n))
+    candles = candles_of(*((row[0] / scale, max(row) / scale, min(row) / scale, row[3] / scale) for row in prices))
+    m = draw(st.integers(0, 12)) if n > 1 else 0
+    rows = draw(st.lists(coarse_instructions([row[3] for row in prices], scale), min_size=m, max_size=m))
+    terms = OrderTerms(
+        Costs(draw(st.sampled_from([0.0, 0.01, 0.0003])), draw(st.sampled_from([0.0, 0.02, 0.001]))),
+        draw(st.sampled_from([0.0, 1.5])),
+        *(draw(st.booleans()) for _ in range(4)),
+    )
+    account = BacktestAccount(draw(st.sampled_from([10.0, 100.0, 10_000.0])), draw(st.sampled_from([1.0, 2.0, 30.0])))
+    return candles, instructions(sorted(rows, key=lambda row: row.candle)), terms, account

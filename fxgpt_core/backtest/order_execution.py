@@ -74,7 +74,8 @@ def entry_of(stream: Records, order: Record) -> Entry:
     asked = stream[order.owner]
     side = 1 if asked.action == BUY else -1
     stop = math.nan if order.triggered else asked.stop
-    return Entry(side, asked.size, asked.limit, stop, asked.stop_loss, asked.take_profit)
+    # A record's `.size` is numpy's own.
+    return Entry(side, asked["size"], asked.limit, stop, asked.stop_loss, asked.take_profit)
 
 
 @uncounted

@@ -68,7 +68,7 @@ def decide(stream: Records, terms: Terms, book: Book, m: int) -> None:
 def _change(stream: Records, book: Book, m: int, row: int) -> None:
     """Closes a portion of the open trade at `row`, at least one unit, or moves its stop or its target."""
     if stream[m].action == CLOSE:
-        put_close(book, A_CLOSE, row, max(1, round(book.trades[row].units * stream[m].size)))
+        put_close(book, A_CLOSE, row, max(1, round(book.trades[row].units * stream[m]["size"])))
     elif stream[m].action == MOVE_STOP:
         set_stop(book, row, stream[m].stop_loss)
     else:

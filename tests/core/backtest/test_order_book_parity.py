@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from order_examples import NONE, assert_equal, candles_of, random_account, random_stream, random_terms
+from order_examples import candles_of, coarse_runs, differences, random_account, random_stream, random_terms
 
 from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.backtest.instructions import Instruction, instructions
 from fxgpt_core.backtest.order_account import EXIT_NAMES
-from fxgpt_core.backtest.order_stream import ANY_TAG, BUY, CANCEL, CLOSE, MOVE_STOP, MOVE_TARGET, SELL
+from fxgpt_core.backtest.order_stream import ANY_TAG, BUY, CLOSE
 from fxgpt_core.backtest.order_terms import REALISTIC, OrderTerms
 from fxgpt_core.backtest.orders import play_orders
 from fxgpt_core.backtest.reference_orders import reference_orders
@@ -18,9 +17,6 @@ from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import Timeframe
-
-SIZES = (1.0, 2.0, 5.0, 10.0, 100.0, 0.1, 0.3, 0.5, 0.999)
-ACTIONS = (BUY, BUY, BUY, SELL, SELL, SELL, CLOSE, CANCEL, MOVE_STOP, MOVE_TARGET)
 
 
 @pytest.fixture(scope="module")
@@ -35,56 +31,23 @@ def test_the_order_book_equals_backtesting_py_on_eurusd_with_random_instructions
     candles = eurusd.slice(start, start + 600)
     asked = random_stream(candles, rng, int(rng.integers(20, 400)), float(rng.choice([0.0005, 0.002, 0.01])))
     terms, account = random_terms(rng), random_account(rng)
-    assert_equal(play_orders(candles, asked, terms, account), reference_orders(candles, asked, terms, account))
+    assert differences(play_orders(candles, asked, terms, account), reference_orders(candles, asked, terms, account)) == []
 
 
 def test_the_random_runs_meet_every_reason_refusals_and_the_margin(eurusd):
     candles = eurusd.slice(0, 1000)
     run = candles, random_stream(candles, np.random.default_rng(1), 600, 0.002), OrderTerms(Costs(0.00007, 0.00002))
     result = play_orders(*run, BacktestAccount(10_000.0, 30.0))
-    assert_equal(result, reference_orders(*run, BacktestAccount(10_000.0, 30.0)))
+    assert differences(result, reference_orders(*run, BacktestAccount(10_000.0, 30.0))) == []
     assert {EXIT_NAMES[code] for code in result.trades.reason} == set(EXIT_NAMES[1:])
     assert len(result.refused) > 10
     assert result.without_margin > 5
 
 
-@st.composite
-def coarse_instructions(draw, n_candles, scale):
-    """One instruction at any candle but the first; its prices are on the grid of the candles, on either side of them."""
-    level = st.one_of(st.just(NONE), st.integers(1, 13).map(lambda price: price / scale))
-    candle, action, tag = draw(st.integers(1, n_candles - 1)), draw(st.sampled_from(ACTIONS)), draw(st.integers(0, 2))
-    if action in (BUY, SELL):
-        return Instruction(candle, action, tag, draw(st.sampled_from(SIZES)), *(draw(level) for _ in range(4)))
-    return Instruction(
-        candle,
-        action,
-        draw(st.sampled_from([ANY_TAG, tag])),
-        size=draw(st.sampled_from([1.0, 0.5, 0.3, 0.1])) if action == CLOSE else NONE,
-        stop_loss=draw(level) if action == MOVE_STOP else NONE,
-        take_profit=draw(level) if action == MOVE_TARGET else NONE,
-    )
-
-
-@st.composite
-def coarse_runs(draw):
-    """Few candles on a coarse grid (gaps, equal prices, zero ranges, touches), instructions, terms and an account."""
-    scale = draw(st.sampled_from([8.0, 7.3]))
-    prices = draw(st.lists(st.tuples(*[st.integers(2, 12)] * 4), min_size=1, max_size=14))
-    candles = candles_of(*((row[0] / scale, max(row) / scale, min(row) / scale, row[3] / scale) for row in prices))
-    rows = draw(st.lists(coarse_instructions(len(prices), scale), max_size=14)) if len(prices) > 1 else []
-    terms = OrderTerms(
-        Costs(draw(st.sampled_from([0.0, 0.01, 0.0003])), draw(st.sampled_from([0.0, 0.02, 0.001]))),
-        draw(st.sampled_from([0.0, 1.5])),
-        *(draw(st.booleans()) for _ in range(4)),
-    )
-    account = BacktestAccount(draw(st.sampled_from([10.0, 100.0, 10_000.0])), draw(st.sampled_from([1.0, 2.0, 30.0])))
-    return candles, instructions(sorted(rows, key=lambda row: row.candle)), terms, account
-
-
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(coarse_runs())
 def test_the_order_book_equals_backtesting_py_on_candles_with_gaps_and_equal_prices(run):
-    assert_equal(play_orders(*run), reference_orders(*run))
+    assert differences(play_orders(*run), reference_orders(*run)) == []
 
 
 @pytest.mark.slow
@@ -92,7 +55,7 @@ def test_the_order_book_equals_backtesting_py_on_candles_with_gaps_and_equal_pri
 @settings(max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(coarse_runs())
 def test_the_order_book_equals_backtesting_py_on_twenty_thousand_coarse_runs(run):
-    assert_equal(play_orders(*run), reference_orders(*run))
+    assert differences(play_orders(*run), reference_orders(*run)) == []
 
 
 def test_more_trades_and_orders_than_there_was_room_for_are_played_alike():
@@ -102,7 +65,7 @@ def test_more_trades_and_orders_than_there_was_room_for_are_played_alike():
     candles = candles_of(*[(1.0 + 0.001 * k, 1.1, 0.9, 1.0 + 0.001 * k) for k in range(2 * n + 3)])
     result = play_orders(candles, instructions(asked))
     assert len(result.trades) == n * (n + 1)
-    assert_equal(result, reference_orders(candles, instructions(asked)))
+    assert differences(result, reference_orders(candles, instructions(asked))) == []
 
 
 def test_the_reference_knows_no_better_rules():
