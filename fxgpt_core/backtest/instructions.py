@@ -101,12 +101,13 @@ def _demands(asked: Instructions, n_candles: int) -> Iterator[tuple[str, BoolArr
 
 
 def refused(asked: Instructions, bid: FloatArray, ask: FloatArray) -> BoolArray:
-    """bool[M]: the orders whose stop loss or take profit is on the wrong side of the entry price expected when they are decided.
+    """bool[M]: the orders whose stop loss or take profit is not on its side of the entry price expected when they are decided.
 
-    That is the limit, else the stop, else `ask` (for a sale `bid`), float64[N], at the close of their candle.
+    That is the limit, else the stop, else the `ask` (for a sale the `bid`) at the close of their candle, float64[M] each.
     """
-    price = np.where(asked.action == BUY, ask[asked.candle], bid[asked.candle])
-    price = np.where(np.isnan(asked.limit), np.where(np.isnan(asked.stop), price, asked.stop), asked.limit)
-    below = np.where(asked.action == BUY, asked.stop_loss, asked.take_profit)
-    above = np.where(asked.action == BUY, asked.take_profit, asked.stop_loss)
+    buys = asked.action == BUY
+    market = np.where(buys, ask, bid)
+    price = np.where(np.isnan(asked.limit), np.where(np.isnan(asked.stop), market, asked.stop), asked.limit)
+    below = np.where(buys, asked.stop_loss, asked.take_profit)
+    above = np.where(buys, asked.take_profit, asked.stop_loss)
     return (asked.action <= SELL) & ((below >= price) | (price >= above))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.backtest.order_account import EXIT_END, Fill, close_units, unrealised_profit
-from fxgpt_core.backtest.order_execution import Run, enter_trade, entry_of, exit_trade
+from fxgpt_core.backtest.order_execution import Run, enter_trade, entry_of, exit_trade, is_reached
 from fxgpt_core.backtest.order_fills import is_market, mark_price
 from fxgpt_core.backtest.order_queue import A_LAST_CLOSE, A_STOP, AN_ENTRY, put_close, tidy
 from fxgpt_core.backtest.order_stream import decide
@@ -69,7 +69,7 @@ def _look_through(run: Run, i: int, market_only: bool) -> bool:
         order = book.waiting[k]
         if order.kind == AN_ENTRY:
             entry = entry_of(run.stream, order)
-            if is_market(entry) or not market_only:
+            if (is_market(entry) or not market_only) and is_reached(run, order, entry, i):
                 again = enter_trade(run, order, entry, i) or again
         elif not market_only:
             exit_trade(run, order, i)

@@ -78,18 +78,22 @@ def entry_of(stream: Records, order: Record) -> Entry:
     return Entry(side, asked["size"], asked.limit, stop, asked.stop_loss, asked.take_profit)
 
 
-@uncounted
-def enter_trade(run: Run, order: Record, entry: Entry, i: int) -> bool:
-    """Opens a trade if candle `i` lets it; true when its stop and target are due in the same candle."""
+@inlined
+def is_reached(run: Run, order: Record, entry: Entry, i: int) -> bool:
+    """Whether candle `i` reaches the stop and the limit of an entry, as far as it has them; a stop is reached once for all."""
     candle = candle_for(run.quotes, i, entry.side)
     if not math.isnan(entry.stop):
         if not stop_reached(entry, candle):
             return False
         order.triggered = 1
-    if not math.isnan(entry.limit) and not limit_reached(entry, candle, run.terms):
-        return False
+    return math.isnan(entry.limit) or limit_reached(entry, candle, run.terms)
+
+
+@uncounted
+def enter_trade(run: Run, order: Record, entry: Entry, i: int) -> bool:
+    """Opens a trade for an entry reached in candle `i`; true when its stop and target are due in the same candle."""
     order.kind = GONE
-    fill = entered(entry, candle, run.terms, i)
+    fill = entered(entry, candle_for(run.quotes, i, entry.side), run.terms, i)
     units = _units_to_open(run, entry, fill, i)
     if units == 0:
         return False

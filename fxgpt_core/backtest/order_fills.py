@@ -71,7 +71,7 @@ def stop_reached(entry: Entry, candle: Candle) -> bool:
     return candle.high >= entry.stop if entry.side > 0 else candle.low <= entry.stop
 
 
-@uncounted
+@inlined
 def limit_reached(entry: Entry, candle: Candle, terms: Terms) -> bool:
     """Whether the candle touches the limit, and not, when its stop is reached only now, a limit that lay before the stop.
 
@@ -97,13 +97,22 @@ def entered(entry: Entry, candle: Candle, terms: Terms, i: int) -> Entered:
 
 @uncounted
 def _price_met(entry: Entry, candle: Candle, terms: Terms) -> float:
-    if not math.isnan(entry.limit):
-        first = candle.open
-        if not math.isnan(entry.stop):
-            first = _worse(entry.side, candle.open, entry.stop) if terms.limit_or_better else entry.stop
-        return _better(entry.side, first, entry.limit)
-    first = candle.before if terms.trade_on_close else candle.open
-    return first if math.isnan(entry.stop) else _worse(entry.side, first, entry.stop)
+    if is_market(entry):
+        return candle.before if terms.trade_on_close else candle.open
+    price = candle.open
+    if not math.isnan(entry.stop):
+        price = _stop_price(entry, candle, terms)
+    return price if math.isnan(entry.limit) else _better(entry.side, price, entry.limit)
+
+
+@inlined
+def _stop_price(entry: Entry, candle: Candle, terms: Terms) -> float:
+    """What a stop order pays: its stop, or the open that gapped over it; backtesting.py does not always look at the open."""
+    if terms.limit_or_better:
+        return _worse(entry.side, candle.open, entry.stop)
+    if math.isnan(entry.limit):
+        return _worse(entry.side, candle.before if terms.trade_on_close else candle.open, entry.stop)
+    return entry.stop
 
 
 @inlined

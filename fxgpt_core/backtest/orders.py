@@ -110,12 +110,11 @@ def quotes_of(candles: CandleArrays, terms: OrderTerms) -> Records:
 
 def stream_of(asked: Instructions, quotes: Records, terms: OrderTerms) -> Records:
     """The instructions as the kernel takes them, with who is refused."""
-    relative = terms.costs.spread
-    bid, ask = quotes["close"] * (1.0 - relative), quotes["close"] * (1.0 + relative) + quotes["spread"]
     stream: Records = np.recarray(len(asked), STREAM)
     for name, column in vars(asked).items():
         stream[name] = column
-    stream["refused"] = refused(asked, bid, ask)
+    close, relative = quotes["close"][asked.candle], terms.costs.spread
+    stream["refused"] = refused(asked, close * (1.0 - relative), close * (1.0 + relative) + quotes["spread"][asked.candle])
     return stream
 
 

@@ -10,7 +10,7 @@ from order_examples import candles_of, flat, random_stream
 from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.backtest.instructions import Instruction, Instructions, instructions
 from fxgpt_core.backtest.order_account import EXIT_NAMES
-from fxgpt_core.backtest.order_stream import ANY_TAG, BUY, CLOSE, SELL
+from fxgpt_core.backtest.order_stream import ANY_TAG, BUY, CLOSE, MOVE_STOP, SELL
 from fxgpt_core.backtest.order_terms import PARITY, REALISTIC, FillRules, OrderTerms
 from fxgpt_core.backtest.orders import play_orders
 from fxgpt_core.market.costs import Costs
@@ -68,6 +68,13 @@ def test_a_stop_limit_that_gapped_pays_the_open():
     assert exits(result)[0][:2] == (2, 105.0)
 
 
+@pytest.mark.parametrize(("rules", "paid"), [(PARITY, 102.0), (FillRules(limit_or_better=True), 105.0)])
+def test_a_stop_order_with_trade_on_close_that_gapped_pays_the_open(rules, paid):
+    terms = OrderTerms(trade_on_close=True, rules=rules)
+    result = played([*BASE, (105, 107, 104, 106), flat(106)], [Instruction(1, BUY, size=10, stop=102)], terms)
+    assert exits(result)[0][:2] == (2, paid)
+
+
 def test_a_market_order_at_the_open_goes_before_a_stop_touched_later():
     asked = [Instruction(1, BUY, size=10, stop_loss=95), Instruction(2, SELL, size=20)]
     result = played([*BASE, flat(100), (99, 99, 94, 97), flat(97)], asked, OrderTerms(rules=FillRules(market_first=True)))
@@ -81,7 +88,11 @@ def test_the_bracket_of_a_market_order_counts_in_its_entry_candle_with_market_fi
 
 
 def test_a_stop_moved_after_the_close_was_ordered_waits_behind_it_with_market_first():
-    asked = [Instruction(1, BUY, size=10, stop_loss=95), Instruction(2, CLOSE, ANY_TAG, size=1)]
+    asked = [
+        Instruction(1, BUY, size=10, stop_loss=95),
+        Instruction(2, CLOSE, ANY_TAG, size=1),
+        Instruction(2, MOVE_STOP, ANY_TAG, stop_loss=96),
+    ]
     result = played([*BASE, flat(100), (99, 99, 90, 95), flat(100)], asked, OrderTerms(rules=FillRules(market_first=True)))
     assert exits(result) == [(2, 100.0, 3, 99.0, 10, "close")]
 
