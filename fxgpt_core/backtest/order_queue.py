@@ -1,6 +1,6 @@
 """The resting orders of the book, in the order in which they are looked at.
 
-A close or a new stop goes before everything, an entry or a new target behind everything. So there are two rows: `urgent` (closes
+A close or a new stop goes before everything, an entry or a new target behind everything. So there are two lists: `urgent` (closes
 and stops), looked at from the newest to the oldest, and after it `waiting` (entries and targets), from the oldest to the newest.
 """
 
@@ -19,7 +19,7 @@ A_TARGET: Final = 5
 
 
 class Placed(NamedTuple):
-    """A resting order as it is put into its row; what its kind does not need is 0."""
+    """A resting order as it is put on its list; what its kind does not need is 0."""
 
     kind: int
     owner: int
@@ -61,7 +61,7 @@ def _tidied(book: Book, orders: Records, n: int) -> int:
 
 @inlined
 def _put(book: Book, orders: Records, n: int, placed: Placed) -> int:
-    """Puts an order behind the `n` of a row and returns how many it has now; without room the run has failed."""
+    """Puts an order behind the `n` of a list and returns how many it has now; without room the run has failed."""
     if n == len(orders):
         book.account.problem = TOO_FULL
         return n

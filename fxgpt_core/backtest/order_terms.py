@@ -19,14 +19,14 @@ class FillRules:
     """Where the rules may be better than those of backtesting.py 0.6.6; each is off by default.
 
     `limit_or_better`: an entry at a limit pays the limit or less (a sale: gets the limit or more), spread included, and waits
-    until the price with the spread reaches it; a stop or stop-limit order that a gap
-    fills pays no better than the open.
+    until the price with the spread reaches it; a stop or stop-limit order filled by a gap pays no better than the open.
     `market_first`: orders at the market, which fill at the open, go before stops, targets and limits touched later in the candle.
     `entry_candle_stop`: the stop loss of a limit or stop entry counts in the candle of its entry whenever that touches it.
     `margin_at_fill`: size and margin of an order are judged with open trades marked at its own fill, not at the close of the
-    candle it fills in. `finish_at_close`: what is open at the end, or when the equity is gone, is closed at the last close, all
-    of it, and orders decided there never fill. `cancel_all`: an exclusive order cancels every entry that waits, and passes none
-    over.
+    candle it fills in.
+    `finish_at_close`: what is open at the end, or when the equity is gone, is closed at the last close, all of it, and orders
+    decided there never fill.
+    `cancel_all`: an exclusive order cancels every entry that waits, and passes none over.
     """
 
     limit_or_better: bool = False

@@ -25,7 +25,8 @@ class OrderTrades:
     """T closed trades and closed parts of trades in the order of their exits; money in quote currency.
 
     `instruction` is the number of the order that opened the trade, `tag` its tag; `entry_index` and `exit_index` count
-    candles; `side` 1 or -1; `reason` codes of `order_account.EXIT_NAMES`; `profit` is after `commission`, that of both sides.
+    candles; `side` 1 or -1, `units` > 0; `reason` codes of `order_account.EXIT_NAMES`; `profit` is after `commission`, that of
+    both sides.
     """
 
     instruction: IntArray
@@ -70,7 +71,8 @@ def play_orders(
 ) -> OrderBacktest:
     """Trades and equity of the instructions played over the candles by the compiled order book.
 
-    Raises `BadInputError` for candles or instructions that cannot be played, and for an order of more than 10¹² units.
+    Without `terms` nothing costs anything and the rules are those of backtesting.py. Raises `BadInputError` for candles or
+    instructions that cannot be played, and when a fraction of the margin comes to more than 10¹² units.
     """
     terms, account = terms or OrderTerms(), account or BacktestAccount()
     quotes = quotes_of(candles, terms)

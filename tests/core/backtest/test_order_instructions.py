@@ -1,6 +1,7 @@
 """What is refused before a run, and what the messages say."""
 
 import math
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -96,3 +97,9 @@ def test_the_arrays_of_the_caller_are_left_alone_and_not_held():
     assert all(np.array_equal(column, before[name], equal_nan=True) for name, column in vars(asked).items())
     assert [sys.getrefcount(column) for column in vars(asked).values()] == counts
     assert sys.getrefcount(first.equity) == sys.getrefcount(second.equity) == sys.getrefcount(np.empty(1)) + 1
+
+
+def test_the_order_book_loads_neither_backtesting_py_nor_pandas_nor_torch():
+    code = "import sys; import fxgpt_core.backtest.orders; print(sorted({'backtesting', 'pandas', 'torch'} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == "[]"
