@@ -18,7 +18,7 @@ from fxgpt_core.backtest.tape import (
     Log,
     Tape,
 )
-from fxgpt_core.compiled import borrowing, inlined
+from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.market.fills import REASON_END, REASON_NONE, Terms, bought_above, unrealised
 
 
@@ -49,7 +49,7 @@ def left_at(held: Held, candle: Candle, bid: float) -> float:
     return bid + bought_above(-held.side, candle.spread)
 
 
-@borrowing
+@uncounted
 def _ends(tape: Tape, terms: Terms, state: State, candle: Candle, end: Left, log: Log) -> State:
     """The account after its position has ended; the trade is written to the log."""
     sums, i, held = log.sums, candle.number, state.held
@@ -73,7 +73,7 @@ def _ends(tape: Tape, terms: Terms, state: State, candle: Candle, end: Left, log
     return State(cash, cash, 0.0, NOTHING, state.order, REASON_NONE)
 
 
-@borrowing
+@uncounted
 def _enters(tape: Tape, terms: Terms, state: State, candle: Candle, fill: tuple[float, float], log: Log) -> State:
     """The account after its order was filled, `fill` as of `reached`, or dropped for want of margin."""
     order, has_finer = state.order, len(tape.finer_first) > 0
@@ -86,7 +86,7 @@ def _enters(tape: Tape, terms: Terms, state: State, candle: Candle, fill: tuple[
     return _ends(tape, terms, state, candle, end, log) if end.reason != REASON_NONE else state
 
 
-@borrowing
+@uncounted
 def concluded(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) -> State:
     """The account without position and order: after it has lost everything, or after the last candle."""
     is_bust = state.equity <= 0.0

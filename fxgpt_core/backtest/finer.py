@@ -2,11 +2,11 @@
 
 from fxgpt_core.backtest.positions import STAYS, Candle, Held, Left, left, left_on_entry, reached
 from fxgpt_core.backtest.tape import CLOSE, HIGH, LOW, OPEN, Tape
-from fxgpt_core.compiled import borrowing
+from fxgpt_core.compiled import uncounted
 from fxgpt_core.market.fills import REASON_NONE, Terms
 
 
-@borrowing
+@uncounted
 def _finer_candle(tape: Tape, row: int, candle: Candle) -> Candle:
     """A finer candle; it has no spread of its own."""
     prices = tape.finer_rows[row]
@@ -23,7 +23,7 @@ def _finer_candle(tape: Tape, row: int, candle: Candle) -> Candle:
     )
 
 
-@borrowing
+@uncounted
 def left_by_finer(tape: Tape, candle: Candle, held: Held, terms: Terms, end: Left) -> Left:
     """How the finer candles leave the position; `end`, what the candle says, if none of them touches stop or target."""
     for row in range(tape.finer_first[candle.number], tape.finer_stop[candle.number]):
@@ -33,7 +33,7 @@ def left_by_finer(tape: Tape, candle: Candle, held: Held, terms: Terms, end: Lef
     return end
 
 
-@borrowing
+@uncounted
 def left_on_entry_by_finer(tape: Tape, candle: Candle, order: Held, held: Held, terms: Terms) -> Left:
     """The same in the candle of the entry: finer candles before the one that reached the order do not count."""
     end, is_in = STAYS, False

@@ -38,7 +38,7 @@ from fxgpt_core.backtest.tape import (
     Tape,
     Wishes,
 )
-from fxgpt_core.compiled import borrowing, inlined
+from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.market.fills import REASON_NONE, REASON_SIGNAL, REASON_TIME, ExitPlan, Terms, tightened_stop, time_is_up
 from fxgpt_core.portfolio.sizing import daily_loss_reached
 
@@ -93,7 +93,7 @@ def _ordered(row: FloatArray, wished: int, rules: Rules, terms: Terms, state: St
     return State(state.cash, state.equity, state.swap, state.held, order, state.closing)
 
 
-@borrowing
+@uncounted
 def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
     """Books the return of an FX day, counted from the window's first, which ended with the equity `closing`."""
     change, sums = (closing - opening) / opening if opening > 0.0 else 0.0, log.sums
@@ -111,7 +111,7 @@ def _candle(tape: Tape, i: int) -> Candle:
     return Candle(i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], row[DAY], open_spread, spread, at(tape.conversion, i))
 
 
-@borrowing
+@uncounted
 def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[int, int], log: Log) -> None:
     """Plays the candles [start, stop) of a window, at least one, from a flat account, and fills the log."""
     start, last = window[0], window[1] - 1

@@ -25,7 +25,7 @@ from fxgpt_core.backtest.engine import (
 from fxgpt_core.backtest.kernel import play
 from fxgpt_core.backtest.tape import DAY, TRADE, FloatArray, IntArray, Log, Rules, Sums, Tape, TradeArray, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.compiled import borrowing, inlined
+from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan, Terms
@@ -133,7 +133,7 @@ def _rules(row: FloatArray) -> Rules:
     return Rules(row[0], int(row[1]), row[2], int(row[3]), int(row[4]), row[5], plan)
 
 
-@borrowing
+@uncounted
 def _play_members(tape: Tape, wishes: Wishes, terms: Terms, plays: tuple[FloatArray, IntArray, IntArray], sheet: Sheet) -> None:
     """Plays some of the sets, by their numbers, on each window; `plays` are the rules of all sets, those numbers, the windows."""
     rules, members, windows = plays
