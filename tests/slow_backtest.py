@@ -142,7 +142,9 @@ class SlowBacktest:
         held = SlowTrade(i, order.side, order.units, price, order.stop, order.target, order.atr)
         self.pay_entry(i, held, order.kind)
         commission = self.commission(i, held.units, held.entry_price)
-        needed = held.units * held.entry_price + commission / self.conversion(i)
+        # Not told: backtesting.py judges by the commission on the price before the spread.
+        judged = commission if self.fx else self.commission(i, held.units, price)
+        needed = held.units * held.entry_price + judged / self.conversion(i)
         if needed > self.cash / self.conversion(i) * self.account.usable_leverage:
             self.refused += 1
             return
