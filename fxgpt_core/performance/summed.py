@@ -8,7 +8,7 @@ import numpy.typing as npt
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.timeframes import HOUR_US
-from fxgpt_core.performance.daily import fx_days_a_year, last_rows
+from fxgpt_core.performance.daily import days_a_year
 from fxgpt_core.performance.ratios import RATIO_LIMIT
 
 FloatArray = npt.NDArray[np.float64]
@@ -32,17 +32,12 @@ def measures_of_sums(runs: SummedRuns, candles: CandleArrays, windows: IntArray)
     `windows` int64[F,2] are first and last row + 1 of each. Returns of a set that hardly vary (deviation below 1e-6 of their
     size) count as equal. Raises `BadInputError` where the windows are not those of the runs.
     """
-    a_year = _days_a_year(candles, windows)
-    if runs.of("days").shape[-1] != len(windows):
-        raise BadInputError(
-            f"sums of {runs.of('days').shape[-1]} windows and {len(windows)} windows found; give those that were played"
-        )
+    days = runs.of("days")
+    if days.shape[-1] != len(windows):
+        raise BadInputError(f"sums of {days.shape[-1]} windows and {len(windows)} windows found; give those that were played")
+    first, last = (candles.fx_day[rows].astype("datetime64[D]") for rows in (windows[:, 0], windows[:, 1] - 1))
+    a_year = days_a_year(days, np.busday_count(first, last + 1))
     return _return_measures(runs, a_year) | _trade_measures(runs)
-
-
-def _days_a_year(candles: CandleArrays, windows: IntArray) -> FloatArray:
-    days = (candles.fx_day[start:stop] for start, stop in windows.tolist())
-    return np.array([fx_days_a_year(day[last_rows(day)]) for day in days])
 
 
 def _return_measures(runs: SummedRuns, a_year: FloatArray) -> dict[str, FloatArray]:
