@@ -1,14 +1,24 @@
 """fxgpt backtest: a parameter set over the stored forecasts, by the kernel or by backtesting.py."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.settings import read_settings
+
+if TYPE_CHECKING:
+    from fxgpt_core.backtest.engine import BacktestResult
+    from fxgpt_core.candles.arrays import CandleArrays
+    from fxgpt_core.cli.stored import StoredProblem
+    from fxgpt_core.strategy.decision import Decisions
+    from fxgpt_core.strategy.parameters import StrategyParameters
 
 SHOWN_TRADES = 10
 TOLD = ("entry_time", "exit_time", "side", "size", "entry_price", "exit_price", "reason", "profit")
@@ -26,6 +36,9 @@ ParamsOption = Annotated[
     Path | None, typer.Option("--params", metavar="FILE", help="JSON object of the parameters to change; others stay at default.")
 ]
 EngineOption = Annotated[Engine, typer.Option("--engine", help="kernel: compiled; reference: backtesting.py. Equal trades.")]
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write a report there: .html, one page for a browser, or .pdf.")
+]
 
 
 def backtest(
@@ -33,19 +46,50 @@ def backtest(
     timeframe: TimeframeOption,
     params: ParamsOption = None,
     engine: EngineOption = Engine.KERNEL,
+    report: ReportOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen.
 
-    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --engine reference --json
+    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --report backtest.html
     """
+    _require_report(report)
+    run = _play(params, symbol, timeframe, engine)
+    _write_report(run, report)
+    payload = _payload(run) | {"engine": str(engine), "report": report}
+
+    def tell() -> None:
+        say(f"{run.place}: {len(run.result.trades)} trades over {len(run.candles)} unseen candles, by the {engine}")
+        tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
+        tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
+        if report is not None:
+            say(f"report written to {report}")
+
+    answer(payload, json, tell)
+
+
+VERBS: dict[str, Callable[..., Any]] = {"backtest": backtest}
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    stored: "StoredProblem"
+    parameters: "StrategyParameters"
+    candles: "CandleArrays"
+    decisions: "Decisions"
+    result: "BacktestResult"
+
+    @property
+    def place(self) -> str:
+        return f"{self.stored.problem.symbol} {self.candles.timeframe}"
+
+
+def _play(params: Path | None, symbol: str, timeframe: str, engine: Engine) -> _Run:
     from fxgpt_core.cli.stored import read_parameters, stored_problem
 
     parameters = read_parameters(params)
     stored = stored_problem(read_settings(), symbol, timeframe)
     from fxgpt_core.backtest.engine import execution_parameters
-    from fxgpt_core.backtest.ledger import trade_dicts
-    from fxgpt_core.performance.measures import metrics
 
     problem = stored.problem
     rows = stored.unseen.slice(problem.candles.known_at_us)
@@ -53,29 +97,51 @@ def backtest(
     decisions = problem.decisions(parameters, stored.unseen)
     execution = execution_parameters(parameters, candles.timeframe)
     result = _engine(engine)(candles, decisions, execution, problem.costs, problem.account)
-    trades, measured = trade_dicts(result.trades), metrics(result, candles).to_json()
-    payload = {
-        "symbol": problem.symbol,
-        "timeframe": str(candles.timeframe),
-        "engine": str(engine),
-        "candles": len(candles),
-        "parameters_sha256": parameters.sha256,
-        "artifacts": stored.artifacts,
-        "final_equity": result.final_equity,
-        "metrics": measured,
-        "decisions": decisions.reason_counts(),
-        "trades": trades,
+    return _Run(stored, parameters, candles, decisions, result)
+
+
+def _payload(run: _Run) -> dict[str, Any]:
+    from fxgpt_core.backtest.ledger import trade_dicts
+    from fxgpt_core.performance.measures import metrics
+
+    return {
+        "symbol": run.stored.problem.symbol,
+        "timeframe": str(run.candles.timeframe),
+        "candles": len(run.candles),
+        "parameters_sha256": run.parameters.sha256,
+        "artifacts": run.stored.artifacts,
+        "final_equity": run.result.final_equity,
+        "metrics": metrics(run.result, run.candles).to_json(),
+        "decisions": run.decisions.reason_counts(),
+        "trades": trade_dicts(run.result.trades),
     }
 
-    def tell() -> None:
-        say(f"{problem.symbol} {candles.timeframe}: {len(trades)} trades over {len(candles)} unseen candles, by the {engine}")
-        tell_pairs({name: measured[name] for name in SHOWN_METRICS if name in measured})
-        tell_table([_short(trade) for trade in trades[-SHOWN_TRADES:]], "no trade: every decision was to stay out")
 
-    answer(payload, json, tell)
+def _require_report(file: Path | None) -> None:
+    if file is not None:
+        from fxgpt_core.reports.report_file import require_form
+
+        require_form(file)
+    require_place("--report", file)
 
 
-VERBS: dict[str, Callable[..., Any]] = {"backtest": backtest}
+def _write_report(run: _Run, file: Path | None) -> None:
+    if file is None:
+        return
+    from fxgpt_core.registry.code_identity import code_identity
+    from fxgpt_core.reports.contents import BacktestReport, Heading
+    from fxgpt_core.reports.report_file import write_report
+
+    problem = run.stored.problem
+    heading = Heading(
+        symbol=problem.symbol,
+        made_at=datetime.now(UTC),
+        parameters_sha256=run.parameters.sha256,
+        about="One parameter set over the test span of the latest stored forecasts, which the model has not seen.",
+        artifacts=run.stored.artifacts,
+        code=code_identity(),
+    )
+    write_report(BacktestReport(heading, run.candles, run.result, problem.costs, problem.account), file)
 
 
 def _engine(engine: Engine) -> Callable[..., Any]:
