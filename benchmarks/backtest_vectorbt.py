@@ -146,7 +146,8 @@ def identical(ours: Table, theirs: Table) -> IntArray:
     same = (ours.exit[mine] == theirs.exit[its]) & (ours.side[mine] == theirs.side[its])
     for name in ("entry_price", "exit_price"):
         same &= np.isclose(getattr(ours, name)[mine], getattr(theirs, name)[its], rtol=PRICE_TOLERANCE, atol=0.0)
-    return mine[same]
+    rows: IntArray = mine[same]
+    return rows
 
 
 def all_identical(ours: Table, theirs: Table) -> bool:

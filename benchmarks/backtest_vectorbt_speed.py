@@ -30,6 +30,8 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.performance.summed import measures_of_sums
 from fxgpt_core.strategy.decision import Decisions
 
+_NOWHERE = np.empty(0, np.int64)
+
 
 def with_vectorbt(candles: CandleArrays, n_columns: int, rounds: int, seed: int) -> dict[str, Any]:
     """One column and many, without and with measures; ratios are to the faster of its engines.
@@ -47,7 +49,7 @@ def _agreement(candles: CandleArrays, decisions: Decisions) -> dict[str, Any]:
     ours = table_of_trades(backtest(candles, decisions, EXECUTION, COSTS, ACCOUNT).trades)
     assert all_identical(ours, by_rules(candles, decisions, OURS))
     expected = by_rules(candles, decisions, THEIRS)
-    signals, theirs = signals_of(candles, [decisions]), Table(*[np.empty(0)] * 5)
+    signals, theirs = signals_of(candles, [decisions]), Table(_NOWHERE, _NOWHERE, _NOWHERE, np.empty(0), np.empty(0))
     for engine in ENGINES:
         theirs = table_of_vectorbt(portfolio(candles, signals, engine))
         assert all_identical(theirs, expected), engine

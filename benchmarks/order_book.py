@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.backtest_kernel import seconds
+from benchmarks.backtest_timing import seconds
 from fxgpt_core.backtest.instructions import Instruction, Instructions, instructions
 from fxgpt_core.backtest.order_stream import ANY_TAG, BUY, CANCEL, CLOSE, MOVE_STOP, SELL
 from fxgpt_core.backtest.order_terms import OrderTerms
@@ -35,7 +35,6 @@ from fxgpt_core.market.timeframes import Timeframe
 TERMS = OrderTerms(Costs(spread=0.00007, commission=0.00002))
 STRETCH = 120
 DISTANCE = 0.004
-ORDER_BOOK_RUNS = 20
 
 
 def measure(candles: CandleArrays, seed: int, repeats: int) -> dict[str, Any]:
@@ -49,8 +48,8 @@ def measure(candles: CandleArrays, seed: int, repeats: int) -> dict[str, Any]:
     ours, theirs = [], []
     for _ in range(repeats):
         # Side by side, so that whatever else the machine does falls on both.
-        ours.append(seconds(lambda: play_orders(candles, asked, TERMS), ORDER_BOOK_RUNS))
-        theirs.append(seconds(lambda: reference_orders(candles, asked, TERMS), 1))
+        ours.append(seconds(lambda: play_orders(candles, asked, TERMS)))
+        theirs.append(seconds(lambda: reference_orders(candles, asked, TERMS)))
     order_book, reference = statistics.median(ours), statistics.median(theirs)
     return {
         "candles": len(candles),

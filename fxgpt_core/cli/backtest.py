@@ -1,6 +1,8 @@
 """fxgpt backtest: a parameter set over the stored forecasts, by the kernel or by backtesting.py."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
+    from fxgpt_core.backtest.engine import BacktestResult
+    from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.cli.stored import StoredProblem
-    from fxgpt_core.optimization.problem import Evaluation
+    from fxgpt_core.market.costs import Costs, FxCosts
+    from fxgpt_core.strategy.decision import Decisions
     from fxgpt_core.strategy.parameters import StrategyParameters
 
 SHOWN_TRADES = 10
@@ -55,6 +61,9 @@ ParamsOption = Annotated[
     Path | None, typer.Option("--params", metavar="FILE", help="JSON object of the parameters to change; others stay at default.")
 ]
 EngineOption = Annotated[Engine, typer.Option("--engine", help="kernel: compiled; reference: backtesting.py. Equal trades.")]
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write a report there: .html, one page for a browser, or .pdf.")
+]
 
 
 def backtest(
@@ -66,45 +75,29 @@ def backtest(
     mode: FillsOption = Fills.PARITY,
     detail: DetailOption = None,
     account: AccountOption = "USD",
+    report: ReportOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen.
 
-    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --json
+    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --report backtest.html
     """
-    from fxgpt_core.cli.quoted import with_detail, with_quotes
-    from fxgpt_core.cli.stored import read_parameters, stored_problem
+    from fxgpt_core.cli.stored import read_parameters
 
-    parameters, settings = read_parameters(params), read_settings()
-    if engine is Engine.REFERENCE and (mode is Fills.FX or detail is not None):
-        raise BadInputError(
-            f"--engine reference with {'--mode fx' if mode is Fills.FX else '--detail'}: backtesting.py knows neither two-sided "
-            "quotes nor finer candles; leave one of them out"
-        )
-    stored = stored_problem(settings, symbol, timeframe)
-    if mode is Fills.FX:
-        stored = with_quotes(stored, settings, account)
-    if detail is not None:
-        stored = with_detail(stored, settings, detail)
-    problem = stored.problem
-    played = _by_reference(stored, parameters) if engine is Engine.REFERENCE else problem.evaluate(parameters, stored.unseen)
-    payload = {
-        "symbol": problem.symbol,
-        "timeframe": str(played.candles.timeframe),
-        "engine": str(engine),
-        "candles": len(played.candles),
-        "parameters_sha256": parameters.sha256,
-        "artifacts": stored.artifacts,
-        **_told(played),
-        "decisions": problem.decisions(parameters, stored.unseen).reason_counts(),
-    }
+    _require_report(report)
+    _require_known_to(engine, mode, detail)
+    parameters = read_parameters(params)
+    run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine)
+    _write_report(run, report)
+    payload = _payload(run) | {"engine": str(engine), "report": report}
 
     def tell() -> None:
-        trades, measured = payload["trades"], payload["metrics"]
-        say(f"{problem.symbol} {timeframe}: {len(trades)} trades over {payload['candles']} unseen candles, by the {engine}")
+        say(f"{run.place}: {len(run.result.trades)} trades over {len(run.candles)} unseen candles, by the {engine}")
         say(MEANING[mode])
-        tell_pairs({name: measured[name] for name in SHOWN_METRICS if name in measured})
-        tell_table([_short(trade) for trade in trades[-SHOWN_TRADES:]], "no trade: every decision was to stay out")
+        tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
+        tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
+        if report is not None:
+            say(f"report written to {report}")
 
     answer(payload, json, tell)
 
@@ -112,35 +105,105 @@ def backtest(
 VERBS: dict[str, Callable[..., Any]] = {"backtest": backtest}
 
 
-def _told(played: "Evaluation") -> dict[str, Any]:
-    """What a run earned, what it cost and what it traded."""
-    from fxgpt_core.backtest.ledger import trade_dicts
-    from fxgpt_core.performance.cost_parts import cost_parts
+@dataclass(frozen=True, eq=False)
+class _Run:
+    stored: "StoredProblem"
+    parameters: "StrategyParameters"
+    candles: "CandleArrays"
+    decisions: "Decisions"
+    result: "BacktestResult"
+    costs: "Costs | FxCosts"
 
-    result = played.result
-    return {
-        "mode": str(result.mode),
-        "final_equity": result.final_equity,
-        "metrics": played.metrics.to_json(),
-        "costs": cost_parts(result.trades).to_json(),
-        "ambiguous_exits": int(result.trades.ambiguous.sum()),
-        "trades": trade_dicts(result.trades),
-    }
+    @property
+    def place(self) -> str:
+        return f"{self.stored.problem.symbol} {self.candles.timeframe}"
 
 
-def _by_reference(stored: "StoredProblem", parameters: "StrategyParameters") -> "Evaluation":
-    """What `Problem.evaluate` gives, played by backtesting.py."""
+def _require_known_to(engine: Engine, mode: Fills, detail: str | None) -> None:
+    if engine is Engine.REFERENCE and (mode is Fills.FX or detail is not None):
+        raise BadInputError(
+            f"--engine reference with {'--mode fx' if mode is Fills.FX else '--detail'}: backtesting.py knows neither two-sided "
+            "quotes nor finer candles; leave one of them out"
+        )
+
+
+def _stored(symbol: str, timeframe: str, mode: Fills, detail: str | None, account: str) -> "StoredProblem":
+    from fxgpt_core.cli.quoted import with_detail, with_quotes
+    from fxgpt_core.cli.stored import stored_problem
+
+    settings = read_settings()
+    stored = stored_problem(settings, symbol, timeframe)
+    if mode is Fills.FX:
+        stored = with_quotes(stored, settings, account)
+    return stored if detail is None else with_detail(stored, settings, detail)
+
+
+def _play(stored: "StoredProblem", parameters: "StrategyParameters", engine: Engine) -> _Run:
     from fxgpt_core.backtest.engine import execution_parameters
-    from fxgpt_core.backtest.reference import reference_backtest
-    from fxgpt_core.optimization.problem import Evaluation
-    from fxgpt_core.performance.measures import metrics
 
     problem = stored.problem
     rows = stored.unseen.slice(problem.candles.known_at_us)
     candles = problem.candles.slice(rows.start, rows.stop)
+    costs = problem.costs if problem.quoted is None else problem.quoted.slice(rows.start, rows.stop)
+    decisions = problem.decisions(parameters, stored.unseen)
     execution = execution_parameters(parameters, candles.timeframe)
-    result = reference_backtest(candles, problem.decisions(parameters, stored.unseen), execution, problem.costs, problem.account)
-    return Evaluation(candles, result, metrics(result, candles))
+    if engine is Engine.REFERENCE:
+        from fxgpt_core.backtest.reference import reference_backtest
+
+        result = reference_backtest(candles, decisions, execution, problem.costs, problem.account)
+    else:
+        from fxgpt_core.backtest.engine import backtest
+
+        result = backtest(candles, decisions, execution, costs, problem.account, finer=problem.finer)
+    return _Run(stored, parameters, candles, decisions, result, costs)
+
+
+def _payload(run: _Run) -> dict[str, Any]:
+    from fxgpt_core.backtest.ledger import trade_dicts
+    from fxgpt_core.performance.cost_parts import cost_parts
+    from fxgpt_core.performance.measures import metrics
+
+    return {
+        "symbol": run.stored.problem.symbol,
+        "timeframe": str(run.candles.timeframe),
+        "candles": len(run.candles),
+        "parameters_sha256": run.parameters.sha256,
+        "artifacts": run.stored.artifacts,
+        "mode": str(run.result.mode),
+        "final_equity": run.result.final_equity,
+        "metrics": metrics(run.result, run.candles).to_json(),
+        "costs": cost_parts(run.result.trades).to_json(),
+        "ambiguous_exits": int(run.result.trades.ambiguous.sum()),
+        "decisions": run.decisions.reason_counts(),
+        "trades": trade_dicts(run.result.trades),
+    }
+
+
+def _require_report(file: Path | None) -> None:
+    if file is not None:
+        from fxgpt_core.reports.report_file import require_form
+
+        require_form(file)
+    require_place("--report", file)
+
+
+def _write_report(run: _Run, file: Path | None) -> None:
+    if file is None:
+        return
+    from fxgpt_core.registry.code_identity import code_identity
+    from fxgpt_core.reports.contents import BacktestReport, Heading
+    from fxgpt_core.reports.report_file import write_report
+
+    problem = run.stored.problem
+    heading = Heading(
+        symbol=problem.symbol,
+        made_at=datetime.now(UTC),
+        parameters_sha256=run.parameters.sha256,
+        about="One parameter set over the test span of the latest stored forecasts, which the model has not seen.",
+        artifacts=run.stored.artifacts,
+        code=code_identity(),
+    )
+    write_report(BacktestReport(heading, run.candles, run.result, run.costs, problem.account), file)
 
 
 def _short(trade: dict[str, object]) -> dict[str, object]:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fxgpt_core.cli import machine
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
-from fxgpt_core.errors import BadInputError, NotReadyError
+from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def optimize(
     """
     from fxgpt_core.cli.stored import opened_ledger, stored_problem
 
-    _require_place(out)
+    require_place("--out", out)
     settings = read_settings()
     stored = stored_problem(settings, symbol, timeframe)
     from fxgpt_core.optimization import study
@@ -98,16 +97,6 @@ def _fold_row(fold: "FoldOutcome") -> dict[str, object]:
         "idle": fold.idle,
         "error": fold.error,
     }
-
-
-def _require_place(out: Path | None) -> None:
-    """Refuse before the search, which takes minutes, a file that cannot be written after it."""
-    if out is None:
-        return
-    if out.is_dir():
-        raise BadInputError(f"--out {out} is a directory; the name of a file is needed; name one in it")
-    if not machine.may_write(out.parent):
-        raise NotReadyError(f"--out {out} cannot be written; a folder this user may write is needed; choose another one")
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

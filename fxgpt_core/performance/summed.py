@@ -65,7 +65,8 @@ def _deviation(runs: SummedRuns) -> FloatArray:
     left = squares - runs.of("sum_returns") ** 2 / days
     varies = (days > 1.0) & (left > ROUNDING * squares)
     variance = np.divide(left, days - 1.0, out=np.full(days.shape, np.inf), where=varies)
-    return np.sqrt(variance)
+    deviation: FloatArray = np.sqrt(variance)
+    return deviation
 
 
 def _trade_measures(runs: SummedRuns) -> dict[str, FloatArray]:

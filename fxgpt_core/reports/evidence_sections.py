@@ -1,0 +1,92 @@
+"""The sections that ask whether to believe the run: folds, stress, luck, gates."""
+
+from fxgpt_core.registry.gates import GateResult
+from fxgpt_core.reports.contents import BacktestReport, FoldRow, LuckRow, StressRow
+from fxgpt_core.reports.number_text import UNKNOWN, count, held, percent_points, short
+from fxgpt_core.reports.section import Row, Section, Table, Tone
+
+FOLD_HEADS = ("fold", "train", "test", "chosen set", "trades", "Sharpe ratio", "return", "note")
+STRESS_HEADS = ("stress", "span", "trades", "return", "drawdown", "note")
+LUCK_HEADS = ("test", "value", "must be", "passed", "what it asks")
+GATE_HEADS = ("gate", "value", "must be", "passed", "remedy")
+SHOWN_HASH = 12
+
+
+def folds(report: BacktestReport) -> Section:
+    """The folds of a walk-forward."""
+    return Section(
+        "Folds",
+        "Each row is a set chosen on the train window and played on the test window, which its search had not seen. Good folds "
+        "among bad ones are no strategy; a fold without trades shows nothing, and is no zero.",
+        (Table(FOLD_HEADS, tuple(map(_fold, report.folds)), words=("train", "test", "chosen set", "note")),)
+        if report.folds
+        else (),
+        absent="" if report.folds else "There are no folds: one parameter set was played on one span.",
+    )
+
+
+def stress(report: BacktestReport) -> Section:
+    """The same strategy in bad times."""
+    return Section(
+        "Stress",
+        "The same strategy at dearer costs, in crises of the past and under made-up shocks. A strategy that only lives in quiet "
+        "times loses here first.",
+        (Table(STRESS_HEADS, tuple(map(_stress, report.stress)), words=("stress", "span", "note")),) if report.stress else (),
+        absent="" if report.stress else "There is no stress test of this run.",
+    )
+
+
+def luck(report: BacktestReport) -> Section:
+    """Whether it could be luck."""
+    return Section(
+        "Luck",
+        "Each test asks whether chance, or a long search, could have made these numbers. One that fails is enough to doubt them.",
+        (Table(LUCK_HEADS, tuple(map(_luck, report.luck)), words=("test", "must be", "passed", "what it asks")),)
+        if report.luck
+        else (),
+        absent="" if report.luck else "This run was not tested for luck, so its numbers can be luck.",
+    )
+
+
+def gates(report: BacktestReport) -> Section:
+    """The gate board."""
+    return Section(
+        "Gates",
+        "What a parameter set must show before it may be deployed. A set that fails a gate is not deployed; the remedy says what "
+        "to do.",
+        (Table(GATE_HEADS, tuple(map(_gate, report.gates)), words=("gate", "must be", "passed", "remedy")),)
+        if report.gates
+        else (),
+        absent="" if report.gates else "No gate has judged this run yet.",
+    )
+
+
+def _fold(fold: FoldRow) -> Row:
+    place = (str(fold.fold), fold.train, fold.test, fold.parameters_sha256[:SHOWN_HASH])
+    if fold.trades == 0:
+        note = "; ".join(filter(None, ("no trade: there is nothing to judge", fold.note)))
+        return Row((*place, "0", UNKNOWN, UNKNOWN, note), Tone.BAD)
+    return Row((*place, count(fold.trades), held(fold.sharpe), percent_points(fold.return_pct), fold.note))
+
+
+def _stress(row: StressRow) -> Row:
+    missing = row.missing or ("" if row.trades else "no trade: there is nothing to judge")
+    if missing:
+        return Row((row.name, row.span, "0" if not row.missing else UNKNOWN, UNKNOWN, UNKNOWN, missing), Tone.BAD)
+    numbers = (count(row.trades), percent_points(row.return_pct), percent_points(row.drawdown_pct))
+    return Row((row.name, row.span, *numbers, ""))
+
+
+def _luck(row: LuckRow) -> Row:
+    verdict, tone = _verdict(row.passed)
+    return Row((row.name, short(row.value), f"{row.comparison} {short(row.limit)}", verdict, row.asks), tone)
+
+
+def _gate(gate: GateResult) -> Row:
+    verdict, tone = _verdict(gate.passed)
+    must_be = f"{gate.comparison} {short(gate.limit)}"
+    return Row((gate.gate, short(gate.value), must_be, verdict, "" if gate.passed else gate.remedy), tone)
+
+
+def _verdict(passed: bool) -> tuple[str, Tone]:
+    return ("passed", Tone.GOOD) if passed else ("FAILED", Tone.BAD)

@@ -1,0 +1,45 @@
+"""What draws the charts of the HTML page: the library BokehJS whole, and the figures as JSON with ids of their own."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bokeh.document import Document
+from bokeh.resources import Resources
+
+from fxgpt_core.reports.contents import BacktestReport
+from fxgpt_core.reports.html_charts import figures
+from fxgpt_core.reports.section import Chart
+
+LIBRARY = Resources(mode="inline", components=["bokeh"], minified=True, log_level="error")
+
+
+def charts_script(report: BacktestReport, wanted: Sequence[Chart]) -> str:
+    """The script elements that draw the wanted charts into the elements of their names."""
+    drawn = figures(report, wanted)
+    document = Document()
+    for model in drawn.values():
+        document.add_root(model)
+    numbers: dict[str, str] = {}
+    described = _renumbered(document.to_json(deferred=False), numbers)
+    places = {numbers[model.id]: str(chart) for chart, model in drawn.items()}
+    item = {"docid": "report", "roots": places, "root_ids": list(places)}
+    return (
+        f"<script>{LIBRARY.js_raw[0]}</script>\n"
+        f"<script>Bokeh.embed.embed_items({_json({'report': described})}, {_json([item])});</script>"
+    )
+
+
+def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
+    """The same with ids counted from 0: Bokeh's go on counting through a process, and equal reports must be equal bytes."""
+    if isinstance(value, dict):
+        return {
+            name: numbers.setdefault(inner, f"m{len(numbers)}") if name == "id" else _renumbered(inner, numbers)
+            for name, inner in value.items()
+        }
+    return [_renumbered(inner, numbers) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _json(value: Any) -> str:
+    # No text of ours may end the script element it stands in.
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
