@@ -38,7 +38,7 @@ DISTANCE = 0.004
 
 
 def measure(candles: CandleArrays, seed: int, repeats: int) -> dict[str, Any]:
-    """Median seconds of both engines over `repeats` runs (one of the order book is the mean of 20), and their ratio.
+    """Median seconds of both engines over `repeats` runs, and their ratio.
 
     Raises `AssertionError` when the engines differ in one trade or in one point of the equity curve.
     """
