@@ -187,7 +187,7 @@ def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs |
     """
     if isinstance(costs, Costs) or finer is not None or candles.timeframe.us > COARSEST_AMBIGUOUS.us or not decisions.side.any():
         return
-    at = np.flatnonzero(decisions.side)
+    at = np.flatnonzero(decisions.side != 0)
     ranges = decisions.numbers.get("atr")
     one_range = (average_true_range(candles, RANGE_CANDLES) if ranges is None else ranges)[at]
     near = np.minimum(decisions.stop_distance[at], decisions.target_distance[at]) < one_range
@@ -228,7 +228,7 @@ def _finer_rows(candles: CandleArrays, finer: CandleArrays | None) -> tuple[IntA
 
 def wishes_of(decisions: Decisions) -> Wishes:
     """The kernel's view of the decisions."""
-    at, numbers = np.flatnonzero(decisions.side), decisions.numbers
+    at, numbers = np.flatnonzero(decisions.side != 0), decisions.numbers  # of bytes it is ten times slower
     columns = (decisions.stop_distance, decisions.target_distance, decisions.risk_fraction, numbers.get("entry_offset", _NONE))
     rows = np.empty((len(at), 5))
     for place, values in enumerate((*columns, numbers.get("atr", _NONE))):

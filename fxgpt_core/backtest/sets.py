@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +96,7 @@ def play_sets(
     played = Sheet(
         np.empty((len(sets), len(spans), len(Sums._fields))), np.zeros((len(sets), n_days)), np.empty(0, TRADE), np.empty(0)
     )
-    calls = [(wishes_of(decisions[which]), part) for which, members in _by_decisions(sets) for part in _parts(members)]
+    calls = [call for which, members in _by_decisions(sets) for call in product([wishes_of(decisions[which])], _parts(members))]
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         # list() raises what a thread raised.
         list(pool.map(lambda call: _play_members(tape, call[0], terms, (rules, call[1], spans), played), calls))
