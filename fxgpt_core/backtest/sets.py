@@ -16,6 +16,7 @@ import numpy as np
 from fxgpt_core.backtest.engine import (
     BacktestAccount,
     ExecutionParameters,
+    check_ranges,
     check_resolution,
     check_same_times,
     rules_of,
@@ -150,6 +151,10 @@ def _check(replay: Replay, decisions: Sequence[Decisions], sets: Sequence[Parame
     for each in decisions:
         check_same_times(replay.candles, each)
         check_resolution(replay.candles, each, replay.costs, replay.finer)
+    # The decisions by the set that trails by them most.
+    for one in {each.decisions: each for each in sorted(sets, key=lambda each: each.execution.trailing_atr)}.values():
+        if one.decisions < len(decisions):
+            check_ranges(decisions[one.decisions], one.execution)
     unknown = sorted({each.decisions for each in sets} - set(range(len(decisions))))
     if unknown:
         raise BadInputError(f"sets name the decisions {unknown[:5]}, but there are {len(decisions)}; count them from 0")
