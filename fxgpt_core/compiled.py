@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -20,29 +20,28 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def compiled(function: Function) -> Function:
     """The function compiled when it is first called, and kept on disk; other threads run while it does."""
-    return _kept(function, "never")
+    return _kept(function)
 
 
 def inlined(function: Function) -> Function:
     """`compiled`, and written out where another compiled function calls it."""
-    return _kept(function, "always")
+    return _kept(function, inline="always")
 
 
-def borrowing(function: Function) -> Function:
-    """`compiled`, for a function that makes no arrays: it uses those it is given without counting who else does.
+def uncounted(function: Function) -> Function:
+    """`compiled` without counting references to arrays, and so unable to make one: numba refuses it then.
 
-    Where arrays travel in tuples numba counts them, all of them and by atomic operations, wherever the tuple is handed on. The
-    caller keeps them alive meanwhile; a function that makes an array is refused when it is compiled.
+    For the many small functions of a loop that hand the same arrays on: counting costs more than their work.
     """
-    return _kept(function, "never", _nrt=False)
+    return _kept(function, _nrt=False)
 
 
-def _kept(function: Function, inline: Literal["never", "always"], **options: Any) -> Function:
+def _kept(function: Function, **options: Any) -> Function:
     settings: Any = numba.config
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(cache_folder(Path(__file__).parent))
     try:
         # What numba gives back is called like the function.
-        return cast(Function, numba.njit(cache=True, nogil=True, inline=inline, **options)(function))
+        return cast(Function, numba.njit(cache=True, nogil=True, **options)(function))
     finally:
         settings.CACHE_DIR = before
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.trials import TrialStore
 
 INPUTS = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
+TOLD_OF_FOLDS = ("sharpe_ratio", "total_trades", "total_return_pct")
 METRICS = ("total_trades", "total_return_pct", "sharpe_ratio", "max_drawdown_pct", "profit_factor", "win_rate", "cost_ratio")
 
 
@@ -108,7 +109,8 @@ def fold_rows(proposal: Mapping[str, Any]) -> list[dict[str, Any]]:
             "fold": fold["index"],
             "tested": fold["test_window"].replace("-", "\u2011"),  # the browser must not break a date at its hyphens
             "train_sharpe": fold["train_sharpe"],
-            **{f"test_{name}": fold["test"][name] for name in ("sharpe_ratio", "total_trades", "total_return_pct")},
+            **{f"test_{name}": fold["test"][name] if fold["test"] else None for name in TOLD_OF_FOLDS},
+            "error": fold["error"],
         }
         for fold in proposal["folds"]
     ]
@@ -136,8 +138,9 @@ def _fold(fold: Any) -> dict[str, Any]:
         "trial_number": fold.chosen.trial_number,
         "params_sha256": fold.parameters.sha256,
         "train_sharpe": fold.train_sharpe,
-        "test": fold.test.to_json(),
+        "test": fold.test.to_json() if fold.test else None,
         "idle": fold.idle,
+        "error": fold.error,
     }
 
 

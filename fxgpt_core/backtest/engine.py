@@ -11,14 +11,19 @@ from fxgpt_core.backtest.kernel import play
 from fxgpt_core.backtest.tape import NEVER, SIGNAL_EXITS, TRADE, Log, Rules, Sums, Tape, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.market.costs import QUOTED, Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan, Terms
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.view import average_true_range
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+
+COARSEST_AMBIGUOUS = Timeframe.M5
+RANGE_CANDLES = 14
 
 
 class Mode(StrEnum):
@@ -149,10 +154,12 @@ def backtest(
 
     Flat `Costs` are played by the rules of backtesting.py, `FxCosts` by those of a two-sided quote. `finer` candles, of a shorter
     timeframe, tell whether stop or target was touched first.
-    Raises `BadInputError` when decisions and candles are not about the same times, and for costs of another number of candles.
+    Raises `BadInputError` when decisions and candles are not about the same times, for costs of another number of candles, and as
+    `check_resolution` does.
     """
     account = account or BacktestAccount()
     check_same_times(candles, decisions)
+    check_resolution(candles, decisions, costs, finer)
     mode, equity = Mode.FX if isinstance(costs, FxCosts) else Mode.PARITY, np.empty(len(candles))
     if len(candles) == 0:
         return BacktestResult(trades_of(np.empty(0, TRADE), candles), equity, account.cash, mode)
@@ -172,18 +179,38 @@ def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
         )
 
 
-_NONE, _ONE, _NO_PLACES, _NO_ROWS = np.zeros(1), np.ones(1), np.empty(0, np.int64), np.empty((0, 5))
+def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs | FxCosts, finer: CandleArrays | None) -> None:
+    """Raises `BadInputError` for stops and targets so near that short candles cannot tell which of them came first.
+
+    In candles of up to five minutes one exit in twelve is ambiguous at half an average true range, one in sixty at a whole one.
+    Flat costs are played all the same: their mode is for comparison with backtesting.py.
+    """
+    if isinstance(costs, Costs) or finer is not None or candles.timeframe.us > COARSEST_AMBIGUOUS.us or not decisions.side.any():
+        return
+    at = np.flatnonzero(decisions.side)
+    ranges = decisions.numbers.get("atr")
+    one_range = (average_true_range(candles, RANGE_CANDLES) if ranges is None else ranges)[at]
+    near = np.minimum(decisions.stop_distance[at], decisions.target_distance[at]) < one_range
+    if near.any():
+        raise BadInputError(
+            f"{int(near.sum())} of {len(at)} entries have a stop or target nearer than one average true range of their "
+            f"{candles.timeframe} candles, the first at candle {int(at[near][0])}: which came first inside one cannot be told; "
+            "give finer candles (fxgpt backtest --detail 1m), or keep stop and target further away"
+        )
+
+
+_NONE, _NO_PLACES, _NO_ROWS = np.zeros(1), np.empty(0, np.int64), np.empty((0, 5))
+_UNQUOTED = {"spread": _NONE, "open_spread": np.empty(0), "swap_long": _NONE, "swap_short": _NONE, "conversion": np.ones(1)}
 
 
 def tape_of(candles: CandleArrays, costs: Costs | FxCosts, finer: CandleArrays | None = None) -> Tape:
     """The kernel's view of the candles and of what they cost. Raises `BadInputError` for costs of another number of candles."""
-    quotes = (_NONE, _NONE, _NONE, _ONE)
-    if isinstance(costs, FxCosts):
-        quotes = (costs.spread, costs.swap_long, costs.swap_short, costs.conversion)
-    for values in quotes:
-        if len(values) not in {1, len(candles)}:
+    quotes = {name: getattr(costs, name) for name in QUOTED} if isinstance(costs, FxCosts) else _UNQUOTED
+    for values in quotes.values():
+        if len(values) not in {0, 1, len(candles)}:
             raise BadInputError(f"costs of {len(values)} candles were given for {len(candles)}; make them from the same candles")
-    return Tape(candles.open_time_us, candles.rows, *quotes, *_finer_rows(candles, finer))
+    first, stop, finer_rows = _finer_rows(candles, finer)
+    return Tape(candles.open_time_us, candles.rows, finer_first=first, finer_stop=stop, finer_rows=finer_rows, **quotes)
 
 
 def _finer_rows(candles: CandleArrays, finer: CandleArrays | None) -> tuple[IntArray, IntArray, FloatArray]:

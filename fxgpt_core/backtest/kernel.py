@@ -7,45 +7,24 @@ limit is not reached). Nothing happens in the first candle of a window, and on i
 next wish.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-from fxgpt_core.backtest.finer import left_by_finer, left_on_entry_by_finer
-from fxgpt_core.backtest.positions import (
-    NOTHING,
-    Candle,
-    Held,
-    Left,
-    Wish,
-    entered,
-    left,
-    left_on_entry,
-    placed,
-    reached,
-    settled,
-)
+from fxgpt_core.backtest.account import State, at, concluded, left_at, nights_paid, played
+from fxgpt_core.backtest.positions import NOTHING, Candle, Held, Wish, placed
 from fxgpt_core.backtest.tape import (
-    AMBIGUOUS,
     CLOSE,
-    COSTS,
     DAY,
     DAYS,
     DRAWDOWN,
     DRAWDOWN_FRACTION,
     ENTRY_OFFSET,
     FINAL_EQUITY,
-    GAINS,
-    GAINS_BEFORE_COSTS,
     GONE,
-    HELD_US,
     HIGH,
-    LOSSES,
     LOW,
     NEVER,
     OPEN,
     RANGE,
-    REFUSED,
     REVERSE,
     RISK_FRACTION,
     STOP_DISTANCE,
@@ -53,126 +32,15 @@ from fxgpt_core.backtest.tape import (
     SUM_SQUARES,
     SUM_SQUARES_BELOW,
     TARGET_DISTANCE,
-    TRADES,
-    WINS,
     FloatArray,
     Log,
     Rules,
     Tape,
     Wishes,
 )
-from fxgpt_core.compiled import borrowing, inlined
-from fxgpt_core.market.fills import (
-    REASON_END,
-    REASON_NONE,
-    REASON_SIGNAL,
-    REASON_TIME,
-    ExitPlan,
-    Terms,
-    bought_above,
-    tightened_stop,
-    time_is_up,
-    unrealised,
-)
+from fxgpt_core.compiled import inlined, uncounted
+from fxgpt_core.market.fills import REASON_NONE, REASON_SIGNAL, REASON_TIME, ExitPlan, Terms, tightened_stop, time_is_up
 from fxgpt_core.portfolio.sizing import daily_loss_reached
-
-
-class State(NamedTuple):
-    """An account between two candles; money in account currency, `swap` what the open position has paid so far.
-
-    `closing` is the reason for which the position is closed at the next open, 0 if it is not.
-    """
-
-    cash: float
-    equity: float
-    swap: float
-    held: Held
-    order: Held
-    closing: int
-
-
-@inlined
-def _at(values: FloatArray, i: int) -> float:
-    """The number of candle `i`, or the one of all candles."""
-    value: float = values[i] if len(values) > 1 else values[0]
-    return value
-
-
-@inlined
-def _left_at(held: Held, candle: Candle, bid: float) -> float:
-    """The price at which the position could be left when the bid is `bid`."""
-    return bid + bought_above(-held.side, candle.spread)
-
-
-@borrowing
-def _ends(tape: Tape, terms: Terms, state: State, candle: Candle, end: Left, log: Log) -> State:
-    """The account after its position has ended; the trade is written to the log."""
-    sums, i, held = log.sums, candle.number, state.held
-    trade = settled(candle, held, end, terms, state.swap)
-    if len(log.book) > 0:
-        row = log.book[int(sums[TRADES])]
-        row.entry_index, row.exit_index, row.side, row.units = held.since, i, held.side, held.units
-        row.entry_price, row.exit_price, row.reason, row.ambiguous = held.entry, trade.exit_price, end.reason, end.both
-        row.profit, row.commission, row.spread_cost = trade.profit, trade.commission, trade.spread_cost
-        row.slippage, row.impact, row.swap = trade.slippage, trade.impact, state.swap
-    costs = trade.commission + trade.spread_cost + trade.slippage + trade.impact + state.swap
-    sums[TRADES] += 1.0
-    sums[COSTS] += costs
-    sums[HELD_US] += tape.time_us[i] - tape.time_us[held.since]
-    sums[AMBIGUOUS] += end.both
-    sums[GAINS_BEFORE_COSTS] += max(0.0, trade.profit + costs)
-    sums[WINS] += trade.profit > 0.0
-    sums[GAINS] += max(0.0, trade.profit)
-    sums[LOSSES] += max(0.0, -trade.profit)
-    cash = state.cash + trade.cash
-    return State(cash, cash, 0.0, NOTHING, state.order, REASON_NONE)
-
-
-@borrowing
-def _enters(tape: Tape, terms: Terms, state: State, candle: Candle, price: float, log: Log) -> State:
-    """The account after its order was filled at `price`, or dropped for want of margin."""
-    order, has_finer = state.order, len(tape.finer_first) > 0
-    held = entered(candle, order, terms, price, state.cash)
-    state = State(state.cash - held.commission, state.equity, 0.0, held, NOTHING, REASON_NONE)
-    if held.units == 0:
-        log.sums[REFUSED] += 1.0
-        return state
-    end = left_on_entry_by_finer(tape, candle, order, held, terms) if has_finer else left_on_entry(candle, held, terms)
-    return _ends(tape, terms, state, candle, end, log) if end.reason != REASON_NONE else state
-
-
-@borrowing
-def _concluded(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) -> State:
-    """The account without position and order: after it has lost everything, or after the last candle."""
-    is_bust = state.equity <= 0.0
-    if state.held.units > 0:
-        price = candle.open if terms.parity and not is_bust else _left_at(state.held, candle, candle.close)
-        state = _ends(tape, terms, state, candle, Left(price, REASON_END, False), log)
-    cash = 0.0 if is_bust else max(state.cash, 0.0)
-    return State(cash, cash, 0.0, NOTHING, NOTHING, REASON_NONE)
-
-
-@inlined
-def _nights_paid(state: State, candle: Candle, long_rate: float, short_rate: float) -> State:
-    """The account after the swap of the nights before a candle; rates for a unit in quote currency."""
-    paid = (long_rate if state.held.side > 0 else short_rate) * state.held.units * candle.conversion
-    return State(state.cash - paid, state.equity, state.swap + paid, state.held, state.order, state.closing)
-
-
-@inlined
-def _exit(state: State, candle: Candle, terms: Terms) -> Left:
-    """How a candle leaves the position: by the close that was decided, or by its stop or target."""
-    if state.closing != REASON_NONE:
-        return Left(_left_at(state.held, candle, candle.open), state.closing, False)
-    return left(candle, state.held, terms)
-
-
-@inlined
-def _marked(state: State, candle: Candle) -> State:
-    """The account with its equity at a candle's close."""
-    held = state.held
-    profit = unrealised(held.side, held.units, held.entry, _left_at(held, candle, candle.close))
-    return State(state.cash, state.cash + profit * candle.conversion, state.swap, held, state.order, state.closing)
 
 
 @inlined
@@ -188,7 +56,7 @@ def _closing(wished: int, rules: Rules, held: Held, i: int) -> int:
 @inlined
 def _tightened(rules: Rules, held: Held, candle: Candle) -> Held:
     """The position with its stop tightened by a candle's close."""
-    plan, close = rules.plan, _left_at(held, candle, candle.close)
+    plan, close = rules.plan, left_at(held, candle, candle.close)
     gap = plan.trailing_gap + held.trailing_gap
     mine = ExitPlan(plan.breakeven_trigger, plan.trailing_activation, plan.trailing_distance, plan.trailing_step, gap)
     stop, reason = tightened_stop(held.side, held.entry, close, held.stop, held.stop_reason, mine)
@@ -225,7 +93,7 @@ def _ordered(row: FloatArray, wished: int, rules: Rules, terms: Terms, state: St
     return State(state.cash, state.equity, state.swap, state.held, order, state.closing)
 
 
-@borrowing
+@uncounted
 def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
     """Books the return of an FX day, counted from the window's first, which ended with the equity `closing`."""
     change, sums = (closing - opening) / opening if opening > 0.0 else 0.0, log.sums
@@ -238,29 +106,12 @@ def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
 
 @inlined
 def _candle(tape: Tape, i: int) -> Candle:
-    row = tape.rows[i]
-    return Candle(
-        i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], row[DAY], _at(tape.spread, i), _at(tape.conversion, i)
-    )  # fmt: skip
+    row, spread = tape.rows[i], at(tape.spread, i)
+    open_spread = at(tape.open_spread, i) if len(tape.open_spread) > 0 else spread
+    return Candle(i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], row[DAY], open_spread, spread, at(tape.conversion, i))
 
 
-@inlined
-def _played(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) -> State:
-    """The account at the close of a candle in which a position is held or an order waits."""
-    if state.held.units > 0:
-        end = _exit(state, candle, terms)
-        if end.reason != REASON_NONE:
-            if len(tape.finer_first) > 0 and state.closing == REASON_NONE:
-                end = left_by_finer(tape, candle, state.held, terms, end)
-            state = _ends(tape, terms, state, candle, end, log)
-    if state.order.units > 0:
-        price = reached(candle, state.order, terms)
-        if price > 0.0:
-            state = _enters(tape, terms, state, candle, price, log)
-    return _marked(state, candle)
-
-
-@borrowing
+@uncounted
 def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[int, int], log: Log) -> None:
     """Plays the candles [start, stop) of a window, at least one, from a flat account, and fills the log."""
     start, last = window[0], window[1] - 1
@@ -282,11 +133,11 @@ def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[i
             _day_ended(log, day - first_day, day_start, state.equity)
             day, day_start = candle.day, state.equity
             if state.held.units > 0:
-                state = _nights_paid(state, candle, _at(tape.swap_long, i), _at(tape.swap_short, i))
+                state = nights_paid(state, candle, at(tape.swap_long, i), at(tape.swap_short, i))
         if not is_flat:
-            state = _played(tape, terms, state, candle, log)
+            state = played(tape, terms, state, candle, log)
             if state.equity <= 0.0 or i == last:
-                state = _concluded(tape, terms, state, candle, log)
+                state = concluded(tape, terms, state, candle, log)
             peak = max(peak, state.equity)
             deepest = max(deepest, peak - state.equity)
             if peak - state.equity > deepest_fraction * peak:

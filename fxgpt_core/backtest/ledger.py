@@ -8,7 +8,7 @@ from fxgpt_core.market.orders import Side
 
 
 def trade_dicts(trades: Trades) -> list[dict[str, object]]:
-    """Each trade with ISO times in UTC, side "long" or "short", prices, units, reason, profit and costs (quote currency)."""
+    """Each trade with ISO times in UTC, side "long" or "short", prices, units, reason, profit and costs."""
     return [
         {**row, "entry_time": row["entry_time"].isoformat(), "exit_time": row["exit_time"].isoformat()}
         for row in trade_frame(trades).to_dicts()
@@ -29,5 +29,9 @@ def trade_frame(trades: Trades) -> pl.DataFrame:
             "profit": trades.profit,
             "commission": trades.commission,
             "spread_cost": trades.spread_cost,
+            "slippage": trades.slippage,
+            "impact": trades.impact,
+            "swap": trades.swap,
+            "ambiguous": trades.ambiguous,
         }
     )

@@ -28,7 +28,10 @@ MARKET, STOP_ENTRY, LIMIT_ENTRY = 0, 1, -1
 
 
 class Candle(NamedTuple):
-    """Candle `number` of a tape: bid prices and spread in quote currency, `conversion` the value of that in account currency."""
+    """Candle `number` of a tape: bid prices in quote currency, `conversion` the value of a unit of it in account currency.
+
+    `open_spread` is what the ask is above the bid at the open, `spread` afterwards.
+    """
 
     number: int
     open: float
@@ -36,6 +39,7 @@ class Candle(NamedTuple):
     low: float
     close: float
     day: float
+    open_spread: float
     spread: float
     conversion: float
 
@@ -81,11 +85,19 @@ NOTHING = Held(0, 0, MARKET, False, -1, 0.0, 0.0, 0.0, REASON_NONE, 0.0, 0.0, 0.
 
 
 class Left(NamedTuple):
-    """How a position is left: at what price before slippage, for what reason code (0: it is not); `both`: stop or target."""
+    """How a position is left: at what price before slippage, for what reason code (0: it is not), and what the spread was then.
+
+    `both`: the candle touched the target as well as the stop.
+    """
 
     price: float
     reason: int
     both: bool
+    spread: float
+
+
+STAYS = Left(0.0, REASON_NONE, False, 0.0)
+"""A position that is not left."""
 
 
 class Trade(NamedTuple):
@@ -120,31 +132,31 @@ def placed(candle: Candle, wish: Wish, terms: Terms, equity: float, max_margin_f
 
 
 @compiled
-def reached(candle: Candle, order: Held, terms: Terms) -> float:
-    """The price at which a candle fills an order, before slippage; 0 if it does not reach it."""
-    above = bought_above(order.side, candle.spread)
-    open_ = candle.open + above
+def reached(candle: Candle, order: Held, terms: Terms) -> tuple[float, float]:
+    """The price at which a candle fills an order, before slippage, and the spread then; 0 if the candle does not reach it."""
+    above, open_ = bought_above(order.side, candle.spread), candle.open + bought_above(order.side, candle.open_spread)
     if order.kind == MARKET:
-        return open_
+        return open_, candle.open_spread
     rises = order.side * order.kind > 0
-    if (candle.high + above < order.entry) if rises else (candle.low + above > order.entry):
-        return 0.0
-    if order.kind == LIMIT_ENTRY and not terms.parity:
-        return order.entry
-    return max(open_, order.entry) if rises else min(open_, order.entry)
+    if (open_ >= order.entry) if rises else (open_ <= order.entry):
+        return open_ if order.kind == STOP_ENTRY or terms.parity else order.entry, candle.open_spread
+    if (candle.high + above >= order.entry) if rises else (candle.low + above <= order.entry):
+        return order.entry, candle.spread
+    return 0.0, 0.0
 
 
 @compiled
-def entered(candle: Candle, order: Held, terms: Terms, price: float, cash: float) -> Held:
-    """The order as a position entered at `price`, before slippage; nothing if the margin does not allow it."""
+def entered(candle: Candle, order: Held, terms: Terms, fill: tuple[float, float], cash: float) -> Held:
+    """The order as a position entered, `fill` as of `reached`; nothing if the margin does not allow it."""
     side, units, conversion = order.side, order.units, candle.conversion
-    buying_power = max(0.0, cash / conversion) * terms.leverage
-    if not margin_allows(side, units, price, terms.entry_spread, terms.commission, buying_power):
-        return NOTHING
-    quoted = entry_price(side, price, terms.entry_spread)
+    price, spread = fill
     slippage = impact = 0.0
     if order.kind != LIMIT_ENTRY:
-        slippage, impact = slippage_of(candle.spread, terms), impact_of(units, candle.spread, terms)
+        slippage, impact = slippage_of(spread, terms), impact_of(units, spread, terms)
+    buying_power = max(0.0, cash / conversion) * terms.leverage - units * terms.unit_commission / conversion
+    if not margin_allows(side, units, price + slippage + impact, terms.entry_spread, terms.commission, buying_power):
+        return NOTHING
+    quoted = entry_price(side, price, terms.entry_spread)
     entry = quoted + side * (slippage + impact)
     commission = commission_paid(units, entry, terms.commission) * conversion + units * terms.unit_commission
     stop, reason = order.stop, order.stop_reason
@@ -152,7 +164,7 @@ def entered(candle: Candle, order: Held, terms: Terms, price: float, cash: float
         stop_out = stop_out_price(side, units, entry, (cash - commission) / conversion, terms)
         if side * (stop_out - stop) > 0.0:
             stop, reason = stop_out, REASON_STOP_OUT
-    bid = price - bought_above(side, candle.spread)
+    bid = price - bought_above(side, spread)
     return Held(
         side, units, order.kind, False, candle.number, entry, stop, order.target, reason, order.trailing_gap, commission,
         abs(quoted - bid) * units * conversion, slippage * units * conversion, impact * units * conversion,
@@ -162,14 +174,16 @@ def entered(candle: Candle, order: Held, terms: Terms, price: float, cash: float
 @compiled
 def left(candle: Candle, held: Held, terms: Terms) -> Left:
     """How a candle leaves a position by its stop or target."""
-    above = bought_above(-held.side, candle.spread)
-    high, low = candle.high + above, candle.low + above
-    price, reason = exit_in_candle(held.side, candle.open + above, high, low, held.stop, held.target)
+    above, open_ = bought_above(-held.side, candle.spread), candle.open + bought_above(-held.side, candle.open_spread)
+    # The open is a part of the candle, and by its own spread may lie outside of what the others make of it.
+    high, low = max(candle.high + above, open_), min(candle.low + above, open_)
+    price, reason = exit_in_candle(held.side, open_, high, low, held.stop, held.target)
+    if reason == REASON_NONE:
+        return STAYS
+    spread = candle.open_spread if price == open_ else candle.spread
     if reason == REASON_TARGET:
-        return Left(price if terms.parity else held.target, REASON_TARGET, False)
-    if reason == REASON_STOP:
-        return Left(price, held.stop_reason, high >= held.target if held.side > 0 else low <= held.target)
-    return Left(0.0, REASON_NONE, False)
+        return Left(price if terms.parity else held.target, REASON_TARGET, False, spread)
+    return Left(price, held.stop_reason, high >= held.target if held.side > 0 else low <= held.target, spread)
 
 
 @compiled
@@ -185,11 +199,11 @@ def left_on_entry(candle: Candle, held: Held, terms: Terms) -> Left:
         return end
     if terms.parity:
         spared = held.kind == LIMIT_ENTRY or candle.low <= held.stop <= candle.high
-        return Left(0.0, REASON_NONE, False) if spared else end
+        return STAYS if spared else end
     if end.reason == REASON_TARGET:
-        return Left(0.0, REASON_NONE, False) if held.kind == LIMIT_ENTRY else end
+        return STAYS if held.kind == LIMIT_ENTRY else end
     # The position was entered behind the open, so that the open is no gap through its stop.
-    return Left(held.stop, end.reason, end.both or held.kind == STOP_ENTRY)
+    return Left(held.stop, end.reason, end.both or held.kind == STOP_ENTRY, candle.spread)
 
 
 @compiled
@@ -198,7 +212,7 @@ def settled(candle: Candle, held: Held, end: Left, terms: Terms, swap: float) ->
     side, units, conversion = held.side, held.units, candle.conversion
     slippage = impact = 0.0
     if end.reason != REASON_TARGET:
-        slippage, impact = slippage_of(candle.spread, terms), impact_of(units, candle.spread, terms)
+        slippage, impact = slippage_of(end.spread, terms), impact_of(units, end.spread, terms)
     price = end.price - side * (slippage + impact)
     gross = realised(side, units, held.entry, price) * conversion
     at_exit = commission_paid(units, price, terms.commission) * conversion + units * terms.unit_commission
@@ -207,7 +221,7 @@ def settled(candle: Candle, held: Held, end: Left, terms: Terms, swap: float) ->
         exit_price=price,
         profit=gross - commission - swap,
         commission=commission,
-        spread_cost=held.spread_cost + bought_above(-side, candle.spread) * units * conversion,
+        spread_cost=held.spread_cost + bought_above(-side, end.spread) * units * conversion,
         slippage=held.slippage + slippage * units * conversion,
         impact=held.impact + impact * units * conversion,
         cash=gross - at_exit,

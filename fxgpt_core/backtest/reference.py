@@ -6,6 +6,7 @@ library (AGPL-3.0); import this module only where it is used.
 """
 
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,10 +43,38 @@ def reference_backtest(
 ) -> BacktestResult:
     """What `engine.backtest` returns, computed by backtesting.py. Raises `BadInputError` as that does."""
     account = account or BacktestAccount()
+    return _result(reference_run(candles, decisions, execution, costs, account)(), candles, account)
+
+
+def reference_run(
+    candles: CandleArrays, decisions: Decisions, execution: ExecutionParameters, costs: Costs, account: BacktestAccount
+) -> Callable[[], Any]:
+    """The library's own run, prepared: what it costs is measured by calling it. Raises `BadInputError` as `backtest` does."""
     check_same_times(candles, decisions)
+    given = {
+        "wishes": wishes_of(decisions),
+        "rules": rules_of(execution),
+        "terms": terms_of(costs, account),
+        "fx_days": candles.fx_day,
+    }
     with warnings.catch_warnings():
         # Meant for whole bitcoins: here one unit is one unit of the base currency, and sizes of 0 are not ordered.
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash value", category=UserWarning)
+        prepared = Backtest(
+            _frame(candles),
+            _DecisionStrategy,
+            cash=account.cash,
+            spread=costs.spread,
+            commission=costs.commission,
+            margin=1.0 / account.leverage,
+            finalize_trades=True,
+        )
+    return lambda: _statistics(prepared, given)
+
+
+def _statistics(prepared: Backtest, given: dict[str, Any]) -> Any:
+    """What a run leaves, without the warnings of what is meant here."""
+    with warnings.catch_warnings():
         # An order beyond the margin is dropped, which is the rule; the library also warns of it.
         warnings.filterwarnings("ignore", message=".*Broker canceled the order due to insufficient margin", category=UserWarning)
         # Stop and target of an entry that waited for its price act from the next candle on; that is its rule, and the kernel's.
@@ -56,22 +85,7 @@ def reference_backtest(
         warnings.filterwarnings("ignore", message="DatetimeIndex.dayofweek is deprecated", category=DeprecationWarning)
         # Statistics of an account that lost everything, or of one candle, overflow or divide by zero; they are not read here.
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"backtesting\._stats")
-        run = Backtest(
-            _frame(candles),
-            _DecisionStrategy,
-            cash=account.cash,
-            spread=costs.spread,
-            commission=costs.commission,
-            margin=1.0 / account.leverage,
-            finalize_trades=True,
-        )
-        statistics = run.run(
-            wishes=wishes_of(decisions),
-            rules=rules_of(execution),
-            terms=terms_of(costs, account),
-            fx_days=candles.fx_day,
-        )
-    return _result(statistics, candles, account)
+        return prepared.run(**given)
 
 
 class _Note(NamedTuple):

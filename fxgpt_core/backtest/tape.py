@@ -18,14 +18,16 @@ TradeArray = npt.NDArray[np.void]
 class Tape(NamedTuple):
     """N candles and what trading in them costs: `rows` float64[N,5] as `CandleArrays.rows`, bid prices in quote currency.
 
-    `spread` is what the ask is above the bid, `swap_long` and `swap_short` what a unit pays in quote currency at the open of each
-    candle for the nights before it, `conversion` the value of a unit of quote currency in account currency: N numbers or one.
-    Rows [finer_first[i], finer_stop[i]) of the finer candles lie within candle i; without finer candles these are empty.
+    `spread` is what the ask is above the bid, at a candle's open `open_spread` unless that is empty; `swap_long` and
+    `swap_short` what a unit pays in quote currency at the open of each candle for the nights before it, `conversion` the value
+    of a unit of quote currency in account currency: N numbers or one. Rows [finer_first[i], finer_stop[i]) of the finer candles
+    lie within candle i; without finer candles these are empty.
     """
 
     time_us: IntArray
     rows: FloatArray
     spread: FloatArray
+    open_spread: FloatArray
     swap_long: FloatArray
     swap_short: FloatArray
     conversion: FloatArray

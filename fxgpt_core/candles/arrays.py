@@ -13,7 +13,10 @@ from fxgpt_core.market.timeframes import Timeframe
 
 @dataclass(frozen=True, eq=False)
 class CandleArrays:
-    """N candles as C-contiguous arrays: `open_time_us` int64 µs since the epoch, prices in quote currency and volume float64."""
+    """N candles as C-contiguous arrays: `open_time_us` int64 µs since the epoch, prices in quote currency and volume float64.
+
+    `spread` is what the ask was above the bid at each close, NaN where not known; None where no candle tells.
+    """
 
     open_time_us: NDArray[np.int64]
     open: NDArray[np.float64]
@@ -22,6 +25,7 @@ class CandleArrays:
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
     timeframe: Timeframe
+    spread: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.open_time_us)
@@ -56,6 +60,7 @@ class CandleArrays:
             close=self.close[window].copy(),
             volume=self.volume[window].copy(),
             timeframe=self.timeframe,
+            spread=None if self.spread is None else self.spread[window].copy(),
         )
 
 
@@ -69,4 +74,5 @@ def candle_arrays(frame: pl.DataFrame, timeframe: Timeframe) -> CandleArrays:
         close=np.array(frame["close"].to_numpy(), dtype=np.float64),
         volume=np.array(frame["volume"].to_numpy(), dtype=np.float64),
         timeframe=timeframe,
+        spread=frame["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy().copy() if "spread" in frame.columns else None,
     )

@@ -11,12 +11,14 @@ import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.cli.written_file import require_place
+from fxgpt_core.errors import BadInputError
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.backtest.engine import BacktestResult
     from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.cli.stored import StoredProblem
+    from fxgpt_core.market.costs import Costs, FxCosts
     from fxgpt_core.strategy.decision import Decisions
     from fxgpt_core.strategy.parameters import StrategyParameters
 
@@ -32,6 +34,29 @@ class Engine(StrEnum):
     REFERENCE = "reference"
 
 
+class Fills(StrEnum):
+    """By which rules orders fill."""
+
+    PARITY = "parity"
+    FX = "fx"
+
+
+MEANING = {
+    Fills.PARITY: "mode parity: flat costs, by the rules of backtesting.py",
+    Fills.FX: "mode fx: bid and ask, slippage, swap, stop-out",
+}
+FillsOption = Annotated[
+    Fills,
+    typer.Option(
+        "--mode",
+        help="parity: flat costs, by the rules of backtesting.py; fx: bid and ask, spread by session, slippage, swap, stop-out.",
+    ),
+]
+DetailOption = Annotated[
+    str | None,
+    typer.Option("--detail", metavar="TIMEFRAME", help="Shorter candles, such as 1m, that tell if stop or target came first."),
+]
+AccountOption = Annotated[str, typer.Option("--account", metavar="CURRENCY", help="Currency of the account in mode fx.")]
 ParamsOption = Annotated[
     Path | None, typer.Option("--params", metavar="FILE", help="JSON object of the parameters to change; others stay at default.")
 ]
@@ -42,24 +67,33 @@ ReportOption = Annotated[
 
 
 def backtest(
+    *,
     symbol: SymbolOption,
     timeframe: TimeframeOption,
     params: ParamsOption = None,
     engine: EngineOption = Engine.KERNEL,
+    mode: FillsOption = Fills.PARITY,
+    detail: DetailOption = None,
+    account: AccountOption = "USD",
     report: ReportOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen.
 
-    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --report backtest.html
+    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --report backtest.html
     """
+    from fxgpt_core.cli.stored import read_parameters
+
     _require_report(report)
-    run = _play(params, symbol, timeframe, engine)
+    _require_known_to(engine, mode, detail)
+    parameters = read_parameters(params)
+    run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine)
     _write_report(run, report)
     payload = _payload(run) | {"engine": str(engine), "report": report}
 
     def tell() -> None:
         say(f"{run.place}: {len(run.result.trades)} trades over {len(run.candles)} unseen candles, by the {engine}")
+        say(MEANING[mode])
         tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
         tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
         if report is not None:
@@ -78,30 +112,55 @@ class _Run:
     candles: "CandleArrays"
     decisions: "Decisions"
     result: "BacktestResult"
+    costs: "Costs | FxCosts"
 
     @property
     def place(self) -> str:
         return f"{self.stored.problem.symbol} {self.candles.timeframe}"
 
 
-def _play(params: Path | None, symbol: str, timeframe: str, engine: Engine) -> _Run:
-    from fxgpt_core.cli.stored import read_parameters, stored_problem
+def _require_known_to(engine: Engine, mode: Fills, detail: str | None) -> None:
+    if engine is Engine.REFERENCE and (mode is Fills.FX or detail is not None):
+        raise BadInputError(
+            f"--engine reference with {'--mode fx' if mode is Fills.FX else '--detail'}: backtesting.py knows neither two-sided "
+            "quotes nor finer candles; leave one of them out"
+        )
 
-    parameters = read_parameters(params)
-    stored = stored_problem(read_settings(), symbol, timeframe)
+
+def _stored(symbol: str, timeframe: str, mode: Fills, detail: str | None, account: str) -> "StoredProblem":
+    from fxgpt_core.cli.quoted import with_detail, with_quotes
+    from fxgpt_core.cli.stored import stored_problem
+
+    settings = read_settings()
+    stored = stored_problem(settings, symbol, timeframe)
+    if mode is Fills.FX:
+        stored = with_quotes(stored, settings, account)
+    return stored if detail is None else with_detail(stored, settings, detail)
+
+
+def _play(stored: "StoredProblem", parameters: "StrategyParameters", engine: Engine) -> _Run:
     from fxgpt_core.backtest.engine import execution_parameters
 
     problem = stored.problem
     rows = stored.unseen.slice(problem.candles.known_at_us)
     candles = problem.candles.slice(rows.start, rows.stop)
+    costs = problem.costs if problem.quoted is None else problem.quoted.slice(rows.start, rows.stop)
     decisions = problem.decisions(parameters, stored.unseen)
     execution = execution_parameters(parameters, candles.timeframe)
-    result = _engine(engine)(candles, decisions, execution, problem.costs, problem.account)
-    return _Run(stored, parameters, candles, decisions, result)
+    if engine is Engine.REFERENCE:
+        from fxgpt_core.backtest.reference import reference_backtest
+
+        result = reference_backtest(candles, decisions, execution, problem.costs, problem.account)
+    else:
+        from fxgpt_core.backtest.engine import backtest
+
+        result = backtest(candles, decisions, execution, costs, problem.account, finer=problem.finer)
+    return _Run(stored, parameters, candles, decisions, result, costs)
 
 
 def _payload(run: _Run) -> dict[str, Any]:
     from fxgpt_core.backtest.ledger import trade_dicts
+    from fxgpt_core.performance.cost_parts import cost_parts
     from fxgpt_core.performance.measures import metrics
 
     return {
@@ -110,8 +169,11 @@ def _payload(run: _Run) -> dict[str, Any]:
         "candles": len(run.candles),
         "parameters_sha256": run.parameters.sha256,
         "artifacts": run.stored.artifacts,
+        "mode": str(run.result.mode),
         "final_equity": run.result.final_equity,
         "metrics": metrics(run.result, run.candles).to_json(),
+        "costs": cost_parts(run.result.trades).to_json(),
+        "ambiguous_exits": int(run.result.trades.ambiguous.sum()),
         "decisions": run.decisions.reason_counts(),
         "trades": trade_dicts(run.result.trades),
     }
@@ -141,17 +203,7 @@ def _write_report(run: _Run, file: Path | None) -> None:
         artifacts=run.stored.artifacts,
         code=code_identity(),
     )
-    write_report(BacktestReport(heading, run.candles, run.result, problem.costs, problem.account), file)
-
-
-def _engine(engine: Engine) -> Callable[..., Any]:
-    if engine is Engine.REFERENCE:
-        from fxgpt_core.backtest.reference import reference_backtest
-
-        return reference_backtest
-    from fxgpt_core.backtest.engine import backtest as kernel_backtest
-
-    return kernel_backtest
+    write_report(BacktestReport(heading, run.candles, run.result, run.costs, problem.account), file)
 
 
 def _short(trade: dict[str, object]) -> dict[str, object]:

@@ -92,9 +92,10 @@ def _fold_row(fold: "FoldOutcome") -> dict[str, object]:
         "fold": fold.fold.index,
         "trial": fold.chosen.trial_number,
         "train_sharpe": fold.train_sharpe,
-        "test_sharpe": fold.test.sharpe_ratio,
-        "test_trades": fold.test.total_trades,
+        "test_sharpe": fold.test.sharpe_ratio if fold.test else None,
+        "test_trades": fold.test.total_trades if fold.test else 0,
         "idle": fold.idle,
+        "error": fold.error,
     }
 
 

@@ -50,18 +50,19 @@ def _nothing() -> FloatArray:
 class FxCosts:
     """Quotes of two sides and what else trading costs; arrays have a number for each of N candles, or one for all.
 
-    `spread`: ask less bid, in price units. `swap_long`, `swap_short`: what a unit pays in quote currency at the open of a
-    candle for the nights before it (negative: earns). `conversion`: a unit of quote currency in account currency. `commission`:
-    a fraction of the notional, each side; `unit_commission`: money in account currency for a unit, each side. Market and stop
-    orders fill worse by `slippage` × spread, and by `impact` × spread × √(units / `depth`). At a margin level (equity over
-    margin) of `stop_out` the broker closes the position; 0: never. Raises `BadInputError` for numbers that are not finite, or
-    negative where they cannot be.
+    `spread`: ask less bid, in price units; `open_spread`: the same at each candle's open, as `spread` if it is empty.
+    `swap_long`, `swap_short`: what a unit pays in quote currency at the open of a candle for the nights before it (negative:
+    earns). `conversion`: a unit of quote currency in account currency. `commission`: a fraction of the notional, each side;
+    `unit_commission`: money in account currency for a unit, each side. Market and stop orders fill worse by `slippage` ×
+    spread, and by `impact` × spread × √(units / `depth`). Where equity over margin falls to `stop_out` the broker closes the
+    position; 0: never. Raises `BadInputError` for numbers that are not finite, or negative where they cannot be.
     """
 
     spread: FloatArray
     swap_long: FloatArray = field(default_factory=_nothing)
     swap_short: FloatArray = field(default_factory=_nothing)
     conversion: FloatArray = field(default_factory=lambda: np.ones(1))
+    open_spread: FloatArray = field(default_factory=lambda: np.empty(0))
     commission: float = 0.0
     unit_commission: float = 0.0
     slippage: float = 0.0
@@ -70,38 +71,38 @@ class FxCosts:
     stop_out: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, low in (("spread", 0.0), ("swap_long", -math.inf), ("swap_short", -math.inf), ("conversion", 0.0)):
-            values = np.asarray(getattr(self, name))
-            bad = ~(np.isfinite(values) & (values >= low)) if name != "conversion" else ~(np.isfinite(values) & (values > low))
-            if values.ndim != 1 or len(values) == 0 or bad.any():
+        for name in QUOTED:
+            values = getattr(self, name)
+            low = -math.inf if name.startswith("swap") else 0.0
+            bad = int((~np.isfinite(values) | (values < low)).sum()) + (name == "conversion" and int((values == 0.0).sum()))
+            if bad or values.ndim != 1 or (len(values) == 0 and name != "open_spread"):
                 raise BadInputError(
-                    f"{int(bad.sum())} of {values.size} numbers of {name} are not finite or too low; needed is one, or one for "
-                    f"each candle, {'above' if name == 'conversion' else 'not below'} {low}: fill the gaps before"
+                    f"{bad} of the {values.size} numbers of {name} are not finite, or too low; needed is one number, or one for "
+                    "each candle, finite, not negative unless it is a swap: fill the gaps before"
                 )
         plain = ("commission", "unit_commission", "slippage", "impact", "stop_out")
         negative = [name for name in plain if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0.0)]
         if negative or not self.depth > 0.0:
-            raise BadInputError(f"{', '.join(negative) or 'depth'} is negative or not finite in {self}; costs are 0 or more")
+            raise BadInputError(
+                f"{', '.join(negative) or 'depth'} of {self} cannot be; costs are finite and at least 0, depth is above"
+            )
 
     def times(self, multiplier: float) -> "FxCosts":
-        """The same costs, `multiplier` times as dear, where something is paid; what is earned by swap stays. Raises
-        `BadInputError`.
-        """
-        return replace(
-            self,
-            spread=self.spread * multiplier,
-            swap_long=np.where(self.swap_long > 0.0, self.swap_long * multiplier, self.swap_long),
-            swap_short=np.where(self.swap_short > 0.0, self.swap_short * multiplier, self.swap_short),
-            commission=self.commission * multiplier,
-            unit_commission=self.unit_commission * multiplier,
-        )
+        """The same costs, `multiplier` times as dear; what is earned by swap stays as it is. Raises `BadInputError`."""
+        dearer = {name: getattr(self, name) * multiplier for name in ("spread", "open_spread", "commission", "unit_commission")}
+        for name in ("swap_long", "swap_short"):
+            rate = getattr(self, name)
+            dearer[name] = np.where(rate > 0.0, rate * multiplier, rate)
+        return replace(self, **dearer)
 
     def slice(self, start: int, stop: int) -> "FxCosts":
         """The costs in the candles [start, stop)."""
-        names = ("spread", "swap_long", "swap_short", "conversion")
-        columns = {name: getattr(self, name) for name in names}
+        columns = {name: getattr(self, name) for name in QUOTED}
         return replace(self, **{name: values[start:stop] if len(values) > 1 else values for name, values in columns.items()})
 
+
+QUOTED = ("spread", "open_spread", "swap_long", "swap_short", "conversion")
+"""What `FxCosts` knows for each candle."""
 
 DEFAULT_COMMISSION = 0.00002
 

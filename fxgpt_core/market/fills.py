@@ -91,7 +91,10 @@ def stop_out_price(side: int, units: float, entry: float, cash: float, terms: Te
     """
     bound = terms.stop_out / terms.leverage
     if side > 0:
-        return max(0.0, (units * entry - cash) / (units * (1.0 - bound))) if bound < 1.0 else math.inf
+        debt = units * entry - cash
+        if debt <= 0.0:
+            return 0.0
+        return debt / (units * (1.0 - bound)) if bound < 1.0 else math.inf
     return (units * entry + cash) / (units * (1.0 + bound))
 
 

@@ -9,7 +9,8 @@ from fxgpt_core.errors import MissingError
 from fxgpt_core.optimization.outcome import OptimizationOutcome, walked_forward
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.performance.measures import period_returns
-from fxgpt_core.performance.significance import expected_max_sharpe, probabilistic_sharpe, sharpe_moments
+from fxgpt_core.performance.significance import probabilistic_sharpe, sharpe_moments
+from fxgpt_core.performance.trials import Trials, lucky_sharpe
 from fxgpt_core.registry.gates import CoverageEvidence, Evidence
 
 STRESS = 2.0
@@ -42,7 +43,8 @@ def evidence(
         )
     stitched = outcome.out_of_sample
     moments = sharpe_moments(period_returns(stitched.result, stitched.candles))
-    benchmark = lucky_sharpe(outcome, moments.n, max(1, n_trials_ever), sharpe_variance)
+    train_periods = float(np.mean([fold.chosen.n_periods for fold in outcome.folds]))
+    benchmark = lucky_sharpe(Trials(max(1, n_trials_ever), sharpe_variance, train_periods), moments.n)
     choices = [(fold.parameters, fold.fold.test) for fold in outcome.folds]
     stressed = walked_forward(problem, choices, cost_multiplier=STRESS)
     return Evidence(
@@ -57,15 +59,3 @@ def evidence(
         sharpe_per_period=moments.sharpe,
         lucky_sharpe=benchmark,
     )
-
-
-def lucky_sharpe(outcome: OptimizationOutcome, n_periods: int, n_trials: int, sharpe_variance: float) -> float:
-    """The Sharpe ratio a period that the best of `n_trials` worthless trials would show over `n_periods` periods.
-
-    The ledger's variance is that of Sharpe ratios over train windows of some twenty days. Luck shrinks as 1 / periods, so
-    it is brought to the length that is judged, and never taken for less than pure luck has over that length, 1 / periods.
-    Source: Bailey and López de Prado (2014) for the maximum, Lo (2002) for the variance 1 / periods.
-    """
-    train_periods = float(np.mean([fold.chosen.n_periods for fold in outcome.folds]))
-    periods = max(1, n_periods)
-    return expected_max_sharpe(n_trials, max(sharpe_variance * train_periods, 1.0) / periods)

@@ -17,16 +17,21 @@ from fxgpt_core.validation.folds import Fold, Window
 class FoldOutcome:
     """One fold: the trial chosen on its train window and what it did on the test window, from a fresh account.
 
-    `idle`: no trial of the fold traded enough on the train window; the least bad one stands in, and the Sharpe of a test
-    window without trades is no merit: read `test.total_trades` beside it.
+    `test` is None where it traded nothing there: no result, and never a Sharpe ratio of 0. `idle`: no trial of the fold traded
+    enough on the train window, and the least bad one stands in.
     """
 
     fold: Fold
     chosen: TrialRecord
     parameters: StrategyParameters
     train_sharpe: float
-    test: Metrics
+    test: Metrics | None
     idle: bool
+
+    @property
+    def error(self) -> str:
+        """Why there is no result; empty if there is one."""
+        return "" if self.test else f"no trade from {self.fold.test}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fxgpt_core import content_hash
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, Trades, backtest, execution_parameters
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import Bands
-from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.performance.measures import Metrics, metrics
 from fxgpt_core.strategy.decision import Decisions, decide
 from fxgpt_core.strategy.parameters import StrategyParameters, definition
@@ -35,6 +36,8 @@ class Evaluation:
 class Problem:
     """Everything the search needs: `bands` are calibrated, each by what was known at its candle.
 
+    Decisions believe `costs`; what is played pays `quoted`, the costs of each of the candles, in mode FX, if they are given, else
+    `costs` too. `finer` candles tell which of stop and target came first.
     `code_sha256` names the code that evaluates; a run is resumed only under the same candles, bands, costs and code.
     """
 
@@ -44,6 +47,8 @@ class Problem:
     costs: Costs
     account: BacktestAccount = field(default_factory=BacktestAccount)
     code_sha256: str = ""
+    quoted: FxCosts | None = None
+    finer: CandleArrays | None = None
 
     def decisions(self, parameters: StrategyParameters, window: Window) -> Decisions:
         """The decisions at the candles known within a window; equal, bit for bit, to that part of deciding on the series."""
@@ -71,21 +76,25 @@ class Problem:
         """
         rows = window.slice(self.candles.known_at_us)
         candles = self.candles.slice(rows.start, rows.stop)
+        costs = self.costs if self.quoted is None else self.quoted.slice(rows.start, rows.stop)
         result = backtest(
             candles,
             self.decisions(parameters, window),
             execution_parameters(parameters, candles.timeframe),
-            self.costs.times(cost_multiplier),
+            costs.times(cost_multiplier),
             account or self.account,
+            finer=self.finer,
         )
         return Evaluation(candles, result, metrics(result, candles))
 
     @property
     def sha256(self) -> str:
         """Content hash of the problem: symbol, candles, bands, costs, account and code."""
+        owners: dict[str, Any] = {"candles": self.candles, "bands": self.bands, "quoted": self.quoted, "finer": self.finer}
         arrays = {
             f"{owner}.{item.name}": _array_sha256(getattr(record, item.name))
-            for owner, record in (("candles", self.candles), ("bands", self.bands))
+            for owner, record in owners.items()
+            if record is not None
             for item in dataclasses.fields(record)
             if isinstance(getattr(record, item.name), np.ndarray)
         }
@@ -96,6 +105,8 @@ class Problem:
             "account": dataclasses.asdict(self.account),
             "code": self.code_sha256,
         }
+        if self.quoted is not None:
+            rest["charges"] = {name: value for name, value in vars(self.quoted).items() if isinstance(value, float)}
         return content_hash.of_json({**arrays, **rest})
 
 
@@ -109,7 +120,10 @@ def joined(parts: Sequence[Evaluation], cash: float) -> Evaluation:
         name: np.concatenate([getattr(part.candles, name) for part in parts])
         for name in ("open_time_us", "open", "high", "low", "close", "volume")
     }
-    candles = CandleArrays(**series, timeframe=parts[0].candles.timeframe)
+    spreads = [part.candles.spread for part in parts]
+    known = [spread for spread in spreads if spread is not None]
+    spread = np.concatenate(known) if len(known) == len(parts) else None
+    candles = CandleArrays(**series, timeframe=parts[0].candles.timeframe, spread=spread)
     columns = {
         item.name: np.concatenate([getattr(part.result.trades, item.name) for part in parts])
         for item in dataclasses.fields(Trades)
@@ -117,7 +131,9 @@ def joined(parts: Sequence[Evaluation], cash: float) -> Evaluation:
     shift = np.concatenate([np.full(len(part.result.trades), offset) for part, offset in zip(parts, offsets, strict=False)])
     for name in ("entry_index", "exit_index"):
         columns[name] = columns[name] + shift.astype(np.int64)
-    result = BacktestResult(Trades(**columns), np.concatenate([part.result.equity for part in parts]), cash)
+    equity = np.concatenate([part.result.equity for part in parts])
+    refused = sum(part.result.refused for part in parts)
+    result = BacktestResult(Trades(**columns), equity, cash, parts[0].result.mode, refused)
     return Evaluation(candles, result, metrics(result, candles))
 
 

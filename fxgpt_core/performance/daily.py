@@ -80,8 +80,13 @@ def fx_days_a_year(day: npt.NDArray[np.int32]) -> float:
     if len(day) == 0:
         return WEEKDAYS_A_YEAR
     first, last = day[[0, -1]].astype("datetime64[D]")
-    weekdays = int(np.busday_count(first, last + 1))
-    return len(day) / max(weekdays, 1) * WEEKDAYS_A_YEAR
+    return float(days_a_year(np.array(float(len(day))), np.busday_count(first, last + 1)))
+
+
+def days_a_year(days: FloatArray, weekdays: npt.NDArray[np.integer]) -> FloatArray:
+    """`fx_days_a_year` of as many FX days [...] among so many weekdays [...], from the first of these days to the last."""
+    scale: FloatArray = days / np.maximum(weekdays, 1) * WEEKDAYS_A_YEAR
+    return scale
 
 
 def last_rows(number: npt.NDArray[np.integer]) -> IntArray:

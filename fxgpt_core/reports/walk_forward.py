@@ -55,8 +55,8 @@ def _fold_row(outcome: FoldOutcome) -> FoldRow:
         train=str(outcome.fold.train),
         test=str(outcome.fold.test),
         parameters_sha256=outcome.parameters.sha256,
-        trades=outcome.test.total_trades,
-        sharpe=outcome.test.sharpe_ratio,
-        return_pct=outcome.test.total_return_pct,
+        trades=outcome.test.total_trades if outcome.test else 0,
+        sharpe=outcome.test.sharpe_ratio if outcome.test else 0.0,
+        return_pct=outcome.test.total_return_pct if outcome.test else 0.0,
         note=IDLE if outcome.idle else "",
     )

@@ -16,7 +16,7 @@ DAGSTER = "The core knows nothing of Dagster"
 TORCH = "Torch never reaches the light rooms"
 MATHS = "Math rooms do no I/O"
 SETTINGS = "Settings are read at the edge"
-AGPL = "The AGPL library is imported in one file"
+AGPL = "The AGPL library is imported by the references only"
 
 
 def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -67,7 +67,7 @@ PLANTED = {
     ),
     "training called by the optimization": (TORCH, {"fxgpt_core/optimization/study.py": "import fxgpt_core.training.loop"}),
     "settings read in a room": (SETTINGS, {"fxgpt_core/portfolio/limits.py": "import fxgpt_core.settings"}),
-    "backtesting imported in a second file": (AGPL, {"fxgpt_core/performance/measures.py": "import backtesting"}),
+    "backtesting imported in another file": (AGPL, {"fxgpt_core/performance/measures.py": "import backtesting"}),
     "backtesting imported in a function": (
         AGPL,
         {"fxgpt_pipelines/reading.py": "def planted() -> None:\n    import backtesting"},

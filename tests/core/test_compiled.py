@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
 import fxgpt_core
-from fxgpt_core.compiled import cache_folder, compiled, inlined
+from fxgpt_core.compiled import cache_folder, compiled, inlined, uncounted
 
 SOURCES = Path(fxgpt_core.__file__).parent
 INNER = "{imported}\nfrom {package}.added import ADDED\n\n@{mark}\ndef inner(x):\n    return x + ADDED\n"
@@ -82,3 +83,16 @@ def test_decorated_functions_are_numba_s_and_its_settings_are_as_before() -> Non
     assert (added(2), doubled(2)) == (3, 4)
     assert added.py_func(2) == 3
     assert before == numba.config.CACHE_DIR  # type: ignore[attr-defined]
+
+
+def test_an_uncounted_function_works_on_given_arrays_holds_none_and_cannot_make_one() -> None:
+    def first_doubled(values):
+        values[0] *= 2.0
+        return values[0]
+
+    function, given = uncounted(first_doubled), np.ones(3)
+    before = sys.getrefcount(given)
+    assert [function(given) for _ in range(3)] == [2.0, 4.0, 8.0]
+    assert sys.getrefcount(given) == before
+    with pytest.raises(numba.core.errors.TypingError, match="zeros"):
+        uncounted(lambda n: np.zeros(n))(3)

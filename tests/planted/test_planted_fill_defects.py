@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fxgpt_core.backtest import kernel
+from fxgpt_core.backtest import account, kernel
 from fxgpt_core.backtest.engine import (
     BacktestAccount,
     ExecutionParameters,
@@ -16,7 +16,7 @@ from fxgpt_core.backtest.engine import (
     trades_of,
     wishes_of,
 )
-from fxgpt_core.backtest.positions import Left
+from fxgpt_core.backtest.positions import STAYS, Left
 from fxgpt_core.backtest.reference import reference_backtest
 from fxgpt_core.backtest.tape import TRADE, Log, Sums
 from fxgpt_core.candles.arrays import CandleArrays
@@ -26,7 +26,7 @@ from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 
 COSTS = Costs(0.0002, 0.00002)
-TRUE_EXIT = kernel._exit.py_func
+TRUE_EXIT = account._exit.py_func
 EXECUTION = ExecutionParameters(
     fills.ExitPlan(0.004, 0.006, 0.004), max_candles=12, daily_loss_limit=0.03, max_margin_fraction=0.5
 )
@@ -52,8 +52,8 @@ def interpreted(candles, decisions, execution, costs):
     log = Log(np.empty(len(Sums._fields)), np.empty(len(candles), TRADE), np.empty(len(candles)), np.empty(0))
     terms, tape = terms_of(costs, BacktestAccount()), tape_of(candles, costs)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_played", "_enters"):
-            patch.setattr(kernel, name, getattr(kernel, name).py_func)
+        patch.setattr(kernel, "played", account.played.py_func)
+        patch.setattr(account, "_enters", account._enters.py_func)
         kernel.play.py_func(tape, wishes_of(decisions), rules_of(execution), terms, (0, len(candles)), log)
     return trades_of(log.book[: int(log.sums[0])], candles), log.equity
 
@@ -63,17 +63,17 @@ def target_first(state, candle, terms):
     touched = (candle.high >= held.target) if held.side > 0 else (candle.low <= held.target)
     if touched and not state.closing:
         price = max(candle.open, held.target) if held.side > 0 else min(candle.open, held.target)
-        return Left(price, fills.REASON_TARGET, False)
+        return Left(price, fills.REASON_TARGET, False, 0.0)
     return TRUE_EXIT(state, candle, terms)
 
 
 def stop_filled_at_its_price_through_a_gap(state, candle, terms):
     end = TRUE_EXIT(state, candle, terms)
-    return end if end.reason in {0, fills.REASON_TARGET, fills.REASON_TIME} else Left(state.held.stop, end.reason, end.both)
+    return end if end.reason in {0, fills.REASON_TARGET, fills.REASON_TIME} else Left(state.held.stop, end.reason, end.both, 0.0)
 
 
 def entry_candle_spared(candle, held, terms):
-    return Left(0.0, 0, False)
+    return STAYS
 
 
 def test_the_loop_itself_equals_the_compiled_kernel_and_backtesting_py(run):
@@ -94,14 +94,14 @@ def test_the_loop_itself_equals_the_compiled_kernel_and_backtesting_py(run):
 )
 def test_a_defect_in_the_exit_rule_breaks_the_equality(run, monkeypatch, place, defect):
     expected = reference_backtest(*run)
-    monkeypatch.setattr(kernel, place, defect)
+    monkeypatch.setattr(account, place, defect)
     trades, equity = interpreted(*run)
     assert not np.array_equal(equity, expected.equity)
     assert not (len(trades) == len(expected.trades) and np.array_equal(trades.exit_price, expected.trades.exit_price))
 
 
 def test_a_last_bit_in_the_spread_breaks_the_equality(run, monkeypatch):
-    monkeypatch.setattr(kernel, "entered", _nudged(kernel.entered))
+    monkeypatch.setattr(account, "entered", _nudged(account.entered))
     _, equity = interpreted(*run)
     assert not np.array_equal(equity, reference_backtest(*run).equity)
 

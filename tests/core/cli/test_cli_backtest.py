@@ -184,3 +184,37 @@ def test_a_report_that_could_not_be_written_is_refused_before_the_backtest(fxgpt
     assert (answer.code, answer.out) == (code, "")
     assert said in answer.err
     assert "ledger" not in answer.err
+
+
+def test_two_sided_quotes_cost_spread_slippage_and_swap_and_say_so(fxgpt, problem):
+    flat = fxgpt("backtest", *PLACE, "--json").json
+    quoted = fxgpt("backtest", *PLACE, "--mode", "fx", "--json").json
+    assert (flat["mode"], quoted["mode"]) == ("parity", "fx")
+    assert quoted["costs"]["slippage"] > 0.0 == flat["costs"]["slippage"]
+    assert quoted["costs"]["swap"] > 0.0 == flat["costs"]["swap"]
+    assert quoted["costs"]["total"] == pytest.approx(
+        sum(quoted["costs"][part] for part in ("commission", "spread", "slippage", "impact", "swap"))
+    )
+    told = fxgpt("backtest", *PLACE, "--mode", "fx")
+    assert (told.code, "bid and ask" in told.out) == (0, True)
+
+
+def test_an_account_in_another_currency_wants_the_candles_that_convert(fxgpt, problem):
+    answer = fxgpt("backtest", *PLACE, "--mode", "fx", "--account", "jpy")
+    assert (answer.code, answer.out) == (4, "")
+    assert "USDJPY" in answer.err
+    euros = fxgpt("backtest", *PLACE, "--mode", "fx", "--account", "EUR", "--json").json
+    assert euros["metrics"]["total_trades"] > 0
+
+
+def test_shorter_candles_that_are_not_there_are_named(fxgpt, problem):
+    answer = fxgpt("backtest", *PLACE, "--detail", "1m")
+    assert (answer.code, answer.out) == (4, "")
+    assert "EURUSD 1m" in answer.err
+
+
+@pytest.mark.parametrize("option", [("--mode", "fx"), ("--detail", "1m")])
+def test_backtesting_py_refuses_what_it_does_not_know(fxgpt, problem, option):
+    answer = fxgpt("backtest", *PLACE, "--engine", "reference", *option)
+    assert (answer.code, answer.out) == (3, "")
+    assert option[0] in answer.err

@@ -212,7 +212,8 @@ def test_a_fold_without_trades_says_so() -> None:
     quiet = problem()
     flat = replace(quiet, bands=replace(quiet.bands, median=quiet.bands.median * 0.0))
     outcome = optimize(flat, SMALL, MemoryStore())
-    assert [(fold.idle, fold.test.total_trades) for fold in outcome.folds] == [(True, 0)] * 3
+    assert [(fold.idle, fold.test) for fold in outcome.folds] == [(True, None)] * 3
+    assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
     assert outcome.out_of_sample.metrics.total_trades == 0
     expected = {"deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
     assert failed_gates(flat, outcome) == expected

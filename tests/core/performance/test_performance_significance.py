@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fxgpt_core.performance.measures import sharpe_of
 from fxgpt_core.performance.significance import (
     SharpeMoments,
     deflated_sharpe,
@@ -116,3 +117,10 @@ def test_one_trial_needs_no_deflation(moments: SharpeMoments, variance: float) -
 @given(MOMENTS, st.integers(2, 5000), st.integers(1, 5000), st.floats(1e-6, 0.1))
 def test_more_trials_never_raise_the_deflated_sharpe(moments: SharpeMoments, n: int, more: int, variance: float) -> None:
     assert deflated_sharpe(moments, n + more, variance) <= deflated_sharpe(moments, n, variance)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.001, 0.3, -0.1])
+def test_equal_returns_other_than_zero_are_no_evidence_either(value: float) -> None:
+    assert np.std(np.full(252, 0.1), ddof=1) > 0.0  # what made a Sharpe ratio of 7e15 of them
+    assert sharpe_moments(np.full(252, value)) == SharpeMoments(252, 0.0)
+    assert sharpe_of(np.full(252, value)) == 0.0

@@ -1,0 +1,211 @@
+"""The account of the order book as plain records: cash, open trades, margin, and the log of what was closed.
+
+Every operation and its order are those that backtesting.py 0.6.6 shows in its results, to the last bit; keep fastmath off.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fxgpt_core.compiled import inlined, uncounted
+from fxgpt_core.market.fills import realised
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Record = Any
+Records = np.recarray[Any, np.dtype[np.void]]
+
+EXIT_STOP: Final = 1
+EXIT_TARGET: Final = 2
+EXIT_CLOSE: Final = 3
+EXIT_OPPOSITE: Final = 4
+EXIT_END: Final = 5
+EXIT_NAMES: Final = ("", "stop", "target", "close", "opposite", "end")
+"""Why a trade ended: its stop, its target, a close instruction, an order of the other side, the end of the run or the cash."""
+
+TOO_MANY_UNITS: Final = 1
+TOO_FULL: Final = 2
+MAX_UNITS: Final = 10**12
+"""Units of one order; beyond it sums of units are not exact any more."""
+
+TRADE = np.dtype(
+    [
+        *[(name, np.int64) for name in ("instruction", "side", "units", "entry_index", "exit_index", "reason", "is_open")],
+        *[(name, np.float64) for name in ("entry_price", "exit_price", "profit", "commission", "stop_loss", "take_profit")],
+        *[(name, np.int64) for name in ("stop_serial", "target_serial")],
+    ],
+    align=True,
+)
+"""One trade, or a closed part of one. The serials name the resting orders that hold now; 0: there is none."""
+
+RESTING = np.dtype([(name, np.int64) for name in ("kind", "owner", "serial", "units", "triggered")], align=True)
+"""One resting order; `owner` is the row of its trade, or the number of the instruction that asks for an entry.
+
+A stop or target holds while its `serial` is that of its trade; `triggered` is 1 once the stop of an entry has been reached.
+"""
+
+ACCOUNT = np.dtype(
+    [
+        ("cash", np.float64),
+        *[(name, np.int64) for name in ("n_trades", "n_open", "n_closed", "n_urgent", "n_waiting", "serial")],
+        *[(name, np.int64) for name in ("n_decided", "without_margin", "problem")],
+    ],
+    align=True,
+)
+"""The cash, how much of each list of the book is in use, the last serial given, instructions decided, and what went wrong."""
+
+
+class Fill(NamedTuple):
+    """An execution: `price` in quote currency and the number of its candle."""
+
+    price: float
+    candle: int
+
+
+class Book(NamedTuple):
+    """All that changes during a run: one record `account`, and lists with room for `capacity` entries each.
+
+    `trades` holds every trade and every closed part in the order they came to be; `open` the rows of the open ones, oldest
+    first; `closed` the rows in the order of their exits. `urgent` and `waiting` hold the resting orders (see `order_queue`).
+    """
+
+    account: Record
+    trades: Records
+    open: IntArray
+    closed: IntArray
+    urgent: Records
+    waiting: Records
+
+
+class Terms(NamedTuple):
+    """Costs, account and rules of a run as plain values; `order_terms.OrderTerms` says what each means."""
+
+    cash: float
+    leverage: float
+    spread: float
+    commission: float
+    fixed_fee: float
+    hedging: bool
+    exclusive: bool
+    trade_on_close: bool
+    finalize: bool
+    limit_or_better: bool
+    market_first: bool
+    entry_candle_stop: bool
+    margin_at_fill: bool
+    finish_at_close: bool
+    cancel_all: bool
+
+
+def empty_book(capacity: int) -> Book:
+    """A book with room for `capacity` trades and as many resting orders of each list; memory is taken as it is used."""
+    return Book(
+        account=np.zeros(1, ACCOUNT).view(np.recarray)[0],
+        trades=np.recarray(capacity, TRADE),
+        open=np.empty(capacity, np.int64),
+        closed=np.empty(capacity, np.int64),
+        urgent=np.recarray(capacity, RESTING),
+        waiting=np.recarray(capacity, RESTING),
+    )
+
+
+@inlined
+def charge(terms: Terms, size: float, price: float) -> float:
+    """Commission of one side in quote currency: the fixed fee + size × price × the fraction."""
+    return terms.fixed_fee + size * price * terms.commission
+
+
+@inlined
+def unrealised_profit(book: Book, bid: float, spread: float) -> float:
+    """Profit of the open trades in quote currency, longs marked at `bid`, shorts at `bid` + `spread`."""
+    units, short_units, paid = 0, 0, 0.0
+    for k in range(book.account.n_open):
+        trade = book.trades[book.open[k]]
+        signed = trade.side * trade.units
+        units += signed
+        paid += signed * trade.entry_price
+        if trade.side < 0:
+            short_units += trade.units
+    return bid * units - paid - spread * short_units
+
+
+@uncounted
+def free_margin(book: Book, bid: float, spread: float, leverage: float) -> float:
+    """What is left of the equity after the margin of the open trades, in quote currency, never below 0."""
+    used = 0.0
+    for k in range(book.account.n_open):
+        used += book.trades[book.open[k]].units * bid / leverage
+    free: float = book.account.cash + unrealised_profit(book, bid, spread) - used
+    return max(0.0, free)
+
+
+@uncounted
+def _new_row(book: Book) -> int:
+    """The row for one more trade; -1 when there is no room, and the run has failed."""
+    account = book.account
+    if account.n_trades == len(book.trades):
+        account.problem = TOO_FULL
+        return -1
+    account.n_trades += 1
+    return int(account.n_trades) - 1
+
+
+@uncounted
+def open_trade(book: Book, terms: Terms, instruction: int, signed_units: int, fill: Fill) -> int:
+    """Opens a trade, takes its commission from the cash, and returns its row; -1 without room."""
+    row, account = _new_row(book), book.account
+    if row < 0:
+        return row
+    trade = book.trades[row]
+    trade.instruction, trade.is_open = instruction, 1
+    trade.side, trade.units = (1, signed_units) if signed_units > 0 else (-1, -signed_units)
+    trade.entry_price, trade.entry_index = fill.price, fill.candle
+    trade.stop_serial, trade.target_serial = 0, 0
+    book.open[account.n_open] = row
+    account.n_open += 1
+    account.cash -= charge(terms, trade.units, fill.price)
+    return row
+
+
+@uncounted
+def close_units(book: Book, terms: Terms, row: int, units: int, fill: Fill, reason: int) -> None:
+    """Closes `units` of the open trade at `row`, all or a part, and adds their profit to the cash."""
+    if units < book.trades[row].units:
+        row = _split_off(book, row, units)
+        if row < 0:
+            return
+    else:
+        _forget(book, row)
+    trade, account = book.trades[row], book.account
+    trade.is_open, trade.reason = 0, reason
+    trade.exit_price, trade.exit_index = fill.price, fill.candle
+    gross = realised(trade.side, trade.units, trade.entry_price, fill.price)
+    at_exit = charge(terms, trade.units, fill.price)
+    account.cash += gross - at_exit
+    trade.commission = at_exit + charge(terms, trade.units, trade.entry_price)
+    trade.profit = gross - trade.commission
+    book.closed[account.n_closed] = row
+    account.n_closed += 1
+
+
+@uncounted
+def _split_off(book: Book, row: int, units: int) -> int:
+    """A new row for `units` taken out of the trade at `row`; -1 without room."""
+    part = _new_row(book)
+    if part >= 0:
+        book.trades[part] = book.trades[row]
+        book.trades[part].units = units
+        book.trades[row].units -= units
+    return part
+
+
+@uncounted
+def _forget(book: Book, row: int) -> None:
+    """Takes a trade off the list of open ones; the others keep their order."""
+    account, kept = book.account, 0
+    for k in range(account.n_open):
+        if book.open[k] != row:
+            book.open[kept] = book.open[k]
+            kept += 1
+    account.n_open = kept

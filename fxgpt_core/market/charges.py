@@ -1,0 +1,80 @@
+"""What a broker charges, and the costs that follow from it for each candle of a series."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.conversion import Closes, conversion_series
+from fxgpt_core.market.costs import DEFAULT_COMMISSION, FxCosts
+from fxgpt_core.market.spreads import known_spreads, session_spreads
+from fxgpt_core.market.swaps import SwapRates, swap_per_unit
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+LOT_UNITS = 100_000
+"""Units of a standard lot of a currency pair."""
+MARKUP = 0.01
+
+
+@dataclass(frozen=True)
+class Charges:
+    """What an account is charged. The defaults are usual for a retail account: an assumption to be replaced by the account's own.
+
+    `commission` is a fraction of the notional and `commission_per_lot` money in account currency for 100,000 units, each side.
+    `slippage` is a share of the spread, and so is `impact`, of an order of `depth` units. `swap` without interest of the two
+    currencies is what a broker adds to both sides. `stop_out`: equity over margin at which positions are closed. The spread is
+    known from the candles, or that of `market.spreads`, × `spread_multiplier`.
+    """
+
+    account_currency: str = "USD"
+    commission: float = DEFAULT_COMMISSION
+    commission_per_lot: float = 0.0
+    slippage: float = 0.25
+    impact: float = 0.5
+    depth: float = 5_000_000.0
+    swap: SwapRates = field(default_factory=lambda: SwapRates(MARKUP, MARKUP))
+    stop_out: float = 0.5
+    spread_multiplier: float = 1.0
+
+
+def charged(
+    closes: Closes,
+    open_time_us: IntArray,
+    charges: Charges,
+    *,
+    spread: FloatArray | None = None,
+    cross: Closes | None = None,
+) -> FxCosts:
+    """The costs of each candle float64[N]: `closes` and open times of the traded symbol, `spread` as candles tell it (NaN: not).
+
+    A candle's own spread is that of its close, so that at its open counts that of the candle before; where a candle tells none,
+    what is usual at its open and in its middle. `cross`: closes of the symbol that joins quote and account currency. Raises
+    `BadInputError` as the functions of `market.spreads`, `swaps` and `conversion` do.
+    """
+    if len(open_time_us) != len(closes.close):
+        raise BadInputError(
+            f"{len(open_time_us)} open times found for {len(closes.close)} closes; give those of the same candles"
+        )
+    at_open = session_spreads(closes.symbol, open_time_us)
+    within = session_spreads(closes.symbol, open_time_us + (closes.known_at_us - open_time_us) // 2)
+    if spread is not None:
+        before = np.concatenate(([np.nan], spread[:-1]))
+        at_open = known_spreads(before, at_open)
+        within = known_spreads(spread, within)
+    swap_long, swap_short = swap_per_unit(open_time_us, closes.close, closes.symbol, charges.swap)
+    return FxCosts(
+        spread=within * charges.spread_multiplier,
+        open_spread=at_open * charges.spread_multiplier,
+        swap_long=swap_long,
+        swap_short=swap_short,
+        conversion=conversion_series(closes, charges.account_currency, cross),
+        commission=charges.commission,
+        unit_commission=charges.commission_per_lot / LOT_UNITS,
+        slippage=charges.slippage,
+        impact=charges.impact,
+        depth=charges.depth,
+        stop_out=charges.stop_out,
+    )

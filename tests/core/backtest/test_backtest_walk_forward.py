@@ -1,0 +1,67 @@
+"""Walking one strategy forward: warm before each window, flat after it, and no result where nothing was traded."""
+
+import math
+
+import numpy as np
+import pytest
+
+from fxgpt_core.backtest.engine import ExecutionParameters
+from fxgpt_core.backtest.walk_forward import Strategy, measured, walk_forward
+from fxgpt_core.candles.arrays import candle_arrays
+from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.errors import RefusedError
+from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.market.fills import ExitPlan
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.strategy.decision import Decisions
+from fxgpt_core.validation.folds import FoldParameters
+from fxgpt_core.validation.folds import walk_forward as folds_of
+
+EXECUTION = ExecutionParameters(ExitPlan(math.inf, math.inf, 0.0), 24, 1.0, 0.5)
+
+
+@pytest.fixture(scope="module")
+def eurusd():
+    return candle_arrays(SampleProvider().candles("EURUSD", Timeframe.H1), Timeframe.H1)
+
+
+@pytest.fixture(scope="module")
+def folds(eurusd):
+    return folds_of(eurusd.known_at_us, FoldParameters())
+
+
+def decisions(candles, until=None):
+    side = np.zeros(len(candles), np.int8)
+    side[:until:20] = 1
+    distance = 0.005 * candles.close
+    return Decisions(candles.known_at_us, side, distance, distance, np.full(len(side), 0.01), np.zeros(len(side), np.int8))
+
+
+@pytest.mark.parametrize("costs", [Costs(0.0001, 0.0), FxCosts(np.array([0.0001]))])
+def test_each_window_is_played_on_its_own_candles_and_ends_flat(eurusd, folds, costs):
+    runs = walk_forward(eurusd, Strategy(decisions(eurusd), EXECUTION, costs), folds)
+    assert len(runs) == len(folds) > 25
+    for run in runs:
+        inside = (run.candles.known_at_us >= run.fold.test.start_us) & (run.candles.known_at_us < run.fold.test.stop_us)
+        assert inside.all()
+        assert run.result.final_equity == pytest.approx(100_000.0 + run.result.trades.profit.sum())
+    assert [one.total_trades for one in measured(runs)] == [len(run.result.trades) for run in runs]
+
+
+def test_costs_of_each_candle_are_cut_to_the_window(eurusd, folds):
+    spread = np.linspace(0.0001, 0.0010, len(eurusd))
+    runs = walk_forward(eurusd, Strategy(decisions(eurusd), EXECUTION, FxCosts(spread)), folds)
+    for run in (runs[0], runs[-1]):
+        rows = run.fold.test.slice(eurusd.known_at_us)
+        paid = run.result.trades.spread_cost / run.result.trades.units
+        assert paid == pytest.approx(spread[rows][run.result.trades.entry_index])
+
+
+def test_a_fold_without_trades_is_an_error_and_no_zero(eurusd, folds):
+    runs = walk_forward(eurusd, Strategy(decisions(eurusd, until=3000), EXECUTION, Costs(0.0, 0.0)), folds)
+    idle = [run for run in runs if run.metrics is None]
+    assert 0 < len(idle) < len(runs)
+    assert all(str(run.fold.test) in run.error for run in idle)
+    assert not any(run.error for run in runs if run.metrics)
+    with pytest.raises(RefusedError, match=rf"{len(idle)} of {len(runs)} folds have no result: no trade from 20"):
+        measured(runs)

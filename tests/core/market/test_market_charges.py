@@ -1,0 +1,73 @@
+"""What a broker charges, for each candle: by hand for a few candles around a roll."""
+
+import numpy as np
+import pytest
+
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.charges import Charges, charged
+from fxgpt_core.market.conversion import Closes
+from fxgpt_core.market.spreads import session_spreads
+from fxgpt_core.market.swaps import SwapRates
+from fxgpt_core.market.symbols import symbol
+from fxgpt_core.market.timeframes import HOUR_US
+
+NOON_US = 1_515_582_000_000_000  # Wednesday 2018-01-10 11:00 UTC, so that 17:00 New York is 11 candles later
+N = 14
+
+
+def hourly(name, price=1.2, n=N):
+    open_us = NOON_US + np.arange(n, dtype=np.int64) * HOUR_US
+    return Closes(symbol(name), open_us + HOUR_US, np.full(n, price)), open_us
+
+
+def test_a_candle_that_tells_no_spread_pays_what_is_usual_at_its_open_and_in_its_middle():
+    closes, open_us = hourly("EURUSD")
+    found = charged(closes, open_us, Charges())
+    assert np.array_equal(found.open_spread, session_spreads(closes.symbol, open_us))
+    assert np.array_equal(found.spread, session_spreads(closes.symbol, open_us + HOUR_US // 2))
+    assert found.open_spread[11] == pytest.approx(4.0 * 0.8 * 0.0001)
+    assert found.open_spread[0] == pytest.approx(0.8 * 0.0001)
+
+
+def test_a_known_spread_counts_within_its_candle_and_at_the_open_of_the_next():
+    closes, open_us = hourly("EURUSD")
+    spread = np.full(N, 0.0003)
+    spread[4] = np.nan
+    found = charged(closes, open_us, Charges(spread_multiplier=2.0), spread=spread)
+    assert found.spread[[3, 5]].tolist() == [0.0006, 0.0006]
+    assert found.open_spread[[1, 4, 6]].tolist() == [0.0006] * 3
+    usual = 2.0 * session_spreads(closes.symbol, open_us)
+    assert found.open_spread[[0, 5]].tolist() == usual[[0, 5]].tolist()
+    assert found.spread[4] == pytest.approx(2.0 * session_spreads(closes.symbol, open_us[4:5] + HOUR_US // 2)[0])
+
+
+def test_the_night_of_a_wednesday_is_charged_three_times_at_seventeen_new_york():
+    closes, open_us = hourly("EURUSD")
+    found = charged(closes, open_us, Charges(swap=SwapRates(0.04, -0.02)))
+    assert np.flatnonzero(found.swap_long).tolist() == [11]
+    assert found.swap_long[11] == pytest.approx(1.2 * 0.04 * 3 / 365)
+    assert found.swap_short[11] == pytest.approx(-1.2 * 0.02 * 3 / 365)
+
+
+def test_money_of_an_account_in_another_currency():
+    yen, open_us = hourly("USDJPY", 110.0)
+    assert charged(yen, open_us, Charges(commission_per_lot=3.5)).conversion.tolist() == [1.0 / 110.0] * N
+    assert charged(yen, open_us, Charges(commission_per_lot=3.5)).unit_commission == pytest.approx(3.5e-5)
+    pound, _ = hourly("EURGBP", 0.88)
+    dollars, _ = hourly("GBPUSD", 1.35)
+    assert charged(pound, open_us, Charges(), cross=dollars).conversion.tolist() == [1.35] * N
+    with pytest.raises(BadInputError, match="GBPUSD"):
+        charged(pound, open_us, Charges())
+
+
+def test_what_does_not_depend_on_the_candle_is_handed_on():
+    closes, open_us = hourly("EURUSD")
+    charges = Charges(commission=0.0001, slippage=0.1, impact=0.2, depth=1e6, stop_out=0.3)
+    found = charged(closes, open_us, charges)
+    assert (found.commission, found.slippage, found.impact, found.depth, found.stop_out) == (0.0001, 0.1, 0.2, 1e6, 0.3)
+
+
+def test_open_times_of_other_candles_are_refused():
+    closes, open_us = hourly("EURUSD")
+    with pytest.raises(BadInputError, match="13 open times found for 14 closes"):
+        charged(closes, open_us[1:], Charges())
