@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from page_reader import read
 from played_by_hand import weekdays
-from report_examples import FREE, HEADING, ROWS, by_hand, idle, large, sample, three_trades
+from report_examples import FREE, FX, HEADING, ROWS, by_hand, idle, large, sample, three_trades
 
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.performance.cost_parts import costs_paid
+from fxgpt_core.reports.heading import costs_text
 from fxgpt_core.reports.html_page import as_html
 from fxgpt_core.reports.palette import shade
 
@@ -57,11 +58,30 @@ def test_the_heading_tells_what_was_played_and_on_what_it_rests(page, rich):
 
 def test_the_costs_of_both_modes_are_told_in_words(page, by_hand_page):
     in_fx = dict(page.tables[TITLES[0]][1:])["costs"]
-    for part in ("spread 0.0001 in price units", "0.00002 a unit, each side", "slippage 0.1 × spread", "0.00004 long", "50.00 %"):
+    for part in (
+        *("spread 0.0001 in price units", "0.00002 a unit, each side", "slippage 0.1 × spread", "0.00004 long", "50.00 %"),
+        "one of quote currency is 1 in the account's",
+    ):
         assert part in in_fx
     flat = dict(read(as_html(sample(300, costs=dataclasses.replace(FREE, spread=0.00007)))).tables[TITLES[0]][1:])
     assert flat["costs"] == "spread 0.007 % of the price, at the entry; commission 0 % of the notional, each side"
     assert flat["mode"].startswith("PARITY: filled by the rules of backtesting.py 0.6.6")
+
+
+def test_costs_that_change_from_candle_to_candle_are_told_by_median_and_range():
+    changing = dataclasses.replace(FX, spread=np.array([0.0001, 0.0004, 0.0002]))
+    assert "spread 0.0002 (median, from 0.0001 to 0.0004)" in costs_text(changing)
+    assert "no stop-out" in costs_text(dataclasses.replace(FX, stop_out=0.0))
+
+
+def test_exits_that_only_finer_candles_could_decide_are_counted(by_hand_page):
+    assert dict(by_hand_page.tables["Backtest of EURUSD 1d"][1:])["ambiguous exits"] == "none"
+    made = three_trades()
+    trades = dataclasses.replace(made.result.trades, ambiguous=np.array([True, False, True]))
+    unsure = dataclasses.replace(made, result=dataclasses.replace(made.result, trades=trades, refused=4))
+    told = dict(read(as_html(unsure)).tables["Backtest of EURUSD 1d"][1:])
+    assert told["ambiguous exits"].startswith("2 of 3: ")
+    assert told["account"].endswith("4 orders were beyond its margin")
 
 
 def test_the_key_numbers_are_those_worked_out_by_hand(by_hand_page):
