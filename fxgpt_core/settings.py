@@ -60,6 +60,11 @@ class Settings:
         return self.data_root / "models"
 
     @property
+    def report_root(self) -> Path:
+        """Folder of the reports of searches, one folder for each symbol and timeframe below it."""
+        return self.data_root / "reports"
+
+    @property
     def import_root(self) -> Path:
         """Folder of candles the user imported."""
         return self.data_root / "imports"

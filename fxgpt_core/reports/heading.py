@@ -42,6 +42,7 @@ def _facts(report: BacktestReport) -> Iterator[tuple[str, str]]:
     yield "mode", MODES[report.result.mode]
     yield "costs", costs_text(report.costs)
     yield "account", _account(report)
+    yield "ambiguous exits", _ambiguous(report)
     yield "gates", _gates(report)
     yield from head.artifacts.items()
     yield "code", _code(report)
@@ -62,6 +63,7 @@ def costs_text(costs: Costs | FxCosts) -> str:
         f"impact {short(costs.impact)} × spread × √(units / {short(costs.depth)})",
         f"swap of a unit {_span(costs.swap_long)} long and {_span(costs.swap_short)} short, in quote currency (below 0: earned)",
         f"stop-out at a margin level of {percent(costs.stop_out)}" if costs.stop_out else "no stop-out",
+        f"one of quote currency is {_span(costs.conversion)} in the account's",
     ]
     return "; ".join(parts)
 
@@ -77,6 +79,14 @@ def _account(report: BacktestReport) -> str:
     return (
         f"began with {money(result.cash)}, ended with {money(result.final_equity)}; leverage {short(report.account.leverage)}:1"
         f"{refused}"
+    )
+
+
+def _ambiguous(report: BacktestReport) -> str:
+    trades = report.result.trades
+    found = int(trades.ambiguous.sum())
+    return (
+        f"{count(found)} of {count(len(trades))}: the candle touched stop and target, and the stop was taken" if found else "none"
     )
 
 

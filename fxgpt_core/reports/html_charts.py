@@ -129,7 +129,9 @@ def _costs(report: BacktestReport, _: Range1d) -> LayoutDOM:
         min_border_left=LEFT,
     )
     colours = [BLUE if amount >= 0.0 else VERMILION for amount in amounts]
-    drawn.hbar(y=list(names), right=list(amounts), height=0.7, color=colours)
+    # A source of our own: Bokeh would name its columns in an order that changes from process to process.
+    source = ColumnDataSource({"name": list(names), "amount": list(amounts), "colour": colours})
+    drawn.hbar(y="name", right="amount", height=0.7, color="colour", source=source)
     drawn.xaxis.formatter = NumeralTickFormatter(format="0,0")
     drawn.ygrid.visible = False
     return _plain(drawn)

@@ -70,6 +70,7 @@ class Pages:
             color=INK,
             horizontalalignment=align,
             parse_math=False,  # a $ in a name is a $
+            fontfeatures=("-liga",),  # a hash is found by its letters
         )
 
     def rectangle(self, x: float, wide: float, high: float, colour: str) -> None:

@@ -71,7 +71,7 @@ def costs(report: BacktestReport) -> Section:
 def cost_steps(report: BacktestReport) -> tuple[tuple[str, float], ...]:
     """Profit before costs, each part (negative where paid) and profit after them, in money."""
     parts, net = report.measured.costs, float(report.result.trades.profit.sum())
-    return ("before costs", net + parts.total), *((name, -paid) for name, paid in parts.parts.items()), ("after costs", net)
+    return ("before costs", net + parts.total), *((name, 0.0 - paid) for name, paid in parts.parts.items()), ("after costs", net)
 
 
 def breakdown(report: BacktestReport) -> Section:

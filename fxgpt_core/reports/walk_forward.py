@@ -1,9 +1,13 @@
 """The report of a walk-forward search: what the folds' choices did on their unseen test windows, with one account."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import numpy as np
+
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.market.costs import QUOTED, Costs, FxCosts
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.registry.code_identity import CodeIdentity
@@ -42,11 +46,20 @@ def walk_forward_report(
         heading=heading,
         candles=stitched.candles,
         result=stitched.result,
-        costs=problem.costs,
+        costs=_costs(problem, stitched.candles),
         account=problem.account,
         folds=tuple(map(_fold_row, outcome.folds)),
         gates=gates,
     )
+
+
+def _costs(problem: Problem, candles: CandleArrays) -> Costs | FxCosts:
+    """What trading cost at the candles of the test windows, which need not follow each other."""
+    if problem.quoted is None:
+        return problem.costs
+    rows = np.searchsorted(problem.candles.open_time_us, candles.open_time_us)
+    columns = {name: getattr(problem.quoted, name) for name in QUOTED}
+    return replace(problem.quoted, **{name: values[rows] if len(values) > 1 else values for name, values in columns.items()})
 
 
 def _fold_row(outcome: FoldOutcome) -> FoldRow:

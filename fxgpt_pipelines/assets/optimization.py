@@ -43,21 +43,24 @@ def optimized_parameters(
 ) -> "dg.MaterializeResult[Any]":
     """A parameter set found by multi-objective search on each fold's train window, tested on its unseen test window."""
     from fxgpt_core.registry.trials import TrialStore
-    from fxgpt_pipelines import searching
+    from fxgpt_pipelines import reporting, searching
     from fxgpt_pipelines.pictures import line
 
+    store = TrialStore(lake.ledger)
     with lake.making(context, config.model_dump(), seed=config.seed) as making:
         for asset in searching.INPUTS:
             making.read(asset)
         reused = making.unchanged()
-        artifact = reused or searching.search(making, config.model_dump(), TrialStore(lake.ledger), context.log.info)
-    proposal = artifact.json()
+        artifact = reused or searching.search(making, config.model_dump(), store, context.log.info)
+        proposal, root = artifact.json(), lake.settings().report_root
+        report = reporting.report(making, artifact, lambda: searching.judged(making, proposal, artifact.settings, store), root)
     numbers = {name: proposal["out_of_sample"][name] for name in searching.METRICS}
     equity = proposal["equity"]
     return materialized(
         artifact,
         reused=reused is not None,
         metadata={
+            "report": report,
             "equity": line("equity over the unseen test windows", range(len(equity)), equity, "account currency"),
             "out_of_sample": two_columns(numbers | {"trials": proposal["n_trials"], "run": proposal["run_id"]}),
             "folds": table(searching.fold_rows(proposal)),
@@ -83,7 +86,7 @@ def robustness(
     from fxgpt_core.registry.gate_results import record_board
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
-    from fxgpt_pipelines import searching
+    from fxgpt_pipelines import reporting, searching
 
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
@@ -99,6 +102,7 @@ def robustness(
         stored = {"parameter_set_id": parameter_set.id, "evidence": asdict(found), "gates": [asdict(gate) for gate in board]}
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-    shown = {"gates": table(searching.gate_rows(board)), "passed": passed}
+        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, board)
+    shown = {"gates": table(searching.gate_rows(board)), "passed": passed, "report": report}
     yield materialized(artifact, reused=reused is not None, metadata=shown)
     yield from checks.verdicts(board)

@@ -1,6 +1,8 @@
 """The assets up to the gate board: what they record, what they reuse, and what stops them."""
 
 import json
+from datetime import UTC
+from pathlib import Path
 from types import SimpleNamespace
 
 import dagster as dg
@@ -121,6 +123,31 @@ def test_the_gate_board_is_one_check_a_gate_and_is_what_deployment_reads(line):
     board = {gate.gate: gate.passed for gate in board_of(line.at.ledger, parameter_set.id)}
     assert set(board) == set(GATES)
     assert line.made["robustness"].checks == board
+
+
+def test_a_search_and_its_gate_board_leave_a_report_of_what_was_not_searched(line):
+    proposal = line.at.lake.latest("optimized_parameters", "EURUSD", "1h").json()
+    paths = {asset: Path(line.made[asset].metadata["report"]) for asset in ("optimized_parameters", "robustness")}
+    assert {path.parent for path in paths.values()} == {line.at.settings.data_root / "reports" / "EURUSD" / "1h"}
+    for asset, path in paths.items():
+        artifact, page = line.at.lake.latest(asset, "EURUSD", "1h"), path.read_text()
+        assert path.name == f"{asset}-{artifact.sha256[:16]}.html"
+        assert artifact.id in page
+        assert artifact.created_at.astimezone(UTC).isoformat(timespec="seconds") in page
+        assert all(fold["params_sha256"][:12] in page for fold in proposal["folds"])
+    assert "No gate has judged this run yet." in paths["optimized_parameters"].read_text()
+    assert all(gate in paths["robustness"].read_text() for gate in GATES)
+
+
+def test_a_report_that_is_gone_is_written_again_as_it_was_and_one_that_is_there_stays(line):
+    path = Path(line.made["optimized_parameters"].metadata["report"])
+    before = path.read_bytes()
+    for planted, expected in ((None, before), (b"mine", b"mine")):
+        path.unlink() if planted is None else path.write_bytes(planted)
+        again = line.at.runner.materialize("optimized_parameters", CONFIG["optimized_parameters"])
+        assert (again.reused, again.metadata["report"]) == (True, str(path))
+        assert path.read_bytes() == expected
+    path.write_bytes(before)
 
 
 def test_an_unchanged_recipe_is_not_made_again_and_says_so(line):

@@ -146,6 +146,46 @@ def test_a_proposal_that_could_not_be_written_is_refused_before_the_search(fxgpt
     assert stored() == before
 
 
+@pytest.mark.parametrize("engine", ["kernel", "reference"])
+def test_a_report_holds_the_numbers_that_were_answered(fxgpt, problem, tmp_path, engine):
+    file = tmp_path / "reports" / "backtest.html"
+    answer = fxgpt("backtest", *PLACE, "--engine", engine, "--report", file, "--json").json
+    assert answer["report"] == str(file)
+    page = file.read_text()
+    measured = answer["metrics"]
+    for shown in (
+        f"{measured['total_return']:,.2f}",
+        f"{measured['sharpe_ratio']:.2f}",
+        f"{measured['max_drawdown_pct']:.2f} %",
+        answer["parameters_sha256"],
+        f"{answer['candles']:,} candles",
+        *answer["artifacts"].values(),
+    ):
+        assert shown in page
+    assert fxgpt("backtest", *PLACE, "--json").json["report"] is None
+
+
+def test_people_are_told_where_the_report_was_written(fxgpt, problem, tmp_path):
+    file = tmp_path / "backtest.pdf"
+    answer = fxgpt("backtest", *PLACE, "--report", file)
+    assert answer.out.splitlines()[-1] == f"report written to {file}"
+    assert file.read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [("report.txt", 3, ".html"), ("", 3, "known"), ("folder.html", 3, "directory"), ("a_file/r.pdf", 7, "cannot be written")],
+)
+def test_a_report_that_could_not_be_written_is_refused_before_the_backtest(fxgpt, data_root, tmp_path, name, code, said):
+    (tmp_path / "a_file").touch()
+    (tmp_path / "folder.html").mkdir()
+    answer = fxgpt("backtest", *PLACE, "--report", tmp_path / name)
+    # There is no ledger here: a backtest would end with another code and another message.
+    assert (answer.code, answer.out) == (code, "")
+    assert said in answer.err
+    assert "ledger" not in answer.err
+
+
 def test_two_sided_quotes_cost_spread_slippage_and_swap_and_say_so(fxgpt, problem):
     flat = fxgpt("backtest", *PLACE, "--json").json
     quoted = fxgpt("backtest", *PLACE, "--mode", "fx", "--json").json
