@@ -92,8 +92,8 @@ def usual_case(candles: CandleArrays) -> Case:
 def require_equal(ours: BacktestResult, theirs: BacktestResult) -> None:
     """Equal trades and equity, under `==`: engines that do different work must not be compared."""
     for field in fields(Trades):
-        assert np.array_equal(getattr(ours.trades, field.name), getattr(theirs.trades, field.name)), field.name
-    assert np.array_equal(ours.equity, theirs.equity)
+        assert np.array_equal(getattr(ours.trades, field.name), getattr(theirs.trades, field.name)), f"{field.name} differs"
+    assert np.array_equal(ours.equity, theirs.equity), "equity differs"
 
 
 def one_set(series: Sequence[CandleArrays], plan: Plan) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The same backtest through backtesting.py 0.6.6: the independent reference that the kernel must equal to the last bit.
 
 Fills, costs, margin and equity are the library's own. Shared with the kernel are only the rules that are not fills of a
-broker: bracket prices, position size, tightening of a stop, the daily-loss limit. This is the one file that imports the
-library (AGPL-3.0); import this module only where it is used.
+broker: bracket prices, position size, tightening of a stop, the daily-loss limit. Only this file and `reference_orders.py`
+import the library (AGPL-3.0); import this module only where it is used.
 """
 
 import warnings

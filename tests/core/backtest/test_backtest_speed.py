@@ -78,7 +78,7 @@ def test_a_trade_or_a_point_of_the_equity_that_differs_is_not_timed():
     moved[4_000] = np.nextafter(moved[4_000], np.inf)
     later = dataclasses.replace(ours.trades, exit_index=ours.trades.exit_index + 1)
     for planted in (dataclasses.replace(ours, equity=moved), dataclasses.replace(ours, trades=later)):
-        with pytest.raises(AssertionError):
+        with pytest.raises(AssertionError, match="differs"):
             require_equal(ours, planted)
 
 
