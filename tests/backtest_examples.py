@@ -143,7 +143,7 @@ def fx_costs(draw, n, tick):
         unit_commission=tick * one(0.0, 0.0, 0.0007, 0.11),
         slippage=one(0.0, 0.5, 1.3),
         impact=one(0.0, 0.0, 0.7),
-        depth=one(1_000_000.0, 250.0),
+        depth=one(1e10, 1e12),  # so that the largest order moves the price by less than the price
         stop_out=one(0.0, 0.5, 1.0),
     )
 

@@ -97,8 +97,11 @@ class SlowBacktest:
     def stop_or_target(self, i, bars):
         held = self.position
         for bar in bars:
+            if self.fx and (bar.open - held.target) * held.side >= 0.0:
+                self.close(i, held.target, "target")
+                return
             if held.stopped_by(bar):
-                held.ambiguous = held.target_in(bar)
+                held.ambiguous = held.target_in(bar) and (bar.open - held.stop) * held.side > 0.0
                 self.close(i, min(held.stop, bar.open) if held.side > 0 else max(held.stop, bar.open), held.stop_reason)
                 return
             if held.target_in(bar):
@@ -200,7 +203,8 @@ class SlowBacktest:
             if self.fx:
                 # Not told: whether the stop of a stop entry was touched before it or after it, the candle does not tell.
                 held.ambiguous = order.kind == "stop" or held.target_in(bar)
-                self.close(i, held.stop, held.stop_reason)
+                back = held.entry_price - held.side * self.spread(i)
+                self.close(i, min(held.stop, back) if held.side > 0 else max(held.stop, back), held.stop_reason)
                 return
         elif order.kind == "stop" and held.target_in(bar):
             later = [bar]
@@ -259,7 +263,7 @@ class SlowBacktest:
         distance, offset = float(wish.stop_distance[i]), number_at(wish.numbers.get("entry_offset", [0.0]), i)
         level = float(self.candles.close[i]) + side * offset
         stop, target = level - side * distance, level + side * float(wish.target_distance[i])
-        if not self.bracket_holds(i, side, (level, stop, target)):
+        if not self.bracket_holds(i, side, (level, stop, target), offset != 0.0):
             return None
         quote = equity / self.conversion(i)
         risked = quote * float(wish.risk_fraction[i]) / distance
@@ -268,13 +272,17 @@ class SlowBacktest:
         atr = number_at(wish.numbers.get("atr", [0.0]), i)
         return Order(i, side, units, level, kind, stop, target, atr) if units >= 1 else None
 
-    def bracket_holds(self, i, side, bracket):
+    def bracket_holds(self, i, side, bracket, waits):
         level, stop, target = bracket
         if not self.fx:
             expected = level * (1.0 + side * self.costs.spread)
             return stop < expected < target if side > 0 else target < expected < stop
+        if waits:  # the level is what the order trades at, whichever side of the quote that is
+            return (
+                stop < level - self.spread(i) and level < target if side > 0 else target < level and level + self.spread(i) < stop
+            )
         ask = level + self.spread(i)
-        return stop < ask < target if side > 0 else target < level <= ask < stop
+        return stop < level and ask < target if side > 0 else target < level <= ask < stop
 
 
 def number_at(values, i):

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from fxgpt_core.backtest.finer import left_by_finer, left_on_entry_by_finer
-from fxgpt_core.backtest.positions import NOTHING, Candle, Held, Left, entered, left, left_on_entry, reached, settled
+from fxgpt_core.backtest.positions import NOTHING, STAYS, Candle, Held, Left, entered, left, left_on_entry, reached, settled
 from fxgpt_core.backtest.tape import (
     AMBIGUOUS,
     COSTS,
@@ -15,6 +15,7 @@ from fxgpt_core.backtest.tape import (
     TRADES,
     WINS,
     FloatArray,
+    IntArray,
     Log,
     Tape,
 )
@@ -50,7 +51,7 @@ def left_at(held: Held, candle: Candle, bid: float) -> float:
 
 
 @uncounted
-def _ends(tape: Tape, terms: Terms, state: State, candle: Candle, end: Left, log: Log) -> State:
+def _ends(times: IntArray, terms: Terms, state: State, candle: Candle, end: Left, log: Log) -> State:
     """The account after its position has ended; the trade is written to the log."""
     sums, i, held = log.sums, candle.number, state.held
     trade = settled(candle, held, end, terms, state.swap)
@@ -63,7 +64,7 @@ def _ends(tape: Tape, terms: Terms, state: State, candle: Candle, end: Left, log
     costs = trade.commission + trade.spread_cost + trade.slippage + trade.impact + state.swap
     sums[TRADES] += 1.0
     sums[COSTS] += costs
-    sums[HELD_US] += tape.time_us[i] - tape.time_us[held.since]
+    sums[HELD_US] += times[i] - times[held.since]
     sums[AMBIGUOUS] += end.both
     sums[GAINS_BEFORE_COSTS] += max(0.0, trade.profit + costs)
     sums[WINS] += trade.profit > 0.0
@@ -74,16 +75,21 @@ def _ends(tape: Tape, terms: Terms, state: State, candle: Candle, end: Left, log
 
 
 @uncounted
-def _enters(tape: Tape, terms: Terms, state: State, candle: Candle, fill: tuple[float, float], log: Log) -> State:
+def _enters(terms: Terms, state: State, candle: Candle, fill: tuple[float, float], sums: FloatArray) -> State:
     """The account after its order was filled, `fill` as of `reached`, or dropped for want of margin."""
-    order, has_finer = state.order, len(tape.finer_first) > 0
-    held = entered(candle, order, terms, fill, state.cash)
-    state = State(state.cash - held.commission, state.equity, 0.0, held, NOTHING, REASON_NONE)
+    held = entered(candle, state.order, terms, fill, state.cash)
+    sums[REFUSED] += held.units == 0
+    return State(state.cash - held.commission, state.equity, 0.0, held, NOTHING, REASON_NONE)
+
+
+@inlined
+def _left_on_entry(tape: Tape, candle: Candle, order: Held, held: Held, terms: Terms) -> Left:
+    """How the candle of its entry leaves a position; one that was refused is not left."""
     if held.units == 0:
-        log.sums[REFUSED] += 1.0
-        return state
-    end = left_on_entry_by_finer(tape, candle, order, held, terms) if has_finer else left_on_entry(candle, held, terms)
-    return _ends(tape, terms, state, candle, end, log) if end.reason != REASON_NONE else state
+        return STAYS
+    if len(tape.finer_first) > 0:
+        return left_on_entry_by_finer(tape, candle, order, held, terms)
+    return left_on_entry(candle, held, terms)
 
 
 @uncounted
@@ -92,7 +98,7 @@ def concluded(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) 
     is_bust = state.equity <= 0.0
     if state.held.units > 0:
         price = candle.open if terms.parity and not is_bust else left_at(state.held, candle, candle.close)
-        state = _ends(tape, terms, state, candle, Left(price, REASON_END, False, candle.spread), log)
+        state = _ends(tape.time_us, terms, state, candle, Left(price, REASON_END, False, candle.spread), log)
     cash = 0.0 if is_bust else max(state.cash, 0.0)
     return State(cash, cash, 0.0, NOTHING, NOTHING, REASON_NONE)
 
@@ -129,9 +135,13 @@ def played(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) -> 
         if end.reason != REASON_NONE:
             if len(tape.finer_first) > 0 and state.closing == REASON_NONE:
                 end = left_by_finer(tape, candle, state.held, terms, end)
-            state = _ends(tape, terms, state, candle, end, log)
-    if state.order.units > 0:
-        fill = reached(candle, state.order, terms)
+            state = _ends(tape.time_us, terms, state, candle, end, log)
+    order = state.order
+    if order.units > 0:
+        fill = reached(candle, order, terms)
         if fill[0] > 0.0:
-            state = _enters(tape, terms, state, candle, fill, log)
+            state = _enters(terms, state, candle, fill, log.sums)
+            end = _left_on_entry(tape, candle, order, state.held, terms)
+            if end.reason != REASON_NONE:
+                state = _ends(tape.time_us, terms, state, candle, end, log)
     return _marked(state, candle)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from fxgpt_core.compiled import compiled
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.market.fills import (
     REASON_NONE,
     REASON_STOP,
@@ -118,9 +118,10 @@ def placed(candle: Candle, wish: Wish, terms: Terms, equity: float, max_margin_f
     side, spread = wish.side, candle.spread
     level = candle.close + side * wish.entry_offset
     stop, target = bracket(side, level, wish.stop_distance, wish.target_distance)
-    if not bracket_holds(side, level + bought_above(side, spread), terms.entry_spread, stop, target):
+    entry = level if wish.entry_offset != 0.0 else level + bought_above(side, spread)
+    if not bracket_holds(side, entry, terms.entry_spread, stop, target):
         return NOTHING
-    if not terms.parity and side * (level + bought_above(-side, spread) - stop) <= 0.0:  # a stop within the spread
+    if not terms.parity and side * (entry - side * spread - stop) <= 0.0:  # a stop within the spread
         return NOTHING
     units = position_units(
         equity / candle.conversion, level, wish.stop_distance, wish.risk_fraction, max_margin_fraction, terms.leverage
@@ -153,12 +154,14 @@ def entered(candle: Candle, order: Held, terms: Terms, fill: tuple[float, float]
     slippage = impact = 0.0
     if order.kind != LIMIT_ENTRY:
         slippage, impact = slippage_of(spread, terms), impact_of(units, spread, terms)
-    buying_power = max(0.0, cash / conversion) * terms.leverage - units * terms.unit_commission / conversion
-    if not margin_allows(side, units, price + slippage + impact, terms.entry_spread, terms.commission, buying_power):
+    buying_power = max(0.0, cash / conversion) * terms.leverage
+    if terms.parity and not margin_allows(side, units, price, terms.entry_spread, terms.commission, buying_power):
         return NOTHING
     quoted = entry_price(side, price, terms.entry_spread)
     entry = quoted + side * (slippage + impact)
     commission = commission_paid(units, entry, terms.commission) * conversion + units * terms.unit_commission
+    if not terms.parity and units * entry + commission / conversion > buying_power:
+        return NOTHING
     stop, reason = order.stop, order.stop_reason
     if terms.stop_out > 0.0:
         stop_out = stop_out_price(side, units, entry, (cash - commission) / conversion, terms)
@@ -173,7 +176,17 @@ def entered(candle: Candle, order: Held, terms: Terms, fill: tuple[float, float]
 
 @compiled
 def left(candle: Candle, held: Held, terms: Terms) -> Left:
-    """How a candle leaves a position by its stop or target."""
+    """How a candle leaves a position by its stop or target; one that opens beyond the target has reached that first."""
+    if not terms.parity:
+        opened = candle.open + bought_above(-held.side, candle.open_spread)
+        if held.side * (opened - held.target) >= 0.0:
+            return Left(held.target, REASON_TARGET, False, candle.open_spread)
+    return _touched(candle, held, terms)
+
+
+@inlined
+def _touched(candle: Candle, held: Held, terms: Terms) -> Left:
+    """What a candle touches of stop and target; the stop, if both."""
     above, open_ = bought_above(-held.side, candle.spread), candle.open + bought_above(-held.side, candle.open_spread)
     # The open is a part of the candle, and by its own spread may lie outside of what the others make of it.
     high, low = max(candle.high + above, open_), min(candle.low + above, open_)
@@ -183,7 +196,8 @@ def left(candle: Candle, held: Held, terms: Terms) -> Left:
     spread = candle.open_spread if price == open_ else candle.spread
     if reason == REASON_TARGET:
         return Left(price if terms.parity else held.target, REASON_TARGET, False, spread)
-    return Left(price, held.stop_reason, high >= held.target if held.side > 0 else low <= held.target, spread)
+    both = price != open_ and (high >= held.target if held.side > 0 else low <= held.target)
+    return Left(price, held.stop_reason, both, spread)
 
 
 @compiled
@@ -194,16 +208,21 @@ def left_on_entry(candle: Candle, held: Held, terms: Terms) -> Left:
     beyond a stop entry, the candle does not tell: it is assumed that the stop was touched and the target was not. backtesting.py
     leaves the position alone instead where it cannot tell.
     """
-    end = left(candle, held, terms)
-    if held.kind == MARKET or end.reason == REASON_NONE:
+    if held.kind == MARKET:
+        return left(candle, held, terms)
+    end = _touched(candle, held, terms)
+    if end.reason == REASON_NONE:
         return end
     if terms.parity:
         spared = held.kind == LIMIT_ENTRY or candle.low <= held.stop <= candle.high
         return STAYS if spared else end
     if end.reason == REASON_TARGET:
         return STAYS if held.kind == LIMIT_ENTRY else end
-    # The position was entered behind the open, so that the open is no gap through its stop.
-    return Left(held.stop, end.reason, end.both or held.kind == STOP_ENTRY, candle.spread)
+    # The position was entered behind the open, so that the open is no gap through its stop; but what was bought at the ask is
+    # sold at the bid.
+    back = held.entry - held.side * candle.spread
+    price = min(held.stop, back) if held.side > 0 else max(held.stop, back)
+    return Left(price, end.reason, end.both or held.kind == STOP_ENTRY, candle.spread)
 
 
 @compiled

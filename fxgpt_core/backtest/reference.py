@@ -239,7 +239,8 @@ def _reason(trade: Any, note: _Note, candles: CandleArrays) -> int:
 
 
 def _ambiguous(trade: Any, note: _Note, candles: CandleArrays) -> bool:
-    """Whether the candle of an exit by stop also touched the target."""
+    """Whether the candle of an exit by stop, behind its open, also touched the target."""
     side, high, low = (1 if trade.Size > 0 else -1), candles.high[trade.ExitBar], candles.low[trade.ExitBar]
     touched = high >= note.target if side > 0 else low <= note.target
+    touched &= trade.ExitPrice != candles.open[trade.ExitBar]
     return bool(touched and _reason(trade, note, candles) in {fills.REASON_STOP, fills.REASON_BREAKEVEN, fills.REASON_TRAILING})

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from fxgpt_core.backtest.engine import (
     BacktestAccount,
     ExecutionParameters,
+    check_ranges,
     check_resolution,
     check_same_times,
     rules_of,
@@ -95,7 +97,7 @@ def play_sets(
     played = Sheet(
         np.empty((len(sets), len(spans), len(Sums._fields))), np.zeros((len(sets), n_days)), np.empty(0, TRADE), np.empty(0)
     )
-    calls = [(wishes_of(decisions[which]), part) for which, members in _by_decisions(sets) for part in _parts(members)]
+    calls = [call for which, members in _by_decisions(sets) for call in product([wishes_of(decisions[which])], _parts(members))]
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         # list() raises what a thread raised.
         list(pool.map(lambda call: _play_members(tape, call[0], terms, (rules, call[1], spans), played), calls))
@@ -149,6 +151,10 @@ def _check(replay: Replay, decisions: Sequence[Decisions], sets: Sequence[Parame
     for each in decisions:
         check_same_times(replay.candles, each)
         check_resolution(replay.candles, each, replay.costs, replay.finer)
+    # The decisions by the set that trails by them most.
+    for one in {each.decisions: each for each in sorted(sets, key=lambda each: each.execution.trailing_atr)}.values():
+        if one.decisions < len(decisions):
+            check_ranges(decisions[one.decisions], one.execution)
     unknown = sorted({each.decisions for each in sets} - set(range(len(decisions))))
     if unknown:
         raise BadInputError(f"sets name the decisions {unknown[:5]}, but there are {len(decisions)}; count them from 0")

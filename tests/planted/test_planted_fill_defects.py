@@ -53,7 +53,8 @@ def interpreted(candles, decisions, execution, costs):
     terms, tape = terms_of(costs, BacktestAccount()), tape_of(candles, costs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "played", account.played.py_func)
-        patch.setattr(account, "_enters", account._enters.py_func)
+        for name in ("_enters", "_left_on_entry"):
+            patch.setattr(account, name, getattr(account, name).py_func)
         kernel.play.py_func(tape, wishes_of(decisions), rules_of(execution), terms, (0, len(candles)), log)
     return trades_of(log.book[: int(log.sums[0])], candles), log.equity
 

@@ -98,13 +98,13 @@ BACKTESTS = {
 FINGERPRINTS = {
     "1h parity, plain": "082c33c4da15cfc0ab7189e74aa1636aacd7fcfef6cec110699d3b6c3543e1a4",
     "1h parity, tightened stops, time exit, daily loss": "8d5c5b1478f2efa2b94e20a86ebc248ee7c43bd51e29a2f5f575e68644ed9bb5",
-    "1h parity, waiting orders, turned by signals": "6ad07b491b745f0588a00b4e0bf3055af79355e34e1b20ff2b92ffca52e5be6f",
-    "4h parity, trailing by range, closed by signals": "6dae9a92f0a5cf132a63c965f42a4402d22ca5b4fa0123b92fe8d33f2cd25327",
+    "1h parity, waiting orders, turned by signals": "2c6b529ee3e2de8a3ca8c63910367ee4dd361e3e3dfc7c4742c1ab93b6551bb8",
+    "4h parity, trailing by range, closed by signals": "0d66ccbd95b7cb27939786b5230963fd61fa7aa06ad4b31582f06b6fb79c9f6d",
     "4h parity, finer candles": "84f2889cbd68e65492c12322f781b6d19c2773d13d60088f8c2b91719ffe58f5",
     "1h fx, plain": "924e9d05d6b347ac6121703b77800874b0d058c7613ec11ede4c408ed3ab89bd",
     "1h fx, tightened stops, time exit, daily loss": "1f064f89d5e2cba93ee5a7312250bc7c5b49263ea21c16e73269cde2ebfc59f8",
     "1h fx, waiting orders, turned by signals": "d1b6bb2300d9a1ec8abb06f03b9ecf207d2aef6f9f7f44b904389d529e8d14f5",
-    "4h fx, trailing by range, only while wished": "e046a2f53be388578fc0ab3dc6146f86a446631a0ce8780ce33917256cd0b165",
+    "4h fx, trailing by range, only while wished": "cd583195b5aaeef1e9a44dc3d16c0b677934d647811abd48dc2e5530b0d88dc1",
     "4h fx, finer candles": "7b93d723632f6ba6ac9dfc78b375c73ca27874a80fb8b834022ab870b761311f",
 }
 

@@ -122,7 +122,7 @@ def coarse_runs(draw):
         max_margin_fraction=draw(st.sampled_from([0.1, 1.0])),
         signal_exit=draw(st.integers(0, len(SIGNAL_EXITS) - 1)),
         wait_candles=draw(st.integers(1, 3)),
-        trailing_atr=draw(st.sampled_from([0.0, 1.0])),
+        trailing_atr=draw(st.sampled_from([0.0, 1.0])) if numbers else 0.0,
     )
     costs = Costs(draw(st.sampled_from([0.0, 0.01])), draw(st.sampled_from([0.0, 0.02])))
     account = BacktestAccount(cash=draw(st.sampled_from([100.0, 10_000.0])), leverage=draw(st.sampled_from([1.0, 30.0])))
