@@ -9,7 +9,7 @@ from fxgpt_core.reports.html_script import charts_script
 from fxgpt_core.reports.outline import outline
 from fxgpt_core.reports.page_style import STYLE
 from fxgpt_core.reports.palette import shade
-from fxgpt_core.reports.section import Row, Section, Table
+from fxgpt_core.reports.section import Chart, Row, Section, Table
 
 # The browser itself refuses whatever would be loaded from elsewhere.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
@@ -46,10 +46,17 @@ def _section(section: Section, level: int) -> str:
     if section.tiles:
         parts.append(_tiles(section.tiles))
     if section.chart:
-        parts.append(f'<div class="chart" id="{section.chart}"><noscript>The chart needs JavaScript.</noscript></div>')
+        parts.append(_chart(section.chart, section.title))
     if section.tables:
         parts.append(f'<div class="{_layout(section.tables)}">{"".join(map(_table, section.tables))}</div>')
     return f"<section>{''.join(parts)}</section>"
+
+
+def _chart(chart: Chart, title: str) -> str:
+    return (
+        f'<div class="chart" id="{chart}" role="figure" aria-label="{escape(title)}">'
+        "<noscript>The chart needs JavaScript.</noscript></div>"
+    )
 
 
 def _layout(tables: Sequence[Table]) -> str:

@@ -25,7 +25,7 @@ def charts_script(report: BacktestReport, wanted: Sequence[Chart]) -> str:
     places = {numbers[model.id]: str(chart) for chart, model in drawn.items()}
     item = {"docid": "report", "roots": places, "root_ids": list(places)}
     return (
-        f"<script>{LIBRARY.js_raw[0]}</script>\n"
+        f"<script>{''.join(LIBRARY.js_raw)}</script>\n"
         f"<script>Bokeh.embed.embed_items({_json({'report': described})}, {_json([item])});</script>"
     )
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from page_reader import read
 from played_by_hand import weekdays
 from report_examples import FREE, FX, HEADING, ROWS, by_hand, idle, large, sample, three_trades
 
+from fxgpt_core.backtest import ledger
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.performance.cost_parts import costs_paid
 from fxgpt_core.reports.heading import costs_text
@@ -289,8 +291,25 @@ def test_text_of_others_is_shown_as_text():
     assert next(iter(page.sections)).startswith(f"Backtest of {PLANTED}")
 
 
-def test_a_script_cannot_be_ended_from_within(rich):
-    assert as_html(rich).count("</script>") == 2
+def test_a_script_cannot_be_ended_from_within(monkeypatch):
+    planted = "</script><script>alert(1)</script>"
+    monkeypatch.setattr(ledger, "REASON_NAMES", (planted,) * len(REASON_NAMES))
+    page = read(as_html(three_trades()))
+    assert len(page.scripts) == 2
+    [shown] = [columns for columns in page.columns() if "reason" in columns]
+    assert shown["reason"] == [planted] * 3
+
+
+def test_moments_are_utc_wherever_the_report_is_made(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    tokyo = dataclasses.replace(HEADING, made_at=HEADING.made_at.astimezone())
+    page = read(as_html(dataclasses.replace(three_trades(), heading=tokyo)))
+    monkeypatch.undo()
+    time.tzset()
+    assert tokyo.made_at.utcoffset().total_seconds() == 9 * 3600
+    told = dict(page.tables["Backtest of EURUSD 1d"][1:])
+    assert (told["made at"], told["span"][:16]) == ("2026-11-22T08:00:00+00:00", "2018-01-09 12:00")
 
 
 def test_the_same_record_makes_the_same_bytes(rich):
