@@ -39,8 +39,8 @@ class Execution:
     def __post_init__(self) -> None:
         if self.side not in {1, -1} or self.units < 1 or not 0 <= self.filled_units <= self.units:
             raise BadInputError(
-                f"an order of {self.units} units, {self.filled_units} of them filled, on side {self.side} found; the side is 1 or -1, "
-                "at least one unit is ordered, and no more are filled than were ordered"
+                f"an order of {self.units} units, {self.filled_units} of them filled, on side {self.side} found; a side is 1 or "
+                "-1, at least one unit is ordered, and no more are filled than were ordered"
             )
 
     @property
