@@ -17,15 +17,6 @@ def overlaps(known_at_us: IntArray, label_end_us: IntArray, start_us: int, stop_
     return (label_end_us >= start_us) & (known_at_us < stop_us)
 
 
-def purged(known_at_us: IntArray, label_end_us: IntArray, start_us: int, stop_us: int, embargo_us: int = 0) -> BoolArray:
-    """True for each row that may train beside the test window [start, stop): no overlap, and not within the embargo after it.
-
-    The embargo keeps out rows known in [stop, stop + embargo): features there still look back into the test window.
-    """
-    embargoed = (known_at_us >= stop_us) & (known_at_us < stop_us + embargo_us)
-    return ~overlaps(known_at_us, label_end_us, start_us, stop_us) & ~embargoed
-
-
 def label_ends(known_at_us: IntArray, candles_ahead: int) -> IntArray:
     """When the label of each row [N] ends: the `known_at` of the candle `candles_ahead` later; the largest int64 when unknown.
 
