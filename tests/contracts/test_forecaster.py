@@ -1,5 +1,6 @@
 """What every forecaster promises; each implementation is one entry of FORECASTERS."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -110,7 +111,7 @@ def test_a_forecast_is_bit_equal_in_another_process_with_any_threads(name: str, 
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": f"{CHILD.parent}:{CHILD.parent.parent}", "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, "PYTHONPATH": f"{CHILD.parent}:{CHILD.parent.parent}", "OMP_NUM_THREADS": str(threads)},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == fingerprint(forecasts)
