@@ -173,7 +173,8 @@ def backtest(
 
 def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
     """Raises `BadInputError` unless there is exactly one decision for each candle, known when the candle closed."""
-    if not np.array_equal(candles.known_at_us, decisions.known_at_us):
+    mine, theirs = candles.known_at_us, decisions.known_at_us
+    if mine is not theirs and not np.array_equal(mine, theirs):
         raise BadInputError(
             f"{len(decisions.known_at_us)} decisions do not match {len(candles)} candles by known_at; "
             "make the view from the same candles, or cut both to the same window"
