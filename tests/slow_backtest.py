@@ -202,7 +202,9 @@ class SlowBacktest:
         if held.stopped_by(bar):
             if self.fx:
                 # Not told: whether the stop of a stop entry was touched before it or after it, the candle does not tell.
-                held.ambiguous = order.kind == "stop" or held.target_in(bar)
+                # A limit whose candle opens beyond the stop too is in and out at once.
+                behind_open = (bar.open - held.stop) * held.side > 0.0
+                held.ambiguous = order.kind == "stop" or (held.target_in(bar) and behind_open)
                 back = held.entry_price - held.side * self.spread(i)
                 self.close(i, min(held.stop, back) if held.side > 0 else max(held.stop, back), held.stop_reason)
                 return
