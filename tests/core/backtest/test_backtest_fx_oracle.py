@@ -8,7 +8,7 @@ from hypothesis import Phase, find, given, settings
 from slow_backtest import SlowBacktest, assert_slow_backtest_answers
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, derandomize=True, deadline=None)
 @given(runs())
 def test_every_trade_and_the_equity_equal_those_of_the_slow_backtest(played):
     assert_slow_backtest_answers(played)

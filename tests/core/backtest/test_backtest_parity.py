@@ -138,7 +138,7 @@ def equal_by_both(run):
     assert_equal(backtest(*run), reference)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(coarse_runs())
 def test_the_kernel_equals_backtesting_py_on_candles_with_gaps_and_equal_prices(run):
     equal_by_both(run)
