@@ -3,7 +3,19 @@
 from typing import NamedTuple
 
 from fxgpt_core.backtest.finer import left_by_finer, left_on_entry_by_finer
-from fxgpt_core.backtest.positions import NOTHING, STAYS, Candle, Held, Left, entered, left, left_on_entry, reached, settled
+from fxgpt_core.backtest.positions import (
+    NOTHING,
+    STAYS,
+    Candle,
+    Held,
+    Left,
+    entered,
+    left,
+    left_on_entry,
+    opened_at,
+    reached,
+    settled,
+)
 from fxgpt_core.backtest.tape import (
     AMBIGUOUS,
     COSTS,
@@ -114,8 +126,7 @@ def nights_paid(state: State, candle: Candle, long_rate: float, short_rate: floa
 def _exit(state: State, candle: Candle, terms: Terms) -> Left:
     """How a candle leaves the position: by the close that was decided, or by its stop or target."""
     if state.closing != REASON_NONE:
-        opened = candle.open + bought_above(-state.held.side, candle.open_spread)
-        return Left(opened, state.closing, False, candle.open_spread)
+        return Left(opened_at(-state.held.side, candle), state.closing, False, candle.open_spread)
     return left(candle, state.held, terms)
 
 

@@ -160,7 +160,7 @@ def backtest(
     account = account or BacktestAccount()
     check_same_times(candles, decisions)
     check_resolution(candles, decisions, costs, finer)
-    check_ranges(decisions, execution)
+    check_ranges(decisions, execution.trailing_atr)
     mode, equity = Mode.FX if isinstance(costs, FxCosts) else Mode.PARITY, np.empty(len(candles))
     if len(candles) == 0:
         return BacktestResult(trades_of(np.empty(0, TRADE), candles), equity, account.cash, mode)
@@ -201,14 +201,14 @@ def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs |
         )
 
 
-def check_ranges(decisions: Decisions, execution: ExecutionParameters) -> None:
+def check_ranges(decisions: Decisions, trailing_atr: float) -> None:
     """Raises `BadInputError` where a trailing stop wants the range at an entry, and the decisions do not know it."""
-    if execution.trailing_atr > 0.0:
+    if trailing_atr > 0.0:
         at, ranges = np.flatnonzero(decisions.side != 0), decisions.numbers.get("atr", np.full(len(decisions), np.nan))
         unknown = int(np.isnan(ranges[at]).sum())
         if unknown:
             raise BadInputError(
-                f"trailing_atr is {execution.trailing_atr}, but {unknown} of {len(at)} entries know no average true range; "
+                f"trailing_atr is {trailing_atr}, but {unknown} of {len(at)} entries know no average true range; "
                 "decisions need it as numbers['atr'] at each of them: enter later, or trail by a fraction of the price"
             )
 

@@ -16,7 +16,6 @@ def _finer_candle(tape: Tape, row: int, candle: Candle) -> Candle:
         prices[HIGH],
         prices[LOW],
         prices[CLOSE],
-        candle.day,
         candle.spread,
         candle.spread,
         candle.conversion,

@@ -61,7 +61,7 @@ def _tightened(rules: Rules, held: Held, candle: Candle) -> Held:
     mine = ExitPlan(plan.breakeven_trigger, plan.trailing_activation, plan.trailing_distance, plan.trailing_step, gap)
     stop, reason = tightened_stop(held.side, held.entry, close, held.stop, held.stop_reason, mine)
     return Held(
-        held.side, held.units, held.kind, False, held.since, held.entry, stop, held.target, reason, held.trailing_gap,
+        held.side, held.units, held.kind, held.since, held.entry, stop, held.target, reason, held.trailing_gap,
         held.commission, held.spread_cost, held.slippage, held.impact,
     )  # fmt: skip
 
@@ -108,7 +108,7 @@ def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
 def _candle(tape: Tape, i: int) -> Candle:
     row, spread = tape.rows[i], at(tape.spread, i)
     open_spread = at(tape.open_spread, i) if len(tape.open_spread) > 0 else spread
-    return Candle(i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], row[DAY], open_spread, spread, at(tape.conversion, i))
+    return Candle(i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], open_spread, spread, at(tape.conversion, i))
 
 
 @uncounted
@@ -129,9 +129,9 @@ def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[i
         if is_flat:
             i = min(wishes.at[wish], last) if wish < n_wishes else last
         candle = _candle(tape, i)
-        if candle.day != day:
+        if tape.rows[i, DAY] != day:
             _day_ended(log, day - first_day, day_start, state.equity)
-            day, day_start = candle.day, state.equity
+            day, day_start = tape.rows[i, DAY], state.equity
             if state.held.units > 0:
                 state = nights_paid(state, candle, at(tape.swap_long, i), at(tape.swap_short, i))
         if not is_flat:

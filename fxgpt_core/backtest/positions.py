@@ -38,7 +38,6 @@ class Candle(NamedTuple):
     high: float
     low: float
     close: float
-    day: float
     open_spread: float
     spread: float
     conversion: float
@@ -59,7 +58,7 @@ class Wish(NamedTuple):
 
 
 class Held(NamedTuple):
-    """An open position, or an order that waits while `waits`; without units it is neither.
+    """An open position, or an order that is still to be entered; without units it is neither.
 
     `entry` is the level of an order; `since` the candle it was placed or entered in; what the entry cost is in account currency.
     """
@@ -67,7 +66,6 @@ class Held(NamedTuple):
     side: int
     units: int
     kind: int
-    waits: bool
     since: int
     entry: float
     stop: float
@@ -80,7 +78,7 @@ class Held(NamedTuple):
     impact: float
 
 
-NOTHING = Held(0, 0, MARKET, False, -1, 0.0, 0.0, 0.0, REASON_NONE, 0.0, 0.0, 0.0, 0.0, 0.0)
+NOTHING = Held(0, 0, MARKET, -1, 0.0, 0.0, 0.0, REASON_NONE, 0.0, 0.0, 0.0, 0.0, 0.0)
 """Neither a position nor an order."""
 
 
@@ -101,7 +99,7 @@ STAYS = Left(0.0, REASON_NONE, False, 0.0)
 
 
 class Trade(NamedTuple):
-    """A closed position as `tape.Book` keeps it; `cash` is what its end adds to the account."""
+    """What the end of a position settles, as `tape.TRADE` keeps it; `cash` is what it adds to the account."""
 
     exit_price: float
     profit: float
@@ -110,6 +108,12 @@ class Trade(NamedTuple):
     slippage: float
     impact: float
     cash: float
+
+
+@inlined
+def opened_at(side: int, candle: Candle) -> float:
+    """A candle's open for one who trades on a side: 1 buys."""
+    return candle.open + bought_above(side, candle.open_spread)
 
 
 @compiled
@@ -128,14 +132,14 @@ def placed(candle: Candle, wish: Wish, terms: Terms, equity: float, max_margin_f
     )
     kind = MARKET if wish.entry_offset == 0.0 else (STOP_ENTRY if wish.entry_offset > 0.0 else LIMIT_ENTRY)
     return Held(
-        side, units, kind, True, candle.number, level, stop, target, REASON_STOP, wish.trailing_gap, 0.0, 0.0, 0.0, 0.0
+        side, units, kind, candle.number, level, stop, target, REASON_STOP, wish.trailing_gap, 0.0, 0.0, 0.0, 0.0
     )  # fmt: skip
 
 
 @compiled
 def reached(candle: Candle, order: Held, terms: Terms) -> tuple[float, float]:
     """The price at which a candle fills an order, before slippage, and the spread then; 0 if the candle does not reach it."""
-    above, open_ = bought_above(order.side, candle.spread), candle.open + bought_above(order.side, candle.open_spread)
+    above, open_ = bought_above(order.side, candle.spread), opened_at(order.side, candle)
     if order.kind == MARKET:
         return open_, candle.open_spread
     rises = order.side * order.kind > 0
@@ -169,7 +173,7 @@ def entered(candle: Candle, order: Held, terms: Terms, fill: tuple[float, float]
             stop, reason = stop_out, REASON_STOP_OUT
     bid = price - bought_above(side, spread)
     return Held(
-        side, units, order.kind, False, candle.number, entry, stop, order.target, reason, order.trailing_gap, commission,
+        side, units, order.kind, candle.number, entry, stop, order.target, reason, order.trailing_gap, commission,
         abs(quoted - bid) * units * conversion, slippage * units * conversion, impact * units * conversion,
     )  # fmt: skip
 
@@ -177,17 +181,15 @@ def entered(candle: Candle, order: Held, terms: Terms, fill: tuple[float, float]
 @compiled
 def left(candle: Candle, held: Held, terms: Terms) -> Left:
     """How a candle leaves a position by its stop or target; one that opens beyond the target has reached that first."""
-    if not terms.parity:
-        opened = candle.open + bought_above(-held.side, candle.open_spread)
-        if held.side * (opened - held.target) >= 0.0:
-            return Left(held.target, REASON_TARGET, False, candle.open_spread)
+    if not terms.parity and held.side * (opened_at(-held.side, candle) - held.target) >= 0.0:
+        return Left(held.target, REASON_TARGET, False, candle.open_spread)
     return _touched(candle, held, terms)
 
 
 @inlined
 def _touched(candle: Candle, held: Held, terms: Terms) -> Left:
     """What a candle touches of stop and target; the stop, if both."""
-    above, open_ = bought_above(-held.side, candle.spread), candle.open + bought_above(-held.side, candle.open_spread)
+    above, open_ = bought_above(-held.side, candle.spread), opened_at(-held.side, candle)
     # The open is a part of the candle, and by its own spread may lie outside of what the others make of it.
     high, low = max(candle.high + above, open_), min(candle.low + above, open_)
     price, reason = exit_in_candle(held.side, open_, high, low, held.stop, held.target)

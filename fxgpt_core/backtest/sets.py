@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +37,7 @@ SETS_A_CALL = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Played:
+class SummedSets:
     """What K sets did on F windows: `sums` float64[K,F,S], by the fields of `tape.Sums`, of accounts that began with `cash`.
 
     `daily` float64[K,D] is the return of each FX day of the whole series, 0 where no window lies; empty unless asked for. Where
@@ -81,7 +80,7 @@ def play_sets(
     *,
     threads: int | None = None,
     daily: bool = False,
-) -> Played:
+) -> SummedSets:
     """The sums of each parameter set on each window; `decisions` are those of the whole series, shared by sets that name them.
 
     `windows` int64[F,2] are first and last row + 1 of each, the whole series by default. `threads` None takes every core. The
@@ -94,18 +93,21 @@ def play_sets(
     tape, terms = tape_of(candles, replay.costs, replay.finer), terms_of(replay.costs, replay.account)
     rules = np.array([_row(rules_of(each.execution)) for each in sets])
     n_days = int(candles.rows[-1, DAY]) + 1 if daily else 0
-    played = Sheet(
+    sheet = Sheet(
         np.empty((len(sets), len(spans), len(Sums._fields))), np.zeros((len(sets), n_days)), np.empty(0, TRADE), np.empty(0)
     )
-    calls = [call for which, members in _by_decisions(sets) for call in product([wishes_of(decisions[which])], _parts(members))]
+    calls = []
+    for which, members in _by_decisions(sets):
+        wishes = wishes_of(decisions[which])
+        calls += [(wishes, part) for part in _parts(members)]
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         # list() raises what a thread raised.
-        list(pool.map(lambda call: _play_members(tape, call[0], terms, (rules, call[1], spans), played), calls))
-    return Played(played.sums, played.daily, replay.account.cash)
+        list(pool.map(lambda call: _play_members(tape, call[0], terms, (rules, call[1], spans), sheet), calls))
+    return SummedSets(sheet.sums, sheet.daily, replay.account.cash)
 
 
 class Sheet(NamedTuple):
-    """The arrays that `Played` holds, as compiled code fills them, and the empty book and curve of runs that keep neither."""
+    """The arrays that `SummedSets` holds, as compiled code fills them, and the empty book and curve of runs that keep neither."""
 
     sums: FloatArray
     daily: FloatArray
@@ -148,16 +150,13 @@ def _play_members(tape: Tape, wishes: Wishes, terms: Terms, plays: tuple[FloatAr
 
 
 def _check(replay: Replay, decisions: Sequence[Decisions], sets: Sequence[ParameterSet], windows: IntArray) -> None:
-    for each in decisions:
-        check_same_times(replay.candles, each)
-        check_resolution(replay.candles, each, replay.costs, replay.finer)
-    # The decisions by the set that trails by them most.
-    for one in {each.decisions: each for each in sorted(sets, key=lambda each: each.execution.trailing_atr)}.values():
-        if one.decisions < len(decisions):
-            check_ranges(decisions[one.decisions], one.execution)
     unknown = sorted({each.decisions for each in sets} - set(range(len(decisions))))
     if unknown:
         raise BadInputError(f"sets name the decisions {unknown[:5]}, but there are {len(decisions)}; count them from 0")
+    for number, each in enumerate(decisions):
+        check_same_times(replay.candles, each)
+        check_resolution(replay.candles, each, replay.costs, replay.finer)
+        check_ranges(each, max((one.execution.trailing_atr for one in sets if one.decisions == number), default=0.0))
     astray = windows[(windows[:, 0] < 0) | (windows[:, 1] > len(replay.candles)) | (windows[:, 0] >= windows[:, 1])]
     if len(astray) or not len(sets):
         example = f", such as {astray[0].tolist()}" if len(astray) else ""
