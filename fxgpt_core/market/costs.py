@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.rows import Rows
 from fxgpt_core.market.symbols import Symbol
 
 FloatArray = npt.NDArray[np.float64]
@@ -40,6 +41,10 @@ class Costs:
     def times(self, multiplier: float) -> "Costs":
         """The same costs, `multiplier` times as dear; the cost-stress gate doubles them. Raises `BadInputError`."""
         return Costs(self.spread * multiplier, self.commission * multiplier)
+
+    def select(self, rows: Rows) -> "Costs":
+        """The costs in some of the candles: these ones, since they are the same in all."""
+        return self
 
 
 def _nothing() -> FloatArray:
@@ -95,10 +100,10 @@ class FxCosts:
             dearer[name] = np.where(rate > 0.0, rate * multiplier, rate)
         return replace(self, **dearer)
 
-    def slice(self, start: int, stop: int) -> "FxCosts":
-        """The costs in the candles [start, stop)."""
+    def select(self, rows: Rows) -> "FxCosts":
+        """The costs in some of the candles; what is one number for all stays so."""
         columns = {name: getattr(self, name) for name in QUOTED}
-        return replace(self, **{name: values[start:stop] if len(values) > 1 else values for name, values in columns.items()})
+        return replace(self, **{name: values[rows] if len(values) > 1 else values for name, values in columns.items()})
 
 
 QUOTED = ("spread", "open_spread", "swap_long", "swap_short", "conversion")
