@@ -91,14 +91,18 @@ def missing(conditions: Conditions, row: int, length: int) -> Conditions:
 
 
 def wide_spread(conditions: Conditions, row: int, times: float, length: int) -> Conditions:
-    """The spread is `times` as wide in `length` candles. Raises `BadInputError` for flat costs, which know no single candle."""
+    """The spread is `times` as wide in `length` candles, at their opens too.
+
+    Raises `BadInputError` for flat costs, which know no single candle.
+    """
     candles, costs = conditions.candles, conditions.costs
     _check_rows(candles, row, length)
     if not isinstance(costs, FxCosts):
         raise BadInputError("flat costs have one spread for all candles; give FxCosts to widen it in some")
-    spread = np.broadcast_to(costs.spread, len(candles)).copy()
-    spread[row : row + length] *= _checked(times, "times", 0.0)
-    return replace(conditions, costs=replace(costs, spread=spread))
+    wider = np.ones(len(candles))
+    wider[row : row + length] = _checked(times, "times", 0.0)
+    open_spread = costs.open_spread * wider if len(costs.open_spread) else costs.open_spread
+    return replace(conditions, costs=replace(costs, spread=costs.spread * wider, open_spread=open_spread))
 
 
 def _moved(candles: CandleArrays, row: int, shifts: tuple[FloatArray, ...]) -> CandleArrays:

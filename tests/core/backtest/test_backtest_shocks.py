@@ -97,6 +97,10 @@ def test_the_swap_of_missing_candles_is_paid_at_the_next_one():
 def test_the_spread_is_wide_in_its_candles_only():
     shocked = wide_spread(hourly(flat(5), FxCosts(np.array([0.5]))), 1, 4.0, 2)
     assert shocked.costs.spread.tolist() == [0.5, 2.0, 2.0, 0.5, 0.5]
+    assert len(shocked.costs.open_spread) == 0
+    at_open = FxCosts(np.array([0.5]), open_spread=np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    shocked = wide_spread(hourly(flat(5), at_open), 1, 4.0, 2)
+    assert shocked.costs.open_spread.tolist() == [1.0, 8.0, 12.0, 4.0, 5.0]
     with pytest.raises(BadInputError, match="flat costs have one spread"):
         wide_spread(hourly(flat(5)), 1, 4.0, 2)
 
