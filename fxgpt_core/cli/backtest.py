@@ -12,6 +12,7 @@ import typer
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
@@ -32,19 +33,12 @@ class Engine(StrEnum):
     REFERENCE = "reference"
 
 
-class Fills(StrEnum):
-    """By which rules orders fill."""
-
-    PARITY = "parity"
-    FX = "fx"
-
-
 MEANING = {
-    Fills.PARITY: "mode parity: flat costs, by the rules of backtesting.py",
-    Fills.FX: "mode fx: bid and ask, slippage, swap, stop-out",
+    Mode.PARITY: "mode parity: flat costs, by the rules of backtesting.py",
+    Mode.FX: "mode fx: bid and ask, slippage, swap, stop-out",
 }
-FillsOption = Annotated[
-    Fills,
+ModeOption = Annotated[
+    Mode,
     typer.Option(
         "--mode",
         help="parity: flat costs, by the rules of backtesting.py; fx: bid and ask, spread by session, slippage, swap, stop-out.",
@@ -70,7 +64,7 @@ def backtest(
     timeframe: TimeframeOption,
     params: ParamsOption = None,
     engine: EngineOption = Engine.KERNEL,
-    mode: FillsOption = Fills.PARITY,
+    mode: ModeOption = Mode.PARITY,
     detail: DetailOption = None,
     account: AccountOption = "USD",
     report: ReportOption = None,
@@ -114,21 +108,21 @@ class _Run:
         return f"{self.stored.problem.symbol} {self.played.candles.timeframe}"
 
 
-def _require_known_to(engine: Engine, mode: Fills, detail: str | None) -> None:
-    if engine is Engine.REFERENCE and (mode is Fills.FX or detail is not None):
+def _require_known_to(engine: Engine, mode: Mode, detail: str | None) -> None:
+    if engine is Engine.REFERENCE and (mode is Mode.FX or detail is not None):
         raise BadInputError(
-            f"--engine reference with {'--mode fx' if mode is Fills.FX else '--detail'}: backtesting.py knows neither two-sided "
+            f"--engine reference with {'--mode fx' if mode is Mode.FX else '--detail'}: backtesting.py knows neither two-sided "
             "quotes nor finer candles; leave one of them out"
         )
 
 
-def _stored(symbol: str, timeframe: str, mode: Fills, detail: str | None, account: str) -> "StoredProblem":
+def _stored(symbol: str, timeframe: str, mode: Mode, detail: str | None, account: str) -> "StoredProblem":
     from fxgpt_core.cli.quoted import with_detail, with_quotes
     from fxgpt_core.cli.stored import stored_problem
 
     settings = read_settings()
     stored = stored_problem(settings, symbol, timeframe)
-    if mode is Fills.FX:
+    if mode is Mode.FX:
         stored = with_quotes(stored, settings, account)
     return stored if detail is None else with_detail(stored, settings, detail)
 

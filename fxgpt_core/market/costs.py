@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.market.rows import Rows
 from fxgpt_core.market.symbols import Symbol
 
@@ -21,6 +23,8 @@ class Costs:
 
     Raises `BadInputError` for a fraction that is not in [0, 0.1).
     """
+
+    mode: ClassVar[Mode] = Mode.PARITY
 
     spread: float
     commission: float
@@ -62,6 +66,8 @@ class FxCosts:
     spread, and by `impact` × spread × √(units / `depth`). Where equity over margin falls to `stop_out` the broker closes the
     position; 0: never. Raises `BadInputError` for numbers that are not finite, or negative where they cannot be.
     """
+
+    mode: ClassVar[Mode] = Mode.FX
 
     spread: FloatArray
     swap_long: FloatArray = field(default_factory=_nothing)

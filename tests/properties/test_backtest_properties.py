@@ -8,8 +8,9 @@ from backtest_examples import candles_of, runs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fxgpt_core.backtest.engine import BacktestAccount, Mode, Trades
+from fxgpt_core.backtest.engine import BacktestAccount, Trades
 from fxgpt_core.market.costs import FxCosts
+from fxgpt_core.market.modes import Mode
 
 PAID = ("commission", "spread_cost", "slippage", "impact", "swap")
 MONEY = ("profit", *PAID)

@@ -8,10 +8,10 @@ from page_reader import read
 from played_by_hand import hourly
 from report_examples import FREE, FX, MADE_AT, ROWS, idle, three_trades
 
-from fxgpt_core.backtest.engine import Mode
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import FxCosts
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Evaluation, Problem
 from fxgpt_core.performance.measures import metrics
