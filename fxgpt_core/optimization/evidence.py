@@ -11,7 +11,7 @@ from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.performance.measures import period_returns
 from fxgpt_core.performance.significance import probabilistic_sharpe, sharpe_moments
 from fxgpt_core.performance.trials import Trials, lucky_sharpe
-from fxgpt_core.registry.gates import CoverageEvidence, Evidence
+from fxgpt_core.registry.gates import CoverageEvidence, Evidence, StressEvidence
 
 STRESS = 2.0
 
@@ -23,11 +23,13 @@ def evidence(
     *,
     n_trials_ever: int,
     sharpe_variance: float,
+    stress: StressEvidence,
 ) -> Evidence:
     """The evidence for the proposed set, all of it out of sample.
 
     `n_trials_ever` and `sharpe_variance` are the ledger's, over every trial ever made for the symbol and timeframe: test
     windows that earlier runs looked at are no longer unseen. `coverage` rows of the horizon the set trades are taken.
+    `stress` is what `survival` found.
     Raises `MissingError` when none of them is of that horizon.
     """
     horizon = outcome.proposed.sssd_forecast_horizon
@@ -58,4 +60,5 @@ def evidence(
         coverage=rows,
         sharpe_per_period=moments.sharpe,
         lucky_sharpe=benchmark,
+        stress=stress,
     )

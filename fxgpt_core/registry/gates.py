@@ -9,6 +9,8 @@ MINIMUM_OUT_OF_SAMPLE_RATIO = 0.7
 MINIMUM_TRADES = 30
 MINIMUM_PROPOSED_TRADES = 5
 MINIMUM_COVERAGE_CASES = 20
+MINIMUM_STRESS_SHOCKS = 7
+MINIMUM_KEPT_PCT = 80.0
 
 _IDLE = (
     "nothing was traded out of sample, so there is nothing to judge: the forecast never promised a move that pays its cost; "
@@ -27,6 +29,18 @@ class CoverageEvidence:
     low: float
     high: float
     n_eff: float
+
+
+@dataclass(frozen=True)
+class StressEvidence:
+    """Of synthetic shocks to the proposed set, and of crises: how many shocks could be judged, and the least kept through any.
+
+    `kept_pct`: the lowest equity in percent of that before, in the stress `worst`; 0 where nothing was judged.
+    """
+
+    n_shocks: int = 0
+    kept_pct: float = 0.0
+    worst: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,7 @@ class Evidence:
     coverage: tuple[CoverageEvidence, ...]
     sharpe_per_period: float = 0.0
     lucky_sharpe: float = 0.0
+    stress: StressEvidence = StressEvidence()
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,8 @@ class GateLimits:
     minimum_trades: int = MINIMUM_TRADES
     proposed_trades: int = MINIMUM_PROPOSED_TRADES
     coverage_cases: int = MINIMUM_COVERAGE_CASES
+    stress_shocks: int = MINIMUM_STRESS_SHOCKS
+    kept_pct: float = MINIMUM_KEPT_PCT
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,8 @@ def gate_board(evidence: Evidence, limits: GateLimits | None = None) -> tuple[Ga
         _coverage_cases(evidence, bounds),
         *(gate for row in evidence.coverage for gate in _coverage(row)),
         _cost_x2(evidence),
+        _stress_shocks(evidence.stress, bounds),
+        _stress_kept(evidence.stress, bounds),
     )
     return board if evidence.n_trades else tuple(_idle(gate) for gate in board)
 
@@ -205,4 +224,30 @@ def _cost_x2(evidence: Evidence) -> GateResult:
         ">",
         0.0,
         "the edge does not survive doubled costs: trade longer horizons, ask for larger moves, or find a cheaper broker",
+    )
+
+
+def _stress_shocks(stress: StressEvidence, limits: GateLimits) -> GateResult:
+    """A strategy that held nothing where a shock could be put has survived none."""
+    return _verdict(
+        "stress_shocks",
+        float(stress.n_shocks),
+        ">=",
+        float(limits.stress_shocks),
+        "a shock is put where the proposed set holds a position, 20 FX days behind the first candle and 14 days before the last "
+        "of the test span, and there was no such place: add candles, or search with more trials for a set that trades",
+    )
+
+
+def _stress_kept(stress: StressEvidence, limits: GateLimits) -> GateResult:
+    lost = (
+        f"the account kept {stress.kept_pct:.1f} % through {stress.worst}: risk less of it in a trade (sizing_base_risk_pct), "
+        "or set stops further away, since units are risk over the distance of the stop; `fxgpt stress` tells the rest"
+    )
+    return _verdict(
+        "stress_kept",
+        stress.kept_pct,
+        ">=",
+        limits.kept_pct,
+        lost if stress.worst else "neither a crisis nor a shock could be judged, so nothing shows that the account would last",
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
+from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.registry.code_identity import CodeIdentity
@@ -25,9 +26,13 @@ class Origin:
 
 
 def walk_forward_report(
-    problem: Problem, outcome: OptimizationOutcome, origin: Origin, gates: tuple[GateResult, ...] = ()
+    problem: Problem,
+    outcome: OptimizationOutcome,
+    origin: Origin,
+    gates: tuple[GateResult, ...] = (),
+    stress: tuple[StressResult, ...] = (),
 ) -> BacktestReport:
-    """The stitched out-of-sample record of a search, with its folds, and the gate board where it has judged.
+    """The stitched out-of-sample record of a search, with its folds, its stress, and the gate board where it has judged.
 
     Raises as `BacktestReport` does.
     """
@@ -49,6 +54,7 @@ def walk_forward_report(
         costs=problem.costs_at(rows),
         account=problem.account,
         folds=tuple(map(_fold_row, outcome.folds)),
+        stress=stress,
         gates=gates,
     )
 

@@ -83,6 +83,7 @@ def robustness(
     """The evidence for the proposed set, all of it out of sample, and every gate's number, limit and verdict."""
     from fxgpt_core.conformal.coverage import CoverageRow
     from fxgpt_core.optimization.evidence import evidence
+    from fxgpt_core.optimization.survival import survival
     from fxgpt_core.registry.gate_results import record_board
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
@@ -95,7 +96,10 @@ def robustness(
         parameter_set, validation = making.read("optimized_parameters"), making.read("walk_forward_validation")
         case = searching.judged(making, parameter_set.json(), parameter_set.settings, store)
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
-        found = evidence(case.problem, case.outcome, coverage, n_trials_ever=n_ever, sharpe_variance=variance)
+        lasted = survival(case.problem, case.outcome)
+        found = evidence(
+            case.problem, case.outcome, coverage, n_trials_ever=n_ever, sharpe_variance=variance, stress=lasted.evidence
+        )
         board = gate_board(found)
         record_board(lake.ledger, parameter_set.id, board)
         reused = making.unchanged()

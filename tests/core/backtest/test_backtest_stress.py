@@ -225,6 +225,35 @@ def test_a_play_of_nothing_is_refused():
         stress(nothing, Conditions(still(), FREE), USDJPY, np.random.default_rng(1))
 
 
+def test_without_a_place_to_draw_there_are_costs_and_crises_and_no_shock():
+    candles, played = still(), []
+    trade = play_of(wished(candles, 1), NEVER_LEAVES)
+
+    def play(conditions):
+        played.append(conditions)
+        return trade(conditions)
+
+    rows = stress(play, Conditions(candles, FREE), USDJPY, None)
+    assert {row.kind for row in rows} == {"cost", "crisis"}
+    assert len(played) == 4
+    played.clear()
+    stress(play, Conditions(candles, FxCosts(np.zeros(1))), USDJPY, np.random.default_rng(1), FEW)
+    assert len(played) == FEW.most_plays(Timeframe.H1) == 1 + 3 + 3 * 8
+
+
+def test_the_course_is_the_equity_of_the_window_in_percent_of_that_before_it():
+    rows = stressed(still())
+    for name in ("jump_down_5_ranges", "costs_x2", "yen_flash"):
+        row = named(rows, name)
+        assert row.course.min() == pytest.approx(min(100.0, row.numbers.kept_pct))
+        assert row.course[-1] == pytest.approx(100.0 + row.numbers.return_pct)
+    # Two weeks of open market, and two whole days.
+    assert (len(named(rows, "jump_down_5_ranges").course), len(named(rows, "yen_flash").course)) == (240, 48)
+    assert len(named(rows, "brexit_night").course) == 0
+    assert named(rows, "jump_down_5_ranges").label == "jump_down_5_ranges, worst of 3"
+    assert named(rows, "costs_x2").label == "costs_x2"
+
+
 def test_every_row_is_json():
     rows = stressed(still())
     read = json.loads(json.dumps([row.to_json() for row in rows]))

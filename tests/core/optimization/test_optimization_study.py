@@ -14,11 +14,13 @@ from fxgpt_core.optimization.outcome import OptimizationOutcome, mean_in_sample_
 from fxgpt_core.optimization.pareto import dominates, pareto_front
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import SearchProgress, chosen, optimize, planned, resumed, run_uuid
-from fxgpt_core.registry.gates import MINIMUM_COVERAGE_CASES, gate_board
+from fxgpt_core.optimization.survival import survival
+from fxgpt_core.registry.gates import MINIMUM_COVERAGE_CASES, StressEvidence, gate_board
 from fxgpt_core.registry.trials import RunRequest, TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
 
 TOTAL = 3 * 5 + 6
+STRESS = {"stress_shocks", "stress_kept"}
 
 
 class MemoryStore:
@@ -215,7 +217,15 @@ def test_a_fold_without_trades_says_so() -> None:
     assert [(fold.idle, fold.test) for fold in outcome.folds] == [(True, None)] * 3
     assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
     assert outcome.out_of_sample.metrics.total_trades == 0
-    expected = {"deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
+    expected = {
+        "deflated_sharpe",
+        "out_of_sample_ratio",
+        "minimum_trades",
+        "proposed_trades",
+        "cost_x2",
+        "stress_shocks",
+        "stress_kept",
+    }
     assert failed_gates(flat, outcome) == expected
 
 
@@ -244,7 +254,8 @@ def coverage_rows(step: int) -> list[CoverageRow]:
 
 def failed_gates(small: Problem, outcome: OptimizationOutcome) -> set[str]:
     coverage = coverage_rows(outcome.proposed.sssd_forecast_horizon)
-    found = evidence(small, outcome, coverage, n_trials_ever=TOTAL, sharpe_variance=0.05)
+    stress = survival(small, outcome).evidence
+    found = evidence(small, outcome, coverage, n_trials_ever=TOTAL, sharpe_variance=0.05, stress=stress)
     return {gate.gate for gate in gate_board(found) if not gate.passed}
 
 
@@ -267,7 +278,7 @@ def test_evidence_needs_the_coverage_of_the_horizon_that_is_traded(ran: tuple) -
     outcome, _, _ = ran
     other = outcome.proposed.sssd_forecast_horizon + 1
     with pytest.raises(MissingError, match="no coverage was measured"):
-        evidence(problem(), outcome, coverage_rows(other), n_trials_ever=TOTAL, sharpe_variance=0.05)
+        evidence(problem(), outcome, coverage_rows(other), n_trials_ever=TOTAL, sharpe_variance=0.05, stress=StressEvidence())
 
 
 def test_coverage_rows_and_gates_ask_for_the_same_number_of_cases() -> None:
