@@ -134,7 +134,9 @@ def _shock_rows(
             between = f"{parameters.range_days} FX days after the first candle and {parameters.days_after} days before the last"
             yield StressResult(StressKind.SHOCK, shock.name, why=f"no position was held {between}")
         elif shock.needs_quotes and isinstance(conditions.costs, Costs):
-            yield StressResult(StressKind.SHOCK, shock.name, why="flat costs have one spread for all candles; give FxCosts")
+            yield StressResult(
+                StressKind.SHOCK, shock.name, why="flat costs have one spread for all candles; only mode fx can widen it in some"
+            )
         else:
             yield from _worst_and_median(play, conditions, unstressed, shock, places, parameters)
 

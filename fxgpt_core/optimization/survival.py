@@ -18,6 +18,8 @@ from fxgpt_core.registry.gates import StressEvidence
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
+SEED = 7
+
 
 @dataclass(frozen=True)
 class StressPlan:
@@ -27,7 +29,7 @@ class StressPlan:
     most.
     """
 
-    seed: int | None = 7
+    seed: int | None = SEED
     parameters: StressParameters = field(default_factory=StressParameters)
     in_base: bool = False
     progress: Callable[[int, int], None] | None = None

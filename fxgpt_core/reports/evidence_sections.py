@@ -6,10 +6,11 @@ from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.reports.contents import BacktestReport, FoldRow, LuckRow
 from fxgpt_core.reports.number_text import UNKNOWN, count, held, percent_points, short
 from fxgpt_core.reports.section import Row, Section, Table, Tone
+from fxgpt_core.reports.stress_rows import SURVIVED
 
 FOLD_HEADS = ("fold", "train", "test", "chosen set", "trades", "Sharpe ratio", "return", "note")
 STRESS_HEADS = ("stress", "window", "trades", "return", "drawdown", "kept", "survived", "note")
-SURVIVED = {True: ("yes", Tone.GOOD), False: ("NO", Tone.BAD), None: (UNKNOWN, Tone.PLAIN)}
+STRESS_TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}
 LUCK_HEADS = ("test", "value", "must be", "passed", "what it asks")
 GATE_HEADS = ("gate", "value", "must be", "passed", "remedy")
 SHOWN_HASH = 12
@@ -34,7 +35,7 @@ def stress(report: BacktestReport) -> Section:
         "Stress",
         "The same strategy at dearer costs, in crises of the past and under shocks that were made up, each while it held a "
         "position. It survived if the equity never closed far below what it was before the window: that is kept, at its "
-        "lowest. A dash is not survived: nothing was proved.",
+        "lowest. What was not judged was not survived: nothing was proved.",
         (Table(STRESS_HEADS, tuple(map(_stress, report.stress)), words=("stress", "window", "survived", "note")),)
         if report.stress
         else (),
@@ -76,8 +77,8 @@ def _fold(fold: FoldRow) -> Row:
 
 
 def _stress(row: StressResult) -> Row:
-    verdict, tone = SURVIVED[row.survived]
-    return Row((row.label, str(row.window or UNKNOWN), *_left(row.numbers), verdict, row.why), tone)
+    cells = (row.label, str(row.window or UNKNOWN), *_left(row.numbers), SURVIVED[row.survived], row.why)
+    return Row(cells, STRESS_TONES[row.survived])
 
 
 def _left(numbers: StressNumbers | None) -> tuple[str, ...]:

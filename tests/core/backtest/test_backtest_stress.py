@@ -116,7 +116,7 @@ def test_a_wide_spread_costs_a_short_what_the_ask_rose():
 def test_flat_costs_cannot_show_a_wide_spread_and_the_row_says_so():
     row = named(stressed(still()), "spread_x5", place="")
     assert (row.numbers, row.survived) == (None, None)
-    assert row.why == "flat costs have one spread for all candles; give FxCosts"
+    assert row.why == "flat costs have one spread for all candles; only mode fx can widen it in some"
 
 
 def test_a_crisis_before_the_candles_is_missing_and_no_zero():

@@ -202,7 +202,7 @@ def test_a_stress_shows_what_it_left_and_whether_that_was_enough(page):
     span = "1970-01-01 00:00 .. 1970-01-15 00:00"
     assert dearer == ["costs_x2", span, "398", "-9.87 %", "14.90 %", "90.13 %", "yes", ""]
     assert lost == ["jump_up, worst of 5", span, "0", "-49.00 %", "49.50 %", "51.00 %", "NO", "kept 51 %"]
-    assert missing[2:] == ["-", "-", "-", "-", "-", "candles end 2018-02-07"]
+    assert missing[2:] == ["-", "-", "-", "-", "not judged", "candles end 2018-02-07"]
 
 
 def test_luck_and_gates_show_number_limit_verdict_and_words(page):
