@@ -110,7 +110,7 @@ def _crisis_row(crisis: Crisis, unstressed: Run, symbol: Symbol, parameters: Str
     span = f"candles begin {_iso(int(candles.open_time_us[0]))} and end {_iso(int(candles.known_at_us[-1]))}"
     why = ""
     if rows.start == rows.stop:
-        why = f"no candle between {crisis.window}: {span}"
+        why = f"no candle in it: {span}"
     elif equity_before(result, rows.start) <= 0.0:
         why = "the account had lost everything before"
     if why:
