@@ -3,8 +3,9 @@
     python -m benchmarks.ambiguous_exits
     python -m benchmarks.ambiguous_exits --candles eurusd.csv --timeframe 5m --json
 
-While no position is held, a coin decides for a long or a short at each close. Stop and target are equally far, a multiple of the
-average true range of 14 candles; nothing costs anything. Without --candles, five-minute candles are made of the sample's moves.
+While no position is held, a coin decides for a long or a short at each close. Stop and target are equally far, a multiple of
+the average true range of 14 candles; nothing costs anything. Without --candles, five-minute candles are made of the sample's
+moves.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def _row(candles: CandleArrays, multiple: float, rng: np.random.Generator) -> di
     trades = backtest(candles, _tossed(candles, multiple, rng), BRACKET_ONLY, Costs(0.0, 0.0), ACCOUNT).trades
     reached = np.isin(trades.reason, (REASON_STOP, REASON_TARGET))
     if not reached.any():
-        raise BadInputError(f"no stop or target {multiple} ranges away was reached in {len(candles)} candles; give more of them")
+        raise BadInputError(f"no stop or target {multiple} ranges away was reached in {len(candles)} candles; give more")
     return {
         "ranges": multiple,
         "exits": int(reached.sum()),

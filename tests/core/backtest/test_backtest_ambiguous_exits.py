@@ -50,7 +50,7 @@ def test_where_each_candle_goes_one_way_no_exit_is_ambiguous():
 
 
 def test_without_an_exit_there_is_no_share():
-    with pytest.raises(BadInputError, match="was reached in 100 candles; give more of them"):
+    with pytest.raises(BadInputError, match="was reached in 100 candles; give more"):
         measure(still(), [1.0], seed=1)
 
 
