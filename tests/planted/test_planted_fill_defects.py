@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from random_candles import random_candles
 
 from fxgpt_core.backtest import account, kernel
 from fxgpt_core.backtest.engine import (
@@ -18,11 +19,9 @@ from fxgpt_core.backtest.engine import (
 )
 from fxgpt_core.backtest.reference import reference_backtest
 from fxgpt_core.backtest.tape import TRADE, Log, Sums
-from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.positions import STAYS, Left
-from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 
 COSTS = Costs(0.0002, 0.00002)
@@ -34,16 +33,10 @@ EXECUTION = ExecutionParameters(
 
 @pytest.fixture(scope="module")
 def run():
-    rng = np.random.default_rng(1)
-    n = 400
-    close = np.exp(np.cumsum(rng.normal(0, 0.003, n)))
-    open_ = np.concatenate([[1.0], close[:-1]]) * (1 + rng.normal(0, 0.002, n))
-    high = np.maximum(open_, close) * (1 + rng.uniform(0, 0.003, n))
-    low = np.minimum(open_, close) * (1 - rng.uniform(0, 0.003, n))
-    times = 1_515_369_600_000_000 + np.arange(n, dtype=np.int64) * HOUR_US
-    candles = CandleArrays(times, open_, high, low, close, np.ones(n), Timeframe.H1)
+    rng, n = np.random.default_rng(1), 400
+    candles = random_candles(rng, n)
     side = rng.choice([1, -1, 0], n).astype(np.int8)
-    stop, target = (close * rng.uniform(0.001, 0.004, n) for _ in range(2))
+    stop, target = (candles.close * rng.uniform(0.001, 0.004, n) for _ in range(2))
     return candles, Decisions(candles.known_at_us, side, stop, target, np.full(n, 0.01), np.zeros(n, np.int8)), EXECUTION, COSTS
 
 
