@@ -70,6 +70,10 @@ class Survival:
         kept = [(row.numbers.kept_pct, f"{row.label}, of {who}") for who, rows in plays.items() for row in rows if row.numbers]
         return StressEvidence(len({row.name for row in shocks}), *min(kept)) if kept else StressEvidence()
 
+    def to_json(self) -> dict[str, list[dict[str, object]]]:
+        """The stresses of both plays."""
+        return {"folds": [row.to_json() for row in self.folds], "proposed": [row.to_json() for row in self.proposed]}
+
 
 def survival(problem: Problem, outcome: OptimizationOutcome, plan: StressPlan | None = None) -> Survival:
     """Both plays of an outcome under every stress; the proposed set is played over the whole span of the bands."""

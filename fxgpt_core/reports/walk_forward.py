@@ -25,18 +25,25 @@ class Origin:
     code: CodeIdentity | None = None
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """What has judged a search: the gate board, and the stress of the folds' choices."""
+
+    gates: tuple[GateResult, ...] = ()
+    stress: tuple[StressResult, ...] = ()
+
+
 def walk_forward_report(
     problem: Problem,
     outcome: OptimizationOutcome,
     origin: Origin,
-    gates: tuple[GateResult, ...] = (),
-    stress: tuple[StressResult, ...] = (),
+    verdicts: Verdicts | None = None,
 ) -> BacktestReport:
-    """The stitched out-of-sample record of a search, with its folds, its stress, and the gate board where it has judged.
+    """The stitched out-of-sample record of a search, with its folds, and what has judged it.
 
     Raises as `BacktestReport` does.
     """
-    stitched = outcome.out_of_sample
+    stitched, judged = outcome.out_of_sample, verdicts or Verdicts()
     # The test windows need not follow each other.
     rows = np.searchsorted(problem.candles.open_time_us, stitched.candles.open_time_us)
     heading = Heading(
@@ -54,8 +61,8 @@ def walk_forward_report(
         costs=problem.costs_at(rows),
         account=problem.account,
         folds=tuple(map(_fold_row, outcome.folds)),
-        stress=stress,
-        gates=gates,
+        stress=judged.stress,
+        gates=judged.gates,
     )
 
 
