@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fxgpt_core.optimization.survival import Survival
 
 NAMED = 3
+POINTS = 120  # of a line: eight of them fit into a small picture
 COLORS = (ORANGE, BLUE, "#0f766e")
 
 
@@ -44,8 +45,8 @@ def _picture(title: str, results: "Sequence[StressResult]", timeframe: "Timefram
     from fxgpt_core.registry.gates import MINIMUM_KEPT_PCT
 
     def draw(axes: "Axes") -> None:
-        for rank, result in reversed(list(enumerate(_by_what_was_kept(results)))):
-            every = thinned(len(result.course))
+        for rank, result in enumerate(_by_what_was_kept(results)):
+            every = thinned(len(result.course), POINTS)
             days = [(row + 1) * timeframe.us / DAY_US for row in range(len(result.course))]
             named = {"label": result.name, "color": COLORS[rank], "zorder": 3} if rank < NAMED else {"color": GREY}
             axes.plot([0.0, *days[every]], [100.0, *result.course[every].tolist()], linewidth=1.0, **named)
