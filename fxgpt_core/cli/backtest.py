@@ -88,6 +88,8 @@ def backtest(
         say(MEANING[mode])
         tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
         tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
+        if len(payload["trades"]) > SHOWN_TRADES:
+            say(f"the last {SHOWN_TRADES} of {len(payload['trades'])} trades; --json tells all of them")
         if report is not None:
             say(f"report written to {report}")
 
