@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from random_candles import random_candles
 
-from fxgpt_core.backtest import account, kernel
+from fxgpt_core.backtest import account, carried, kernel
 from fxgpt_core.backtest.engine import (
     BacktestAccount,
     ExecutionParameters,
@@ -46,6 +46,7 @@ def interpreted(candles, decisions, execution, costs):
     terms, tape = terms_of(costs, BacktestAccount()), tape_of(candles, costs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "played", account.played.py_func)
+        patch.setattr(kernel, "carried", carried.carried.py_func)
         for name in ("_enters", "_left_on_entry"):
             patch.setattr(account, name, getattr(account, name).py_func)
         kernel.play.py_func(tape, wishes_of(decisions), rules_of(execution), terms, (0, len(candles)), log)
@@ -92,6 +93,16 @@ def test_a_defect_in_the_exit_rule_breaks_the_equality(run, monkeypatch, place, 
     trades, equity = interpreted(*run)
     assert not np.array_equal(equity, expected.equity)
     assert not (len(trades) == len(expected.trades) and np.array_equal(trades.exit_price, expected.trades.exit_price))
+
+
+@pytest.mark.parametrize("missed", ["stop", "target"])
+def test_a_position_that_is_carried_past_its_stop_or_target_breaks_the_equality(run, monkeypatch, missed):
+    true_touch, nowhere = carried.touches, {"stop": -math.inf, "target": math.inf}
+    monkeypatch.setattr(
+        carried, "touches", lambda candle, held: true_touch(candle, held._replace(**{missed: held.side * nowhere[missed]}))
+    )
+    _, equity = interpreted(*run)
+    assert not np.array_equal(equity, reference_backtest(*run).equity)
 
 
 def test_a_last_bit_in_the_spread_breaks_the_equality(run, monkeypatch):
