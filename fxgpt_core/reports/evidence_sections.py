@@ -1,7 +1,8 @@
 """The sections that ask whether to believe the run: folds, stress, luck, gates."""
 
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.gates import GateResult
-from fxgpt_core.reports.contents import BacktestReport, FoldRow, LuckRow, StressRow
+from fxgpt_core.reports.contents import BacktestReport, FoldRow, StressRow
 from fxgpt_core.reports.number_text import UNKNOWN, count, held, percent_points, short
 from fxgpt_core.reports.section import Row, Section, Table, Tone
 
@@ -77,7 +78,7 @@ def _stress(row: StressRow) -> Row:
     return Row((row.name, row.span, *numbers, ""))
 
 
-def _luck(row: LuckRow) -> Row:
+def _luck(row: LuckTest) -> Row:
     verdict, tone = _verdict(row.passed)
     return Row((row.name, short(row.value), f"{row.comparison} {short(row.limit)}", verdict, row.asks), tone)
 

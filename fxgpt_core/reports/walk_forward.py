@@ -10,6 +10,7 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market.costs import QUOTED, Costs, FxCosts
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading
@@ -27,9 +28,13 @@ class Origin:
 
 
 def walk_forward_report(
-    problem: Problem, outcome: OptimizationOutcome, origin: Origin, gates: tuple[GateResult, ...] = ()
+    problem: Problem,
+    outcome: OptimizationOutcome,
+    origin: Origin,
+    gates: tuple[GateResult, ...] = (),
+    luck: tuple[LuckTest, ...] = (),
 ) -> BacktestReport:
-    """The stitched out-of-sample record of a search, with its folds, and the gate board where it has judged.
+    """The stitched out-of-sample record of a search, with its folds, and gate board and tests of luck where they have judged.
 
     Raises as `BacktestReport` does.
     """
@@ -49,6 +54,7 @@ def walk_forward_report(
         costs=_costs(problem, stitched.candles),
         account=problem.account,
         folds=tuple(map(_fold_row, outcome.folds)),
+        luck=luck,
         gates=gates,
     )
 

@@ -69,6 +69,12 @@ def optimized_parameters(
     )
 
 
+class JudgementConfig(dg.Config):
+    """`seed` draws the other histories with which the tests of luck compare."""
+
+    seed: int = 7
+
+
 @dg.asset(
     partitions_def=grid,
     group_name=GROUP,
@@ -78,31 +84,34 @@ def optimized_parameters(
     kinds={"numpy"},
 )
 def robustness(
-    context: dg.AssetExecutionContext, lake: LakeResource
+    context: dg.AssetExecutionContext, config: JudgementConfig, lake: LakeResource
 ) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
-    """The evidence for the proposed set, all of it out of sample, and every gate's number, limit and verdict."""
+    """The evidence for the proposed set, out of sample, whether it could be luck, and every gate's number, limit and verdict."""
     from fxgpt_core.conformal.coverage import CoverageRow
     from fxgpt_core.optimization.evidence import evidence
     from fxgpt_core.registry.gate_results import record_board
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
-    from fxgpt_pipelines import reporting, searching
+    from fxgpt_pipelines import luck_shown, reporting, searching
 
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
     n_ever, variance = store.n_trials_ever(symbol, timeframe), store.sharpe_variance(symbol, timeframe)
-    with lake.making(context, {"n_trials_ever": n_ever, "sharpe_variance": variance}) as making:
+    settings = {"n_trials_ever": n_ever, "sharpe_variance": variance, "seed": config.seed}
+    with lake.making(context, settings, seed=config.seed) as making:
         parameter_set, validation = making.read("optimized_parameters"), making.read("walk_forward_validation")
         case = searching.judged(making, parameter_set.json(), parameter_set.settings, store)
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
-        found = evidence(case.problem, case.outcome, coverage, n_trials_ever=n_ever, sharpe_variance=variance)
+        luck = searching.luck(case, settings, context.log.info)
+        found = evidence(case.problem, case.outcome, coverage, luck)
         board = gate_board(found)
         record_board(lake.ledger, parameter_set.id, board)
         reused = making.unchanged()
-        stored = {"parameter_set_id": parameter_set.id, "evidence": asdict(found), "gates": [asdict(gate) for gate in board]}
+        stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.luck.to_json()}
+        stored["gates"] = [asdict(gate) for gate in board]
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, board)
+        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, board, luck.luck.tests)
     shown = {"gates": table(searching.gate_rows(board)), "passed": passed, "report": report}
-    yield materialized(artifact, reused=reused is not None, metadata=shown)
+    yield materialized(artifact, reused=reused is not None, metadata=shown | luck_shown.metadata(luck))
     yield from checks.verdicts(board)

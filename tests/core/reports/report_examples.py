@@ -13,9 +13,10 @@ from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
-from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading, LuckRow, StressRow
+from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading, StressRow
 from fxgpt_core.strategy.decision import Decisions
 
 MADE_AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -36,8 +37,8 @@ ROWS = {
         StressRow("COVID", "2020-02-20 .. 2020-04-30", missing="candles end 2018-02-07"),
     ),
     "luck": (
-        LuckRow("deflated Sharpe ratio", 0.0254, ">=", 0.95, False, "Is it above the best of as many worthless trials?"),
-        LuckRow("probability of overfitting", 0.18, "<=", 0.2, True, "Does the best of a search stay good?"),
+        LuckTest("deflated Sharpe ratio", 0.0254, ">=", 0.95, "Is it above the best of as many worthless trials?"),
+        LuckTest("probability of overfitting", 0.18, "<=", 0.2, "Does the best of a search stay good?"),
     ),
     "gates": (
         GateResult("cost_x2", 12345.678, 0.0, ">", True, "find a cheaper broker"),
