@@ -3,19 +3,6 @@
 from typing import NamedTuple
 
 from fxgpt_core.backtest.finer import left_by_finer, left_on_entry_by_finer
-from fxgpt_core.backtest.positions import (
-    NOTHING,
-    STAYS,
-    Candle,
-    Held,
-    Left,
-    entered,
-    left,
-    left_on_entry,
-    opened_at,
-    reached,
-    settled,
-)
 from fxgpt_core.backtest.tape import (
     AMBIGUOUS,
     COSTS,
@@ -33,6 +20,19 @@ from fxgpt_core.backtest.tape import (
 )
 from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.market.fills import REASON_END, REASON_NONE, Terms, bought_above, unrealised
+from fxgpt_core.market.positions import (
+    NOTHING,
+    STAYS,
+    Candle,
+    Held,
+    Left,
+    entered,
+    left,
+    left_on_entry,
+    opened_at,
+    reached,
+    settled,
+)
 
 
 class State(NamedTuple):

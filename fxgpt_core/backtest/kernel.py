@@ -10,7 +10,7 @@ next wish.
 import numpy as np
 
 from fxgpt_core.backtest.account import State, at, concluded, left_at, nights_paid, played
-from fxgpt_core.backtest.positions import NOTHING, Candle, Held, Wish, placed
+from fxgpt_core.backtest.placing import Wish, placed
 from fxgpt_core.backtest.tape import (
     CLOSE,
     DAY,
@@ -40,6 +40,7 @@ from fxgpt_core.backtest.tape import (
 )
 from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.market.fills import REASON_NONE, REASON_SIGNAL, REASON_TIME, ExitPlan, Terms, tightened_stop, time_is_up
+from fxgpt_core.market.positions import NOTHING, Candle, Held
 from fxgpt_core.portfolio.sizing import daily_loss_reached
 
 

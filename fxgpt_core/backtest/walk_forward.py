@@ -48,9 +48,7 @@ def walk_forward(candles: CandleArrays, strategy: Strategy, folds: Sequence[Fold
     runs = []
     for fold in folds:
         rows = fold.test.slice(candles.known_at_us)
-        part, costs = candles.slice(rows.start, rows.stop), strategy.costs
-        if isinstance(costs, FxCosts):
-            costs = costs.slice(rows.start, rows.stop)
+        part, costs = candles.select(rows), strategy.costs.select(rows)
         decisions = strategy.decisions.slice(rows.start, rows.stop)
         result = backtest(part, decisions, strategy.execution, costs, strategy.account)
         runs.append(FoldRun(fold, part, result, metrics(result, part) if len(result.trades) else None))

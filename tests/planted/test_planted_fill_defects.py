@@ -16,12 +16,12 @@ from fxgpt_core.backtest.engine import (
     trades_of,
     wishes_of,
 )
-from fxgpt_core.backtest.positions import STAYS, Left
 from fxgpt_core.backtest.reference import reference_backtest
 from fxgpt_core.backtest.tape import TRADE, Log, Sums
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.positions import STAYS, Left
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 
