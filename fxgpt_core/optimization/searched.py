@@ -52,7 +52,7 @@ def daily_returns(problem: Problem, sets: list[StrategyParameters], span: Window
     """float64[T, K]: the return of each FX day of the span, as a fraction, of each of K sets."""
     rows = span.slice(problem.candles.known_at_us)
     candles = problem.candles.slice(rows.start, rows.stop)
-    costs = problem.costs if problem.quoted is None else problem.quoted.slice(rows.start, rows.stop)
     members = [ParameterSet(i, execution_parameters(each, candles.timeframe)) for i, each in enumerate(sets)]
     decisions = [problem.decisions(each, span) for each in sets]
-    return play_sets(Replay(candles, costs, problem.account, problem.finer), decisions, members, daily=True).daily.T
+    replay = Replay(candles, problem.costs_at(rows), problem.account, problem.finer)
+    return play_sets(replay, decisions, members, daily=True).daily.T

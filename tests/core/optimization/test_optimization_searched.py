@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from search_problem import SMALL, MemoryStore, problem
 
+from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.optimization import searched as module
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.searched import searched
@@ -55,6 +56,16 @@ def test_how_many_are_played_together_changes_nothing_and_all_are_told(outcome, 
     assert np.array_equal(in_parts.returns, at_once.returns)
     sets = at_once.returns.shape[1]
     assert told == [(min(done, sets), sets) for done in range(5, sets + 5, 5)]
+
+
+def test_in_mode_fx_every_set_pays_what_the_candles_ask(outcome):
+    small = problem()
+    dear = np.where(np.arange(len(small.candles)) % 24 < 12, 0.0001, 0.0004)
+    paid = replace(small, paid=FxCosts(dear))
+    found = searched(paid, outcome)
+    played = paid.evaluate(StrategyParameters.default(), found.span)
+    np.testing.assert_allclose(found.returns[:, 0], period_returns(played.result, played.candles), atol=1e-15)
+    assert found.returns.sum() < searched(replace(small, paid=FxCosts(dear / 4)), outcome).returns.sum()
 
 
 def test_what_is_played_is_the_problem_with_its_costs_and_account(outcome):
