@@ -9,6 +9,7 @@ from fxgpt_pipelines.reading import arrays_of, costs_of, spans_of, test_bands
 
 if TYPE_CHECKING:
     from fxgpt_core.market.timeframes import Timeframe
+    from fxgpt_core.optimization.luck_of_search import LuckOfSearch
     from fxgpt_core.optimization.outcome import OptimizationOutcome
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.optimization.study import SearchParameters, SearchProgress
@@ -100,6 +101,18 @@ def judged(making: "Making", proposal: Mapping[str, Any], config: Mapping[str, A
             "materialize optimized_parameters again"
         )
     return Judged(problem, outcome)
+
+
+def luck(case: Judged, settings: Mapping[str, Any], tell: Callable[[str], None]) -> "LuckOfSearch":
+    """The tests of luck of a judged search; `settings` hold the ledger's `n_trials_ever` and `sharpe_variance`, and a `seed`."""
+    import numpy as np
+
+    from fxgpt_core.cli.countdown import Countdown
+    from fxgpt_core.optimization.luck_of_search import TrialsEver, luck_of_search
+
+    ever = TrialsEver(settings["n_trials_ever"], settings["sharpe_variance"])
+    countdown = Countdown(tell, "parameter sets of the search played on all its days")
+    return luck_of_search(case.problem, case.outcome, ever, np.random.default_rng(settings["seed"]), progress=countdown)
 
 
 def fold_rows(proposal: Mapping[str, Any]) -> list[dict[str, Any]]:

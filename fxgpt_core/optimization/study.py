@@ -221,7 +221,7 @@ def concluded(problem: Problem, searches: Sequence[Search], trials: Sequence[Tri
         out_of_sample=walked_forward(problem, [(fold.parameters, fold.fold.test) for fold in folds]),
         in_sample_sharpe=mean_in_sample_sharpe(folds),
         pareto=front,
-        n_trials=len(trials),
+        trials=tuple(trials),
     )
 
 

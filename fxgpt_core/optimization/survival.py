@@ -14,7 +14,7 @@ from fxgpt_core.market.symbols import symbol
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.stressed import stress_play
-from fxgpt_core.registry.gates import StressEvidence
+from fxgpt_core.registry.gate_evidence import StressEvidence
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 

@@ -10,6 +10,7 @@ from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.performance.report import Report, ReportParameters, report
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
@@ -47,18 +48,6 @@ class FoldRow:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class LuckRow:
-    """One test of luck: passed when `value` `comparison` `limit` held; `asks` is its question in a sentence."""
-
-    name: str
-    value: float
-    comparison: str
-    limit: float
-    passed: bool
-    asks: str
-
-
 @dataclass(frozen=True, eq=False)
 class BacktestReport:
     """Everything a report shows: a run on its candles [N], the costs and the account it was played with, and what else is known.
@@ -73,7 +62,7 @@ class BacktestReport:
     account: BacktestAccount
     folds: tuple[FoldRow, ...] = ()
     stress: tuple[StressResult, ...] = ()
-    luck: tuple[LuckRow, ...] = ()
+    luck: tuple[LuckTest, ...] = ()
     gates: tuple[GateResult, ...] = ()
 
     def __post_init__(self) -> None:

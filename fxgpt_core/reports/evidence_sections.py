@@ -2,8 +2,9 @@
 
 from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.backtest.stress_measures import StressNumbers
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.gates import GateResult
-from fxgpt_core.reports.contents import BacktestReport, FoldRow, LuckRow
+from fxgpt_core.reports.contents import BacktestReport, FoldRow
 from fxgpt_core.reports.number_text import UNKNOWN, count, held, percent_points, short
 from fxgpt_core.reports.section import Row, Section, Table, Tone
 from fxgpt_core.reports.stress_rows import SURVIVED
@@ -87,7 +88,7 @@ def _left(numbers: StressNumbers | None) -> tuple[str, ...]:
     return (count(numbers.trades), *map(percent_points, (numbers.return_pct, numbers.max_drawdown_pct, numbers.kept_pct)))
 
 
-def _luck(row: LuckRow) -> Row:
+def _luck(row: LuckTest) -> Row:
     verdict, tone = _verdict(row.passed)
     return Row((row.name, short(row.value), f"{row.comparison} {short(row.limit)}", verdict, row.asks), tone)
 

@@ -9,6 +9,7 @@ import numpy as np
 from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading
@@ -27,9 +28,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What has judged a search: the gate board, and the stress of the folds' choices."""
+    """What has judged a search: the gate board, the tests of luck, and the stress of the folds' choices."""
 
     gates: tuple[GateResult, ...] = ()
+    luck: tuple[LuckTest, ...] = ()
     stress: tuple[StressResult, ...] = ()
 
 
@@ -62,6 +64,7 @@ def walk_forward_report(
         account=problem.account,
         folds=tuple(map(_fold_row, outcome.folds)),
         stress=judged.stress,
+        luck=judged.luck,
         gates=judged.gates,
     )
 

@@ -70,7 +70,7 @@ def optimized_parameters(
 
 
 class JudgementConfig(dg.Config):
-    """`seed` draws the candles at which the proposed set meets its shocks."""
+    """`seed` draws the other histories with which the tests of luck compare, and where the proposed set meets its shocks."""
 
     seed: int = 7
 
@@ -86,7 +86,7 @@ class JudgementConfig(dg.Config):
 def robustness(
     context: dg.AssetExecutionContext, config: JudgementConfig, lake: LakeResource
 ) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
-    """The evidence for the proposed set, all of it out of sample, and every gate's number, limit and verdict."""
+    """The evidence for the proposed set, out of sample, whether it could be luck, and every gate's number, limit and verdict."""
     from fxgpt_core.conformal.coverage import CoverageRow
     from fxgpt_core.optimization.evidence import evidence
     from fxgpt_core.optimization.survival import StressPlan, survival
@@ -94,7 +94,7 @@ def robustness(
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
     from fxgpt_core.reports.walk_forward import Verdicts
-    from fxgpt_pipelines import reporting, searching, stress_shown
+    from fxgpt_pipelines import luck_shown, reporting, searching, stress_shown
 
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
@@ -104,19 +104,19 @@ def robustness(
         parameter_set, validation = making.read("optimized_parameters"), making.read("walk_forward_validation")
         case = searching.judged(making, parameter_set.json(), parameter_set.settings, store)
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
+        luck = searching.luck(case, settings, context.log.info)
         lasted = survival(case.problem, case.outcome, StressPlan(config.seed))
-        found = evidence(
-            case.problem, case.outcome, coverage, n_trials_ever=n_ever, sharpe_variance=variance, stress=lasted.evidence
-        )
+        found = evidence(case.problem, case.outcome, coverage, luck, lasted.evidence)
         board = gate_board(found)
         record_board(lake.ledger, parameter_set.id, board)
         reused = making.unchanged()
-        stored = {"parameter_set_id": parameter_set.id, "evidence": asdict(found), "gates": [asdict(gate) for gate in board]}
-        stored["stress"] = lasted.to_json()
+        stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.luck.to_json()}
+        stored |= {"stress": lasted.to_json(), "gates": [asdict(gate) for gate in board]}
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, Verdicts(board, lasted.folds))
+        verdicts = Verdicts(board, luck.luck.tests, lasted.folds)
+        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, verdicts)
     shown = {"gates": table(searching.gate_rows(board)), "passed": passed, "report": report}
-    shown |= stress_shown.metadata(lasted, case.problem.candles.timeframe)
+    shown |= luck_shown.metadata(luck) | stress_shown.metadata(lasted, case.problem.candles.timeframe)
     yield materialized(artifact, reused=reused is not None, metadata=shown)
     yield from checks.verdicts(board)

@@ -15,9 +15,10 @@ from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
-from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading, LuckRow
+from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.validation.folds import Window
 
@@ -43,8 +44,8 @@ ROWS = {
         StressResult(StressKind.CRISIS, "covid", None, "candles end 2018-02-07", Window(20 * DAY_US, 21 * DAY_US)),
     ),
     "luck": (
-        LuckRow("deflated Sharpe ratio", 0.0254, ">=", 0.95, False, "Is it above the best of as many worthless trials?"),
-        LuckRow("probability of overfitting", 0.18, "<=", 0.2, True, "Does the best of a search stay good?"),
+        LuckTest("deflated Sharpe ratio", 0.0254, ">=", 0.95, "Is it above the best of as many worthless trials?"),
+        LuckTest("probability of overfitting", 0.18, "<=", 0.2, "Does the best of a search stay good?"),
     ),
     "gates": (
         GateResult("cost_x2", 12345.678, 0.0, ">", True, "find a cheaper broker"),

@@ -276,7 +276,7 @@ def test_text_of_others_is_shown_as_text():
         heading=dataclasses.replace(HEADING, symbol=PLANTED, about=PLANTED, artifacts={PLANTED: PLANTED}),
         folds=(dataclasses.replace(ROWS["folds"][0], train=PLANTED, note=PLANTED, parameters_sha256=PLANTED),),
         stress=(dataclasses.replace(ROWS["stress"][1], name=PLANTED, place=PLANTED, why=PLANTED),),
-        luck=(dataclasses.replace(ROWS["luck"][0], name=PLANTED, asks=PLANTED, comparison=PLANTED),),
+        luck=(dataclasses.replace(ROWS["luck"][0], name=PLANTED, asks=PLANTED),),
         gates=(dataclasses.replace(ROWS["gates"][1], gate=PLANTED, remedy=PLANTED),),
     )
     html = as_html(made)

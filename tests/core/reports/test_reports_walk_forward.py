@@ -38,7 +38,7 @@ def _fold(made, *, idle=False):
 def _outcome(*folds):
     made = three_trades()
     stitched = Evaluation(made.candles, made.result, _measured(made))
-    return OptimizationOutcome(1, PROPOSED, None, folds, stitched, 2.0, (), 9)
+    return OptimizationOutcome(1, PROPOSED, None, folds, stitched, 2.0, (), ())
 
 
 def _problem():
@@ -65,8 +65,10 @@ def test_a_fold_shows_windows_chosen_set_and_what_it_did_where_it_had_not_been_s
     assert empty[4:7] == ["0", "-", "-"]
 
 
-def test_gate_board_and_stress_are_shown_where_they_have_judged():
-    page = read(as_html(walk_forward_report(_problem(), _outcome(), ORIGIN, Verdicts(ROWS["gates"], ROWS["stress"]))))
+def test_gate_board_luck_and_stress_are_shown_where_they_have_judged():
+    page = read(
+        as_html(walk_forward_report(_problem(), _outcome(), ORIGIN, Verdicts(ROWS["gates"], ROWS["luck"], ROWS["stress"])))
+    )
     assert len(page.tables["Gates"]) == 3
     assert page.table("Stress", "jump_up, worst of 5")[6] == "NO"
 
