@@ -53,7 +53,7 @@ def optimized_parameters(
         reused = making.unchanged()
         artifact = reused or searching.search(making, config.model_dump(), store, context.log.info)
         proposal, root = artifact.json(), lake.settings().report_root
-        report = reporting.report(making, artifact, lambda: searching.judged(making, proposal, artifact.settings, store), root)
+        report = reporting.report(making, artifact, lambda: searching.judged(making, proposal, store), root)
     numbers = {name: proposal["out_of_sample"][name] for name in searching.METRICS}
     equity = proposal["equity"]
     return materialized(
@@ -70,9 +70,10 @@ def optimized_parameters(
 
 
 class JudgementConfig(dg.Config):
-    """`seed` draws the other histories with which the tests of luck compare."""
+    """`seed` draws what the tests of luck compare with; on so many other `histories` of each kind the choices are played."""
 
     seed: int = 7
+    histories: int = 1000
 
 
 @dg.asset(
@@ -97,21 +98,21 @@ def robustness(
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
     n_ever, variance = store.n_trials_ever(symbol, timeframe), store.sharpe_variance(symbol, timeframe)
-    settings = {"n_trials_ever": n_ever, "sharpe_variance": variance, "seed": config.seed}
+    settings = {"n_trials_ever": n_ever, "sharpe_variance": variance, **config.model_dump()}
     with lake.making(context, settings, seed=config.seed) as making:
         parameter_set, validation = making.read("optimized_parameters"), making.read("walk_forward_validation")
-        case = searching.judged(making, parameter_set.json(), parameter_set.settings, store)
+        case = searching.judged(making, parameter_set.json(), store)
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
         luck = searching.luck(case, settings, context.log.info)
-        found = evidence(case.problem, case.outcome, coverage, luck)
+        found = evidence(case.problem, case.outcome, coverage, luck.search)
         board = gate_board(found)
         record_board(lake.ledger, parameter_set.id, board)
         reused = making.unchanged()
-        stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.luck.to_json()}
+        stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.to_json()}
         stored["gates"] = [asdict(gate) for gate in board]
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, board, luck.luck.tests)
+        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, board, luck.tests)
     shown = {"gates": table(searching.gate_rows(board)), "passed": passed, "report": report}
     yield materialized(artifact, reused=reused is not None, metadata=shown | luck_shown.metadata(luck))
     yield from checks.verdicts(board)
