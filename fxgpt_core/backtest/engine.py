@@ -177,7 +177,8 @@ def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
 def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs | FxCosts, finer: CandleArrays | None) -> None:
     """Raises `BadInputError` for stops and targets so near that short candles cannot tell which of them came first.
 
-    In candles of up to five minutes one exit in twelve is ambiguous at half an average true range, one in sixty at a whole one.
+    At half an average true range one exit in thirteen is ambiguous in candles of five minutes, at a whole one one in a hundred
+    (docs/backtest.md).
     Flat costs are played all the same: their mode is for comparison with backtesting.py.
     """
     if isinstance(costs, Costs) or finer is not None or candles.timeframe.us > COARSEST_AMBIGUOUS.us or not decisions.side.any():
