@@ -1,5 +1,8 @@
-"""What a person sees of the tests of luck on the page of an asset: a table, and how the choices of halves of the days rank."""
+"""What a person sees of the tests of luck on the page of an asset: a table, how the choices of halves of the days rank, and what
+other histories would have made of the folds' choices.
+"""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,29 +13,33 @@ from fxgpt_pipelines.recording import table, two_columns
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from fxgpt_core.optimization.judged_luck import JudgedLuck
     from fxgpt_core.optimization.luck_of_search import LuckOfSearch
 
 BARS = 40
 
 
-def metadata(found: "LuckOfSearch") -> dict[str, Any]:
-    """The tests with number, limit and question, what they rest on, and the picture where the search could be judged."""
-    shown = {"luck": table(_rows(found)), "luck_rests_on": two_columns(_numbers(found))}
-    if found.missing:
-        return shown
-    return shown | {"overfitting": picture(_title(found), lambda axes: _draw(axes, found))}
+def metadata(found: "JudgedLuck") -> dict[str, Any]:
+    """The tests with number, limit and question, what they rest on, and the pictures of what could be judged."""
+    search = found.search
+    shown: dict[str, Any] = {"luck": table(_rows(found)), "luck_rests_on": two_columns(_numbers(search))}
+    if not search.missing:
+        shown["overfitting"] = picture(_title(search), lambda axes: _draw_choices(axes, search))
+    if found.histories:
+        shown["other_histories"] = picture("what other histories would have made of the choices", lambda axes: _draw(axes, found))
+    return shown
 
 
-def _rows(found: "LuckOfSearch") -> list[dict[str, Any]]:
+def _rows(found: "JudgedLuck") -> list[dict[str, Any]]:
     return [
         {
             "test": test.name,
             "passed": "yes" if test.passed else "NO",
-            "value": "not judged" if found.missing else f"{test.value:.4g}",
+            "value": "not judged" if math.isnan(test.value) else f"{test.value:.4g}",
             "must be": f"{test.comparison} {test.limit:.4g}",
             "asks": test.asks,
         }
-        for test in found.luck.tests
+        for test in found.tests
     ]
 
 
@@ -61,7 +68,7 @@ def _title(found: "LuckOfSearch") -> str:
     return f"{found.luck.pbo:.0%} of the choices made on half of the days are no better than most on the other half"
 
 
-def _draw(axes: "Axes", found: "LuckOfSearch") -> None:
+def _draw_choices(axes: "Axes", found: "LuckOfSearch") -> None:
     """Bars of the logits: what lies left of the grey line is overfitted."""
     edges = np.histogram_bin_edges(np.append(found.logits, 0.0), BARS)
     for color, label, part in (
@@ -72,3 +79,12 @@ def _draw(axes: "Axes", found: "LuckOfSearch") -> None:
     axes.axvline(0.0, color=GREY, linewidth=1.0)
     axes.set_xlabel("rank of the choice where it was unseen, as ln(rank / (sets + 1 - rank))")
     axes.set_ylabel("choices")
+
+
+def _draw(axes: "Axes", found: "JudgedLuck") -> None:
+    """Bars of the annual Sharpe ratios of other histories, and a line where the observed one is."""
+    for color, each in zip((BLUE, ORANGE), found.histories, strict=True):
+        axes.hist(each.sharpe.tolist(), BARS, color=color, alpha=0.5, label=each.name.replace("_", " "))
+    axes.axvline(found.histories[0].observed_sharpe, color=GREY, linewidth=1.5, label="as it was")
+    axes.set_xlabel("annual Sharpe ratio")
+    axes.set_ylabel("histories")

@@ -1,7 +1,5 @@
 """fxgpt stress: a parameter set at dearer costs, in the crises its unseen candles cover, and under synthetic shocks."""
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_table
+from fxgpt_core.cli.countdown import on_terminal
 from fxgpt_core.cli.modes import MEANING, AccountOption, ModeOption
 from fxgpt_core.cli.parameter_set import Choice, DeployedFlag, FileOption, RunOption, chosen
 from fxgpt_core.market.modes import Mode
@@ -61,7 +60,7 @@ def stress(
     problem = stored.problem
     played = chosen(choice, settings, problem.symbol, str(problem.candles.timeframe))
     in_base = mode is Mode.FX and is_base(problem.symbol, account)
-    plan = StressPlan(seed, StressParameters(places=places), in_base, _progress())
+    plan = StressPlan(seed, StressParameters(places=places), in_base, on_terminal)
     results = stressed(problem, [(played.parameters, stored.unseen)], plan)
     payload = _payload(stored, played, results) | {"mode": str(mode), "seed": seed}
     answer(payload, json, lambda: _tell(payload, results, MEANING[mode]))
@@ -125,16 +124,3 @@ def _remedies(results: "Sequence[StressResult]", stored: "StoredProblem") -> dic
 
 def _day(time_us: int) -> str:
     return f"{datetime.fromtimestamp(time_us / 1e6, tz=UTC):%Y-%m-%d}"
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    # A line that rewrites itself is for a person's terminal only.
-    if not sys.stderr.isatty():
-        return None
-    began = time.monotonic()
-
-    def show(done: int, most: int) -> None:
-        left = (time.monotonic() - began) / done * (most - done)
-        print(f"\r{done} of at most {most} plays, about {left:.0f} s left ", end="", file=sys.stderr, flush=True)
-
-    return show

@@ -54,6 +54,20 @@ class LuckOfSearch:
         """Standard deviation of the Sharpe ratios a day of all trials ever made: luck, and what trials differ in besides."""
         return math.sqrt(self.ever.sharpe_variance)
 
+    def to_json(self) -> dict[str, object]:
+        """Every number of `Luck`, null where not known, what they rest on, and why nothing was judged, if so."""
+        days, sets = self.searched.returns.shape
+        return {
+            "not_judged": self.missing,
+            "trials_ever": self.ever.n,
+            "sets_searched": sets,
+            "days_searched": days,
+            "days_judged": len(self.returns),
+            "sharpe_per_day": self.sharpe_per_period,
+            "dispersion": self.dispersion,
+            **self.luck.to_json(),
+        }
+
     @cached_property
     def logits(self) -> FloatArray:
         """float64[C]: how the choice of each half of the days ranks in the other, below 0 worse than the median."""

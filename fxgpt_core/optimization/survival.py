@@ -25,14 +25,14 @@ SEED = 7
 class StressPlan:
     """How to stress: `seed` draws the places of the shocks, None leaves shocks out.
 
-    `in_base`: the account is kept in the base currency of the symbol. `progress` is told how many plays are done, of how many at
-    most.
+    `in_base`: the account is kept in the base currency of the symbol. `progress` is given the name of the work and makes
+    what is told how many plays are done, of how many at most.
     """
 
     seed: int | None = SEED
     parameters: StressParameters = field(default_factory=StressParameters)
     in_base: bool = False
-    progress: Callable[[int, int], None] | None = None
+    progress: Callable[[str], Callable[[int, int], None]] | None = None
 
 
 def stressed(
@@ -44,7 +44,7 @@ def stressed(
     play = stress_play(problem, choices)
     if plan.progress is not None:
         most = plan.parameters.most_plays(problem.candles.timeframe)
-        play = _counted(play, most, plan.progress)
+        play = _counted(play, most, plan.progress("plays at most under stress"))
     rng = None if plan.seed is None else np.random.default_rng(plan.seed)
     return stress(play, Conditions(problem.candles, costs, plan.in_base), symbol(problem.symbol), rng, plan.parameters)
 

@@ -117,7 +117,7 @@ def test_costs_that_are_paid_are_those_stressed_and_the_base_currency_moves_with
 
 def test_progress_tells_every_play_of_at_most_as_many():
     told = []
-    stressed(CALM, [(CAREFUL, HALVES[0])], StressPlan(progress=lambda done, most: told.append((done, most))))
+    stressed(CALM, [(CAREFUL, HALVES[0])], StressPlan(progress=lambda what: lambda done, most: told.append((done, most))))
     most = StressParameters().most_plays(Timeframe.H1)
     # A wide spread cannot be shown by flat costs: five plays fewer.
     assert told == [(done, most) for done in range(1, most - 4)]
