@@ -1,5 +1,6 @@
 """How far a long piece of work is, in lines for a person."""
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -21,3 +22,13 @@ class Countdown:
         self._told = now
         left = (now - self._began) / done * (total - done)
         self._tell(f"{done} of {total} {self._what}" + (f", about {left:.0f} s left" if left >= 1.0 else ""))
+
+
+def on_terminal(what: str) -> Countdown:
+    """A countdown of `what` on stderr, for a person who waits there; a program reads what comes at the end."""
+
+    def tell(line: str) -> None:
+        if sys.stderr.isatty():
+            print(line, file=sys.stderr)
+
+    return Countdown(tell, what)

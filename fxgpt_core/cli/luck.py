@@ -1,12 +1,12 @@
 """fxgpt luck: could what a stored search found be luck? Its trials and its choices judged again."""
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.cli.countdown import on_terminal
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def luck(
     outcome = concluded_again(stored.problem, proposal, store.trials(proposal["run_id"]))
     place = (parameter_set.symbol, parameter_set.timeframe)
     ever = TrialsEver(store.n_trials_ever(*place), store.sharpe_variance(*place))
-    found = judged_luck(stored.problem, outcome, ever, seed, histories, _counted)
+    found = judged_luck(stored.problem, outcome, ever, seed, histories, on_terminal)
     payload = _payload(parameter_set, found) | {"seed": seed}
     answer(payload, json, lambda: _tell(payload))
 
@@ -83,16 +83,6 @@ def _searched_by(lake: "Lake", symbol: str, timeframe: str, run: int | None) -> 
         f"run {run} made no stored parameter set of {asked[0]} {asked[1]}; runs that did: {known}; name one of those, or "
         "materialize optimized_parameters"
     )
-
-
-def _counted(what: str) -> Callable[[int, int], None]:
-    from fxgpt_core.cli.countdown import Countdown
-
-    def tell(line: str) -> None:
-        if sys.stderr.isatty():  # for a person who waits; a program reads what comes at the end
-            print(line, file=sys.stderr)
-
-    return Countdown(tell, what)
 
 
 def _payload(parameter_set: "Artifact", found: "JudgedLuck") -> dict[str, Any]:

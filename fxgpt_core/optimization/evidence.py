@@ -7,15 +7,22 @@ from fxgpt_core.errors import MissingError
 from fxgpt_core.optimization.luck_of_search import LuckOfSearch
 from fxgpt_core.optimization.outcome import OptimizationOutcome, walked_forward
 from fxgpt_core.optimization.problem import Problem
-from fxgpt_core.registry.gates import CoverageEvidence, Evidence, LuckEvidence
+from fxgpt_core.registry.gate_evidence import CoverageEvidence, Evidence, LuckEvidence, StressEvidence
 
 STRESS = 2.0
 
 
-def evidence(problem: Problem, outcome: OptimizationOutcome, coverage: Sequence[CoverageRow], found: LuckOfSearch) -> Evidence:
+def evidence(
+    problem: Problem,
+    outcome: OptimizationOutcome,
+    coverage: Sequence[CoverageRow],
+    found: LuckOfSearch,
+    lasted: StressEvidence,
+) -> Evidence:
     """The evidence for the proposed set, all of it out of sample but for the days of the search, which `found` tells apart.
 
-    `coverage` rows of the horizon the set trades are taken. Raises `MissingError` when none of them is of that horizon.
+    `coverage` rows of the horizon the set trades are taken; `lasted` is what `survival` found. Raises `MissingError` when no row
+    is of that horizon.
     """
     horizon = outcome.proposed.sssd_forecast_horizon
     rows = tuple(
@@ -44,4 +51,5 @@ def evidence(problem: Problem, outcome: OptimizationOutcome, coverage: Sequence[
         lucky_sharpe=found.luck.lucky_sharpe,
         dispersion=found.dispersion,
         not_judged=found.missing,
+        stress=lasted,
     )

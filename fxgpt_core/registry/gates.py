@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from fxgpt_core.errors import BadInputError
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS, CoverageEvidence, Evidence, LuckEvidence, StressEvidence
 
 MINIMUM_OUT_OF_SAMPLE_RATIO = 0.7
 MINIMUM_TRADES = 30
 MINIMUM_PROPOSED_TRADES = 5
 MINIMUM_COVERAGE_CASES = 20
+MINIMUM_STRESS_SHOCKS = 7
+MINIMUM_KEPT_PCT = 80.0
 
 _IDLE = (
     "nothing was traded out of sample, so there is nothing to judge: the forecast never promised a move that pays its cost; "
@@ -34,71 +35,7 @@ _LUCK_REMEDIES = {
 }
 """What to do where a test of luck fails, with the fields of the evidence."""
 
-LUCK_TESTS = tuple(_LUCK_REMEDIES)
-"""The tests of luck that the board judges, in its order."""
-
 _JUDGE_TRADES = (*LUCK_TESTS, "out_of_sample_ratio", "minimum_trades", "cost_x2")
-
-
-@dataclass(frozen=True)
-class CoverageEvidence:
-    """Coverage of one nominal level on unseen candles: `low` and `high` are its binomial band at `n_eff` independent cases."""
-
-    nominal: float
-    observed: float
-    low: float
-    high: float
-    n_eff: float
-
-
-@dataclass(frozen=True)
-class LuckEvidence:
-    """One test of luck: `value` must be `comparison` `limit`; NaN where it could not be judged."""
-
-    test: str
-    value: float
-    comparison: str
-    limit: float
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The numbers the board judges.
-
-    `luck`: a row for each of `LUCK_TESTS`, of the stitched out-of-sample returns and of the search; `not_judged` says why they
-    could not judge. `n_trials`: trials ever made. `in_sample_sharpe`: mean annual Sharpe ratio of the folds' winners on their
-    train windows, of the folds that traded there; `out_of_sample_sharpe`: annual, of the stitched test windows. `n_trades`:
-    closed trades there; `n_proposed_trades`: closed trades of the proposed set itself on the latest train window.
-    `net_profit_cost_x2`: money earned on the test windows at doubled costs. `coverage`: one row for each nominal coverage that
-    is judged. Of a day: `sharpe_per_period`, what was shown out of sample, `lucky_sharpe`, the best that so many worthless
-    trials would show, and `dispersion`, the standard deviation of the Sharpe ratios of all trials, which no gate judges.
-    Raises `BadInputError` without a row of luck.
-    """
-
-    luck: tuple[LuckEvidence, ...]
-    n_trials: int
-    in_sample_sharpe: float
-    out_of_sample_sharpe: float
-    n_trades: int
-    n_proposed_trades: int
-    net_profit_cost_x2: float
-    coverage: tuple[CoverageEvidence, ...]
-    sharpe_per_period: float = 0.0
-    lucky_sharpe: float = 0.0
-    dispersion: float = 0.0
-    not_judged: str = ""
-
-    def __post_init__(self) -> None:
-        found = tuple(row.test for row in self.luck)
-        if found != LUCK_TESTS:
-            raise BadInputError(
-                f"evidence of the tests of luck {found} found; the board judges {LUCK_TESTS}, in this order; give all"
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field; a number that is not known as null."""
-        record: dict[str, Any] = _known(asdict(self))
-        return record
 
 
 @dataclass(frozen=True)
@@ -109,6 +46,8 @@ class GateLimits:
     minimum_trades: int = MINIMUM_TRADES
     proposed_trades: int = MINIMUM_PROPOSED_TRADES
     coverage_cases: int = MINIMUM_COVERAGE_CASES
+    stress_shocks: int = MINIMUM_STRESS_SHOCKS
+    kept_pct: float = MINIMUM_KEPT_PCT
 
 
 @dataclass(frozen=True)
@@ -134,6 +73,8 @@ def gate_board(evidence: Evidence, limits: GateLimits | None = None) -> tuple[Ga
         _coverage_cases(evidence, bounds),
         *(gate for row in evidence.coverage for gate in _coverage(row)),
         _cost_x2(evidence),
+        _stress_shocks(evidence.stress, bounds),
+        _stress_kept(evidence.stress, bounds),
     )
     return board if evidence.n_trades else tuple(_idle(gate) for gate in board)
 
@@ -163,14 +104,6 @@ def _verdict(gate: str, value: float, comparison: str, limit: float, remedy: str
     finite = math.isfinite(value) and math.isfinite(limit)
     told = value if math.isfinite(value) else _WORST[comparison]
     return GateResult(gate, told, limit, comparison, bool(holds and finite), remedy)
-
-
-def _known(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _known(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_known(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _idle(gate: GateResult) -> GateResult:
@@ -255,4 +188,30 @@ def _cost_x2(evidence: Evidence) -> GateResult:
         ">",
         0.0,
         "the edge does not survive doubled costs: trade longer horizons, ask for larger moves, or find a cheaper broker",
+    )
+
+
+def _stress_shocks(stress: StressEvidence, limits: GateLimits) -> GateResult:
+    """A strategy that held nothing where a shock could be put has survived none."""
+    return _verdict(
+        "stress_shocks",
+        float(stress.n_shocks),
+        ">=",
+        float(limits.stress_shocks),
+        "a shock is put where the proposed set holds a position, 20 FX days behind the first candle and 14 days before the last "
+        "of the test span, and there was no such place: add candles, or search with more trials for a set that trades",
+    )
+
+
+def _stress_kept(stress: StressEvidence, limits: GateLimits) -> GateResult:
+    lost = (
+        f"the account kept {stress.kept_pct:.1f} % through {stress.worst}: risk less of it in a trade (sizing_base_risk_pct), "
+        "or set stops further away, since units are risk over the distance of the stop; `fxgpt stress` tells the rest"
+    )
+    return _verdict(
+        "stress_kept",
+        stress.kept_pct,
+        ">=",
+        limits.kept_pct,
+        lost if stress.worst else "neither a crisis nor a shock could be judged, so nothing shows that the account would last",
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult
+from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
@@ -47,18 +48,6 @@ class FoldRow:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class StressRow:
-    """One stress: what was played and what it left, in percent; `missing` says why it could not be played, and voids the rest."""
-
-    name: str
-    span: str
-    trades: int = 0
-    return_pct: float = 0.0
-    drawdown_pct: float = 0.0
-    missing: str = ""
-
-
 @dataclass(frozen=True, eq=False)
 class BacktestReport:
     """Everything a report shows: a run on its candles [N], the costs and the account it was played with, and what else is known.
@@ -72,7 +61,7 @@ class BacktestReport:
     costs: Costs | FxCosts
     account: BacktestAccount
     folds: tuple[FoldRow, ...] = ()
-    stress: tuple[StressRow, ...] = ()
+    stress: tuple[StressResult, ...] = ()
     luck: tuple[LuckTest, ...] = ()
     gates: tuple[GateResult, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -70,7 +71,9 @@ def optimized_parameters(
 
 
 class JudgementConfig(dg.Config):
-    """`seed` draws what the tests of luck compare with; on so many other `histories` of each kind the choices are played."""
+    """`seed` draws what the tests of luck compare with, and where the proposed set meets its shocks; the choices are played on so
+    many other `histories` of each kind.
+    """
 
     seed: int = 7
     histories: int = 1000
@@ -88,12 +91,15 @@ def robustness(
     context: dg.AssetExecutionContext, config: JudgementConfig, lake: LakeResource
 ) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
     """The evidence for the proposed set, out of sample, whether it could be luck, and every gate's number, limit and verdict."""
+    from fxgpt_core.cli.countdown import Countdown
     from fxgpt_core.conformal.coverage import CoverageRow
     from fxgpt_core.optimization.evidence import evidence
+    from fxgpt_core.optimization.survival import StressPlan, survival
     from fxgpt_core.registry.gate_results import record_board
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
-    from fxgpt_pipelines import luck_shown, reporting, searching
+    from fxgpt_core.reports.walk_forward import Verdicts
+    from fxgpt_pipelines import luck_shown, reporting, searching, stress_shown
 
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
@@ -104,15 +110,18 @@ def robustness(
         case = searching.judged(making, parameter_set.json(), store)
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
         luck = searching.luck(case, settings, context.log.info)
-        found = evidence(case.problem, case.outcome, coverage, luck.search)
+        lasted = survival(case.problem, case.outcome, StressPlan(config.seed, progress=partial(Countdown, context.log.info)))
+        found = evidence(case.problem, case.outcome, coverage, luck.search, lasted.evidence)
         board = gate_board(found)
         record_board(lake.ledger, parameter_set.id, board)
         reused = making.unchanged()
         stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.to_json()}
-        stored["gates"] = [asdict(gate) for gate in board]
+        stored |= {"stress": lasted.to_json(), "gates": [asdict(gate) for gate in board]}
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, board, luck.tests)
+        verdicts = Verdicts(board, luck.tests, lasted.folds)
+        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, verdicts)
     shown = {"gates": table(searching.gate_rows(board)), "passed": passed, "report": report}
-    yield materialized(artifact, reused=reused is not None, metadata=shown | luck_shown.metadata(luck))
+    shown |= luck_shown.metadata(luck) | stress_shown.metadata(lasted, case.problem.candles.timeframe)
+    yield materialized(artifact, reused=reused is not None, metadata=shown)
     yield from checks.verdicts(board)

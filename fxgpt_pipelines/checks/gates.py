@@ -24,6 +24,8 @@ GATES = {
         for side, how in (("below", "narrow"), ("above", "wide"))
     },
     "cost_x2": "Money earned on the unseen test windows when trading costs double.",
+    "stress_shocks": "Synthetic shocks that could be put where the proposed set held a position.",
+    "stress_kept": "The least that the account kept through any shock or crisis, in percent of what it had before.",
 }
 """Every gate, in the board's order, and what it asks."""
 

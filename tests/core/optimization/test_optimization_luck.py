@@ -18,7 +18,7 @@ from fxgpt_core.performance.measures import period_returns, periods_a_year
 from fxgpt_core.performance.overfitting import backtest_overfitting
 from fxgpt_core.performance.significance import deflated_sharpe, sharpe_moments
 from fxgpt_core.performance.trials import luck_variance
-from fxgpt_core.registry.gates import LUCK_TESTS
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS
 
 LONG = replace(SMALL, max_folds=20, n_trials=3, n_final_trials=3)
 TRIALS = 20 * 3 + 3

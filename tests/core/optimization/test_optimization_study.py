@@ -15,12 +15,15 @@ from fxgpt_core.optimization.outcome import OptimizationOutcome, mean_in_sample_
 from fxgpt_core.optimization.pareto import dominates, pareto_front
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import SearchProgress, chosen, optimize, planned, resumed, run_uuid
-from fxgpt_core.registry.gates import LUCK_TESTS, MINIMUM_COVERAGE_CASES, gate_board
+from fxgpt_core.optimization.survival import survival
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS, StressEvidence
+from fxgpt_core.registry.gates import MINIMUM_COVERAGE_CASES, gate_board
 from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
 
 TOTAL = 3 * 5 + 6
 EVER = TrialsEver(TOTAL, 0.05)
+STRESS = {"stress_shocks", "stress_kept"}
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +184,7 @@ def test_a_fold_without_trades_says_so() -> None:
     assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
     assert outcome.out_of_sample.metrics.total_trades == 0
     expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
-    assert failed_gates(flat, outcome) == expected | set(LUCK_TESTS)
+    assert failed_gates(flat, outcome) == expected | set(LUCK_TESTS) | STRESS
 
 
 def test_a_proposed_set_that_does_not_trade_fails_its_gate_however_well_the_folds_did() -> None:
@@ -210,8 +213,9 @@ def coverage_rows(step: int) -> list[CoverageRow]:
 def failed_gates(small: Problem, outcome: OptimizationOutcome) -> set[str]:
     coverage = coverage_rows(outcome.proposed.sssd_forecast_horizon)
     ever = TrialsEver(outcome.n_trials, 0.05)
-    found = evidence(small, outcome, coverage, luck_of_search(small, outcome, ever, np.random.default_rng(7)))
-    return {gate.gate for gate in gate_board(found) if not gate.passed}
+    found = luck_of_search(small, outcome, ever, np.random.default_rng(7))
+    judged = evidence(small, outcome, coverage, found, survival(small, outcome).evidence)
+    return {gate.gate for gate in gate_board(judged) if not gate.passed}
 
 
 def test_a_strategy_on_noise_fails_the_board() -> None:
@@ -231,8 +235,9 @@ def test_a_planted_edge_with_enough_candles_passes_the_board() -> None:
 def test_evidence_needs_the_coverage_of_the_horizon_that_is_traded(ran: tuple) -> None:
     outcome, _, _ = ran
     other = outcome.proposed.sssd_forecast_horizon + 1
+    luck = luck_of_search(problem(), outcome, EVER, np.random.default_rng(7))
     with pytest.raises(MissingError, match="no coverage was measured"):
-        evidence(problem(), outcome, coverage_rows(other), luck_of_search(problem(), outcome, EVER, np.random.default_rng(7)))
+        evidence(problem(), outcome, coverage_rows(other), luck, StressEvidence())
 
 
 def test_coverage_rows_and_gates_ask_for_the_same_number_of_cases() -> None:

@@ -6,15 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.registry.gates import (
-    CoverageEvidence,
-    Evidence,
-    GateLimits,
-    LuckEvidence,
-    all_passed,
-    gate_board,
-    out_of_sample_ratio,
-)
+from fxgpt_core.registry.gate_evidence import CoverageEvidence, Evidence, LuckEvidence, StressEvidence
+from fxgpt_core.registry.gates import GateLimits, all_passed, gate_board, out_of_sample_ratio
 
 LUCK = (
     LuckEvidence("deflated_sharpe", 0.97, ">=", 0.95),
@@ -32,6 +25,7 @@ GOOD = Evidence(
     n_proposed_trades=12,
     net_profit_cost_x2=1200.0,
     coverage=tuple(CoverageEvidence(c, c, c - 0.05, c + 0.04, 300) for c in (0.5, 0.8, 0.95)),
+    stress=StressEvidence(7, 86.0, "jump_down_5_ranges, worst of 5, of the proposed set"),
 )
 
 
@@ -67,6 +61,8 @@ def test_good_evidence_passes_every_gate() -> None:
         "coverage_95_not_below",
         "coverage_95_not_above",
         "cost_x2",
+        "stress_shocks",
+        "stress_kept",
     ]
 
 
@@ -84,6 +80,8 @@ def test_good_evidence_passes_every_gate() -> None:
         (with_coverage(1, 0.85), "coverage_80_not_above", 0.85, 0.84),
         (with_coverage(2, 0.89), "coverage_95_not_below", 0.89, 0.90),
         (replace(GOOD, net_profit_cost_x2=0.0), "cost_x2", 0.0, 0.0),
+        (replace(GOOD, stress=replace(GOOD.stress, n_shocks=6)), "stress_shocks", 6.0, 7.0),
+        (replace(GOOD, stress=replace(GOOD.stress, kept_pct=79.9)), "stress_kept", 79.9, 80.0),
         (replace(GOOD, n_proposed_trades=4), "proposed_trades", 4.0, 5.0),
         (replace(GOOD, coverage=()), "coverage_cases", 0.0, 20.0),
         (replace(GOOD, coverage=(replace(GOOD.coverage[0], n_eff=19.0), *GOOD.coverage[1:])), "coverage_cases", 19.0, 20.0),
@@ -144,6 +142,18 @@ def test_without_a_trade_the_gates_of_trades_say_that_nothing_was_traded() -> No
     told = {gate.gate for gate in gate_board(idle) if "nothing was traded" in gate.remedy}
     assert told == {row.test for row in LUCK} | {"out_of_sample_ratio", "minimum_trades", "cost_x2"}
     assert not any("nothing was traded" in gate.remedy for gate in gate_board(GOOD))
+
+
+def test_what_no_stress_could_judge_is_no_pass_and_says_so() -> None:
+    failed = {gate.gate: gate for gate in gate_board(replace(GOOD, stress=StressEvidence())) if not gate.passed}
+    assert set(failed) == {"stress_shocks", "stress_kept"}
+    assert "could be judged" in failed["stress_kept"].remedy
+
+
+def test_who_lost_too_much_is_told_in_which_stress() -> None:
+    (lost,) = [gate for gate in gate_board(replace(GOOD, stress=StressEvidence(7, 51.2, "covid, of the folds' choices")))
+               if not gate.passed]  # fmt: skip
+    assert "kept 51.2 % through covid, of the folds' choices" in lost.remedy
 
 
 def test_an_empty_board_is_no_pass() -> None:
