@@ -108,3 +108,17 @@ def test_what_is_too_little_to_judge_fails_every_test_and_says_what_to_do(search
     assert not any(test.passed for test in found.luck.tests)
     assert math.isnan(found.luck.pbo)
     assert len(found.logits) == 0
+
+
+@pytest.mark.slow
+def test_of_real_searches_over_noise_a_twentieth_passes_at_most_and_with_an_edge_four_fifths():
+    """The whole way, sampler and folds included: 168 trials a search, sets proposed near those that were good on their window."""
+    search = replace(SMALL, max_folds=20, n_trials=8, n_final_trials=8)
+
+    def passes(edge, seed):
+        small = long(edge, seed)
+        made = optimize(small, search, MemoryStore())
+        return luck_of_search(small, made, TrialsEver(made.n_trials, 0.05), np.random.default_rng(7), QUICK).luck.passed
+
+    assert np.mean([passes(0.0, seed) for seed in range(200, 240)]) <= 0.05
+    assert np.mean([passes(0.6, seed) for seed in range(200, 220)]) >= 0.80
