@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from fxgpt_pipelines.code_versions import code_version
-from fxgpt_pipelines.reading import arrays_of, costs_of, spans_of, test_bands
+from fxgpt_pipelines.reading import arrays_of, costs_of, quotes_of, spans_of, test_bands
 
 if TYPE_CHECKING:
+    from fxgpt_core.market.charges import Charges
     from fxgpt_core.market.timeframes import Timeframe
     from fxgpt_core.optimization.outcome import OptimizationOutcome
     from fxgpt_core.optimization.problem import Problem
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.trials import TrialStore
 
 INPUTS = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
+CONVERTING = "converting_candles"
+"""The role of the candles whose closes turn profits into the account's currency."""
 TOLD_OF_FOLDS = ("sharpe_ratio", "total_trades", "total_return_pct")
 METRICS = ("total_trades", "total_return_pct", "sharpe_ratio", "max_drawdown_pct", "profit_factor", "win_rate", "cost_ratio")
 
@@ -30,11 +33,32 @@ class Judged:
     outcome: "OptimizationOutcome"
 
 
-def problem_of(making: "Making") -> "Problem":
+def charges_of(config: Mapping[str, Any]) -> "Charges | None":
+    """What an account in the configured currency is charged; None without one: flat costs, by the rules of PARITY."""
+    from fxgpt_core.market.charges import Charges
+
+    currency = config.get("account_currency")
+    return None if currency is None else Charges(account_currency=currency)
+
+
+def inputs_of(making: "Making", config: Mapping[str, Any]) -> "dict[str, Artifact]":
+    """What a search rests on, by role, read through the making; candles of another symbol if the account's money needs them."""
+    from fxgpt_core.market.conversion import joining_symbol
+    from fxgpt_core.market.symbols import symbol
+
+    found, charges = {asset: making.read(asset) for asset in INPUTS}, charges_of(config)
+    joining = joining_symbol(symbol(making.origin.symbol), charges.account_currency) if charges else None
+    if joining is not None:
+        found[CONVERTING] = making.read("candles", symbol=joining.name, role=CONVERTING)
+    return found
+
+
+def problem_of(making: "Making", config: Mapping[str, Any]) -> "Problem":
     """Candles, calibrated bands of the test span and costs, read through the making."""
     from fxgpt_core.optimization.problem import Problem
 
-    candles, model, forecasts, calibration = (making.read(asset) for asset in INPUTS)
+    read, charges = inputs_of(making, config), charges_of(config)
+    candles, model, forecasts, calibration = (read[asset] for asset in INPUTS)
     arrays, spans = arrays_of(candles), spans_of(model)
     return Problem(
         symbol=candles.symbol,
@@ -42,6 +66,7 @@ def problem_of(making: "Making") -> "Problem":
         bands=test_bands(forecasts, calibration, arrays, spans)[1],
         costs=costs_of(candles.symbol, arrays, spans),
         code_sha256=code_version("optimized_parameters"),
+        quoted=None if charges is None else quotes_of(candles, charges, read.get(CONVERTING)),
     )
 
 
@@ -59,7 +84,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
     """Run or resume the search and store the proposed parameter set."""
     from fxgpt_core.optimization.study import optimize
 
-    problem = problem_of(making)
+    problem, charges = problem_of(making, config), charges_of(config)
     parameters = search_parameters(config, problem.candles.timeframe)
     outcome = optimize(problem, parameters, store, progress=lambda progress: _tell(progress, tell))
     proposal = {
@@ -76,6 +101,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
         "equity": _thinned(outcome.out_of_sample.result.equity.tolist()),
         "folds": [_fold(fold) for fold in outcome.folds],
         "costs": asdict(problem.costs),
+        "charges": None if charges is None else asdict(charges),
         "problem_sha256": problem.sha256,
         "search": asdict(parameters),
     }
@@ -88,7 +114,7 @@ def judged(making: "Making", proposal: Mapping[str, Any], config: Mapping[str, A
     from fxgpt_core.errors import BrokenLineageError
     from fxgpt_core.optimization.study import concluded, planned, resumed
 
-    problem = problem_of(making)
+    problem = problem_of(making, config)
     parameters = search_parameters(config, problem.candles.timeframe)
     searches = planned(problem, parameters)
     trials = resumed(store.trials(proposal["run_id"]), searches, parameters.seed)
