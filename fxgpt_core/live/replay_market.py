@@ -86,7 +86,8 @@ class ReplayMarket:
         self._begin_day(candle)
         known_at_us = candle.open_time_us + timeframe_of(self.timeframe).us
         prices = (candle.open, candle.high, candle.low, candle.close)
-        played = PlayedCandle(self.symbol, candle.open_time_us, known_at_us, *prices, cross=self._cross(known_at_us))
+        cross = self._cross(known_at_us)
+        played = PlayedCandle(self.symbol, candle.open_time_us, known_at_us, *prices, candle.spread, cross)
         # Inside a transaction of the lease's holder: nobody takes the account over while its broker plays.
         with self.ledger.begin():
             self.broker.on_candle(played)

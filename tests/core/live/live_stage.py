@@ -109,7 +109,7 @@ class Stage:
             closes, cross = Closes(symbol("EURUSD"), candles.known_at_us, candles.close), None
             if self.cross is not None:
                 cross = Closes(symbol("GBPUSD"), self.cross.known_at_us, self.cross.close)
-            costs = charged(closes, candles.open_time_us, self.charges, cross=cross)
+            costs = charged(closes, candles.open_time_us, self.charges, spread=candles.spread, cross=cross)
         return backtest(candles, self.decisions.slice(0, stop), execution, costs, BacktestAccount())
 
 
@@ -120,7 +120,8 @@ def known(stage: Stage, i: int) -> bool:
 
 def closed(candles: CandleArrays, i: int) -> ClosedCandle:
     names = ("open", "high", "low", "close", "volume")
-    return ClosedCandle(int(candles.open_time_us[i]), *(float(getattr(candles, name)[i]) for name in names))
+    spread = None if candles.spread is None or np.isnan(candles.spread[i]) else float(candles.spread[i])
+    return ClosedCandle(int(candles.open_time_us[i]), *(float(getattr(candles, name)[i]) for name in names), spread)
 
 
 def market(n: int, seed: int) -> CandleArrays:
@@ -156,6 +157,9 @@ def stage(root: Path, n: int = 120, seed: int = 5, charges: Charges | None = Non
     migration.upgrade(ledger)
     lake = Lake(root / "lake", ledger, CODE)
     candles = market(n, seed)
+    if charges is not None:  # two of three candles tell their spread
+        told = np.where(np.arange(n) % 3 > 0, np.random.default_rng(seed).uniform(0.00002, 0.0006, n), np.nan)
+        candles = replace(candles, spread=told)
     cross = None
     if charges is not None and charges.account_currency == "GBP":
         cross = market(n, seed + 1)
