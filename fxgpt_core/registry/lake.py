@@ -191,10 +191,9 @@ class Making:
         self.read_so_far: dict[tuple[str, str], Artifact] = {}
 
     def read(self, asset: str, *, symbol: str | None = None, timeframe: str | None = None, role: str | None = None) -> Artifact:
-        """The latest artifact of an asset, its bytes verified and noted as an input; the partition is this one unless given.
+        """The latest artifact of an asset, of this partition unless given, its bytes verified and noted as an input, as a `role`.
 
-        `role` is what it is an input as, if not as the asset. Raises `MissingError` saying what to materialize,
-        `CorruptArtifactError` when the bytes were changed.
+        Raises `MissingError` saying what to materialize, `CorruptArtifactError` when the bytes were changed.
         """
         found = self.lake.latest(asset, symbol or self.origin.symbol, timeframe or self.origin.timeframe)
         return self.read_this(found, role)
