@@ -131,7 +131,7 @@ def _exit(state: State, candle: Candle, terms: Terms) -> Left:
 
 
 @inlined
-def _marked(state: State, candle: Candle) -> State:
+def marked(state: State, candle: Candle) -> State:
     """The account with its equity at a candle's close."""
     held = state.held
     profit = unrealised(held.side, held.units, held.entry, left_at(held, candle, candle.close))
@@ -155,4 +155,4 @@ def played(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) -> 
             end = _left_on_entry(tape, candle, order, state.held, terms)
             if end.reason != REASON_NONE:
                 state = _ends(tape.time_us, terms, state, candle, end, log)
-    return _marked(state, candle)
+    return marked(state, candle)

@@ -149,6 +149,16 @@ def left(candle: Candle, held: Held, terms: Terms) -> Left:
 
 
 @inlined
+def touches(candle: Candle, held: Held) -> bool:
+    """Whether a candle touches the stop or the target of a position: if not, `left` says that it stays."""
+    above, open_ = bought_above(-held.side, candle.spread), opened_at(-held.side, candle)
+    high, low = max(candle.high + above, open_), min(candle.low + above, open_)
+    if held.side > 0:
+        return low <= held.stop or high >= held.target
+    return high >= held.stop or low <= held.target
+
+
+@inlined
 def _touched(candle: Candle, held: Held, terms: Terms) -> Left:
     """What a candle touches of stop and target; the stop, if both."""
     above, open_ = bought_above(-held.side, candle.spread), opened_at(-held.side, candle)
