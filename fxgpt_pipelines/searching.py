@@ -66,7 +66,7 @@ def problem_of(making: "Making", config: Mapping[str, Any]) -> "Problem":
         bands=test_bands(forecasts, calibration, arrays, spans)[1],
         costs=costs_of(candles.symbol, arrays, spans),
         code_sha256=code_version("optimized_parameters"),
-        quoted=None if charges is None else quotes_of(candles, charges, read.get(CONVERTING)),
+        paid=None if charges is None else quotes_of(candles, charges, read.get(CONVERTING)),
     )
 
 

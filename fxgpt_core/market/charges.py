@@ -96,7 +96,7 @@ def charged_last(symbol: Symbol, last: KnownCandle, before: KnownCandle | None, 
     open_time_us, known_at_us = (np.array([getattr(row, name) for row in rows]) for name in ("open_time_us", "known_at_us"))
     spread = np.array([math.nan if row.spread is None else row.spread for row in rows])
     closes = Closes(symbol, known_at_us, np.array([row.close for row in rows]))
-    return _charged(closes, open_time_us, charges, spread, np.ones(1)).slice(len(rows) - 1, len(rows))
+    return _charged(closes, open_time_us, charges, spread, np.ones(1)).select(slice(-1, None))
 
 
 def terms_of(costs: Costs | FxCosts | Charges, cash: float, leverage: float) -> Terms:

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from tiny_line import CONFIG, HELD_OUT, LINE, N_CANDLES
 
-from fxgpt_core.backtest.engine import Mode
 from fxgpt_core.candles.schema import PRICES
 from fxgpt_core.errors import BrokenLineageError, CandleSchemaError, MissingError
 from fxgpt_core.features import matrix
 from fxgpt_core.market.charges import Charges
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.optimization.study import SearchProgress
 from fxgpt_core.registry.model_versions import registered_version
@@ -234,7 +234,7 @@ def test_a_search_with_an_accounts_currency_is_played_and_judged_by_the_rules_of
         with lake.making("robustness", "EURUSD", "1h", {}, code_sha256="0" * 64, run_id="a run") as making:
             case = searching.judged(making, proposal, found.settings, TrialStore(line.at.ledger))
         assert case.outcome.out_of_sample.result.mode is Mode.FX
-        assert case.problem.quoted.conversion == pytest.approx(1.0 / pounds["close"].to_numpy())
+        assert case.problem.paid.conversion == pytest.approx(1.0 / pounds["close"].to_numpy())
     finally:
         for asset in ("optimized_parameters", "robustness"):
             line.at.runner.materialize(asset, CONFIG.get(asset, {}))
