@@ -78,20 +78,20 @@ class Match:
         """End a position by the close that was asked for, or by its stop or target."""
         candle = self.quoted.candle
         if row["close_order_id"] is None:
-            self._end(row, left(candle, _held(row), self.terms), "")
+            self._end(row, left(candle, _held(row), self.terms))
         else:
             at_open = Left(opened_at(-row["side"], candle), REASON_SIGNAL, False, candle.open_spread)
             self._end(row, at_open, row["close_reason"])
 
-    def _end(self, row: sqlite3.Row, end: Left, reason: str) -> None:
-        """Book the end of a position, if it is one; `reason` of a close that was asked for, else empty."""
+    def _end(self, row: sqlite3.Row, end: Left, asked: str | None = None) -> None:
+        """Book the end of a position, if it is one; `asked`: the reason of a close that was asked for."""
         if end.reason == REASON_NONE:
             return
         trade = settled(self.quoted.candle, _held(row), end, self.terms, row["swap"])
         self.book.execute("UPDATE positions SET is_open = 0 WHERE position_id = ?", (row["position_id"],))
         costs = (trade.commission, trade.spread_cost, trade.slippage, trade.impact, row["swap"])
-        name = row["close_order_id"] if reason else row["client_order_id"]
-        self._book_fill(row, name, trade.exit_price, reason or REASON_NAMES[end.reason], costs)
+        name, reason = (row["client_order_id"], REASON_NAMES[end.reason]) if asked is None else (row["close_order_id"], asked)
+        self._book_fill(row, name, trade.exit_price, reason, costs)
         # One addition, as the kernel makes it: cash + (gross − commission) is not always (cash + gross) − commission.
         self.book.execute("UPDATE account SET cash = cash + ?", (trade.cash,))
 
@@ -121,7 +121,7 @@ class Match:
         costs = (held.commission, held.spread_cost, held.slippage, held.impact, 0.0)
         self._book_fill(row, order["client_order_id"], held.entry, "entry", costs)
         self.book.execute("UPDATE account SET cash = cash - ?", (held.commission,))
-        self._end(row, left_on_entry(candle, _held(row), self.terms), "")
+        self._end(row, left_on_entry(candle, _held(row), self.terms))
 
     def _free_equity(self) -> float:
         """The equity without what open positions bind as margin; flat it is the cash to the last bit."""
@@ -142,7 +142,7 @@ class Match:
         candle = self.quoted.candle
         for row in self._open_positions():
             price = candle.close + bought_above(-row["side"], candle.spread)
-            self._end(row, Left(price, REASON_END, False, candle.spread), "")
+            self._end(row, Left(price, REASON_END, False, candle.spread))
         self.book.execute(
             "UPDATE account SET cash = 0.0 WHERE cash < 0.0 AND NOT EXISTS (SELECT 1 FROM positions WHERE is_open = 1)"
         )

@@ -1,5 +1,6 @@
 """The trading process at an account's charges: live is the backtest in mode FX too."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_gateway_trades_of_an_account_with_charges_are_those_of_the_backtest_in_
     assert broker.account().equity == made.backtest(last + 1).equity[last - 1]
     swaps = [fill.swap for _, fill in broker.fills_since(0)]
     assert sum(1 for swap in swaps if swap != 0.0) >= 2
+
+
+def test_gateway_position_that_the_broker_stops_out_is_managed_and_named_as_in_the_backtest(tmp_path: Path) -> None:
+    """A broker that wants 27 times the margin closes shorts of the whole account half a percent away."""
+    made = stage(tmp_path, charges=Charges(account_currency="EUR", swap=SWAP, stop_out=27.0))
+    made.release(0, len(made.candles) - 1)
+    made.play_all(made.gateway())
+    assert live_trades(made) == backtest_trades(made)
+    reasons = Counter(row[-1] for row in live_trades(made))
+    assert reasons["stop_out"] >= 2
+    assert len(reasons) >= 3
 
 
 def test_gateway_with_and_without_charges_trades_differently(tmp_path: Path) -> None:
