@@ -18,11 +18,15 @@ from fxgpt_core.backtest.positions import (
 )
 from fxgpt_core.backtest.tape import (
     AMBIGUOUS,
+    CLOSE,
     COSTS,
     GAINS,
     GAINS_BEFORE_COSTS,
     HELD_US,
+    HIGH,
     LOSSES,
+    LOW,
+    OPEN,
     REFUSED,
     TRADES,
     WINS,
@@ -54,6 +58,14 @@ def at(values: FloatArray, i: int) -> float:
     """The number of candle `i`, or the one of all candles."""
     value: float = values[i] if len(values) > 1 else values[0]
     return value
+
+
+@inlined
+def candle_at(tape: Tape, i: int) -> Candle:
+    """Candle `i` of a tape with its spreads and its conversion."""
+    row, spread = tape.rows[i], at(tape.spread, i)
+    open_spread = at(tape.open_spread, i) if len(tape.open_spread) > 0 else spread
+    return Candle(i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], open_spread, spread, at(tape.conversion, i))
 
 
 @inlined

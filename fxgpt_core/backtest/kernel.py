@@ -9,10 +9,9 @@ next wish.
 
 import numpy as np
 
-from fxgpt_core.backtest.account import State, at, concluded, left_at, nights_paid, played
+from fxgpt_core.backtest.account import State, at, candle_at, concluded, left_at, nights_paid, played
 from fxgpt_core.backtest.positions import NOTHING, Candle, Held, Wish, placed
 from fxgpt_core.backtest.tape import (
-    CLOSE,
     DAY,
     DAYS,
     DRAWDOWN,
@@ -20,10 +19,7 @@ from fxgpt_core.backtest.tape import (
     ENTRY_OFFSET,
     FINAL_EQUITY,
     GONE,
-    HIGH,
-    LOW,
     NEVER,
-    OPEN,
     RANGE,
     REVERSE,
     RISK_FRACTION,
@@ -104,13 +100,6 @@ def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
         log.daily[int(day)] = change
 
 
-@inlined
-def _candle(tape: Tape, i: int) -> Candle:
-    row, spread = tape.rows[i], at(tape.spread, i)
-    open_spread = at(tape.open_spread, i) if len(tape.open_spread) > 0 else spread
-    return Candle(i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], open_spread, spread, at(tape.conversion, i))
-
-
 @uncounted
 def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[int, int], log: Log) -> None:
     """Plays the candles [start, stop) of a window, at least one, from a flat account, and fills the log."""
@@ -128,7 +117,7 @@ def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[i
         is_flat = state.held.units == 0 and state.order.units == 0
         if is_flat:
             i = min(wishes.at[wish], last) if wish < n_wishes else last
-        candle = _candle(tape, i)
+        candle = candle_at(tape, i)
         if tape.rows[i, DAY] != day:
             _day_ended(log, day - first_day, day_start, state.equity)
             day, day_start = tape.rows[i, DAY], state.equity
