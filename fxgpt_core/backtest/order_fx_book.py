@@ -38,10 +38,11 @@ def play_fx(tape: Tape, run: FxRun, equity: FloatArray) -> int:
         if account.n_open + account.n_waiting > 0:
             _play_candle(run, candle)
         equity[i] = account.cash + open_profit(run.book, candle.close, candle.spread) * candle.conversion
-        if equity[i] <= 0.0 or (i == n - 1 and run.rules.finalize):
+        is_bust = equity[i] <= 0.0
+        if is_bust or (i == n - 1 and run.rules.finalize):
             _close_all(run, candle)
-            equity[i] = 0.0 if equity[i] <= 0.0 else max(0.0, account.cash)
-        if equity[i] == 0.0 or account.problem:
+            equity[i] = max(0.0, account.cash)
+        if is_bust or account.problem:
             equity[i:] = 0.0
             break
         while account.n_decided < len(run.stream) and run.stream[account.n_decided].candle == i:
