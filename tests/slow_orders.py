@@ -154,8 +154,7 @@ class SlowOrders:
     def try_target(self, trade):
         at, high, low = self.quoted(trade.side < 0)
         if high >= trade.take_profit if trade.side > 0 else low <= trade.take_profit:
-            # Not told: a take profit that is the open's price has the open's spread.
-            spread = self.open_spread if trade.take_profit == at else self.spread
+            spread = self.open_spread if (at - trade.take_profit) * trade.side >= 0.0 else self.spread
             self.leave_and_watch(trade, trade.take_profit, spread, "target", slips=False)
 
     def try_entry(self, order):
@@ -242,14 +241,15 @@ class SlowOrders:
         return trade
 
     def leave_on_entry(self, trade, kind):
-        _, high, low = self.quoted(trade.side < 0)
+        at, high, low = self.quoted(trade.side < 0)
         worst, best = (low, high) if trade.side > 0 else (high, low)
         if (worst - trade.stop_loss) * trade.side <= 0.0:
             back = trade.entry_price - trade.side * self.spread
             price = min(trade.stop_loss, back) if trade.side > 0 else max(trade.stop_loss, back)
             self.leave_and_watch(trade, price, self.spread, "stop")
         elif kind == "stop" and (best - trade.take_profit) * trade.side >= 0.0:
-            at_open = trade.take_profit == self.quoted(trade.side < 0)[0]
+            # Not told: an open beyond the take profit counts as where it was reached, though the entry came after it.
+            at_open = (at - trade.take_profit) * trade.side >= 0.0
             self.leave_and_watch(trade, trade.take_profit, self.open_spread if at_open else self.spread, "target", slips=False)
 
     def leave_and_watch(self, trade, price, spread, reason, slips=True):

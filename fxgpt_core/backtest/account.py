@@ -3,7 +3,24 @@
 from typing import NamedTuple
 
 from fxgpt_core.backtest.finer import left_by_finer, left_on_entry_by_finer
-from fxgpt_core.backtest.positions import (
+from fxgpt_core.backtest.tape import (
+    AMBIGUOUS,
+    COSTS,
+    GAINS,
+    GAINS_BEFORE_COSTS,
+    HELD_US,
+    LOSSES,
+    REFUSED,
+    TRADES,
+    WINS,
+    FloatArray,
+    IntArray,
+    Log,
+    Tape,
+)
+from fxgpt_core.compiled import inlined, uncounted
+from fxgpt_core.market.fills import REASON_END, REASON_NONE, Terms, bought_above, unrealised
+from fxgpt_core.market.positions import (
     NOTHING,
     STAYS,
     Candle,
@@ -16,27 +33,6 @@ from fxgpt_core.backtest.positions import (
     reached,
     settled,
 )
-from fxgpt_core.backtest.tape import (
-    AMBIGUOUS,
-    CLOSE,
-    COSTS,
-    GAINS,
-    GAINS_BEFORE_COSTS,
-    HELD_US,
-    HIGH,
-    LOSSES,
-    LOW,
-    OPEN,
-    REFUSED,
-    TRADES,
-    WINS,
-    FloatArray,
-    IntArray,
-    Log,
-    Tape,
-)
-from fxgpt_core.compiled import inlined, uncounted
-from fxgpt_core.market.fills import REASON_END, REASON_NONE, Terms, bought_above, unrealised
 
 
 class State(NamedTuple):
@@ -58,14 +54,6 @@ def at(values: FloatArray, i: int) -> float:
     """The number of candle `i`, or the one of all candles."""
     value: float = values[i] if len(values) > 1 else values[0]
     return value
-
-
-@inlined
-def candle_at(tape: Tape, i: int) -> Candle:
-    """Candle `i` of a tape with its spreads and its conversion."""
-    row, spread = tape.rows[i], at(tape.spread, i)
-    open_spread = at(tape.open_spread, i) if len(tape.open_spread) > 0 else spread
-    return Candle(i, row[OPEN], row[HIGH], row[LOW], row[CLOSE], open_spread, spread, at(tape.conversion, i))
 
 
 @inlined
@@ -143,7 +131,7 @@ def _exit(state: State, candle: Candle, terms: Terms) -> Left:
 
 
 @inlined
-def _marked(state: State, candle: Candle) -> State:
+def marked(state: State, candle: Candle) -> State:
     """The account with its equity at a candle's close."""
     held = state.held
     profit = unrealised(held.side, held.units, held.entry, left_at(held, candle, candle.close))
@@ -167,4 +155,4 @@ def played(tape: Tape, terms: Terms, state: State, candle: Candle, log: Log) -> 
             end = _left_on_entry(tape, candle, order, state.held, terms)
             if end.reason != REASON_NONE:
                 state = _ends(tape.time_us, terms, state, candle, end, log)
-    return _marked(state, candle)
+    return marked(state, candle)

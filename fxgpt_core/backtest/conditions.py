@@ -1,11 +1,9 @@
 """What a strategy meets: candles and what trading in them costs; a stress changes them and has the strategy played again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, ExecutionParameters, backtest
 from fxgpt_core.candles.arrays import CandleArrays
@@ -50,15 +48,6 @@ def play_of(decisions: Decisions, execution: ExecutionParameters, account: Backt
 
     def play(conditions: Conditions) -> tuple[CandleArrays, BacktestResult]:
         there = np.isin(decisions.known_at_us, conditions.candles.known_at_us)
-        return conditions.candles, backtest(conditions.candles, _chosen(decisions, there), execution, conditions.costs, account)
+        return conditions.candles, backtest(conditions.candles, decisions.select(there), execution, conditions.costs, account)
 
     return play
-
-
-def _chosen(decisions: Decisions, mask: npt.NDArray[np.bool_]) -> Decisions:
-    columns: dict[str, Any] = {item.name: getattr(decisions, item.name) for item in fields(decisions)}
-    numbers = columns.pop("numbers")
-    return Decisions(
-        **{name: column[mask] for name, column in columns.items()},
-        numbers={name: column[mask] for name, column in numbers.items()},
-    )

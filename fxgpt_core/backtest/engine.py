@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import QUOTED, Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan, Terms
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -24,13 +24,6 @@ IntArray = npt.NDArray[np.int64]
 
 COARSEST_AMBIGUOUS = Timeframe.M5
 RANGE_CANDLES = 14
-
-
-class Mode(StrEnum):
-    """By which rules orders fill: those of backtesting.py 0.6.6 with flat costs, or those of a two-sided FX quote."""
-
-    PARITY = "parity"
-    FX = "fx"
 
 
 @dataclass(frozen=True)
@@ -161,14 +154,14 @@ def backtest(
     check_same_times(candles, decisions)
     check_resolution(candles, decisions, costs, finer)
     check_ranges(decisions, execution.trailing_atr)
-    mode, equity = Mode.FX if isinstance(costs, FxCosts) else Mode.PARITY, np.empty(len(candles))
+    equity = np.empty(len(candles))
     if len(candles) == 0:
-        return BacktestResult(trades_of(np.empty(0, TRADE), candles), equity, account.cash, mode)
+        return BacktestResult(trades_of(np.empty(0, TRADE), candles), equity, account.cash, costs.mode)
     wishes = wishes_of(decisions)
     log = Log(np.empty(len(Sums._fields)), np.empty(len(wishes.at) + 1, TRADE), equity, np.empty(0))
     play(tape_of(candles, costs, finer), wishes, rules_of(execution), terms_of(costs, account), (0, len(candles)), log)
     sums = Sums(*log.sums.tolist())
-    return BacktestResult(trades_of(log.book[: int(sums.trades)], candles), equity, account.cash, mode, int(sums.refused))
+    return BacktestResult(trades_of(log.book[: int(sums.trades)], candles), equity, account.cash, costs.mode, int(sums.refused))
 
 
 def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
@@ -184,7 +177,8 @@ def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
 def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs | FxCosts, finer: CandleArrays | None) -> None:
     """Raises `BadInputError` for stops and targets so near that short candles cannot tell which of them came first.
 
-    In candles of up to five minutes one exit in twelve is ambiguous at half an average true range, one in sixty at a whole one.
+    At half an average true range one exit in thirteen is ambiguous in candles of five minutes, at a whole one one in a hundred
+    (docs/backtest.md).
     Flat costs are played all the same: their mode is for comparison with backtesting.py.
     """
     if isinstance(costs, Costs) or finer is not None or candles.timeframe.us > COARSEST_AMBIGUOUS.us or not decisions.side.any():

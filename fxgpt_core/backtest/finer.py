@@ -1,9 +1,9 @@
 """Which of stop and target came first inside a candle, told by candles of a shorter timeframe; compiled."""
 
-from fxgpt_core.backtest.positions import STAYS, Candle, Held, Left, left, left_on_entry, reached
 from fxgpt_core.backtest.tape import CLOSE, HIGH, LOW, OPEN, Tape
 from fxgpt_core.compiled import uncounted
 from fxgpt_core.market.fills import REASON_NONE, Terms
+from fxgpt_core.market.positions import STAYS, Candle, Held, Left, left, left_on_entry, reached
 
 
 @uncounted

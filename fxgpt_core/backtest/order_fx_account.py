@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from fxgpt_core.backtest.order_account import Book, Fill, Record, Records, new_trade, taken_out
 from fxgpt_core.backtest.order_account import Terms as OrderRules
-from fxgpt_core.backtest.positions import Candle, Held, Left, settled
 from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.market.fills import REASON_STOP, Terms, bought_above, unrealised
+from fxgpt_core.market.positions import Candle, Held, Left, settled
 
 
 class FxRun(NamedTuple):

@@ -8,7 +8,8 @@ events.
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.backtest.account import at, candle_at
+from fxgpt_core.backtest.account import at
+from fxgpt_core.backtest.carried import candle_of
 from fxgpt_core.backtest.order_account import EXIT_END, Record
 from fxgpt_core.backtest.order_execution import entry_of
 from fxgpt_core.backtest.order_fills import is_market
@@ -17,10 +18,10 @@ from fxgpt_core.backtest.order_fx_execution import enter_trade, exit_trade, take
 from fxgpt_core.backtest.order_fx_margin import watch_margin
 from fxgpt_core.backtest.order_queue import A_CLOSE, AN_ENTRY, tidy
 from fxgpt_core.backtest.order_stream import decide
-from fxgpt_core.backtest.positions import Candle, Left
 from fxgpt_core.backtest.tape import DAY, Tape
 from fxgpt_core.compiled import uncounted
 from fxgpt_core.market.fills import REASON_END, bought_above
+from fxgpt_core.market.positions import Candle, Left
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -32,7 +33,7 @@ def play_fx(tape: Tape, run: FxRun, equity: FloatArray) -> int:
     account.cash = run.fills.cash
     equity[:1] = account.cash
     for i in range(1, n):
-        candle = candle_at(tape, i)
+        candle = candle_of(tape, i)
         if tape.rows[i, DAY] != tape.rows[i - 1, DAY] and account.n_open > 0:
             pay_nights(run, candle, at(tape.swap_long, i), at(tape.swap_short, i))
         if account.n_open + account.n_waiting > 0:

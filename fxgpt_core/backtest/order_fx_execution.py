@@ -16,7 +16,18 @@ from fxgpt_core.backtest.order_fills import Entry, is_market
 from fxgpt_core.backtest.order_fx_account import FxRun, enter, free_margin, held_of, leave
 from fxgpt_core.backtest.order_fx_margin import watch_margin
 from fxgpt_core.backtest.order_queue import A_STOP, A_TARGET, GONE, holds, set_stop, set_target
-from fxgpt_core.backtest.positions import (
+from fxgpt_core.compiled import inlined, uncounted
+from fxgpt_core.market.fills import (
+    REASON_NONE,
+    REASON_SIGNAL,
+    REASON_STOP,
+    REASON_TARGET,
+    bought_above,
+    commission_paid,
+    impact_of,
+    slippage_of,
+)
+from fxgpt_core.market.positions import (
     LIMIT_ENTRY,
     MARKET,
     STOP_ENTRY,
@@ -28,17 +39,6 @@ from fxgpt_core.backtest.positions import (
     left_on_entry,
     opened_at,
     reached,
-)
-from fxgpt_core.compiled import inlined, uncounted
-from fxgpt_core.market.fills import (
-    REASON_NONE,
-    REASON_SIGNAL,
-    REASON_STOP,
-    REASON_TARGET,
-    bought_above,
-    commission_paid,
-    impact_of,
-    slippage_of,
 )
 
 

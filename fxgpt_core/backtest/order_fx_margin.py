@@ -9,9 +9,9 @@ import math
 
 from fxgpt_core.backtest.order_account import EXIT_STOP, EXIT_STOP_OUT, Book
 from fxgpt_core.backtest.order_fx_account import FxRun, leave, profit_of
-from fxgpt_core.backtest.positions import Candle, Left, extremes
 from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.market.fills import REASON_STOP, bought_above
+from fxgpt_core.market.positions import Candle, Left, extremes
 
 
 @uncounted

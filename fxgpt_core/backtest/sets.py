@@ -7,7 +7,7 @@ end, with indicators that were warm before it began, because the decisions were 
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -64,11 +64,11 @@ class ParameterSet:
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What all sets have in common: candles, costs, the account, and `finer` candles or none."""
+    """What all runs have in common: candles, costs, the account, and `finer` candles or none."""
 
     candles: CandleArrays
     costs: Costs | FxCosts
-    account: BacktestAccount
+    account: BacktestAccount = field(default_factory=BacktestAccount)
     finer: CandleArrays | None = None
 
 

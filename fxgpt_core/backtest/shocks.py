@@ -6,7 +6,6 @@ and low enclose open and close. Every function raises `BadInputError` for rows i
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,27 +83,26 @@ def missing(conditions: Conditions, row: int, length: int) -> Conditions:
     candles, costs = conditions.candles, conditions.costs
     _check_rows(candles, row, length)
     gone = slice(row, row + length)
-    left: dict[str, Any] = {name: np.delete(getattr(candles, name), gone) for name in ("open_time_us", *PRICES, "volume")}
     if isinstance(costs, FxCosts):
-        costs = replace(
-            costs,
-            spread=_without(costs.spread, gone),
-            swap_long=_without(_owed(costs.swap_long, len(candles), gone), gone),
-            swap_short=_without(_owed(costs.swap_short, len(candles), gone), gone),
-            conversion=_without(costs.conversion, gone),
-        )
-    return replace(conditions, candles=replace(candles, **left), costs=costs)
+        swap_long, swap_short = (_owed(swap, len(candles), gone) for swap in (costs.swap_long, costs.swap_short))
+        costs = replace(costs, swap_long=swap_long, swap_short=swap_short)
+    left = np.delete(np.arange(len(candles)), gone)
+    return replace(conditions, candles=candles.select(left), costs=costs.select(left))
 
 
 def wide_spread(conditions: Conditions, row: int, times: float, length: int) -> Conditions:
-    """The spread is `times` as wide in `length` candles. Raises `BadInputError` for flat costs, which know no single candle."""
+    """The spread is `times` as wide in `length` candles, at their opens too.
+
+    Raises `BadInputError` for flat costs, which know no single candle.
+    """
     candles, costs = conditions.candles, conditions.costs
     _check_rows(candles, row, length)
     if not isinstance(costs, FxCosts):
         raise BadInputError("flat costs have one spread for all candles; give FxCosts to widen it in some")
-    spread = np.broadcast_to(costs.spread, len(candles)).copy()
-    spread[row : row + length] *= _checked(times, "times", 0.0)
-    return replace(conditions, costs=replace(costs, spread=spread))
+    wider = np.ones(len(candles))
+    wider[row : row + length] = _checked(times, "times", 0.0)
+    open_spread = costs.open_spread * wider if len(costs.open_spread) else costs.open_spread
+    return replace(conditions, costs=replace(costs, spread=costs.spread * wider, open_spread=open_spread))
 
 
 def _moved(candles: CandleArrays, row: int, shifts: tuple[FloatArray, ...]) -> CandleArrays:
@@ -119,10 +117,6 @@ def _moved(candles: CandleArrays, row: int, shifts: tuple[FloatArray, ...]) -> C
     # The exponential of two equal shifts may differ in its last bit.
     columns["high"][row:stop], columns["low"][row:stop] = parts.max(axis=0), parts.min(axis=0)
     return replace(candles, **columns)
-
-
-def _without(values: FloatArray, gone: slice) -> FloatArray:
-    return np.delete(values, gone) if len(values) > 1 else values
 
 
 def _owed(swap: FloatArray, n: int, gone: slice) -> FloatArray:

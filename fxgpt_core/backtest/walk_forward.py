@@ -5,27 +5,17 @@ depend on the past only. A window without a trade has no result: it is an error,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, ExecutionParameters, backtest
+from fxgpt_core.backtest.engine import BacktestResult, ExecutionParameters, backtest
+from fxgpt_core.backtest.sets import Replay
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import RefusedError
-from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.performance.measures import Metrics, metrics
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.validation.folds import Fold
 
 SHOWN = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Strategy:
-    """What is walked forward: decisions of every candle, how they are run, what they cost, and from what account."""
-
-    decisions: Decisions
-    execution: ExecutionParameters
-    costs: Costs | FxCosts
-    account: BacktestAccount = field(default_factory=BacktestAccount)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +33,15 @@ class FoldRun:
         return "" if self.metrics else f"no trade from {self.fold.test}: {len(self.candles)} candles, none of them entered"
 
 
-def walk_forward(candles: CandleArrays, strategy: Strategy, folds: Sequence[Fold]) -> tuple[FoldRun, ...]:
+def walk_forward(
+    replay: Replay, decisions: Decisions, execution: ExecutionParameters, folds: Sequence[Fold]
+) -> tuple[FoldRun, ...]:
     """The run of each fold's test window. Raises `BadInputError` as `backtest` does."""
     runs = []
     for fold in folds:
-        rows = fold.test.slice(candles.known_at_us)
-        part, costs = candles.slice(rows.start, rows.stop), strategy.costs
-        if isinstance(costs, FxCosts):
-            costs = costs.slice(rows.start, rows.stop)
-        decisions = strategy.decisions.slice(rows.start, rows.stop)
-        result = backtest(part, decisions, strategy.execution, costs, strategy.account)
+        rows = fold.test.slice(replay.candles.known_at_us)
+        part, costs = replay.candles.select(rows), replay.costs.select(rows)
+        result = backtest(part, decisions.select(rows), execution, costs, replay.account, finer=replay.finer)
         runs.append(FoldRun(fold, part, result, metrics(result, part) if len(result.trades) else None))
     return tuple(runs)
 

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fxgpt_core.market.rows import Rows
 from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.market.timeframes import Timeframe
 
@@ -51,16 +52,19 @@ class CandleArrays:
 
     def slice(self, start: int, stop: int) -> "CandleArrays":
         """The candles [start, stop) as copies."""
-        window = slice(start, stop)
+        return self.select(slice(start, stop))
+
+    def select(self, rows: Rows) -> "CandleArrays":
+        """Some of the candles as copies."""
         return CandleArrays(
-            open_time_us=self.open_time_us[window].copy(),
-            open=self.open[window].copy(),
-            high=self.high[window].copy(),
-            low=self.low[window].copy(),
-            close=self.close[window].copy(),
-            volume=self.volume[window].copy(),
+            open_time_us=self.open_time_us[rows].copy(),
+            open=self.open[rows].copy(),
+            high=self.high[rows].copy(),
+            low=self.low[rows].copy(),
+            close=self.close[rows].copy(),
+            volume=self.volume[rows].copy(),
             timeframe=self.timeframe,
-            spread=None if self.spread is None else self.spread[window].copy(),
+            spread=None if self.spread is None else self.spread[rows].copy(),
         )
 
 

@@ -12,15 +12,14 @@ import typer
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
-    from fxgpt_core.backtest.engine import BacktestResult
-    from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.cli.stored import StoredProblem
-    from fxgpt_core.market.costs import Costs, FxCosts
-    from fxgpt_core.strategy.decision import Decisions
+    from fxgpt_core.optimization.problem import Evaluation, Problem
     from fxgpt_core.strategy.parameters import StrategyParameters
+    from fxgpt_core.validation.folds import Window
 
 SHOWN_TRADES = 10
 TOLD = ("entry_time", "exit_time", "side", "size", "entry_price", "exit_price", "reason", "profit")
@@ -34,19 +33,12 @@ class Engine(StrEnum):
     REFERENCE = "reference"
 
 
-class Fills(StrEnum):
-    """By which rules orders fill."""
-
-    PARITY = "parity"
-    FX = "fx"
-
-
 MEANING = {
-    Fills.PARITY: "mode parity: flat costs, by the rules of backtesting.py",
-    Fills.FX: "mode fx: bid and ask, slippage, swap, stop-out",
+    Mode.PARITY: "mode parity: flat costs, by the rules of backtesting.py",
+    Mode.FX: "mode fx: bid and ask, slippage, swap, stop-out",
 }
-FillsOption = Annotated[
-    Fills,
+ModeOption = Annotated[
+    Mode,
     typer.Option(
         "--mode",
         help="parity: flat costs, by the rules of backtesting.py; fx: bid and ask, spread by session, slippage, swap, stop-out.",
@@ -72,7 +64,7 @@ def backtest(
     timeframe: TimeframeOption,
     params: ParamsOption = None,
     engine: EngineOption = Engine.KERNEL,
-    mode: FillsOption = Fills.PARITY,
+    mode: ModeOption = Mode.PARITY,
     detail: DetailOption = None,
     account: AccountOption = "USD",
     report: ReportOption = None,
@@ -92,10 +84,12 @@ def backtest(
     payload = _payload(run) | {"engine": str(engine), "report": report}
 
     def tell() -> None:
-        say(f"{run.place}: {len(run.result.trades)} trades over {len(run.candles)} unseen candles, by the {engine}")
+        say(f"{run.place}: {len(run.played.result.trades)} trades over {len(run.played.candles)} unseen candles, by the {engine}")
         say(MEANING[mode])
         tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
         tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
+        if len(payload["trades"]) > SHOWN_TRADES:
+            say(f"the last {SHOWN_TRADES} of {len(payload['trades'])} trades; --json tells all of them")
         if report is not None:
             say(f"report written to {report}")
 
@@ -109,73 +103,71 @@ VERBS: dict[str, Callable[..., Any]] = {"backtest": backtest}
 class _Run:
     stored: "StoredProblem"
     parameters: "StrategyParameters"
-    candles: "CandleArrays"
-    decisions: "Decisions"
-    result: "BacktestResult"
-    costs: "Costs | FxCosts"
+    played: "Evaluation"
 
     @property
     def place(self) -> str:
-        return f"{self.stored.problem.symbol} {self.candles.timeframe}"
+        return f"{self.stored.problem.symbol} {self.played.candles.timeframe}"
 
 
-def _require_known_to(engine: Engine, mode: Fills, detail: str | None) -> None:
-    if engine is Engine.REFERENCE and (mode is Fills.FX or detail is not None):
+def _require_known_to(engine: Engine, mode: Mode, detail: str | None) -> None:
+    if engine is Engine.REFERENCE and (mode is Mode.FX or detail is not None):
         raise BadInputError(
-            f"--engine reference with {'--mode fx' if mode is Fills.FX else '--detail'}: backtesting.py knows neither two-sided "
+            f"--engine reference with {'--mode fx' if mode is Mode.FX else '--detail'}: backtesting.py knows neither two-sided "
             "quotes nor finer candles; leave one of them out"
         )
 
 
-def _stored(symbol: str, timeframe: str, mode: Fills, detail: str | None, account: str) -> "StoredProblem":
+def _stored(symbol: str, timeframe: str, mode: Mode, detail: str | None, account: str) -> "StoredProblem":
     from fxgpt_core.cli.quoted import with_detail, with_quotes
     from fxgpt_core.cli.stored import stored_problem
 
     settings = read_settings()
     stored = stored_problem(settings, symbol, timeframe)
-    if mode is Fills.FX:
+    if mode is Mode.FX:
         stored = with_quotes(stored, settings, account)
     return stored if detail is None else with_detail(stored, settings, detail)
 
 
 def _play(stored: "StoredProblem", parameters: "StrategyParameters", engine: Engine) -> _Run:
+    problem, span = stored.problem, stored.unseen
+    is_reference = engine is Engine.REFERENCE
+    played = _by_reference(problem, parameters, span) if is_reference else problem.evaluate(parameters, span)
+    return _Run(stored, parameters, played)
+
+
+def _by_reference(problem: "Problem", parameters: "StrategyParameters", window: "Window") -> "Evaluation":
+    """What `Problem.evaluate` returns, played by backtesting.py."""
     from fxgpt_core.backtest.engine import execution_parameters
+    from fxgpt_core.backtest.reference import reference_backtest
+    from fxgpt_core.optimization.problem import Evaluation
+    from fxgpt_core.performance.measures import metrics
 
-    problem = stored.problem
-    rows = stored.unseen.slice(problem.candles.known_at_us)
-    candles = problem.candles.slice(rows.start, rows.stop)
-    costs = problem.costs if problem.quoted is None else problem.quoted.slice(rows.start, rows.stop)
-    decisions = problem.decisions(parameters, stored.unseen)
+    candles = problem.candles.select(window.slice(problem.candles.known_at_us))
     execution = execution_parameters(parameters, candles.timeframe)
-    if engine is Engine.REFERENCE:
-        from fxgpt_core.backtest.reference import reference_backtest
-
-        result = reference_backtest(candles, decisions, execution, problem.costs, problem.account)
-    else:
-        from fxgpt_core.backtest.engine import backtest
-
-        result = backtest(candles, decisions, execution, costs, problem.account, finer=problem.finer)
-    return _Run(stored, parameters, candles, decisions, result, costs)
+    result = reference_backtest(candles, problem.decisions(parameters, window), execution, problem.costs, problem.account)
+    return Evaluation(candles, result, metrics(result, candles))
 
 
 def _payload(run: _Run) -> dict[str, Any]:
     from fxgpt_core.backtest.ledger import trade_dicts
     from fxgpt_core.performance.cost_parts import cost_parts
-    from fxgpt_core.performance.measures import metrics
 
+    problem, played = run.stored.problem, run.played
+    trades = played.result.trades
     return {
-        "symbol": run.stored.problem.symbol,
-        "timeframe": str(run.candles.timeframe),
-        "candles": len(run.candles),
+        "symbol": problem.symbol,
+        "timeframe": str(played.candles.timeframe),
+        "candles": len(played.candles),
         "parameters_sha256": run.parameters.sha256,
         "artifacts": run.stored.artifacts,
-        "mode": str(run.result.mode),
-        "final_equity": run.result.final_equity,
-        "metrics": metrics(run.result, run.candles).to_json(),
-        "costs": cost_parts(run.result.trades).to_json(),
-        "ambiguous_exits": int(run.result.trades.ambiguous.sum()),
-        "decisions": run.decisions.reason_counts(),
-        "trades": trade_dicts(run.result.trades),
+        "mode": str(played.result.mode),
+        "final_equity": played.result.final_equity,
+        "metrics": played.metrics.to_json(),
+        "costs": cost_parts(trades).to_json(),
+        "ambiguous_exits": int(trades.ambiguous.sum()),
+        "decisions": problem.decisions(run.parameters, run.stored.unseen).reason_counts(),
+        "trades": trade_dicts(trades),
     }
 
 
@@ -194,7 +186,8 @@ def _write_report(run: _Run, file: Path | None) -> None:
     from fxgpt_core.reports.contents import BacktestReport, Heading
     from fxgpt_core.reports.report_file import write_report
 
-    problem = run.stored.problem
+    problem, played = run.stored.problem, run.played
+    costs = problem.costs_at(run.stored.unseen.slice(problem.candles.known_at_us))
     heading = Heading(
         symbol=problem.symbol,
         made_at=datetime.now(UTC),
@@ -203,7 +196,7 @@ def _write_report(run: _Run, file: Path | None) -> None:
         artifacts=run.stored.artifacts,
         code=code_identity(),
     )
-    write_report(BacktestReport(heading, run.candles, run.result, run.costs, problem.account), file)
+    write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account), file)
 
 
 def _short(trade: dict[str, object]) -> dict[str, object]:

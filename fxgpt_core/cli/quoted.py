@@ -29,8 +29,8 @@ def with_quotes(stored: StoredProblem, settings: Settings, account_currency: str
         candles, artifact = _candles(_lake(settings), joining.name, str(problem.candles.timeframe))
         cross, artifacts[f"candles {joining.name}"] = _closes(joining.name, candles), artifact
     closes = _closes(problem.symbol, problem.candles)
-    quoted = charged(closes, problem.candles.open_time_us, charges, spread=problem.candles.spread, cross=cross)
-    return replace(stored, problem=replace(problem, quoted=quoted), artifacts=artifacts)
+    paid = charged(closes, problem.candles.open_time_us, charges, spread=problem.candles.spread, cross=cross)
+    return replace(stored, problem=replace(problem, paid=paid), artifacts=artifacts)
 
 
 def with_detail(stored: StoredProblem, settings: Settings, timeframe: str) -> StoredProblem:

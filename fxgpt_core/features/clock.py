@@ -33,7 +33,8 @@ def session_features(candles: CandleColumns) -> Features:
 def roll_features(candles: CandleColumns) -> Features:
     """to_roll in (0, 1]: the share of the FX day still to come before positions are rolled at 17:00 New York.
 
-    roll_nights: nights of swap charged at that roll, over 3: 1 on Wednesday, whose roll pays for the weekend, else 1/3.
+    roll_nights: nights of swap charged at that roll, over 3: 1 on Wednesday, whose roll pays for the weekend, else 1/3. It is a
+    mark of the day, the same for each symbol; what USDCAD is charged, whose weekend is paid on Thursday, `market.swaps` knows.
     """
     day, in_day = np.divmod(candles.fx_clock_us, DAY_US)
     return {"to_roll": 1.0 - in_day / DAY_US, "roll_nights": np.where(weekday(day) == WEDNESDAY, 1.0, 1.0 / 3.0)}

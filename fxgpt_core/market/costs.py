@@ -2,11 +2,14 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.modes import Mode
+from fxgpt_core.market.rows import Rows
 from fxgpt_core.market.symbols import Symbol
 
 FloatArray = npt.NDArray[np.float64]
@@ -20,6 +23,8 @@ class Costs:
 
     Raises `BadInputError` for a fraction that is not in [0, 0.1).
     """
+
+    mode: ClassVar[Mode] = Mode.PARITY
 
     spread: float
     commission: float
@@ -41,6 +46,10 @@ class Costs:
         """The same costs, `multiplier` times as dear; the cost-stress gate doubles them. Raises `BadInputError`."""
         return Costs(self.spread * multiplier, self.commission * multiplier)
 
+    def select(self, rows: Rows) -> "Costs":
+        """The costs in some of the candles: these ones, since they are the same in all."""
+        return self
+
 
 def _nothing() -> FloatArray:
     return np.zeros(1)
@@ -57,6 +66,8 @@ class FxCosts:
     spread, and by `impact` × spread × √(units / `depth`). Where equity over margin falls to `stop_out` the broker closes the
     position; 0: never. Raises `BadInputError` for numbers that are not finite, or negative where they cannot be.
     """
+
+    mode: ClassVar[Mode] = Mode.FX
 
     spread: FloatArray
     swap_long: FloatArray = field(default_factory=_nothing)
@@ -95,10 +106,10 @@ class FxCosts:
             dearer[name] = np.where(rate > 0.0, rate * multiplier, rate)
         return replace(self, **dearer)
 
-    def slice(self, start: int, stop: int) -> "FxCosts":
-        """The costs in the candles [start, stop)."""
+    def select(self, rows: Rows) -> "FxCosts":
+        """The costs in some of the candles; what is one number for all stays so."""
         columns = {name: getattr(self, name) for name in QUOTED}
-        return replace(self, **{name: values[start:stop] if len(values) > 1 else values for name, values in columns.items()})
+        return replace(self, **{name: values[rows] if len(values) > 1 else values for name, values in columns.items()})
 
 
 QUOTED = ("spread", "open_spread", "swap_long", "swap_short", "conversion")

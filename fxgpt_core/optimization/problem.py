@@ -13,6 +13,7 @@ from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, Trades, 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.market.rows import Rows
 from fxgpt_core.performance.measures import Metrics, metrics
 from fxgpt_core.strategy.decision import Decisions, decide
 from fxgpt_core.strategy.parameters import StrategyParameters, definition
@@ -36,8 +37,8 @@ class Evaluation:
 class Problem:
     """Everything the search needs: `bands` are calibrated, each by what was known at its candle.
 
-    Decisions believe `costs`; what is played pays `quoted`, the costs of each of the candles, in mode FX, if they are given, else
-    `costs` too. `finer` candles tell which of stop and target came first.
+    Decisions believe `costs`; what is played pays `paid` if it is given (in mode FX those of each candle), else `costs` too.
+    `finer` candles tell which of stop and target came first.
     `code_sha256` names the code that evaluates; a run is resumed only under the same candles, bands, costs and code.
     """
 
@@ -47,7 +48,7 @@ class Problem:
     costs: Costs
     account: BacktestAccount = field(default_factory=BacktestAccount)
     code_sha256: str = ""
-    quoted: FxCosts | None = None
+    paid: Costs | FxCosts | None = None
     finer: CandleArrays | None = None
 
     def decisions(self, parameters: StrategyParameters, window: Window) -> Decisions:
@@ -75,22 +76,25 @@ class Problem:
         `cost_multiplier` makes trading dearer than the decisions believe: the stress of being wrong about costs.
         """
         rows = window.slice(self.candles.known_at_us)
-        candles = self.candles.slice(rows.start, rows.stop)
-        costs = self.costs if self.quoted is None else self.quoted.slice(rows.start, rows.stop)
+        candles = self.candles.select(rows)
         result = backtest(
             candles,
             self.decisions(parameters, window),
             execution_parameters(parameters, candles.timeframe),
-            costs.times(cost_multiplier),
+            self.costs_at(rows).times(cost_multiplier),
             account or self.account,
             finer=self.finer,
         )
         return Evaluation(candles, result, metrics(result, candles))
 
+    def costs_at(self, rows: Rows) -> Costs | FxCosts:
+        """What trading costs in some of the candles."""
+        return (self.costs if self.paid is None else self.paid).select(rows)
+
     @property
     def sha256(self) -> str:
         """Content hash of the problem: symbol, candles, bands, costs, account and code."""
-        owners: dict[str, Any] = {"candles": self.candles, "bands": self.bands, "quoted": self.quoted, "finer": self.finer}
+        owners: dict[str, Any] = {"candles": self.candles, "bands": self.bands, "paid": self.paid, "finer": self.finer}
         arrays = {
             f"{owner}.{item.name}": _array_sha256(getattr(record, item.name))
             for owner, record in owners.items()
@@ -105,8 +109,8 @@ class Problem:
             "account": dataclasses.asdict(self.account),
             "code": self.code_sha256,
         }
-        if self.quoted is not None:
-            rest["charges"] = {name: value for name, value in vars(self.quoted).items() if isinstance(value, float)}
+        if self.paid is not None:
+            rest["charges"] = {name: value for name, value in vars(self.paid).items() if isinstance(value, float)}
         return content_hash.of_json({**arrays, **rest})
 
 

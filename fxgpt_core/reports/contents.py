@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, Mode
+from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
@@ -92,11 +92,10 @@ class BacktestReport:
             raise BadInputError("there are no candles to report on; at least one is needed; report on the candles of the run")
         if self.heading.made_at.tzinfo is None:
             raise BadInputError(f"the report was made at {self.heading.made_at}, without a time zone; give the moment in UTC")
-        played_by = Mode.FX if isinstance(self.costs, FxCosts) else Mode.PARITY
-        if self.result.mode != played_by or self.result.cash != self.account.cash:
+        if self.result.mode != self.costs.mode or self.result.cash != self.account.cash:
             raise BadInputError(
                 f"the run was played in mode {self.result.mode} with {self.result.cash}, but costs and account are of mode "
-                f"{played_by} with {self.account.cash}; give those the run was played with"
+                f"{self.costs.mode} with {self.account.cash}; give those the run was played with"
             )
 
     @cached_property

@@ -6,8 +6,8 @@ from datetime import UTC
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.backtest.engine import Mode
 from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.reports.contents import BacktestReport
 from fxgpt_core.reports.number_text import count, moment, money, percent, short
 from fxgpt_core.reports.section import Row, Section, Table

@@ -1,13 +1,11 @@
 """The report of a walk-forward search: what the folds' choices did on their unseen test windows, with one account."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
-from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.market.costs import QUOTED, Costs, FxCosts
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.registry.code_identity import CodeIdentity
@@ -34,6 +32,8 @@ def walk_forward_report(
     Raises as `BacktestReport` does.
     """
     stitched = outcome.out_of_sample
+    # The test windows need not follow each other.
+    rows = np.searchsorted(problem.candles.open_time_us, stitched.candles.open_time_us)
     heading = Heading(
         symbol=problem.symbol,
         made_at=origin.made_at,
@@ -46,20 +46,11 @@ def walk_forward_report(
         heading=heading,
         candles=stitched.candles,
         result=stitched.result,
-        costs=_costs(problem, stitched.candles),
+        costs=problem.costs_at(rows),
         account=problem.account,
         folds=tuple(map(_fold_row, outcome.folds)),
         gates=gates,
     )
-
-
-def _costs(problem: Problem, candles: CandleArrays) -> Costs | FxCosts:
-    """What trading cost at the candles of the test windows, which need not follow each other."""
-    if problem.quoted is None:
-        return problem.costs
-    rows = np.searchsorted(problem.candles.open_time_us, candles.open_time_us)
-    columns = {name: getattr(problem.quoted, name) for name in QUOTED}
-    return replace(problem.quoted, **{name: values[rows] if len(values) > 1 else values for name, values in columns.items()})
 
 
 def _fold_row(outcome: FoldOutcome) -> FoldRow:

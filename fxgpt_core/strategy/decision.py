@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.rows import Rows
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.view import MarketView
 
@@ -84,15 +85,18 @@ class Decisions:
 
     def slice(self, start: int, stop: int) -> "Decisions":
         """The decisions [start, stop)."""
-        window = slice(start, stop)
+        return self.select(slice(start, stop))
+
+    def select(self, rows: Rows) -> "Decisions":
+        """Some of the decisions."""
         return Decisions(
-            known_at_us=self.known_at_us[window],
-            side=self.side[window],
-            stop_distance=self.stop_distance[window],
-            target_distance=self.target_distance[window],
-            risk_fraction=self.risk_fraction[window],
-            reason=self.reason[window],
-            numbers={name: column[window] for name, column in self.numbers.items()},
+            known_at_us=self.known_at_us[rows],
+            side=self.side[rows],
+            stop_distance=self.stop_distance[rows],
+            target_distance=self.target_distance[rows],
+            risk_fraction=self.risk_fraction[rows],
+            reason=self.reason[rows],
+            numbers={name: column[rows] for name, column in self.numbers.items()},
         )
 
     def row(self, i: int) -> Decision:

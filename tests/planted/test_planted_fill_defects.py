@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from random_candles import random_candles
 
-from fxgpt_core.backtest import account, kernel
+from fxgpt_core.backtest import account, carried, kernel
 from fxgpt_core.backtest.engine import (
     BacktestAccount,
     ExecutionParameters,
@@ -16,13 +17,11 @@ from fxgpt_core.backtest.engine import (
     trades_of,
     wishes_of,
 )
-from fxgpt_core.backtest.positions import STAYS, Left
 from fxgpt_core.backtest.reference import reference_backtest
 from fxgpt_core.backtest.tape import TRADE, Log, Sums
-from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
-from fxgpt_core.market.timeframes import HOUR_US, Timeframe
+from fxgpt_core.market.positions import STAYS, Left
 from fxgpt_core.strategy.decision import Decisions
 
 COSTS = Costs(0.0002, 0.00002)
@@ -34,16 +33,10 @@ EXECUTION = ExecutionParameters(
 
 @pytest.fixture(scope="module")
 def run():
-    rng = np.random.default_rng(1)
-    n = 400
-    close = np.exp(np.cumsum(rng.normal(0, 0.003, n)))
-    open_ = np.concatenate([[1.0], close[:-1]]) * (1 + rng.normal(0, 0.002, n))
-    high = np.maximum(open_, close) * (1 + rng.uniform(0, 0.003, n))
-    low = np.minimum(open_, close) * (1 - rng.uniform(0, 0.003, n))
-    times = 1_515_369_600_000_000 + np.arange(n, dtype=np.int64) * HOUR_US
-    candles = CandleArrays(times, open_, high, low, close, np.ones(n), Timeframe.H1)
+    rng, n = np.random.default_rng(1), 400
+    candles = random_candles(rng, n)
     side = rng.choice([1, -1, 0], n).astype(np.int8)
-    stop, target = (close * rng.uniform(0.001, 0.004, n) for _ in range(2))
+    stop, target = (candles.close * rng.uniform(0.001, 0.004, n) for _ in range(2))
     return candles, Decisions(candles.known_at_us, side, stop, target, np.full(n, 0.01), np.zeros(n, np.int8)), EXECUTION, COSTS
 
 
@@ -53,6 +46,7 @@ def interpreted(candles, decisions, execution, costs):
     terms, tape = terms_of(costs, BacktestAccount()), tape_of(candles, costs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "played", account.played.py_func)
+        patch.setattr(kernel, "carried", carried.carried.py_func)
         for name in ("_enters", "_left_on_entry"):
             patch.setattr(account, name, getattr(account, name).py_func)
         kernel.play.py_func(tape, wishes_of(decisions), rules_of(execution), terms, (0, len(candles)), log)
@@ -99,6 +93,16 @@ def test_a_defect_in_the_exit_rule_breaks_the_equality(run, monkeypatch, place, 
     trades, equity = interpreted(*run)
     assert not np.array_equal(equity, expected.equity)
     assert not (len(trades) == len(expected.trades) and np.array_equal(trades.exit_price, expected.trades.exit_price))
+
+
+@pytest.mark.parametrize("missed", ["stop", "target"])
+def test_a_position_that_is_carried_past_its_stop_or_target_breaks_the_equality(run, monkeypatch, missed):
+    true_touch, nowhere = carried.touches, {"stop": -math.inf, "target": math.inf}
+    monkeypatch.setattr(
+        carried, "touches", lambda candle, held: true_touch(candle, held._replace(**{missed: held.side * nowhere[missed]}))
+    )
+    _, equity = interpreted(*run)
+    assert not np.array_equal(equity, reference_backtest(*run).equity)
 
 
 def test_a_last_bit_in_the_spread_breaks_the_equality(run, monkeypatch):

@@ -5,15 +5,14 @@ import math
 import numpy as np
 import pytest
 from order_examples import differences, random_stream
+from random_candles import random_candles
 
 from fxgpt_core.backtest import order_account, order_book, order_execution, order_fills, order_queue, order_stream, orders
 from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.backtest.order_terms import OrderTerms
 from fxgpt_core.backtest.reference_orders import reference_orders
-from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
-from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 
 MODULES = (order_account, order_queue, order_stream, order_fills, order_execution, order_book, fills)
 TERMS = OrderTerms(Costs(0.0002, 0.00002), fixed_fee=0.5)
@@ -23,13 +22,7 @@ ACCOUNT = BacktestAccount(cash=50_000.0, leverage=30.0)
 @pytest.fixture(scope="module")
 def run():
     rng = np.random.default_rng(5)
-    n = 300
-    close = np.exp(np.cumsum(rng.normal(0, 0.003, n)))
-    open_ = np.concatenate([[1.0], close[:-1]]) * (1 + rng.normal(0, 0.002, n))
-    high = np.maximum(open_, close) * (1 + rng.uniform(0, 0.003, n))
-    low = np.minimum(open_, close) * (1 - rng.uniform(0, 0.003, n))
-    times = 1_515_369_600_000_000 + np.arange(n, dtype=np.int64) * HOUR_US
-    candles = CandleArrays(times, open_, high, low, close, np.ones(n), Timeframe.H1)
+    candles = random_candles(rng, 300)
     return candles, random_stream(candles, rng, 250, 0.004), TERMS, ACCOUNT
 
 

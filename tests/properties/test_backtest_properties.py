@@ -8,8 +8,9 @@ from backtest_examples import candles_of, runs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fxgpt_core.backtest.engine import BacktestAccount, Mode, Trades
+from fxgpt_core.backtest.engine import BacktestAccount, Trades
 from fxgpt_core.market.costs import FxCosts
+from fxgpt_core.market.modes import Mode
 
 PAID = ("commission", "spread_cost", "slippage", "impact", "swap")
 MONEY = ("profit", *PAID)
@@ -40,11 +41,8 @@ def with_another_future(played, cut, seed):
     """The candles from `cut` on in another order, with their wishes and costs; the finer ones among them are taken away."""
     n, rng = len(played.candles), np.random.default_rng(seed)
     order = np.concatenate((np.arange(cut), cut + rng.permutation(n - cut)))
-    wished, costs, finer = played.decisions, played.costs, played.finer
+    wished, costs, finer = played.decisions, played.costs.select(order), played.finer
     columns = {name: getattr(wished, name)[order] for name in ("side", "stop_distance", "target_distance", "risk_fraction")}
-    if isinstance(costs, FxCosts):
-        quoted = {name: getattr(costs, name) for name in PER_CANDLE}
-        costs = replace(costs, **{name: values[order] if len(values) > 1 else values for name, values in quoted.items()})
     if finer is not None and cut < n:
         finer = finer.slice(0, int(np.searchsorted(finer.open_time_us, played.candles.open_time_us[cut])))
     numbers = {name: values[order] for name, values in wished.numbers.items()}
@@ -53,7 +51,7 @@ def with_another_future(played, cut, seed):
 
 
 def truncated(played, n):
-    costs = played.costs.slice(0, n) if isinstance(played.costs, FxCosts) else played.costs
+    costs = played.costs.select(slice(0, n))
     return played.but(candles=played.candles.slice(0, n), decisions=played.decisions.slice(0, n), costs=costs)
 
 

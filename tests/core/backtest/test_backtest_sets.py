@@ -74,8 +74,7 @@ def test_each_set_and_window_is_the_backtest_of_its_slice(eurusd, decisions, mod
     for k, each in enumerate(sets):
         for f, (start, stop) in enumerate(WINDOWS.tolist()):
             candles, part = eurusd.slice(start, stop), decisions[each.decisions].slice(start, stop)
-            window_costs = costs if isinstance(costs, Costs) else costs.slice(start, stop)
-            one = backtest(candles, part, each.execution, window_costs, replay.account)
+            one = backtest(candles, part, each.execution, costs.select(slice(start, stop)), replay.account)
             found = metrics(one, candles)
             assert played.of("final_equity")[k, f] == one.final_equity
             assert (played.of("trades")[k, f], played.of("wins")[k, f]) == (found.total_trades, found.winning_trades)

@@ -1,6 +1,7 @@
 """Shocks by hand numbers, and what none of them may ever do to a candle."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,17 +82,25 @@ def test_a_frozen_feed_repeats_the_last_close_and_then_tells_the_truth():
 
 def test_the_swap_of_missing_candles_is_paid_at_the_next_one():
     swap = np.array([0.0, 1.0, 2.0, 4.0, 8.0, 16.0])
-    costs = FxCosts(np.arange(6.0), swap_long=swap, swap_short=-swap)
-    shocked = missing(hourly(flat(6), costs), 1, 2)
+    costs = FxCosts(np.arange(6.0), swap_long=swap, swap_short=-swap, open_spread=np.arange(10.0, 16.0))
+    told = hourly(flat(6), costs)
+    told = replace(told, candles=replace(told.candles, spread=np.arange(20.0, 26.0)))
+    shocked = missing(told, 1, 2)
     assert ((shocked.candles.open_time_us - MONDAY_US) // HOUR_US).tolist() == [0, 3, 4, 5]
     assert shocked.costs.swap_long.tolist() == [0.0, 7.0, 8.0, 16.0]
     assert shocked.costs.swap_short.tolist() == [0.0, -7.0, -8.0, -16.0]
     assert shocked.costs.spread.tolist() == [0.0, 3.0, 4.0, 5.0]
+    assert shocked.costs.open_spread.tolist() == [10.0, 13.0, 14.0, 15.0]
+    assert shocked.candles.spread.tolist() == [20.0, 23.0, 24.0, 25.0]
 
 
 def test_the_spread_is_wide_in_its_candles_only():
     shocked = wide_spread(hourly(flat(5), FxCosts(np.array([0.5]))), 1, 4.0, 2)
     assert shocked.costs.spread.tolist() == [0.5, 2.0, 2.0, 0.5, 0.5]
+    assert len(shocked.costs.open_spread) == 0
+    at_open = FxCosts(np.array([0.5]), open_spread=np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    shocked = wide_spread(hourly(flat(5), at_open), 1, 4.0, 2)
+    assert shocked.costs.open_spread.tolist() == [1.0, 8.0, 12.0, 4.0, 5.0]
     with pytest.raises(BadInputError, match="flat costs have one spread"):
         wide_spread(hourly(flat(5)), 1, 4.0, 2)
 

@@ -124,6 +124,9 @@ def test_people_are_told_the_measures_and_the_last_trades(fxgpt, problem):
     assert "trades over" in answer.out
     assert "sharpe_ratio" in answer.out
     assert "entry_time" in answer.out
+    n_trades = len(fxgpt("backtest", *PLACE, "--json").json["trades"])
+    assert n_trades > 10
+    assert f"the last 10 of {n_trades} trades" in answer.out
 
 
 def test_a_search_is_recorded_resumes_to_the_same_run_and_writes_its_proposal(fxgpt, problem, tmp_path):

@@ -1,9 +1,10 @@
 """Costs as fractions of the price."""
 
+import numpy as np
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.costs import DEFAULT_COMMISSION, Costs, costs_for
+from fxgpt_core.market.costs import DEFAULT_COMMISSION, QUOTED, Costs, FxCosts, costs_for
 from fxgpt_core.market.symbols import symbol
 
 
@@ -21,6 +22,20 @@ def test_the_typical_spread_in_pips_becomes_a_fraction_of_the_price():
 def test_doubled_costs_double_both_parts():
     single, double = costs_for(symbol("USDJPY"), 150.0), costs_for(symbol("USDJPY"), 150.0, multiplier=2.0)
     assert double == Costs(2 * single.spread, 2 * single.commission) == single.times(2)
+
+
+@pytest.mark.parametrize("rows", [slice(1, 3), np.array([False, True, True, False]), np.array([1, 2])])
+def test_costs_of_each_candle_are_chosen_with_them_and_others_stay(rows):
+    each = {name: np.array([1.0, 2.0, 3.0, 4.0]) * place for place, name in enumerate(QUOTED, start=1)}
+    chosen = FxCosts(**each, commission=0.5).select(rows)
+    assert {name: getattr(chosen, name).tolist() for name in QUOTED} == {
+        name: [2.0 * place, 3.0 * place] for place, name in enumerate(QUOTED, start=1)
+    }
+    assert chosen.commission == 0.5
+    one_for_all = FxCosts(np.array([0.1])).select(rows)
+    assert (one_for_all.spread.tolist(), one_for_all.open_spread.tolist(), one_for_all.swap_long.tolist()) == ([0.1], [], [0.0])
+    flat = Costs(0.001, 0.0002)
+    assert flat.select(rows) == flat
 
 
 @pytest.mark.parametrize("bad", [-1e-9, 0.1, float("nan"), float("inf")])

@@ -7,6 +7,7 @@ import pytest
 from search_problem import problem
 
 from fxgpt_core.backtest.engine import BacktestAccount
+from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.optimization.outcome import walked_forward
 from fxgpt_core.optimization.problem import LOOKBACK_CANDLES
 from fxgpt_core.strategy.decision import decide
@@ -79,5 +80,21 @@ def test_the_hash_names_everything_that_moves_the_result() -> None:
         replace(small, costs=small.costs.times(1.1)),
         replace(small, account=BacktestAccount(cash=5.0)),
         replace(small, code_sha256="c"),
+        replace(small, paid=small.costs.times(2.0)),
+        replace(small, paid=FxCosts(np.array([0.0001]))),
+        replace(small, paid=FxCosts(np.array([0.0001]), slippage=0.1)),
+        replace(small, finer=small.candles),
     ]
-    assert len({small.sha256, *(other.sha256 for other in others)}) == 7
+    assert len({small.sha256, *(other.sha256 for other in others)}) == 11
+
+
+def test_other_costs_are_paid_than_the_decisions_believe() -> None:
+    small = problem(24 * 40)
+    span = window(small, 310, 900)
+    stressed, dear = small.evaluate(SET, span, cost_multiplier=2.0), replace(small, paid=small.costs.times(2.0))
+    assert np.array_equal(dear.evaluate(SET, span).result.equity, stressed.result.equity)
+    spread = np.linspace(0.0, 0.001, len(small.candles))
+    trades = replace(small, paid=FxCosts(spread)).evaluate(SET, span).result.trades
+    bought = np.where(trades.side > 0, trades.entry_index, trades.exit_index)
+    assert len(trades) > 5
+    assert trades.spread_cost == pytest.approx(trades.units * spread[310 + bought])

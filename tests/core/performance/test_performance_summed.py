@@ -86,8 +86,7 @@ def test_every_measure_is_that_of_the_run_s_own_trades_and_equity(eurusd, costs_
     for k, each in enumerate(sets):
         for f, (start, stop) in enumerate(WINDOWS.tolist()):
             candles, part = eurusd.slice(start, stop), decisions[each.decisions].slice(start, stop)
-            window_costs = costs if isinstance(costs, Costs) else costs.slice(start, stop)
-            one = backtest(candles, part, each.execution, window_costs, replay.account)
+            one = backtest(candles, part, each.execution, costs.select(slice(start, stop)), replay.account)
             lost += one.final_equity < 0.01 * one.cash
             expected = metrics(one, candles)
             for name in FIELDS:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from report_examples import FX, three_trades
 
-from fxgpt_core.backtest.engine import BacktestAccount, Mode
+from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.performance.report import ReportParameters, report
 
 

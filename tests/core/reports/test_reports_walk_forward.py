@@ -8,10 +8,10 @@ from page_reader import read
 from played_by_hand import hourly
 from report_examples import FREE, FX, MADE_AT, ROWS, idle, three_trades
 
-from fxgpt_core.backtest.engine import Mode
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import FxCosts
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Evaluation, Problem
 from fxgpt_core.performance.measures import metrics
@@ -72,12 +72,12 @@ def test_the_gate_board_is_shown_where_it_has_judged():
 
 def test_in_mode_fx_the_costs_are_those_at_the_candles_of_the_test_windows():
     whole, rows = hourly(30), np.array([5, 6, 20, 21])
-    quoted = FxCosts(np.arange(30) / 1e5, conversion=np.arange(1.0, 31.0))
+    paid = FxCosts(np.arange(30) / 1e5, conversion=np.arange(1.0, 31.0))
     played = idle()
     windows = CandleArrays(*(getattr(whole, name)[rows] for name in SERIES), whole.timeframe)
     result = dataclasses.replace(played.result, mode=Mode.FX)
     stitched = Evaluation(windows, result, metrics(result, windows))
-    problem = Problem("EURUSD", whole, None, FREE, played.account, quoted=quoted)
+    problem = Problem("EURUSD", whole, None, FREE, played.account, paid=paid)
     made = walk_forward_report(problem, dataclasses.replace(_outcome(), out_of_sample=stitched), ORIGIN)
     assert made.costs.spread.tolist() == (rows / 1e5).tolist()
     assert made.costs.conversion.tolist() == (rows + 1.0).tolist()
@@ -86,7 +86,7 @@ def test_in_mode_fx_the_costs_are_those_at_the_candles_of_the_test_windows():
 
 def test_costs_the_windows_were_not_played_with_are_refused():
     with pytest.raises(BadInputError, match="give those the run was played with"):
-        walk_forward_report(dataclasses.replace(_problem(), quoted=FX), _outcome(), ORIGIN)
+        walk_forward_report(dataclasses.replace(_problem(), paid=FX), _outcome(), ORIGIN)
 
 
 def test_a_stitched_run_of_another_account_is_refused():

@@ -1,17 +1,14 @@
-"""The life of a position inside a candle, compiled: an order placed, entered, left and settled. Numbers in, numbers out."""
+"""The life of a position inside a candle, compiled: an order entered, left and settled, for the backtest and the paper broker."""
 
 from typing import NamedTuple
 
 from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.market.fills import (
     REASON_NONE,
-    REASON_STOP,
     REASON_STOP_OUT,
     REASON_TARGET,
     Terms,
     bought_above,
-    bracket,
-    bracket_holds,
     commission_paid,
     entry_price,
     exit_in_candle,
@@ -21,7 +18,6 @@ from fxgpt_core.market.fills import (
     slippage_of,
     stop_out_price,
 )
-from fxgpt_core.portfolio.sizing import position_units
 
 MARKET, STOP_ENTRY, LIMIT_ENTRY = 0, 1, -1
 """How an order enters: at the next open, beyond a price, or at a better one."""
@@ -41,20 +37,6 @@ class Candle(NamedTuple):
     open_spread: float
     spread: float
     conversion: float
-
-
-class Wish(NamedTuple):
-    """What is decided at a candle's close: distances in price units, risk as a fraction of equity, offset as in `tape.Wishes`.
-
-    `trailing_gap` is what a trailing stop keeps away beyond the plan, in price units.
-    """
-
-    side: int
-    stop_distance: float
-    target_distance: float
-    risk_fraction: float
-    entry_offset: float
-    trailing_gap: float
 
 
 class Held(NamedTuple):
@@ -117,26 +99,6 @@ def opened_at(side: int, candle: Candle) -> float:
 
 
 @compiled
-def placed(candle: Candle, wish: Wish, terms: Terms, equity: float, max_margin_fraction: float) -> Held:
-    """The order that a wish at a candle's close makes for the next one; no units if its bracket or size is impossible."""
-    side, spread = wish.side, candle.spread
-    level = candle.close + side * wish.entry_offset
-    stop, target = bracket(side, level, wish.stop_distance, wish.target_distance)
-    entry = level if wish.entry_offset != 0.0 else level + bought_above(side, spread)
-    if not bracket_holds(side, entry, terms.entry_spread, stop, target):
-        return NOTHING
-    if not terms.parity and side * (entry - side * spread - stop) <= 0.0:  # a stop within the spread
-        return NOTHING
-    units = position_units(
-        equity / candle.conversion, level, wish.stop_distance, wish.risk_fraction, max_margin_fraction, terms.leverage
-    )
-    kind = MARKET if wish.entry_offset == 0.0 else (STOP_ENTRY if wish.entry_offset > 0.0 else LIMIT_ENTRY)
-    return Held(
-        side, units, kind, candle.number, level, stop, target, REASON_STOP, wish.trailing_gap, 0.0, 0.0, 0.0, 0.0
-    )  # fmt: skip
-
-
-@compiled
 def reached(candle: Candle, order: Held, terms: Terms) -> tuple[float, float]:
     """The price at which a candle fills an order, before slippage, and the spread then; 0 if the candle does not reach it."""
     above, open_ = bought_above(order.side, candle.spread), opened_at(order.side, candle)
@@ -192,6 +154,15 @@ def extremes(side: int, candle: Candle) -> tuple[float, float]:
     above, open_ = bought_above(side, candle.spread), opened_at(side, candle)
     # The open is a part of the candle, and by its own spread may lie outside of what the others make of it.
     return max(candle.high + above, open_), min(candle.low + above, open_)
+
+
+@inlined
+def touches(candle: Candle, held: Held) -> bool:
+    """Whether a candle touches the stop or the target of a position: if not, `left` says that it stays."""
+    high, low = extremes(-held.side, candle)
+    if held.side > 0:
+        return low <= held.stop or high >= held.target
+    return high >= held.stop or low <= held.target
 
 
 @inlined
