@@ -1,4 +1,4 @@
-"""The records of the slow order book: a trade, and an order that waits."""
+"""The records of the slow order book: a trade, an order that waits, and what a candle says."""
 
 import math
 from dataclasses import dataclass, replace
@@ -60,3 +60,32 @@ class Order:
     @property
     def at_market(self):
         return math.isnan(self.limit) and math.isnan(self.stop)
+
+
+class SlowQuotes:
+    """What candle `i` of `candles` says, with `costs`."""
+
+    def now(self, name):
+        values = getattr(self.costs, name)
+        return float(values[self.i if len(values) > 1 else 0])
+
+    @property
+    def spread(self):
+        return self.now("spread")
+
+    @property
+    def open_spread(self):
+        return self.now("open_spread") if len(self.costs.open_spread) else self.spread
+
+    @property
+    def conversion(self):
+        return self.now("conversion")
+
+    def quoted(self, buys):
+        """Open, high and low as who buys or sells meets them; the open is a part of the candle."""
+        more, more_at_open = (self.spread, self.open_spread) if buys else (0.0, 0.0)
+        at = self.candles.open[self.i] + more_at_open
+        return at, max(self.candles.high[self.i] + more, at), min(self.candles.low[self.i] + more, at)
+
+    def mark(self, trade):
+        return self.candles.close[self.i] + (self.spread if trade.side < 0 else 0.0)

@@ -6,14 +6,14 @@ Where the document says nothing the compiled book's reading was taken; a comment
 import math
 from itertools import count
 
-from slow_order_records import NO_PRICE, Order, Trade
+from slow_order_records import NO_PRICE, Order, SlowQuotes, Trade
 
 from fxgpt_core.backtest.order_account import EXIT_NAMES
 from fxgpt_core.backtest.order_stream import ACTION_NAMES, ANY_TAG
 from fxgpt_core.market.sessions import fx_day
 
 
-class SlowOrders:
+class SlowOrders(SlowQuotes):
     """Runs when made; then `closed`, `equity`, `refused`, `without_margin` and `open` are what `play_orders` is to answer."""
 
     def __init__(self, candles, asked, terms, account):
@@ -43,33 +43,6 @@ class SlowOrders:
             while m < len(self.asked) and self.asked.candle[m] == i:
                 self.instruct(m)
                 m += 1
-
-    # What the candle says.
-
-    def now(self, name):
-        values = getattr(self.costs, name)
-        return float(values[self.i if len(values) > 1 else 0])
-
-    @property
-    def spread(self):
-        return self.now("spread")
-
-    @property
-    def open_spread(self):
-        return self.now("open_spread") if len(self.costs.open_spread) else self.spread
-
-    @property
-    def conversion(self):
-        return self.now("conversion")
-
-    def quoted(self, buys):
-        """Open, high and low as who buys or sells meets them; the open is a part of the candle."""
-        more, more_at_open = (self.spread, self.open_spread) if buys else (0.0, 0.0)
-        at = self.candles.open[self.i] + more_at_open
-        return at, max(self.candles.high[self.i] + more, at), min(self.candles.low[self.i] + more, at)
-
-    def mark(self, trade):
-        return self.candles.close[self.i] + (self.spread if trade.side < 0 else 0.0)
 
     # 1. Nights. 2. At the open.
 
@@ -116,8 +89,11 @@ class SlowOrders:
                 trade = next(t for t in nearer if t.stop_loss == level)
                 self.leave(trade, trade.units, price, spread, "stop")
             else:
-                trade = min(self.open, key=lambda t: t.gain(bid + (spread if t.side < 0 else 0.0)))
+                trade = self.most_lost(bid, spread)
                 self.leave(trade, trade.units, bid + (spread if trade.side < 0 else 0.0), spread, "stop_out")
+
+    def most_lost(self, bid, spread):
+        return min(self.open, key=lambda t: t.gain(bid + (spread if t.side < 0 else 0.0)))
 
     def stop_out_bid(self):
         """The bid at which the level is `stop_out`, and whether a fall leads there; infinite if it is below everywhere."""
