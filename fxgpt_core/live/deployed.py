@@ -9,7 +9,7 @@ from sqlalchemy import Connection, or_, select
 
 from fxgpt_core.backtest.engine import ExecutionParameters, execution_parameters
 from fxgpt_core.errors import BrokenLineageError
-from fxgpt_core.market.charges import Charges
+from fxgpt_core.market.charges import Charges, charges_of_proposal
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.registry.artifact_tables import deployment_evidence
@@ -95,7 +95,7 @@ def _deployed(lake: Lake, row: Mapping[Any, Any], is_held: bool) -> Deployed:
         activated_at=row["activated_at"],
         parameters=parameters,
         costs=Costs(**stored["costs"]),
-        charges=None if stored.get("charges") is None else Charges.from_json(stored["charges"]),
+        charges=charges_of_proposal(stored),
         parameter_set_id=row["parameter_set_id"],
         model_id=row["model_id"],
         calibration_id=row["calibration_id"],

@@ -55,6 +55,11 @@ class Charges:
         return cls(**{**values, "swap": SwapRates(**values["swap"])})
 
 
+def charges_of_proposal(proposal: Mapping[str, Any]) -> Charges | None:
+    """What a stored parameter set was searched under; None: flat costs, by the rules of PARITY."""
+    return Charges.from_json(proposal["charges"]) if proposal.get("charges") else None
+
+
 @dataclass(frozen=True)
 class KnownCandle:
     """What costs depend on of one candle: when it opened and was known (UTC µs), its close, and its spread (None: not told)."""

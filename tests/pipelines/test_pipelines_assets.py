@@ -17,6 +17,7 @@ from fxgpt_core.market.charges import Charges
 from fxgpt_core.market.modes import Mode
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.optimization.study import SearchProgress
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS
 from fxgpt_core.registry.model_versions import registered_version
 from fxgpt_core.registry.trials import TrialStore
 from fxgpt_pipelines import searching
@@ -126,6 +127,37 @@ def test_the_gate_board_is_one_check_a_gate_and_is_what_deployment_reads(line):
     board = {gate.gate: gate.passed for gate in board_of(line.at.ledger, parameter_set.id)}
     assert set(board) == set(GATES)
     assert line.made["robustness"].checks == board
+
+
+def test_the_gate_board_tells_every_stress_as_a_table_and_draws_the_equity_under_it(line):
+    told, stored = line.made["robustness"].metadata, line.at.lake.latest("robustness", "EURUSD", "1h").json()
+    assert told["stress_verdict"].startswith("the proposed set: survived ")
+    for table, rows in (("stress", stored["stress"]["proposed"]), ("stress_of_the_folds_choices", stored["stress"]["folds"])):
+        shown = [record.data for record in told[table].records]
+        assert [row["stress"] for row in shown] == [", ".join(filter(None, (row["name"], row["place"]))) for row in rows]
+        # The sample ends in 2018, before the latest five crises, and its test span begins after the others.
+        crises = [row for row, kept in zip(shown, rows, strict=True) if kept["kind"] == "crisis"]
+        assert {row["survived"] for row in crises} == {"not judged"}
+        assert all("candles begin" in row["note"] for row in crises)
+    assert "data:image/png" in told["equity_at_dearer_costs"]
+    assert "equity_in_crises" not in told
+    kept = {row["name"]: row["numbers"]["kept_pct"] for row in stored["stress"]["proposed"] if row["numbers"]}
+    assert {"costs_x1.5", "costs_x2", "costs_x3"} <= set(kept)
+    assert stored["evidence"]["stress"]["n_shocks"] == len([name for name in kept if not name.startswith("costs")])
+
+
+def test_a_search_too_short_to_judge_for_luck_fails_its_gates_and_says_so_everywhere(line):
+    """Two folds of a week are eleven days of test windows."""
+    stored = line.at.lake.latest("robustness", "EURUSD", "1h").json()
+    gates = {gate["gate"]: gate["passed"] for gate in stored["gates"]}
+    assert [gates[name] for name in LUCK_TESTS] == [False] * 5
+    assert stored["luck"]["not_judged"] == stored["evidence"]["not_judged"]
+    assert "days of test windows, and" in stored["luck"]["not_judged"]
+    assert stored["luck"]["trials_ever"] == line.at.lake.latest("optimized_parameters", "EURUSD", "1h").summary["n_trials"]
+    assert {"luck", "luck_rests_on", "other_histories"} <= set(line.made["robustness"].metadata)
+    page = Path(line.made["robustness"].metadata["report"]).read_text()
+    assert "Would the same entries do as well at other times?" in page
+    assert "not tested for luck" not in page
 
 
 def test_a_search_and_its_gate_board_leave_a_report_of_what_was_not_searched(line):

@@ -17,7 +17,7 @@ from fxgpt_core.optimization.problem import Evaluation, Problem
 from fxgpt_core.performance.measures import metrics
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.reports.html_page import as_html
-from fxgpt_core.reports.walk_forward import IDLE, Origin, walk_forward_report
+from fxgpt_core.reports.walk_forward import IDLE, Origin, Verdicts, walk_forward_report
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import DAY_US, Fold, Window
 
@@ -38,7 +38,7 @@ def _fold(made, *, idle=False):
 def _outcome(*folds):
     made = three_trades()
     stitched = Evaluation(made.candles, made.result, _measured(made))
-    return OptimizationOutcome(1, PROPOSED, None, folds, stitched, 2.0, (), 9)
+    return OptimizationOutcome(1, PROPOSED, None, folds, stitched, 2.0, (), ())
 
 
 def _problem():
@@ -65,9 +65,12 @@ def test_a_fold_shows_windows_chosen_set_and_what_it_did_where_it_had_not_been_s
     assert empty[4:7] == ["0", "-", "-"]
 
 
-def test_the_gate_board_is_shown_where_it_has_judged():
-    made = walk_forward_report(_problem(), _outcome(), ORIGIN, ROWS["gates"])
-    assert len(read(as_html(made)).tables["Gates"]) == 3
+def test_gate_board_luck_and_stress_are_shown_where_they_have_judged():
+    page = read(
+        as_html(walk_forward_report(_problem(), _outcome(), ORIGIN, Verdicts(ROWS["gates"], ROWS["luck"], ROWS["stress"])))
+    )
+    assert len(page.tables["Gates"]) == 3
+    assert page.table("Stress", "jump_up, worst of 5")[6] == "NO"
 
 
 def test_in_mode_fx_the_costs_are_those_at_the_candles_of_the_test_windows():
