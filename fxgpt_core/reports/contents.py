@@ -18,7 +18,7 @@ from fxgpt_core.registry.gates import GateResult
 class Heading:
     """What was played: `about` says in a sentence which candles these are and what they prove; `made_at` has a time zone.
 
-    `parameters_sha256` is None where no single set was played, as in a walk-forward. `artifacts`: ids by name of asset.
+    `parameters_sha256` is None where no single set was played, as in a search. `artifacts`: ids by name of asset.
     """
 
     symbol: str
