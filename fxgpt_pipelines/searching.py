@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fxgpt_pipelines.code_versions import code_version
@@ -9,6 +10,7 @@ from fxgpt_pipelines.reading import arrays_of, costs_of, spans_of, test_bands
 
 if TYPE_CHECKING:
     from fxgpt_core.market.timeframes import Timeframe
+    from fxgpt_core.optimization.judged_luck import JudgedLuck
     from fxgpt_core.optimization.outcome import OptimizationOutcome
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.optimization.study import SearchParameters, SearchProgress
@@ -83,23 +85,22 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
     return making.write_json(proposal, {**summary, "folds": len(outcome.folds)})
 
 
-def judged(making: "Making", proposal: Mapping[str, Any], config: Mapping[str, Any], store: "TrialStore") -> Judged:
+def judged(making: "Making", proposal: Mapping[str, Any], store: "TrialStore") -> Judged:
     """The outcome of the proposal's run again, from the ledger's own trials. Raises `BrokenLineageError` when they differ."""
-    from fxgpt_core.errors import BrokenLineageError
-    from fxgpt_core.optimization.study import concluded, planned, resumed
+    from fxgpt_core.optimization.study import concluded_again
 
     problem = problem_of(making)
-    parameters = search_parameters(config, problem.candles.timeframe)
-    searches = planned(problem, parameters)
-    trials = resumed(store.trials(proposal["run_id"]), searches, parameters.seed)
-    outcome = concluded(problem, searches, trials, proposal["run_id"])
-    if outcome.proposed.sha256 != proposal["params_sha256"]:
-        raise BrokenLineageError(
-            f"the trials of run {proposal['run_id']} now propose {outcome.proposed.sha256[:16]}, the stored set is "
-            f"{proposal['params_sha256'][:16]}; candles, forecasts or calibration changed since: "
-            "materialize optimized_parameters again"
-        )
-    return Judged(problem, outcome)
+    return Judged(problem, concluded_again(problem, proposal, store.trials(proposal["run_id"])))
+
+
+def luck(case: Judged, settings: Mapping[str, Any], tell: Callable[[str], None]) -> "JudgedLuck":
+    """Every test of luck of a judged search; `settings` hold the ledger's `n_trials_ever` and `sharpe_variance` too."""
+    from fxgpt_core.cli.countdown import Countdown
+    from fxgpt_core.optimization.judged_luck import judged_luck
+    from fxgpt_core.optimization.luck_of_search import TrialsEver
+
+    ever = TrialsEver(settings["n_trials_ever"], settings["sharpe_variance"])
+    return judged_luck(case.problem, case.outcome, ever, settings["seed"], settings["histories"], partial(Countdown, tell))
 
 
 def fold_rows(proposal: Mapping[str, Any]) -> list[dict[str, Any]]:

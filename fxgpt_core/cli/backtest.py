@@ -11,12 +11,14 @@ import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.cli.folds import FoldsOption, fold_lengths, walked
+from fxgpt_core.cli.modes import MEANING, AccountOption, ModeOption
 from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.errors import BadInputError, RefusedError
 from fxgpt_core.market.modes import Mode
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
+    from fxgpt_core.backtest.stress import StressResult
     from fxgpt_core.cli.folds import Walk
     from fxgpt_core.cli.stored import StoredProblem
     from fxgpt_core.optimization.problem import Evaluation, Problem
@@ -35,22 +37,10 @@ class Engine(StrEnum):
     REFERENCE = "reference"
 
 
-MEANING = {
-    Mode.PARITY: "mode parity: flat costs, by the rules of backtesting.py",
-    Mode.FX: "mode fx: bid and ask, slippage, swap, stop-out",
-}
-ModeOption = Annotated[
-    Mode,
-    typer.Option(
-        "--mode",
-        help="parity: flat costs, by the rules of backtesting.py; fx: bid and ask, spread by session, slippage, swap, stop-out.",
-    ),
-]
 DetailOption = Annotated[
     str | None,
     typer.Option("--detail", metavar="TIMEFRAME", help="Shorter candles, such as 1m, that tell if stop or target came first."),
 ]
-AccountOption = Annotated[str, typer.Option("--account", metavar="CURRENCY", help="Currency of the account in mode fx.")]
 ParamsOption = Annotated[
     Path | None, typer.Option("--params", metavar="FILE", help="JSON object of the parameters to change; others stay at default.")
 ]
@@ -58,6 +48,7 @@ EngineOption = Annotated[Engine, typer.Option("--engine", help="kernel: compiled
 ReportOption = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write a report there: .html, one page for a browser, or .pdf.")
 ]
+StressFlag = Annotated[bool, typer.Option("--stress", help="Add synthetic shocks to the report, beside dearer costs and crises.")]
 
 
 def backtest(
@@ -71,6 +62,7 @@ def backtest(
     account: AccountOption = "USD",
     folds: FoldsOption = None,
     report: ReportOption = None,
+    stress: StressFlag = False,
     json: JsonFlag = False,
 ) -> None:
     """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen.
@@ -82,9 +74,10 @@ def backtest(
     _require_report(report)
     _require_known_to(engine, mode, detail)
     _require_kernel(engine, folds)
+    _require_played_again(stress, detail, report)
     lengths, parameters = fold_lengths(folds), read_parameters(params)
     run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine, lengths)
-    _write_report(run, report)
+    _write_report(run, report, _stressed(run, account, stress) if report and detail is None else ())
     payload = _payload(run) | {"engine": str(engine), "report": report}
 
     def tell() -> None:
@@ -133,6 +126,13 @@ def _require_kernel(engine: Engine, folds: str | None) -> None:
             "--engine reference with --folds: fold after fold is played by the kernel, and the reference is there to check the "
             "kernel over the whole span; leave one of them out"
         )
+
+
+def _require_played_again(stress: bool, detail: str | None, report: Path | None) -> None:
+    if stress and report is None:
+        raise BadInputError("--stress adds to a report, and there is none; name its file with --report, or run `fxgpt stress`")
+    if stress and detail is not None:
+        raise BadInputError("--stress with --detail: shorter candles know nothing of a shock; leave one of them out")
 
 
 def _stored(symbol: str, timeframe: str, mode: Mode, detail: str | None, account: str) -> "StoredProblem":
@@ -198,7 +198,17 @@ def _require_report(file: Path | None) -> None:
     require_place("--report", file)
 
 
-def _write_report(run: _Run, file: Path | None) -> None:
+def _stressed(run: _Run, account: str, with_shocks: bool) -> "tuple[StressResult, ...]":
+    from fxgpt_core.cli.quoted import is_base
+    from fxgpt_core.optimization.survival import SEED, StressPlan, stressed
+
+    problem = run.stored.problem
+    in_base = run.played.result.mode is Mode.FX and is_base(problem.symbol, account)
+    plan = StressPlan(SEED if with_shocks else None, in_base=in_base)
+    return stressed(problem, [(run.parameters, run.stored.unseen)], plan)
+
+
+def _write_report(run: _Run, file: Path | None, stress: "tuple[StressResult, ...]") -> None:
     if file is None:
         return
     from fxgpt_core.registry.code_identity import code_identity
@@ -217,7 +227,7 @@ def _write_report(run: _Run, file: Path | None) -> None:
         code=code_identity(),
     )
     rows = fold_rows(run.walk.runs, run.parameters.sha256) if run.walk else ()
-    write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account, folds=rows), file)
+    write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account, folds=rows, stress=stress), file)
 
 
 def _short(trade: dict[str, object]) -> dict[str, object]:

@@ -6,9 +6,11 @@ from datetime import datetime
 from functools import cached_property
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult
+from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.performance.report import Report, ReportParameters, report
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
@@ -49,30 +51,6 @@ class FoldRow:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class StressRow:
-    """One stress: what was played and what it left, in percent; `missing` says why it could not be played, and voids the rest."""
-
-    name: str
-    span: str
-    trades: int = 0
-    return_pct: float = 0.0
-    drawdown_pct: float = 0.0
-    missing: str = ""
-
-
-@dataclass(frozen=True)
-class LuckRow:
-    """One test of luck: passed when `value` `comparison` `limit` held; `asks` is its question in a sentence."""
-
-    name: str
-    value: float
-    comparison: str
-    limit: float
-    passed: bool
-    asks: str
-
-
 @dataclass(frozen=True, eq=False)
 class BacktestReport:
     """Everything a report shows: a run on its candles [N], the costs and the account it was played with, and what else is known.
@@ -86,8 +64,8 @@ class BacktestReport:
     costs: Costs | FxCosts
     account: BacktestAccount
     folds: tuple[FoldRow, ...] = ()
-    stress: tuple[StressRow, ...] = ()
-    luck: tuple[LuckRow, ...] = ()
+    stress: tuple[StressResult, ...] = ()
+    luck: tuple[LuckTest, ...] = ()
     gates: tuple[GateResult, ...] = ()
 
     def __post_init__(self) -> None:

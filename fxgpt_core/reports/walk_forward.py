@@ -6,9 +6,11 @@ from datetime import datetime
 
 import numpy as np
 
+from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.backtest.walk_forward import FoldRun
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.performance.measures import Metrics
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
@@ -28,14 +30,26 @@ class Origin:
     code: CodeIdentity | None = None
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """What has judged a search: the gate board, the tests of luck, and the stress of the folds' choices."""
+
+    gates: tuple[GateResult, ...] = ()
+    luck: tuple[LuckTest, ...] = ()
+    stress: tuple[StressResult, ...] = ()
+
+
 def walk_forward_report(
-    problem: Problem, outcome: OptimizationOutcome, origin: Origin, gates: tuple[GateResult, ...] = ()
+    problem: Problem,
+    outcome: OptimizationOutcome,
+    origin: Origin,
+    verdicts: Verdicts | None = None,
 ) -> BacktestReport:
-    """The stitched out-of-sample record of a search, with its folds, and the gate board where it has judged.
+    """The stitched out-of-sample record of a search, with its folds, and what has judged it.
 
     Raises as `BacktestReport` does.
     """
-    stitched = outcome.out_of_sample
+    stitched, judged = outcome.out_of_sample, verdicts or Verdicts()
     # The test windows need not follow each other.
     rows = np.searchsorted(problem.candles.open_time_us, stitched.candles.open_time_us)
     heading = Heading(
@@ -53,7 +67,9 @@ def walk_forward_report(
         costs=problem.costs_at(rows),
         account=problem.account,
         folds=tuple(map(_fold_row, outcome.folds)),
-        gates=gates,
+        stress=judged.stress,
+        luck=judged.luck,
+        gates=judged.gates,
     )
 
 

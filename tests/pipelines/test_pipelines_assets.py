@@ -125,6 +125,23 @@ def test_the_gate_board_is_one_check_a_gate_and_is_what_deployment_reads(line):
     assert line.made["robustness"].checks == board
 
 
+def test_the_gate_board_tells_every_stress_as_a_table_and_draws_the_equity_under_it(line):
+    told, stored = line.made["robustness"].metadata, line.at.lake.latest("robustness", "EURUSD", "1h").json()
+    assert told["stress_verdict"].startswith("the proposed set: survived ")
+    for table, rows in (("stress", stored["stress"]["proposed"]), ("stress_of_the_folds_choices", stored["stress"]["folds"])):
+        shown = [record.data for record in told[table].records]
+        assert [row["stress"] for row in shown] == [", ".join(filter(None, (row["name"], row["place"]))) for row in rows]
+        # The sample ends in 2018, before the latest five crises, and its test span begins after the others.
+        crises = [row for row, kept in zip(shown, rows, strict=True) if kept["kind"] == "crisis"]
+        assert {row["survived"] for row in crises} == {"not judged"}
+        assert all("candles begin" in row["note"] for row in crises)
+    assert "data:image/png" in told["equity_at_dearer_costs"]
+    assert "equity_in_crises" not in told
+    kept = {row["name"]: row["numbers"]["kept_pct"] for row in stored["stress"]["proposed"] if row["numbers"]}
+    assert {"costs_x1.5", "costs_x2", "costs_x3"} <= set(kept)
+    assert stored["evidence"]["stress"]["n_shocks"] == len([name for name in kept if not name.startswith("costs")])
+
+
 def test_a_search_and_its_gate_board_leave_a_report_of_what_was_not_searched(line):
     proposal = line.at.lake.latest("optimized_parameters", "EURUSD", "1h").json()
     paths = {asset: Path(line.made[asset].metadata["report"]) for asset in ("optimized_parameters", "robustness")}

@@ -117,6 +117,24 @@ def test_a_report_holds_the_numbers_that_were_answered(fxgpt, problem, tmp_path,
     assert fxgpt("backtest", *PLACE, "--json").json["report"] is None
 
 
+def test_a_report_holds_dearer_costs_and_crises_and_with_stress_the_shocks_too(fxgpt, problem, tmp_path):
+    plain, shocked = tmp_path / "plain.html", tmp_path / "shocked.html"
+    assert fxgpt("backtest", *PLACE, "--report", plain).code == 0
+    assert fxgpt("backtest", *PLACE, "--mode", "fx", "--report", shocked, "--stress").code == 0
+    for name in ("costs_x2", "covid"):
+        assert name in plain.read_text()
+        assert name in shocked.read_text()
+    assert "jump_down_5_ranges" not in plain.read_text()
+    assert "jump_down_5_ranges, worst of 5" in shocked.read_text()
+    assert "spread_x5, worst of 5" in shocked.read_text()
+
+
+@pytest.mark.parametrize(("options", "said"), [(("--report", "r.html", "--detail", "1m"), "--detail"), ((), "there is none")])
+def test_shocks_without_a_report_or_with_shorter_candles_are_refused_before_the_backtest(fxgpt, data_root, options, said):
+    answer = fxgpt("backtest", *PLACE, "--stress", *options)
+    assert (answer.code, answer.out, said in answer.err) == (3, "", True)
+
+
 def test_people_are_told_where_the_report_was_written(fxgpt, problem, tmp_path):
     file = tmp_path / "backtest.pdf"
     answer = fxgpt("backtest", *PLACE, "--report", file)
