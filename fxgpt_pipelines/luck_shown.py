@@ -70,7 +70,9 @@ def _title(found: "LuckOfSearch") -> str:
 
 def _draw_choices(axes: "Axes", found: "LuckOfSearch") -> None:
     """Bars of the logits: what lies left of the grey line is overfitted."""
-    edges = np.histogram_bin_edges(np.append(found.logits, 0.0), BARS)
+    low, high = min(float(found.logits.min()), 0.0), max(float(found.logits.max()), 0.0)
+    width = (high - low) / BARS or 1.0
+    edges = width * np.arange(math.floor(low / width), math.ceil(high / width) + 1)  # 0 is an edge
     for color, label, part in (
         (ORANGE, "worse than most", found.logits[found.logits <= 0.0]),
         (BLUE, "better", found.logits[found.logits > 0.0]),

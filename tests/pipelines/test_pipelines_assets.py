@@ -15,6 +15,7 @@ from fxgpt_core.errors import BrokenLineageError, CandleSchemaError, MissingErro
 from fxgpt_core.features import matrix
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.optimization.study import SearchProgress
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS
 from fxgpt_core.registry.model_versions import registered_version
 from fxgpt_pipelines import searching
 from fxgpt_pipelines.checks.gates import GATES
@@ -140,6 +141,20 @@ def test_the_gate_board_tells_every_stress_as_a_table_and_draws_the_equity_under
     kept = {row["name"]: row["numbers"]["kept_pct"] for row in stored["stress"]["proposed"] if row["numbers"]}
     assert {"costs_x1.5", "costs_x2", "costs_x3"} <= set(kept)
     assert stored["evidence"]["stress"]["n_shocks"] == len([name for name in kept if not name.startswith("costs")])
+
+
+def test_a_search_too_short_to_judge_for_luck_fails_its_gates_and_says_so_everywhere(line):
+    """Two folds of a week are eleven days of test windows."""
+    stored = line.at.lake.latest("robustness", "EURUSD", "1h").json()
+    gates = {gate["gate"]: gate["passed"] for gate in stored["gates"]}
+    assert [gates[name] for name in LUCK_TESTS] == [False] * 5
+    assert stored["luck"]["not_judged"] == stored["evidence"]["not_judged"]
+    assert "days of test windows, and" in stored["luck"]["not_judged"]
+    assert stored["luck"]["trials_ever"] == line.at.lake.latest("optimized_parameters", "EURUSD", "1h").summary["n_trials"]
+    assert {"luck", "luck_rests_on", "other_histories"} <= set(line.made["robustness"].metadata)
+    page = Path(line.made["robustness"].metadata["report"]).read_text()
+    assert "Would the same entries do as well at other times?" in page
+    assert "not tested for luck" not in page
 
 
 def test_a_search_and_its_gate_board_leave_a_report_of_what_was_not_searched(line):
