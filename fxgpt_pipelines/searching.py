@@ -6,9 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fxgpt_pipelines.code_versions import code_version
-from fxgpt_pipelines.reading import arrays_of, costs_of, spans_of, test_bands
+from fxgpt_pipelines.reading import arrays_of, costs_of, quotes_of, spans_of, test_bands
 
 if TYPE_CHECKING:
+    from fxgpt_core.market.charges import Charges
     from fxgpt_core.market.timeframes import Timeframe
     from fxgpt_core.optimization.judged_luck import JudgedLuck
     from fxgpt_core.optimization.outcome import OptimizationOutcome
@@ -32,11 +33,33 @@ class Judged:
     outcome: "OptimizationOutcome"
 
 
-def problem_of(making: "Making") -> "Problem":
+def charges_of(config: Mapping[str, Any]) -> "Charges | None":
+    """What an account in the configured currency is charged; None without one: flat costs, by the rules of PARITY."""
+    from fxgpt_core.market.charges import Charges
+
+    currency = config.get("account_currency")
+    return None if currency is None else Charges(account_currency=currency)
+
+
+def inputs_of(making: "Making", charges: "Charges | None") -> "dict[str, Artifact]":
+    """What a search rests on, by role, read through the making; candles of another symbol if the account's money needs them."""
+    from fxgpt_core.market.conversion import CONVERTING_CANDLES, joining_symbol
+    from fxgpt_core.market.symbols import symbol
+
+    found = {asset: making.read(asset) for asset in INPUTS}
+    joining = joining_symbol(symbol(making.origin.symbol), charges.account_currency) if charges else None
+    if joining is not None:
+        found[CONVERTING_CANDLES] = making.read("candles", symbol=joining.name, role=CONVERTING_CANDLES)
+    return found
+
+
+def problem_of(making: "Making", charges: "Charges | None") -> "Problem":
     """Candles, calibrated bands of the test span and costs, read through the making."""
+    from fxgpt_core.market.conversion import CONVERTING_CANDLES
     from fxgpt_core.optimization.problem import Problem
 
-    candles, model, forecasts, calibration = (making.read(asset) for asset in INPUTS)
+    read = inputs_of(making, charges)
+    candles, model, forecasts, calibration = (read[asset] for asset in INPUTS)
     arrays, spans = arrays_of(candles), spans_of(model)
     return Problem(
         symbol=candles.symbol,
@@ -44,6 +67,7 @@ def problem_of(making: "Making") -> "Problem":
         bands=test_bands(forecasts, calibration, arrays, spans)[1],
         costs=costs_of(candles.symbol, arrays, spans),
         code_sha256=code_version("optimized_parameters"),
+        paid=None if charges is None else quotes_of(candles, charges, read.get(CONVERTING_CANDLES)),
     )
 
 
@@ -61,7 +85,8 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
     """Run or resume the search and store the proposed parameter set."""
     from fxgpt_core.optimization.study import optimize
 
-    problem = problem_of(making)
+    charges = charges_of(config)
+    problem = problem_of(making, charges)
     parameters = search_parameters(config, problem.candles.timeframe)
     outcome = optimize(problem, parameters, store, progress=lambda progress: _tell(progress, tell))
     proposal = {
@@ -78,6 +103,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
         "equity": _thinned(outcome.out_of_sample.result.equity.tolist()),
         "folds": [_fold(fold) for fold in outcome.folds],
         "costs": asdict(problem.costs),
+        "charges": None if charges is None else asdict(charges),
         "problem_sha256": problem.sha256,
         "search": asdict(parameters),
     }
@@ -87,9 +113,10 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
 
 def judged(making: "Making", proposal: Mapping[str, Any], store: "TrialStore") -> Judged:
     """The outcome of the proposal's run again, from the ledger's own trials. Raises `BrokenLineageError` when they differ."""
+    from fxgpt_core.market.charges import charges_of_proposal
     from fxgpt_core.optimization.study import concluded_again
 
-    problem = problem_of(making)
+    problem = problem_of(making, charges_of_proposal(proposal))
     return Judged(problem, concluded_again(problem, proposal, store.trials(proposal["run_id"])))
 
 

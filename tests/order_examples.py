@@ -17,6 +17,7 @@ from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 
 NONE = math.nan
 SIZES = (1.0, 2.0, 5.0, 10.0, 100.0, 0.1, 0.3, 0.5, 0.999)
+PARTS = ("spread_cost", "slippage", "impact", "swap")
 ACTIONS = (BUY, BUY, BUY, SELL, SELL, SELL, CLOSE, CANCEL, MOVE_STOP, MOVE_TARGET)
 START_US = 1_500_000_000_000_000 // HOUR_US * HOUR_US
 
@@ -34,13 +35,20 @@ def flat(price: float) -> tuple[float, float, float, float]:
 
 
 def differences(mine: OrderBacktest, theirs: OrderBacktest) -> list[str]:
-    """What is not equal under `==`: columns of the trades, the equity, refusals and the rest."""
-    columns = [field.name for field in dataclasses.fields(OrderTrades)]
+    """What is not equal under `==`: columns of the trades, the equity, refusals and the rest; in costs by part: not nearly."""
+    columns = [field.name for field in dataclasses.fields(OrderTrades) if field.name not in PARTS]
     pairs = {name: (getattr(mine.trades, name), getattr(theirs.trades, name)) for name in columns}
     pairs |= {
         name: (getattr(mine, name), getattr(theirs, name)) for name in ("equity", "refused", "without_margin", "still_open")
     }
-    return [f"{name}: {ours} and {reference}" for name, (ours, reference) in pairs.items() if not np.array_equal(ours, reference)]
+    unequal = [name for name, (ours, reference) in pairs.items() if not np.array_equal(ours, reference)]
+    pairs |= {name: (getattr(mine.trades, name), getattr(theirs.trades, name)) for name in PARTS}
+    unequal += [name for name in PARTS if not nearly_equal(*pairs[name])]
+    return [f"{name}: {pairs[name][0]} and {pairs[name][1]}" for name in unequal]
+
+
+def nearly_equal(ours: np.ndarray, reference: np.ndarray) -> bool:
+    return ours.shape == reference.shape and np.allclose(ours, reference, rtol=1e-9, atol=1e-9)
 
 
 def random_stream(candles: CandleArrays, rng: np.random.Generator, n: int, distance: float) -> Instructions:

@@ -100,14 +100,16 @@ def _demands(asked: Instructions, n_candles: int) -> Iterator[tuple[str, BoolArr
         yield name, np.isnan(price) | (used & (price > 0.0) & (price < math.inf)), "a positive price the action uses, or NaN"
 
 
-def refused(asked: Instructions, bid: FloatArray, ask: FloatArray) -> BoolArray:
+def refused(asked: Instructions, bid: FloatArray, ask: FloatArray, spread: FloatArray) -> BoolArray:
     """bool[M]: the orders whose stop loss or take profit is not on its side of the entry price expected when they are decided.
 
-    That is the limit, else the stop, else the `ask` (for a sale the `bid`) at the close of their candle, float64[M] each.
+    That is the limit, else the stop, else the `ask` (for a sale the `bid`) at the close of their candle, float64[M] each. A stop
+    loss must also lie beyond the other side of the quote, which is `spread` away, float64[M] in price units.
     """
     buys = asked.action == BUY
     market = np.where(buys, ask, bid)
     price = np.where(np.isnan(asked.limit), np.where(np.isnan(asked.stop), market, asked.stop), asked.limit)
-    below = np.where(buys, asked.stop_loss, asked.take_profit)
-    above = np.where(buys, asked.take_profit, asked.stop_loss)
-    return (asked.action <= SELL) & ((below >= price) | (price >= above))
+    side = np.where(buys, 1.0, -1.0)
+    stopped = side * (price - side * spread - asked.stop_loss) <= 0.0
+    reached = side * (asked.take_profit - price) <= 0.0
+    return (asked.action <= SELL) & (stopped | reached)

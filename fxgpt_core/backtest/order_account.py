@@ -21,8 +21,11 @@ EXIT_TARGET: Final = 2
 EXIT_CLOSE: Final = 3
 EXIT_OPPOSITE: Final = 4
 EXIT_END: Final = 5
-EXIT_NAMES: Final = ("", "stop", "target", "close", "opposite", "end")
-"""Why a trade ended: its stop, its target, a close instruction, an order of the other side, the end of the run or the cash."""
+EXIT_STOP_OUT: Final = 6
+EXIT_NAMES: Final = ("", "stop", "target", "close", "opposite", "end", "stop_out")
+"""Why a trade ended: its stop, its target, a close instruction, an order of the other side, the end of the run or the cash, or
+the broker, for want of margin.
+"""
 
 TOO_MANY_UNITS: Final = 1
 TOO_FULL: Final = 2
@@ -32,12 +35,13 @@ MAX_UNITS: Final = 10**12
 TRADE = np.dtype(
     [
         *[(name, np.int64) for name in ("instruction", "side", "units", "entry_index", "exit_index", "reason", "is_open")],
-        *[(name, np.float64) for name in ("entry_price", "exit_price", "profit", "commission", "stop_loss", "take_profit")],
+        *[(name, np.float64) for name in ("entry_price", "exit_price", "profit", "stop_loss", "take_profit")],
+        *[(name, np.float64) for name in ("commission", "spread_cost", "slippage", "impact", "swap")],
         *[(name, np.int64) for name in ("stop_serial", "target_serial")],
     ],
     align=True,
 )
-"""One trade, or a closed part of one. The serials name the resting orders that hold now; 0: there is none."""
+"""One trade, or a closed part of one, and what it has cost so far. The serials name the resting orders that hold now; 0: none."""
 
 RESTING = np.dtype([(name, np.int64) for name in ("kind", "owner", "serial", "units", "triggered")], align=True)
 """One resting order; `owner` is the row of its trade, or the number of the instruction that asks for an entry.
@@ -117,26 +121,24 @@ def charge(terms: Terms, size: float, price: float) -> float:
 
 
 @inlined
-def unrealised_profit(book: Book, bid: float, spread: float) -> float:
-    """Profit of the open trades in quote currency, longs marked at `bid`, shorts at `bid` + `spread`."""
-    units, short_units, paid = 0, 0, 0.0
+def unrealised_profit(book: Book, price: float) -> float:
+    """Profit of the open trades in quote currency, marked at a price."""
+    units, paid = 0, 0.0
     for k in range(book.account.n_open):
         trade = book.trades[book.open[k]]
         signed = trade.side * trade.units
         units += signed
         paid += signed * trade.entry_price
-        if trade.side < 0:
-            short_units += trade.units
-    return bid * units - paid - spread * short_units
+    return price * units - paid
 
 
 @uncounted
-def free_margin(book: Book, bid: float, spread: float, leverage: float) -> float:
+def free_margin(book: Book, price: float, leverage: float) -> float:
     """What is left of the equity after the margin of the open trades, in quote currency, never below 0."""
     used = 0.0
     for k in range(book.account.n_open):
-        used += book.trades[book.open[k]].units * bid / leverage
-    free: float = book.account.cash + unrealised_profit(book, bid, spread) - used
+        used += book.trades[book.open[k]].units * price / leverage
+    free: float = book.account.cash + unrealised_profit(book, price) - used
     return max(0.0, free)
 
 
@@ -152,52 +154,82 @@ def _new_row(book: Book) -> int:
 
 
 @uncounted
-def open_trade(book: Book, terms: Terms, instruction: int, signed_units: int, fill: Fill) -> int:
-    """Opens a trade, takes its commission from the cash, and returns its row; -1 without room."""
+def new_trade(book: Book, instruction: int, side: int, units: int, fill: Fill) -> int:
+    """The row of a trade just opened, which has cost nothing yet; -1 without room."""
     row, account = _new_row(book), book.account
     if row < 0:
         return row
     trade = book.trades[row]
-    trade.instruction, trade.is_open = instruction, 1
-    trade.side, trade.units = (1, signed_units) if signed_units > 0 else (-1, -signed_units)
+    trade.instruction, trade.is_open, trade.side, trade.units = instruction, 1, side, units
     trade.entry_price, trade.entry_index = fill.price, fill.candle
     trade.stop_serial, trade.target_serial = 0, 0
+    trade.commission, trade.spread_cost, trade.slippage, trade.impact, trade.swap = 0.0, 0.0, 0.0, 0.0, 0.0
     book.open[account.n_open] = row
     account.n_open += 1
-    account.cash -= charge(terms, trade.units, fill.price)
+    return row
+
+
+@uncounted
+def open_trade(book: Book, terms: Terms, instruction: int, signed_units: int, fill: Fill, quoted: float) -> int:
+    """Opens a trade, `quoted` its price without the spread, and takes its commission from the cash; -1 without room."""
+    side = 1 if signed_units > 0 else -1
+    row = new_trade(book, instruction, side, side * signed_units, fill)
+    if row >= 0:
+        trade = book.trades[row]
+        trade.commission = charge(terms, trade.units, fill.price)
+        trade.spread_cost = side * (fill.price - quoted) * trade.units
+        book.account.cash -= trade.commission
     return row
 
 
 @uncounted
 def close_units(book: Book, terms: Terms, row: int, units: int, fill: Fill, reason: int) -> None:
     """Closes `units` of the open trade at `row`, all or a part, and adds their profit to the cash."""
-    if units < book.trades[row].units:
-        row = _split_off(book, row, units)
-        if row < 0:
-            return
-    else:
-        _forget(book, row)
+    row = taken_out(book, row, units)
+    if row < 0:
+        return
     trade, account = book.trades[row], book.account
-    trade.is_open, trade.reason = 0, reason
-    trade.exit_price, trade.exit_index = fill.price, fill.candle
+    trade.reason, trade.exit_price, trade.exit_index = reason, fill.price, fill.candle
     gross = realised(trade.side, trade.units, trade.entry_price, fill.price)
     at_exit = charge(terms, trade.units, fill.price)
     account.cash += gross - at_exit
     trade.commission = at_exit + charge(terms, trade.units, trade.entry_price)
     trade.profit = gross - trade.commission
+
+
+@uncounted
+def taken_out(book: Book, row: int, units: int) -> int:
+    """The row of `units` of the open trade at `row`, all or a part, listed as closed; -1 without room."""
+    account = book.account
+    if units < book.trades[row].units:
+        row = _split_off(book, row, units)
+        if row < 0:
+            return row
+    else:
+        _forget(book, row)
+    book.trades[row].is_open = 0
     book.closed[account.n_closed] = row
     account.n_closed += 1
+    return row
 
 
 @uncounted
 def _split_off(book: Book, row: int, units: int) -> int:
-    """A new row for `units` taken out of the trade at `row`; -1 without room."""
-    part = _new_row(book)
-    if part >= 0:
-        book.trades[part] = book.trades[row]
-        book.trades[part].units = units
-        book.trades[row].units -= units
-    return part
+    """A new row for `units` taken out of the trade at `row`, with their share of what it has cost; -1 without room."""
+    new = _new_row(book)
+    if new >= 0:
+        book.trades[new] = book.trades[row]
+        part, rest = book.trades[new], book.trades[row]
+        share = units / rest.units
+        part.units, part.commission, part.spread_cost = units, share * rest.commission, share * rest.spread_cost
+        part.slippage, part.impact, part.swap = share * rest.slippage, share * rest.impact, share * rest.swap
+        rest.units -= units
+        rest.commission -= part.commission
+        rest.spread_cost -= part.spread_cost
+        rest.slippage -= part.slippage
+        rest.impact -= part.impact
+        rest.swap -= part.swap
+    return new
 
 
 @uncounted

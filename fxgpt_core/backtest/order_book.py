@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fxgpt_core.backtest.order_account import EXIT_END, Fill, close_units, unrealised_profit
 from fxgpt_core.backtest.order_execution import Run, enter_trade, entry_of, exit_trade, is_reached
-from fxgpt_core.backtest.order_fills import is_market, mark_price
+from fxgpt_core.backtest.order_fills import is_market
 from fxgpt_core.backtest.order_queue import A_LAST_CLOSE, A_STOP, AN_ENTRY, put_close, tidy
 from fxgpt_core.backtest.order_stream import decide
 from fxgpt_core.compiled import inlined, uncounted
@@ -47,7 +47,7 @@ def _play_candle(run: Run, equity: FloatArray, i: int) -> bool:
             _look_through(run, i, True)
         while _look_through(run, i, False):
             pass
-    equity[i] = account.cash + unrealised_profit(run.book, run.quotes[i].close, run.quotes[i].spread)
+    equity[i] = account.cash + unrealised_profit(run.book, run.quotes[i].close)
     if equity[i] > 0.0:
         return False
     # backtesting.py walks a list that its closing shortens: every second trade is passed over and never closed.
@@ -96,6 +96,5 @@ def _close_all(run: Run, i: int, passed_over: int) -> None:
     book, k = run.book, 0
     while k < book.account.n_open:
         row = book.open[k]
-        fill = Fill(mark_price(run.quotes, i, book.trades[row].side), i)
-        close_units(book, run.terms, row, book.trades[row].units, fill, EXIT_END)
+        close_units(book, run.terms, row, book.trades[row].units, Fill(run.quotes[i].close, i), EXIT_END)
         k += passed_over

@@ -25,7 +25,7 @@ from fxgpt_core.backtest.order_fills import (
     Candle,
     Entered,
     Entry,
-    candle_for,
+    candle_at,
     closed_at_market,
     entered,
     is_market,
@@ -53,7 +53,7 @@ def exit_trade(run: Run, order: Record, i: int) -> None:
     if not holds(run.book, order):
         return
     trade = run.book.trades[order.owner]
-    candle = candle_for(run.quotes, i, -trade.side)
+    candle = candle_at(run.quotes, i)
     if order.kind in (A_STOP, A_TARGET):
         stop = trade.stop_loss if order.kind == A_STOP else math.nan
         target = trade.take_profit if order.kind == A_TARGET else math.nan
@@ -81,7 +81,7 @@ def entry_of(stream: Records, order: Record) -> Entry:
 @inlined
 def is_reached(run: Run, order: Record, entry: Entry, i: int) -> bool:
     """Whether candle `i` reaches the stop and the limit of an entry, as far as it has them; a stop is reached once for all."""
-    candle = candle_for(run.quotes, i, entry.side)
+    candle = candle_at(run.quotes, i)
     if not math.isnan(entry.stop):
         if not stop_reached(entry, candle):
             return False
@@ -93,20 +93,20 @@ def is_reached(run: Run, order: Record, entry: Entry, i: int) -> bool:
 def enter_trade(run: Run, order: Record, entry: Entry, i: int) -> bool:
     """Opens a trade for an entry reached in candle `i`; true when its stop and target are due in the same candle."""
     order.kind = GONE
-    fill = entered(entry, candle_for(run.quotes, i, entry.side), run.terms, i)
+    candle = candle_at(run.quotes, i)
+    fill = entered(entry, candle, run.terms, i)
     units = _units_to_open(run, entry, fill, i)
     if units == 0:
         return False
-    row = open_trade(run.book, run.terms, order.owner, entry.side * units, Fill(fill.paid, fill.candle))
+    row = open_trade(run.book, run.terms, order.owner, entry.side * units, Fill(fill.paid, fill.candle), fill.price)
     if row < 0:
         return False
     set_target(run.book, row, entry.take_profit)
     set_stop(run.book, row, entry.stop_loss)
-    out = candle_for(run.quotes, i, -entry.side)
     if run.terms.entry_candle_stop and not is_market(entry):
-        _exit_at_once(run, row, entry, out, Fill(fill.price - entry.side * run.quotes[i].spread, i))
+        _exit_at_once(run, row, entry, candle, Fill(fill.price, i))
         return False
-    return _bracket_is_due(entry, out)
+    return _bracket_is_due(entry, candle)
 
 
 @uncounted
@@ -130,7 +130,7 @@ def _units_to_open(run: Run, entry: Entry, fill: Entered, i: int) -> int:
     units = _units_ordered(run, entry, fill, i, unit_cost)
     if units > 0 and not run.terms.hedging:
         units = _net(run, entry.side, units, Fill(fill.price, fill.candle))
-    if units * unit_cost > _buying_power(run, entry, fill, i):
+    if units * unit_cost > _buying_power(run, fill, i):
         run.book.account.without_margin += 1
         return 0
     return units
@@ -141,7 +141,7 @@ def _units_ordered(run: Run, entry: Entry, fill: Entered, i: int, unit_cost: flo
     """Whole units as given, or as many as the fraction of the buying power pays for."""
     if entry.size >= 1.0:
         return int(entry.size)
-    units = _buying_power(run, entry, fill, i) * entry.size // unit_cost
+    units = _buying_power(run, fill, i) * entry.size // unit_cost
     if units > MAX_UNITS:
         run.book.account.problem = max(run.book.account.problem, TOO_MANY_UNITS)
         return 0
@@ -151,13 +151,10 @@ def _units_ordered(run: Run, entry: Entry, fill: Entered, i: int, unit_cost: flo
 
 
 @uncounted
-def _buying_power(run: Run, entry: Entry, fill: Entered, i: int) -> float:
+def _buying_power(run: Run, fill: Entered, i: int) -> float:
     """Free margin × leverage, with open trades marked at the close of the candle, or with `margin_at_fill` at this fill."""
-    bid, spread = run.quotes[i].close, run.quotes[i].spread
-    if run.terms.margin_at_fill:
-        spread = run.quotes[fill.candle].spread
-        bid = fill.price - spread if entry.side > 0 else fill.price
-    return free_margin(run.book, bid, spread, run.terms.leverage) * run.terms.leverage
+    price = fill.price if run.terms.margin_at_fill else run.quotes[i].close
+    return free_margin(run.book, price, run.terms.leverage) * run.terms.leverage
 
 
 @uncounted
@@ -177,7 +174,7 @@ def _net(run: Run, side: int, units: int, fill: Fill) -> int:
 
 @uncounted
 def _bracket_is_due(entry: Entry, candle: Candle) -> bool:
-    """Whether stop and target of an entry just filled are looked at in the same candle, as its exits meet it.
+    """Whether stop and target of an entry just filled are looked at in the same candle.
 
     Those of a market order are. Those of a stop order are if the candle touches the target, which lies beyond the stop in the
     same direction, and not the stop loss; in all other cases the path within the candle decides, and they wait for the next.

@@ -1,6 +1,6 @@
 """When and at what price an order of the book fills within one candle.
 
-Candles are single prices; with a spread in price units they are bids, and buyers meet bid + spread. A missing price is NaN.
+Candles are single prices. A missing price is NaN.
 Every operation and its order are those that backtesting.py 0.6.6 shows in its results, to the last bit; keep fastmath off.
 """
 
@@ -13,12 +13,12 @@ from fxgpt_core.backtest.order_account import Fill, Records, Terms
 from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.market.fills import entry_price
 
-QUOTE = np.dtype([(name, np.float64) for name in ("open", "high", "low", "close", "spread")], align=True)
-"""One candle in quote currency; `spread` is ask − bid in price units, 0 where there is one price only."""
+QUOTE = np.dtype([(name, np.float64) for name in ("open", "high", "low", "close")], align=True)
+"""One candle in quote currency."""
 
 
 class Candle(NamedTuple):
-    """One candle as one side of the market meets it, and the close `before` it."""
+    """One candle, and the close `before` it."""
 
     open: float
     high: float
@@ -46,17 +46,9 @@ class Entered(NamedTuple):
 
 
 @inlined
-def candle_for(quotes: Records, i: int, side: int) -> Candle:
-    """Candle `i` > 0 as a buyer (1) or a seller (-1) meets it."""
-    now, then = (quotes[i].spread, quotes[i - 1].spread) if side > 0 else (0.0, 0.0)
-    return Candle(quotes[i].open + now, quotes[i].high + now, quotes[i].low + now, quotes[i - 1].close + then)
-
-
-@inlined
-def mark_price(quotes: Records, i: int, side: int) -> float:
-    """What an open trade of this side would be closed at, at the close of candle `i`."""
-    price: float = quotes[i].close if side > 0 else quotes[i].close + quotes[i].spread
-    return price
+def candle_at(quotes: Records, i: int) -> Candle:
+    """Candle `i` > 0."""
+    return Candle(quotes[i].open, quotes[i].high, quotes[i].low, quotes[i - 1].close)
 
 
 @inlined

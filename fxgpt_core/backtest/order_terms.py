@@ -3,13 +3,8 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.costs import Costs
-
-FloatArray = npt.NDArray[np.float64]
+from fxgpt_core.market.costs import Costs, FxCosts
 
 FREE = Costs(0.0, 0.0)
 
@@ -41,33 +36,33 @@ PARITY = FillRules()
 """The rules of backtesting.py 0.6.6, to the last bit."""
 
 REALISTIC = FillRules(True, True, True, True, True, True)
-"""Every better rule; give `OrderTerms.price_spread` as well for quotes of both sides."""
+"""Every better rule."""
 
 
 @dataclass(frozen=True, eq=False)
 class OrderTerms:
     """What orders cost and how they are treated.
 
-    `costs` as fractions; `fixed_fee` in quote currency, paid with each fill. `hedging`: trades of both sides may be open at a
-    time; otherwise an order first closes those of the other side, oldest first. `exclusive`: an order first cancels what waits
-    and closes what is open. `trade_on_close`: orders at the market fill at the close at which they are decided, not at the next
-    open. `finalize`: what is open at the end is closed. `price_spread` float64[N]: ask − bid of each candle in quote
-    currency; with it the candles are bids, buyers meet bid + spread in all prices, and `costs.spread` must be 0.
+    `costs`: as fractions, played by `rules`; or `FxCosts`, played by the rules of a two-sided quote and an account that pays swap
+    and is stopped out, to which neither `rules` nor `fixed_fee` nor `trade_on_close` can be added. `fixed_fee` in quote currency,
+    paid with each fill. `hedging`: trades of both sides may be open at a time; otherwise an order first closes those of the other
+    side, oldest first. `exclusive`: an order first cancels what waits and closes what is open. `trade_on_close`: orders at the
+    market fill at the close at which they are decided, not at the next open. `finalize`: what is open at the end is closed.
     """
 
-    costs: Costs = FREE
+    costs: Costs | FxCosts = FREE
     fixed_fee: float = 0.0
     hedging: bool = False
     exclusive: bool = False
     trade_on_close: bool = False
     finalize: bool = True
     rules: FillRules = PARITY
-    price_spread: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.fixed_fee) and self.fixed_fee >= 0.0):
             raise BadInputError(f"the fixed fee is {self.fixed_fee}; it is money in quote currency, 0 or more, for each fill")
-        if self.price_spread is not None and self.costs.spread != 0.0:
+        if isinstance(self.costs, FxCosts) and (self.fixed_fee or self.trade_on_close or self.rules != PARITY):
             raise BadInputError(
-                f"there is a price_spread, and costs.spread is {self.costs.spread}; set that to 0, or give no price_spread"
+                f"with FxCosts there are fixed_fee {self.fixed_fee}, trade_on_close {self.trade_on_close} and {self.rules}; "
+                "these are of flat costs only: leave them out, or give Costs"
             )

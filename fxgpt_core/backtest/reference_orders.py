@@ -16,9 +16,10 @@ from fxgpt_core.backtest.instructions import Instructions, check_instructions
 from fxgpt_core.backtest.order_account import EXIT_CLOSE, EXIT_END, EXIT_OPPOSITE, EXIT_STOP, EXIT_TARGET
 from fxgpt_core.backtest.order_stream import ANY_TAG, BUY, CANCEL, CLOSE, MOVE_STOP, SELL
 from fxgpt_core.backtest.order_terms import PARITY, OrderTerms
-from fxgpt_core.backtest.orders import OrderBacktest, OrderTrades, quotes_of
+from fxgpt_core.backtest.orders import OrderBacktest, OrderTrades, check_prices
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.costs import FxCosts
 
 # A progress bar has no place in a library call; this is what the package itself does when tqdm is not installed.
 backtesting._tqdm = lambda candles, **_: candles
@@ -40,9 +41,9 @@ def reference_orders(
 ) -> OrderBacktest:
     """What `orders.play_orders` returns, computed by backtesting.py. Raises `BadInputError` as that does, and for other rules."""
     terms, account = terms or OrderTerms(), account or BacktestAccount()
-    if terms.rules != PARITY or terms.price_spread is not None:
-        raise BadInputError(f"backtesting.py knows neither {terms.rules} nor a price_spread; use PARITY and no price_spread")
-    quotes_of(candles, terms)
+    if terms.rules != PARITY or isinstance(terms.costs, FxCosts):
+        raise BadInputError(f"backtesting.py knows neither {terms.rules} nor FxCosts; use PARITY and Costs")
+    check_prices(candles)
     check_instructions(asked, len(candles))
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -55,7 +56,7 @@ def reference_orders(
             warnings.warn(f"backtesting.py: {message}", stacklevel=2)
     strategy = statistics["_strategy"]
     return OrderBacktest(
-        trades=_trades(statistics["_trades"], asked, strategy.closed.reasons),
+        trades=_trades(statistics["_trades"], asked, strategy.closed.reasons, strategy.without_spread),
         equity=statistics["_equity_curve"]["Equity"].to_numpy(np.float64),
         cash=account.cash,
         refused=np.array(strategy.refused, dtype=np.int64),
@@ -130,6 +131,8 @@ class _StreamStrategy(Strategy):  # type: ignore[misc]
         broker.orders = _OrdersWatched()
         self.closed = broker.closed_trades = _ClosedWatched(broker)
         self.refused: list[int] = []
+        self.without_spread: dict[tuple[int, float], float] = {}
+        self.add_spread, broker._adjusted_price = broker._adjusted_price, self._with_spread
         self.m = 0
 
     def next(self) -> None:
@@ -137,6 +140,12 @@ class _StreamStrategy(Strategy):  # type: ignore[misc]
             self._decide(self.m, int(self.asked.action[self.m]))
             self.m += 1
         self.closed.decided = {id(order) for order in self.orders}
+
+    def _with_spread(self, size: float, price: float | None = None) -> float:
+        """The price that an order pays, as the library has it; which one it was before is kept for each side and price paid."""
+        paid = float(self.add_spread(size, price))
+        self.without_spread[int(np.sign(size)), paid] = float(self._broker.last_price if price is None else price)
+        return paid
 
     def _decide(self, m: int, action: int) -> None:
         if action in (BUY, SELL):
@@ -176,18 +185,24 @@ def _price(price: float) -> float | None:
     return None if np.isnan(price) else float(price)
 
 
-def _trades(table: pd.DataFrame, asked: Instructions, reasons: list[int]) -> OrderTrades:
+def _trades(
+    table: pd.DataFrame, asked: Instructions, reasons: list[int], without_spread: dict[tuple[int, float], float]
+) -> OrderTrades:
     instruction, size = table["Tag"].to_numpy(np.int64), table["Size"].to_numpy(np.int64)
+    paid, side = table["EntryPrice"].to_numpy(np.float64), np.sign(size)
+    quoted = np.array([without_spread[key] for key in zip(side.tolist(), paid.tolist(), strict=True)])
     return OrderTrades(
         instruction=instruction,
         tag=asked.tag[instruction],
-        side=np.sign(size),
+        side=side,
         units=np.abs(size),
         entry_index=table["EntryBar"].to_numpy(np.int64),
         exit_index=table["ExitBar"].to_numpy(np.int64),
-        entry_price=table["EntryPrice"].to_numpy(np.float64),
+        entry_price=paid,
         exit_price=table["ExitPrice"].to_numpy(np.float64),
         reason=np.array(reasons, dtype=np.int64),
         profit=table["PnL"].to_numpy(np.float64),
         commission=table["Commission"].to_numpy(np.float64),
+        spread_cost=side * (paid - quoted) * np.abs(size),
+        **{name: np.zeros(len(size)) for name in ("slippage", "impact", "swap")},
     )

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.cli.folds import FoldsOption, fold_lengths, walked
 from fxgpt_core.cli.modes import MEANING, AccountOption, ModeOption
 from fxgpt_core.cli.written_file import require_place
-from fxgpt_core.errors import BadInputError
+from fxgpt_core.errors import BadInputError, RefusedError
 from fxgpt_core.market.modes import Mode
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.backtest.stress import StressResult
+    from fxgpt_core.cli.folds import Walk
     from fxgpt_core.cli.stored import StoredProblem
     from fxgpt_core.optimization.problem import Evaluation, Problem
     from fxgpt_core.strategy.parameters import StrategyParameters
-    from fxgpt_core.validation.folds import Window
+    from fxgpt_core.validation.folds import FoldParameters, Window
 
 SHOWN_TRADES = 10
 TOLD = ("entry_time", "exit_time", "side", "size", "entry_price", "exit_price", "reason", "profit")
@@ -58,21 +60,23 @@ def backtest(
     mode: ModeOption = Mode.PARITY,
     detail: DetailOption = None,
     account: AccountOption = "USD",
+    folds: FoldsOption = None,
     report: ReportOption = None,
     stress: StressFlag = False,
     json: JsonFlag = False,
 ) -> None:
     """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen.
 
-    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --report backtest.html
+    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --folds 30/7/7 --report backtest.html
     """
     from fxgpt_core.cli.stored import read_parameters
 
     _require_report(report)
     _require_known_to(engine, mode, detail)
+    _require_kernel(engine, folds)
     _require_played_again(stress, detail, report)
-    parameters = read_parameters(params)
-    run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine)
+    lengths, parameters = fold_lengths(folds), read_parameters(params)
+    run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine, lengths)
     _write_report(run, report, _stressed(run, account, stress) if report and detail is None else ())
     payload = _payload(run) | {"engine": str(engine), "report": report}
 
@@ -83,10 +87,14 @@ def backtest(
         tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
         if len(payload["trades"]) > SHOWN_TRADES:
             say(f"the last {SHOWN_TRADES} of {len(payload['trades'])} trades; --json tells all of them")
+        if run.walk is not None:
+            run.walk.tell()
         if report is not None:
             say(f"report written to {report}")
 
     answer(payload, json, tell)
+    if run.walk is not None and run.walk.refusal:
+        raise typer.Exit(RefusedError.exit_code)
 
 
 VERBS: dict[str, Callable[..., Any]] = {"backtest": backtest}
@@ -97,6 +105,7 @@ class _Run:
     stored: "StoredProblem"
     parameters: "StrategyParameters"
     played: "Evaluation"
+    walk: "Walk | None"
 
     @property
     def place(self) -> str:
@@ -108,6 +117,14 @@ def _require_known_to(engine: Engine, mode: Mode, detail: str | None) -> None:
         raise BadInputError(
             f"--engine reference with {'--mode fx' if mode is Mode.FX else '--detail'}: backtesting.py knows neither two-sided "
             "quotes nor finer candles; leave one of them out"
+        )
+
+
+def _require_kernel(engine: Engine, folds: str | None) -> None:
+    if engine is Engine.REFERENCE and folds is not None:
+        raise BadInputError(
+            "--engine reference with --folds: fold after fold is played by the kernel, and the reference is there to check the "
+            "kernel over the whole span; leave one of them out"
         )
 
 
@@ -129,11 +146,12 @@ def _stored(symbol: str, timeframe: str, mode: Mode, detail: str | None, account
     return stored if detail is None else with_detail(stored, settings, detail)
 
 
-def _play(stored: "StoredProblem", parameters: "StrategyParameters", engine: Engine) -> _Run:
+def _play(stored: "StoredProblem", parameters: "StrategyParameters", engine: Engine, lengths: "FoldParameters | None") -> _Run:
     problem, span = stored.problem, stored.unseen
+    walk = None if lengths is None else walked(stored, parameters, lengths)
     is_reference = engine is Engine.REFERENCE
     played = _by_reference(problem, parameters, span) if is_reference else problem.evaluate(parameters, span)
-    return _Run(stored, parameters, played)
+    return _Run(stored, parameters, played, walk)
 
 
 def _by_reference(problem: "Problem", parameters: "StrategyParameters", window: "Window") -> "Evaluation":
@@ -168,6 +186,7 @@ def _payload(run: _Run) -> dict[str, Any]:
         "ambiguous_exits": int(trades.ambiguous.sum()),
         "decisions": problem.decisions(run.parameters, run.stored.unseen).reason_counts(),
         "trades": trade_dicts(trades),
+        "folds": run.walk and run.walk.to_json(),
     }
 
 
@@ -195,6 +214,7 @@ def _write_report(run: _Run, file: Path | None, stress: "tuple[StressResult, ...
     from fxgpt_core.registry.code_identity import code_identity
     from fxgpt_core.reports.contents import BacktestReport, Heading
     from fxgpt_core.reports.report_file import write_report
+    from fxgpt_core.reports.walk_forward import fold_rows
 
     problem, played = run.stored.problem, run.played
     costs = problem.costs_at(run.stored.unseen.slice(problem.candles.known_at_us))
@@ -206,7 +226,8 @@ def _write_report(run: _Run, file: Path | None, stress: "tuple[StressResult, ...
         artifacts=run.stored.artifacts,
         code=code_identity(),
     )
-    write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account, stress=stress), file)
+    rows = fold_rows(run.walk.runs, run.parameters.sha256) if run.walk else ()
+    write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account, folds=rows, stress=stress), file)
 
 
 def _short(trade: dict[str, object]) -> dict[str, object]:

@@ -43,19 +43,25 @@ def luck(
 
     Example: fxgpt luck --symbol EURUSD --timeframe 1h --run 1
     """
+    from fxgpt_core.cli.quoted import with_charges
     from fxgpt_core.cli.stored import opened_ledger, problem_of, read_only_lake
+    from fxgpt_core.market.charges import charges_of_proposal
+    from fxgpt_core.market.conversion import CONVERTING_CANDLES
 
     settings = read_settings()
     ledger = opened_ledger(settings)
     lake = read_only_lake(settings, ledger)
     parameter_set = _searched_by(lake, symbol, timeframe, run)
-    stored = problem_of({edge.role: edge.parent for edge in lake.inputs(parameter_set.id)})
+    inputs, proposal = {edge.role: edge.parent for edge in lake.inputs(parameter_set.id)}, parameter_set.json()
+    stored, charges = problem_of(inputs), charges_of_proposal(proposal)
+    if charges is not None:
+        stored = with_charges(stored, charges, inputs.get(CONVERTING_CANDLES))
     from fxgpt_core.optimization.judged_luck import judged_luck
     from fxgpt_core.optimization.luck_of_search import TrialsEver
     from fxgpt_core.optimization.study import concluded_again
     from fxgpt_core.registry.trials import TrialStore
 
-    store, proposal = TrialStore(ledger), parameter_set.json()
+    store = TrialStore(ledger)
     outcome = concluded_again(stored.problem, proposal, store.trials(proposal["run_id"]))
     place = (parameter_set.symbol, parameter_set.timeframe)
     ever = TrialsEver(store.n_trials_ever(*place), store.sharpe_variance(*place))

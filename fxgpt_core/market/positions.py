@@ -149,10 +149,17 @@ def left(candle: Candle, held: Held, terms: Terms) -> Left:
 
 
 @inlined
+def extremes(side: int, candle: Candle) -> tuple[float, float]:
+    """A candle's high and low for one who trades on a side: 1 buys."""
+    above, open_ = bought_above(side, candle.spread), opened_at(side, candle)
+    # The open is a part of the candle, and by its own spread may lie outside of what the others make of it.
+    return max(candle.high + above, open_), min(candle.low + above, open_)
+
+
+@inlined
 def touches(candle: Candle, held: Held) -> bool:
     """Whether a candle touches the stop or the target of a position: if not, `left` says that it stays."""
-    above, open_ = bought_above(-held.side, candle.spread), opened_at(-held.side, candle)
-    high, low = max(candle.high + above, open_), min(candle.low + above, open_)
+    high, low = extremes(-held.side, candle)
     if held.side > 0:
         return low <= held.stop or high >= held.target
     return high >= held.stop or low <= held.target
@@ -161,9 +168,8 @@ def touches(candle: Candle, held: Held) -> bool:
 @inlined
 def _touched(candle: Candle, held: Held, terms: Terms) -> Left:
     """What a candle touches of stop and target; the stop, if both."""
-    above, open_ = bought_above(-held.side, candle.spread), opened_at(-held.side, candle)
-    # The open is a part of the candle, and by its own spread may lie outside of what the others make of it.
-    high, low = max(candle.high + above, open_), min(candle.low + above, open_)
+    open_ = opened_at(-held.side, candle)
+    high, low = extremes(-held.side, candle)
     price, reason = exit_in_candle(held.side, open_, high, low, held.stop, held.target)
     if reason == REASON_NONE:
         return STAYS

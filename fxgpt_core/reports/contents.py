@@ -20,7 +20,7 @@ from fxgpt_core.registry.gates import GateResult
 class Heading:
     """What was played: `about` says in a sentence which candles these are and what they prove; `made_at` has a time zone.
 
-    `parameters_sha256` is None where no single set was played, as in a walk-forward. `artifacts`: ids by name of asset.
+    `parameters_sha256` is None where no single set was played, as in a search. `artifacts`: ids by name of asset.
     """
 
     symbol: str
@@ -33,9 +33,12 @@ class Heading:
 
 @dataclass(frozen=True)
 class FoldRow:
-    """One fold: windows as text, the hash of the set chosen on `train`, and what it did on `test` (`return_pct` in percent).
+    """One fold: windows as text, the hash of the set played, and what it did on `test` (`return_pct` in percent).
 
-    A fold without `trades` has no Sharpe ratio and no return, whatever numbers stand here. `note`: what else must be known.
+    A search chose the set on `train`; of one set that is played on every fold, `train` only went before.
+
+    A fold without a result, such as one without `trades`, has neither Sharpe ratio nor return; `note` says why, and what else
+    must be known.
     """
 
     fold: int
@@ -43,8 +46,8 @@ class FoldRow:
     test: str
     parameters_sha256: str
     trades: int
-    sharpe: float
-    return_pct: float
+    sharpe: float | None
+    return_pct: float | None
     note: str = ""
 
 

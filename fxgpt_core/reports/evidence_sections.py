@@ -15,14 +15,19 @@ STRESS_TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}
 LUCK_HEADS = ("test", "value", "must be", "passed", "what it asks")
 GATE_HEADS = ("gate", "value", "must be", "passed", "remedy")
 SHOWN_HASH = 12
+SEARCHED = "Each row is a set chosen on the train window and played on the test window, which its search had not seen."
+WALKED = (
+    "Each row is the one parameter set of this report, played on the test window from a fresh account and flat at its end. "
+    "Nothing was searched on the train windows."
+)
 
 
 def folds(report: BacktestReport) -> Section:
     """The folds of a walk-forward."""
     return Section(
         "Folds",
-        "Each row is a set chosen on the train window and played on the test window, which its search had not seen. Good folds "
-        "among bad ones are no strategy; a fold without trades shows nothing, and is no zero.",
+        f"{WALKED if report.heading.parameters_sha256 else SEARCHED} Good folds among bad ones are no strategy; a fold without "
+        "trades shows nothing, and is no zero.",
         (Table(FOLD_HEADS, tuple(map(_fold, report.folds)), words=("train", "test", "chosen set", "note")),)
         if report.folds
         else (),
@@ -70,11 +75,10 @@ def gates(report: BacktestReport) -> Section:
 
 
 def _fold(fold: FoldRow) -> Row:
-    place = (str(fold.fold), fold.train, fold.test, fold.parameters_sha256[:SHOWN_HASH])
-    if fold.trades == 0:
-        note = "; ".join(filter(None, ("no trade: there is nothing to judge", fold.note)))
-        return Row((*place, "0", UNKNOWN, UNKNOWN, note), Tone.BAD)
-    return Row((*place, count(fold.trades), held(fold.sharpe), percent_points(fold.return_pct), fold.note))
+    place = (str(fold.fold), fold.train, fold.test, fold.parameters_sha256[:SHOWN_HASH], count(fold.trades))
+    if fold.sharpe is None or fold.return_pct is None:
+        return Row((*place, UNKNOWN, UNKNOWN, fold.note), Tone.BAD)
+    return Row((*place, held(fold.sharpe), percent_points(fold.return_pct), fold.note))
 
 
 def _stress(row: StressResult) -> Row:

@@ -20,7 +20,9 @@ GROUP = "optimization"
 class SearchConfig(dg.Config):
     """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days.
 
-    Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles.
+    Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD,
+    trials are played by the rules of FX (bid and ask, slippage, swap, conversion, stop-out), and so is paper trading of what they
+    find; without, by those of PARITY, with flat costs.
     """
 
     seed: int = 7
@@ -30,6 +32,7 @@ class SearchConfig(dg.Config):
     train_days: float | None = None
     test_days: float | None = None
     step_days: float | None = None
+    account_currency: str | None = None
 
 
 @dg.asset(
@@ -49,8 +52,7 @@ def optimized_parameters(
 
     store = TrialStore(lake.ledger)
     with lake.making(context, config.model_dump(), seed=config.seed) as making:
-        for asset in searching.INPUTS:
-            making.read(asset)
+        searching.inputs_of(making, searching.charges_of(config.model_dump()))
         reused = making.unchanged()
         artifact = reused or searching.search(making, config.model_dump(), store, context.log.info)
         proposal, root = artifact.json(), lake.settings().report_root

@@ -13,10 +13,13 @@ from tiny_line import CONFIG, HELD_OUT, LINE, N_CANDLES
 from fxgpt_core.candles.schema import PRICES
 from fxgpt_core.errors import BrokenLineageError, CandleSchemaError, MissingError
 from fxgpt_core.features import matrix
+from fxgpt_core.market.charges import Charges
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.optimization.study import SearchProgress
 from fxgpt_core.registry.gate_evidence import LUCK_TESTS
 from fxgpt_core.registry.model_versions import registered_version
+from fxgpt_core.registry.trials import TrialStore
 from fxgpt_pipelines import searching
 from fxgpt_pipelines.checks.gates import GATES
 from fxgpt_pipelines.code_versions import code_version
@@ -239,3 +242,32 @@ def test_a_feature_that_sees_the_future_fails_the_blocking_check_and_is_not_stor
     assert _evaluations(fresh.instance, "features", "no_look_ahead") == [False]
     with pytest.raises(MissingError, match="no features"):
         fresh.lake.latest("features", "EURUSD", "1h")
+
+
+def test_a_search_with_an_accounts_currency_is_played_and_judged_by_the_rules_of_fx(line):
+    """The account is in pounds: another symbol's candles convert, and are an input of their own role."""
+    lake, flat = line.at.lake, line.at.lake.latest("optimized_parameters", "EURUSD", "1h")
+    config = CONFIG["optimized_parameters"] | {"account_currency": "GBP"}
+    with pytest.raises(MissingError, match="GBPUSD 1h"):
+        line.at.runner.materialize("optimized_parameters", config)
+    pounds = lake.latest("candles", "EURUSD", "1h").frame().with_columns(*(pl.col(name) * 1.1 for name in PRICES))
+    with lake.making("candles", "GBPUSD", "1h", {}, code_sha256="0" * 64, run_id="a run") as making:
+        cross = making.write_frame(pounds, {})
+    try:
+        line.at.runner.materialize("optimized_parameters", config)
+        found = lake.latest("optimized_parameters", "EURUSD", "1h")
+        roles = {edge.role: edge.parent.id for edge in lake.inputs(found.id)}
+        assert roles["converting_candles"] == cross.id != roles["candles"]
+        proposal = found.json()
+        assert Charges.from_json(proposal["charges"]) == Charges(account_currency="GBP")
+        assert flat.json()["charges"] is None
+        made = line.at.runner.materialize("robustness")
+        assert set(made.checks) == set(GATES)
+        with lake.making("robustness", "EURUSD", "1h", {}, code_sha256="0" * 64, run_id="a run") as making:
+            case = searching.judged(making, proposal, found.settings, TrialStore(line.at.ledger))
+        assert case.outcome.out_of_sample.result.mode is Mode.FX
+        assert case.problem.paid.conversion == pytest.approx(1.0 / pounds["close"].to_numpy())
+    finally:
+        for asset in ("optimized_parameters", "robustness"):
+            line.at.runner.materialize(asset, CONFIG.get(asset, {}))
+    assert lake.latest("optimized_parameters", "EURUSD", "1h").id == flat.id

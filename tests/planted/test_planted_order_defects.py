@@ -107,7 +107,7 @@ def no_look_at_a_bracket_in_the_entry_candle(original):
 
 
 def a_last_bit_in_the_marks(original):
-    return lambda book, bid, spread: original(book, math.nextafter(bid, math.inf), spread)
+    return lambda book, price: original(book, math.nextafter(price, math.inf))
 
 
 DEFECTS = [

@@ -17,17 +17,9 @@ QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthC
 
 @st.composite
 def runs(draw, rules=(PARITY, REALISTIC)):
-    """A coarse run under one of the rules, its spread a fraction of the price, or an ask above each bid."""
+    """A coarse run under one of the rules."""
     candles, asked, terms, account = draw(coarse_runs())
-    terms = replace(terms, rules=draw(st.sampled_from(rules)), finalize=True)
-    if draw(st.booleans()):
-        spread = np.array(draw(st.lists(st.sampled_from([0.0, 0.125, 0.3]), min_size=len(candles), max_size=len(candles))))
-        terms = replace(terms, costs=replace(terms.costs, spread=0.0), price_spread=spread)
-    return candles, asked, terms, account
-
-
-def ask_spread(candles, terms):
-    return np.zeros(len(candles)) if terms.price_spread is None else terms.price_spread
+    return candles, asked, replace(terms, rules=draw(st.sampled_from(rules)), finalize=True), account
 
 
 @QUICK
@@ -45,8 +37,7 @@ def test_the_equity_is_the_cash_and_the_marked_trades_at_every_close(run):
         entered, left = trades.entry_index <= i, trades.exit_index <= i
         cash = account.cash - entry_fee[entered].sum() - terms.fixed_fee * len(np.unique(trades.instruction[entered]))
         cash += (signed * (trades.exit_price - trades.entry_price) - exit_fee)[left].sum()
-        mark = candles.close[i] + np.where(signed < 0, ask_spread(candles, terms)[i], 0.0)
-        marked = (signed * (mark - trades.entry_price))[entered & ~left].sum()
+        marked = (signed * (candles.close[i] - trades.entry_price))[entered & ~left].sum()
         assert np.isclose(result.equity[i], cash + marked, rtol=1e-9, atol=1e-9 * account.cash)
 
 
@@ -66,8 +57,7 @@ def test_the_profits_add_up_to_the_equity_but_for_the_fixed_fee_of_each_part_of_
 def test_trades_closed_by_some_candle_do_not_know_those_that_follow(run, share):
     candles, asked, terms, account = run
     n = 1 + int(share * (len(candles) - 1))
-    terms_then = replace(terms, price_spread=None if terms.price_spread is None else terms.price_spread[:n])
-    early = play_orders(candles.slice(0, n), until(asked, n), terms_then, account)
+    early = play_orders(candles.slice(0, n), until(asked, n), terms, account)
     whole = play_orders(*run)
     # The last candle of a run may be played once more, and with trade_on_close that fills in the one before.
     for name in OrderTrades.__dataclass_fields__:
@@ -87,14 +77,13 @@ def test_every_price_was_quoted_in_its_candle_and_no_limit_is_overpaid_under_the
     candles, asked, terms, account = run
     terms = replace(terms, trade_on_close=False)
     result = play_orders(candles, asked, terms, account)
-    trades, spread = result.trades, ask_spread(candles, terms)
+    trades = result.trades
     for index, price, buys, relative in (
         (trades.entry_index, trades.entry_price, trades.side > 0, terms.costs.spread),
         (trades.exit_index, trades.exit_price, trades.side < 0, 0.0),
     ):
         factor = 1.0 + np.where(buys, relative, -relative)
-        low = (candles.low[index] + np.where(buys, spread[index], 0.0)) * factor
-        high = (candles.high[index] + np.where(buys, spread[index], 0.0)) * factor
+        low, high = candles.low[index] * factor, candles.high[index] * factor
         assert np.all((low <= price * (1 + 1e-12)) & (price <= high * (1 + 1e-12)))
     limit, action = asked.limit[trades.instruction], asked.action[trades.instruction]
     assert not np.any((action == BUY) & (trades.entry_price > limit))

@@ -24,11 +24,6 @@ def played(rows, asked, terms, account=CASH):
     return play_orders(candles_of(*rows), instructions(asked), terms, account)
 
 
-def two_sided(rows, asked, spread=2.0, rules=PARITY):
-    """Played with candles of bids and an ask `spread` above."""
-    return played(rows, asked, OrderTerms(rules=rules, price_spread=np.full(len(rows), spread)))
-
-
 def exits(result):
     """(entry candle, entry price, exit candle, exit price, signed units, reason) of each closed trade."""
     trades = result.trades
@@ -143,64 +138,6 @@ def test_an_exclusive_order_passes_nothing_over_with_cancel_all():
     rows = [*BASE, flat(100), flat(103), flat(104)]
     result = played(rows, asked, OrderTerms(exclusive=True, rules=FillRules(cancel_all=True)))
     assert [trade[4] for trade in exits(result)] == [10, 30]
-
-
-def test_a_long_buys_at_the_ask_and_is_stopped_at_the_bid():
-    asked = [Instruction(1, BUY, size=10, stop_loss=95)]
-    result = two_sided([*BASE, (100, 101, 95.5, 100), (100, 100, 94, 96), flat(96)], asked)
-    assert exits(result) == [(2, 102.0, 3, 95.0, 10, "stop")]
-    assert result.equity.tolist() == [100_000.0, 100_000.0, 99_980.0, 99_930.0, 99_930.0]
-
-
-def test_a_short_sells_at_the_bid_and_is_stopped_when_the_ask_reaches_its_stop():
-    asked = [Instruction(1, SELL, size=10, stop_loss=105)]
-    result = two_sided([*BASE, (100, 102.5, 100, 100), (100, 103, 100, 101), flat(101)], asked)
-    assert exits(result) == [(2, 100.0, 3, 105.0, -10, "stop")]
-    assert result.equity.tolist() == [100_000.0, 100_000.0, 99_980.0, 99_950.0, 99_950.0]
-
-
-def test_a_gap_over_the_stop_of_a_short_costs_the_ask_of_the_open():
-    result = two_sided([*BASE, flat(100), flat(110), flat(110)], [Instruction(1, SELL, size=10, stop_loss=105)])
-    assert exits(result) == [(2, 100.0, 3, 112.0, -10, "stop")]
-
-
-def test_a_target_of_a_short_waits_for_the_ask_and_a_buy_limit_too():
-    short = [Instruction(1, SELL, size=10, take_profit=95)]
-    assert exits(two_sided([*BASE, flat(100), (100, 100, 94, 95), (95, 95, 93, 95)], short)) == [
-        (2, 100.0, 4, 95.0, -10, "target")
-    ]
-    limit = [Instruction(1, BUY, size=10, limit=98)]
-    assert exits(two_sided([*BASE, (100, 100, 97, 98), (98, 98, 96, 97), flat(97)], limit)) == [(3, 98.0, 4, 97.0, 10, "end")]
-
-
-def test_with_two_sided_quotes_shorts_end_at_the_ask_of_the_last_close():
-    rows = [*BASE, flat(100), (100, 105, 100, 104)]
-    result = two_sided(rows, [Instruction(1, SELL, size=10)], rules=FillRules(finish_at_close=True))
-    assert exits(result) == [(2, 100.0, 3, 106.0, -10, "end")]
-    assert result.final_equity == 100_000.0 - 60.0
-
-
-def test_trade_on_close_buys_at_the_ask_of_that_close():
-    spread = np.array([1.0, 1.5, 2.0, 2.5])
-    terms = OrderTerms(trade_on_close=True, price_spread=spread)
-    result = played([flat(100), flat(101), flat(102), flat(103)], [Instruction(1, BUY, size=10)], terms)
-    assert exits(result) == [(1, 102.5, 2, 102.0, 10, "end")]
-
-
-def test_a_stop_loss_between_bid_and_ask_is_accepted_and_one_above_the_ask_refused():
-    asked = [Instruction(1, BUY, 1, size=10, stop_loss=101), Instruction(1, BUY, 2, size=10, stop_loss=102)]
-    result = two_sided([*BASE, flat(100), flat(100)], asked)
-    assert result.refused.tolist() == [1]
-    assert exits(result) == [(2, 102.0, 2, 100.0, 10, "stop")]
-
-
-def test_margin_at_fill_marks_both_sides_at_the_quotes_of_the_fill():
-    asked = [Instruction(1, BUY, size=500), Instruction(2, BUY, size=0.5)]
-    rows = [*BASE, flat(100), (100, 130, 70, 130), flat(130)]
-    terms = OrderTerms(rules=FillRules(margin_at_fill=True), price_spread=np.full(5, 2.0))
-    result = played(rows, asked, terms, replace(CASH, leverage=2.0))
-    # 100,000 - 500 × 2 (bought at 102, worth 100) - 500 × 100 / 2 = 74,000 is free, × 2 × 0.5 / 102 = 725.49 units.
-    assert result.trades.units.tolist() == [500, 725]
 
 
 def entered(candles, asked, rules):

@@ -12,10 +12,10 @@ from order_examples import candles_of, flat
 from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.backtest.instructions import Instruction, instructions
 from fxgpt_core.backtest.order_stream import ANY_TAG, BUY, CANCEL, CLOSE, MOVE_STOP, SELL
-from fxgpt_core.backtest.order_terms import OrderTerms
+from fxgpt_core.backtest.order_terms import REALISTIC, OrderTerms
 from fxgpt_core.backtest.orders import play_orders
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.costs import FxCosts
 
 CANDLES = candles_of(*[flat(100)] * 5)
 
@@ -69,15 +69,18 @@ def test_prices_that_are_not_positive_are_named():
         play_orders(candles_of((1, 1, 1, math.nan)), instructions([]))
 
 
-@pytest.mark.parametrize("spread", [np.zeros(4), np.full(5, -1.0), np.full(5, math.nan)])
-def test_a_spread_that_is_not_one_for_each_candle_is_named(spread):
-    with pytest.raises(BadInputError, match=r"price_spread has shape .* give 5 finite numbers in quote currency"):
-        play_orders(CANDLES, instructions([]), OrderTerms(price_spread=spread))
+def test_costs_of_another_number_of_candles_are_named():
+    with pytest.raises(BadInputError, match="costs of 4 candles were given for 5"):
+        play_orders(CANDLES, instructions([]), OrderTerms(FxCosts(np.zeros(4))))
 
 
-def test_two_spreads_at_a_time_and_a_negative_fee_are_refused():
-    with pytest.raises(BadInputError, match=r"costs\.spread is 0\.001; set that to 0, or give no price_spread"):
-        OrderTerms(Costs(0.001, 0.0), price_spread=np.zeros(5))
+@pytest.mark.parametrize("more", [{"fixed_fee": 1.0}, {"trade_on_close": True}, {"rules": REALISTIC}])
+def test_what_is_of_flat_costs_only_cannot_be_added_to_fx_costs(more):
+    with pytest.raises(BadInputError, match="these are of flat costs only: leave them out, or give Costs"):
+        OrderTerms(FxCosts(np.zeros(1)), **more)
+
+
+def test_a_negative_fee_is_refused():
     with pytest.raises(BadInputError, match=r"the fixed fee is -1\.0"):
         OrderTerms(fixed_fee=-1.0)
 

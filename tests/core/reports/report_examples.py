@@ -36,7 +36,7 @@ LOST = StressNumbers(0, -4900.0, -49.0, 49.5, *UNTOLD, 51.0, *HELD)
 ROWS = {
     "folds": (
         FoldRow(0, "2017-09-18 .. 2017-10-18", "2017-10-20 .. 2017-10-27", "abcdef0123456789", 14, 1.234, 0.517),
-        FoldRow(1, "2017-09-25 .. 2017-10-25", "2017-10-27 .. 2017-11-03", "99cdef0123456789", 0, 0.0, 0.0, "idle"),
+        FoldRow(1, "2017-09-25 .. 2017-10-25", "2017-10-27 .. 2017-11-03", "99cdef0123456789", 0, None, None, "idle"),
     ),
     "stress": (
         StressResult(StressKind.COST, "costs_x2", True, "", SPAN, StressNumbers(398, -987.0, -9.87, 14.9, *UNTOLD, 90.13, *HELD)),

@@ -193,7 +193,7 @@ def test_a_drawdown_that_lasts_is_said_to_last():
 def test_a_fold_without_trades_is_an_error_and_no_zero(page):
     [_, traded, empty] = page.tables["Folds"]
     assert traded[3:] == ["abcdef012345", "14", "1.23", "0.52 %", ""]
-    assert empty[4:] == ["0", "-", "-", "no trade: there is nothing to judge; idle"]
+    assert empty[4:] == ["0", "-", "-", "idle"]
     assert [attributes["class"] for name, attributes in page.elements if name == "tr" and "class" in attributes].count("bad") >= 4
 
 
