@@ -247,8 +247,8 @@ def concluded_again(problem: Problem, proposal: Mapping[str, Any], trials: Seque
     changed = [name for name in was if name in now and was[name] != now[name]]
     if changed:
         raise BrokenLineageError(
-            f"the choices of run {run_id} now have a {changed[0]} of {now[changed[0]]} on their unseen test windows, {was[changed[0]]} "
-            "is stored; candles, costs or the backtest changed since: materialize optimized_parameters again"
+            f"the choices of run {run_id} now have a {changed[0]} of {now[changed[0]]} on their unseen test windows, "
+            f"{was[changed[0]]} is stored; candles, costs or the backtest changed since: materialize optimized_parameters again"
         )
     return outcome
 
