@@ -55,12 +55,12 @@ class Case:
 
 NOISE: Final = (Case("normal", 4), Case("clusters", 4), Case("persistent", 4))
 PLANTED: Final = (Case("clusters", 4, 3.0), Case("clusters", 8, 2.0))
+MEASURED: Final = (Case("clusters", 4, 3.0, measured=True), Case("clusters", 8, 2.0, measured=True))
 TABLE: Final = tuple(
     case for years in (2, 4, 8) for edge in (1.0, 2.0, 3.0, 4.0) if (case := Case("clusters", years, edge)) not in PLANTED
 )
 TRAPS: Final = (
     Case("clusters", 4, 3.0, share=0.01, measured=True),
-    Case("clusters", 4, 3.0, measured=True),
     Case("clusters", 8, 4.0, measured=True),
     Case("clusters", 4, 3.0, share=1.0),
     Case("clusters", 4, kept=10),
@@ -137,7 +137,7 @@ def calibration(searches: int, table_searches: int, seed: int) -> dict[str, list
     """`rates` of every case, by what it is there for."""
     counts = {"noise": (NOISE, searches), "planted": (PLANTED, searches)}
     if table_searches:
-        counts |= {"table": (TABLE, table_searches), "traps": (TRAPS, table_searches)}
+        counts |= {"measured": (MEASURED, searches), "table": (TABLE, table_searches), "traps": (TRAPS, table_searches)}
     return {name: [rates(case, n, seed) for case in cases] for name, (cases, n) in counts.items()}
 
 
@@ -150,7 +150,7 @@ def line(row: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--searches", type=int, default=200, help="of each case of noise, and of the two planted edges")
+    parser.add_argument("--searches", type=int, default=200, help="of each case of noise, and of planted edges")
     parser.add_argument("--table-searches", type=int, default=40, help="of each other case; 0 leaves them out")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", action="store_true")

@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     **{f"validation_fold_{number}": _FOLDS for number in range(1, 6)},
     "horizon_validation": ("forecasts",),
     "optimized_parameters": _SEARCH,
-    "robustness": (*_SEARCH, "registry/gates.py"),
+    "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_evidence.py"),
     "deployment": ("registry",),
     "live_orders": ("registry/tables.py",),
     "adherence": _LIVE,

@@ -49,7 +49,7 @@ TYPICAL_S = {
     "calibration_quantiles": 1.0,
     "walk_forward_validation": 2.0,
     "optimized_parameters": 6.0,
-    "robustness": 2.0,
+    "robustness": 12.0,
     "deployment": 1.0,
     "live decisions": 90.0,
     "live_orders": 2.0,

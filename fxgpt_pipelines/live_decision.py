@@ -137,7 +137,7 @@ def continued(deployed: Deployed, live_candles: "pl.DataFrame") -> "pl.DataFrame
 
     from fxgpt_core.candles.schema import candle_columns, check_candles
 
-    # Diagonally: the spread that a history may have is null in live candles, which have none.
+    # Diagonally: one part of a series may know its spread and another not.
     parts = [frame.select(candle_columns(frame)) for frame in (deployed.history, live_candles)]
     joined = pl.concat(parts, how="diagonal")
     checked = check_candles(joined, timeframe_of(deployed.timeframe))

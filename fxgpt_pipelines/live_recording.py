@@ -53,7 +53,7 @@ def frame_of(feed: "ReceivedCandles", ready: Deployed) -> "pl.DataFrame":
     """The candles of a feed, at least one, that lie behind the history, as a candle frame."""
     import polars as pl
 
-    frame = pl.DataFrame([asdict(candle) for candle in feed.candles])
+    frame = pl.DataFrame([asdict(candle) for candle in feed.candles], schema_overrides={"spread": pl.Float64})
     frame = frame.with_columns(pl.col("open_time_us").cast(pl.Datetime("us", "UTC")).alias("open_time")).drop("open_time_us")
     return frame.filter(pl.col("open_time") > ready.history["open_time"][-1])
 

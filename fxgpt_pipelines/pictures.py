@@ -21,8 +21,8 @@ GRADE_COLORS = {"YELLOW": "#eab308", "RED": "#dc2626"}
 
 
 def picture(title: str, draw: "Callable[[Axes], None]") -> dg.MarkdownMetadataValue:
-    """A PNG of at most `MAX_BYTES` as Markdown; drawn again at half the resolution when it is larger."""
-    for dots in (90, 45):
+    """A PNG of at most `MAX_BYTES` as Markdown; drawn again with fewer dots when it is larger."""
+    for dots in (90, 65, 45):
         data = _png(title, draw, dots)
         if len(data) <= MAX_BYTES:
             break

@@ -48,7 +48,7 @@ class Standing:
 
 def held_out(settings: "Settings", ledger: "Ledger", series: Series) -> "list[ClosedCandle]":
     """The provider's candles behind both the stored ones and those already in the feed, oldest first."""
-    from fxgpt_core.candles.schema import COLUMNS
+    from fxgpt_core.candles.schema import candle_columns
     from fxgpt_core.live.candle_feed import ClosedCandle, received
     from fxgpt_core.registry.code_identity import code_identity
     from fxgpt_core.registry.lake import Lake
@@ -60,7 +60,7 @@ def held_out(settings: "Settings", ledger: "Ledger", series: Series) -> "list[Cl
     feed = received(ledger, series.symbol, series.timeframe, 1 << 62).candles
     last_us = max([last_us, *(candle.open_time_us for candle in feed[-1:])])
     frame = provided(settings, series.symbol, timeframe).frame
-    rows = zip(frame["open_time"].to_physical().to_list(), *(frame[n].to_list() for n in COLUMNS[1:]), strict=True)
+    rows = zip(frame["open_time"].to_physical().to_list(), *(frame[n].to_list() for n in candle_columns(frame)[1:]), strict=True)
     return [ClosedCandle(*row) for row in rows if row[0] > last_us]
 
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fxgpt_pipelines.code_versions import code_version
-from fxgpt_pipelines.reading import arrays_of, costs_of, spans_of, test_bands
+from fxgpt_pipelines.reading import arrays_of, costs_of, quotes_of, spans_of, test_bands
 
 if TYPE_CHECKING:
+    from fxgpt_core.market.charges import Charges
     from fxgpt_core.market.timeframes import Timeframe
+    from fxgpt_core.optimization.judged_luck import JudgedLuck
     from fxgpt_core.optimization.outcome import OptimizationOutcome
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.optimization.study import SearchParameters, SearchProgress
@@ -30,11 +33,33 @@ class Judged:
     outcome: "OptimizationOutcome"
 
 
-def problem_of(making: "Making") -> "Problem":
+def charges_of(config: Mapping[str, Any]) -> "Charges | None":
+    """What an account in the configured currency is charged; None without one: flat costs, by the rules of PARITY."""
+    from fxgpt_core.market.charges import Charges
+
+    currency = config.get("account_currency")
+    return None if currency is None else Charges(account_currency=currency)
+
+
+def inputs_of(making: "Making", charges: "Charges | None") -> "dict[str, Artifact]":
+    """What a search rests on, by role, read through the making; candles of another symbol if the account's money needs them."""
+    from fxgpt_core.market.conversion import CONVERTING_CANDLES, joining_symbol
+    from fxgpt_core.market.symbols import symbol
+
+    found = {asset: making.read(asset) for asset in INPUTS}
+    joining = joining_symbol(symbol(making.origin.symbol), charges.account_currency) if charges else None
+    if joining is not None:
+        found[CONVERTING_CANDLES] = making.read("candles", symbol=joining.name, role=CONVERTING_CANDLES)
+    return found
+
+
+def problem_of(making: "Making", charges: "Charges | None") -> "Problem":
     """Candles, calibrated bands of the test span and costs, read through the making."""
+    from fxgpt_core.market.conversion import CONVERTING_CANDLES
     from fxgpt_core.optimization.problem import Problem
 
-    candles, model, forecasts, calibration = (making.read(asset) for asset in INPUTS)
+    read = inputs_of(making, charges)
+    candles, model, forecasts, calibration = (read[asset] for asset in INPUTS)
     arrays, spans = arrays_of(candles), spans_of(model)
     return Problem(
         symbol=candles.symbol,
@@ -42,6 +67,7 @@ def problem_of(making: "Making") -> "Problem":
         bands=test_bands(forecasts, calibration, arrays, spans)[1],
         costs=costs_of(candles.symbol, arrays, spans),
         code_sha256=code_version("optimized_parameters"),
+        paid=None if charges is None else quotes_of(candles, charges, read.get(CONVERTING_CANDLES)),
     )
 
 
@@ -59,7 +85,8 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
     """Run or resume the search and store the proposed parameter set."""
     from fxgpt_core.optimization.study import optimize
 
-    problem = problem_of(making)
+    charges = charges_of(config)
+    problem = problem_of(making, charges)
     parameters = search_parameters(config, problem.candles.timeframe)
     outcome = optimize(problem, parameters, store, progress=lambda progress: _tell(progress, tell))
     proposal = {
@@ -76,6 +103,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
         "equity": _thinned(outcome.out_of_sample.result.equity.tolist()),
         "folds": [_fold(fold) for fold in outcome.folds],
         "costs": asdict(problem.costs),
+        "charges": None if charges is None else asdict(charges),
         "problem_sha256": problem.sha256,
         "search": asdict(parameters),
     }
@@ -83,23 +111,23 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
     return making.write_json(proposal, {**summary, "folds": len(outcome.folds)})
 
 
-def judged(making: "Making", proposal: Mapping[str, Any], config: Mapping[str, Any], store: "TrialStore") -> Judged:
+def judged(making: "Making", proposal: Mapping[str, Any], store: "TrialStore") -> Judged:
     """The outcome of the proposal's run again, from the ledger's own trials. Raises `BrokenLineageError` when they differ."""
-    from fxgpt_core.errors import BrokenLineageError
-    from fxgpt_core.optimization.study import concluded, planned, resumed
+    from fxgpt_core.market.charges import charges_of_proposal
+    from fxgpt_core.optimization.study import concluded_again
 
-    problem = problem_of(making)
-    parameters = search_parameters(config, problem.candles.timeframe)
-    searches = planned(problem, parameters)
-    trials = resumed(store.trials(proposal["run_id"]), searches, parameters.seed)
-    outcome = concluded(problem, searches, trials, proposal["run_id"])
-    if outcome.proposed.sha256 != proposal["params_sha256"]:
-        raise BrokenLineageError(
-            f"the trials of run {proposal['run_id']} now propose {outcome.proposed.sha256[:16]}, the stored set is "
-            f"{proposal['params_sha256'][:16]}; candles, forecasts or calibration changed since: "
-            "materialize optimized_parameters again"
-        )
-    return Judged(problem, outcome)
+    problem = problem_of(making, charges_of_proposal(proposal))
+    return Judged(problem, concluded_again(problem, proposal, store.trials(proposal["run_id"])))
+
+
+def luck(case: Judged, settings: Mapping[str, Any], tell: Callable[[str], None]) -> "JudgedLuck":
+    """Every test of luck of a judged search; `settings` hold the ledger's `n_trials_ever` and `sharpe_variance` too."""
+    from fxgpt_core.cli.countdown import Countdown
+    from fxgpt_core.optimization.judged_luck import judged_luck
+    from fxgpt_core.optimization.luck_of_search import TrialsEver
+
+    ever = TrialsEver(settings["n_trials_ever"], settings["sharpe_variance"])
+    return judged_luck(case.problem, case.outcome, ever, settings["seed"], settings["histories"], partial(Countdown, tell))
 
 
 def fold_rows(proposal: Mapping[str, Any]) -> list[dict[str, Any]]:

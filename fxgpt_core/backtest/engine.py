@@ -10,6 +10,7 @@ from fxgpt_core.backtest.kernel import play
 from fxgpt_core.backtest.tape import NEVER, SIGNAL_EXITS, TRADE, Log, Rules, Sums, Tape, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market import charges
 from fxgpt_core.market.costs import QUOTED, Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan, Terms
 from fxgpt_core.market.modes import Mode
@@ -259,20 +260,7 @@ def rules_of(execution: ExecutionParameters) -> Rules:
 
 def terms_of(costs: Costs | FxCosts, account: BacktestAccount) -> Terms:
     """Account and costs as the fill rule takes them."""
-    cash, leverage = float(account.cash), account.usable_leverage
-    if isinstance(costs, Costs):
-        return Terms(cash, leverage, parity=True, entry_spread=float(costs.spread), commission=float(costs.commission))
-    return Terms(
-        cash,
-        leverage,
-        parity=False,
-        commission=float(costs.commission),
-        unit_commission=float(costs.unit_commission),
-        slippage=float(costs.slippage),
-        impact=float(costs.impact),
-        depth=float(costs.depth),
-        stop_out=float(costs.stop_out),
-    )
+    return charges.terms_of(costs, float(account.cash), account.usable_leverage)
 
 
 def trades_of(book: npt.NDArray[np.void], candles: CandleArrays) -> Trades:

@@ -100,9 +100,15 @@ def play_sets(
     for which, members in _by_decisions(sets):
         wishes = wishes_of(decisions[which])
         calls += [(wishes, part) for part in _parts(members)]
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        # list() raises what a thread raised.
-        list(pool.map(lambda call: _play_members(tape, call[0], terms, (rules, call[1], spans), sheet), calls))
+
+    def run(call: tuple[Wishes, IntArray]) -> None:
+        _play_members(tape, call[0], terms, (rules, call[1], spans), sheet)
+
+    if len(calls) == 1:
+        run(calls[0])  # to start a thread takes longer than a short run
+    else:
+        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+            list(pool.map(run, calls))  # list() raises what a thread raised
     return SummedSets(sheet.sums, sheet.daily, replay.account.cash)
 
 

@@ -6,7 +6,7 @@ shock at each place. A stress that could not be made says why; it never becomes 
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -25,6 +25,7 @@ from fxgpt_core.market.symbols import Symbol
 from fxgpt_core.market.timeframes import DAY_US
 from fxgpt_core.validation.folds import Window
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Run = tuple[CandleArrays, BacktestResult]
 
@@ -42,7 +43,8 @@ class StressResult:
     """One stress: what the strategy did in the `window`, and `unstressed` in the same one (None for a crisis: it was as it was).
 
     `survived` is None where nothing was proved; `why` says so, or why not survived. `numbers` is None where the stress could not
-    be made. `place`, of shocks, is "worst of n" or "median of n", by what the account kept. `concern`, of crises.
+    be made. `place`, of shocks, is "worst of n" or "median of n", by what the account kept. `concern`, of crises. `course` is the
+    equity at the M closes of the window in percent of that before it, for a picture.
     """
 
     kind: StressKind
@@ -54,20 +56,28 @@ class StressResult:
     unstressed: StressNumbers | None = None
     place: str = ""
     concern: Concern | None = None
+    course: FloatArray = field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
+
+    @property
+    def label(self) -> str:
+        """Name and place, for people."""
+        return f"{self.name}, {self.place}" if self.place else self.name
 
     def to_json(self) -> dict[str, object]:
-        """Every field; numbers by name, what is not known as null."""
-        return dataclasses.asdict(self)
+        """Every field but the course; numbers by name, what is not known as null."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "course"}
 
 
 def stress(
     play: Play,
     conditions: Conditions,
     symbol: Symbol,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     parameters: StressParameters | None = None,
 ) -> tuple[StressResult, ...]:
     """Every stress of the parameters, each judged; `rng` draws the places of the shocks, the same for all of them.
+
+    Without `rng` there are costs and crises only, which take no more plays than there are multiples of the costs, and one.
 
     Raises `BadInputError` when the play did not trade the past before a shock as it does without: it sees what comes, or
     is not the same twice.
@@ -79,7 +89,7 @@ def stress(
     return (
         *_cost_rows(play, conditions, unstressed, parameters),
         *(_crisis_row(crisis, unstressed, symbol, parameters) for crisis in parameters.crises),
-        *_shock_rows(play, conditions, unstressed, rng, parameters),
+        *(_shock_rows(play, conditions, unstressed, rng, parameters) if rng else ()),
     )
 
 
@@ -88,9 +98,10 @@ def _cost_rows(play: Play, conditions: Conditions, unstressed: Run, parameters: 
     window = Window(int(known_at[0]), int(known_at[-1]) + 1)
     usual = _numbers(unstressed, window)
     for multiplier in parameters.cost_multipliers:
-        numbers = _numbers(play(conditions.times(multiplier)), window)
+        dearer = play(conditions.times(multiplier))
+        numbers, course = _numbers(dearer, window), _course(dearer, window)
         survived, why = _verdict(numbers, parameters)
-        yield StressResult(StressKind.COST, f"costs_x{multiplier:g}", survived, why, window, numbers, usual)
+        yield StressResult(StressKind.COST, f"costs_x{multiplier:g}", survived, why, window, numbers, usual, course=course)
 
 
 def _crisis_row(crisis: Crisis, unstressed: Run, symbol: Symbol, parameters: StressParameters) -> StressResult:
@@ -99,7 +110,7 @@ def _crisis_row(crisis: Crisis, unstressed: Run, symbol: Symbol, parameters: Str
     span = f"candles begin {_iso(int(candles.open_time_us[0]))} and end {_iso(int(candles.known_at_us[-1]))}"
     why = ""
     if rows.start == rows.stop:
-        why = f"no candle between {crisis.window}: {span}"
+        why = f"no candle in it: {span}"
     elif equity_before(result, rows.start) <= 0.0:
         why = "the account had lost everything before"
     if why:
@@ -109,7 +120,8 @@ def _crisis_row(crisis: Crisis, unstressed: Run, symbol: Symbol, parameters: Str
     coverage = crisis.coverage(candles.open_time_us, candles.timeframe)
     if survived and coverage < parameters.least_coverage:
         survived, why = None, f"{coverage:.0%} of its candles found, {parameters.least_coverage:.0%} needed: {span}"
-    return StressResult(StressKind.CRISIS, crisis.name, survived, why, crisis.window, numbers, concern=concern)
+    course = _course(unstressed, crisis.window)
+    return StressResult(StressKind.CRISIS, crisis.name, survived, why, crisis.window, numbers, concern=concern, course=course)
 
 
 def _shock_rows(
@@ -122,7 +134,9 @@ def _shock_rows(
             between = f"{parameters.range_days} FX days after the first candle and {parameters.days_after} days before the last"
             yield StressResult(StressKind.SHOCK, shock.name, why=f"no position was held {between}")
         elif shock.needs_quotes and isinstance(conditions.costs, Costs):
-            yield StressResult(StressKind.SHOCK, shock.name, why="flat costs have one spread for all candles; give FxCosts")
+            yield StressResult(
+                StressKind.SHOCK, shock.name, why="flat costs have one spread for all candles; only mode fx can widen it in some"
+            )
         else:
             yield from _worst_and_median(play, conditions, unstressed, shock, places, parameters)
 
@@ -150,15 +164,27 @@ def _worst_and_median(
         first = int(conditions.candles.known_at_us[row])
         window, shocked = Window(first, first + parameters.days_after * DAY_US), play(shock.on(conditions, row))
         _check_same_past(unstressed, shocked, first)
-        runs.append((_numbers(shocked, window), _numbers(unstressed, window), window))
-    runs.sort(key=lambda run: (run[0].kept_pct, run[0].net_profit))
-    for place, (numbers, usual, window) in (("worst", runs[0]), ("median", runs[(len(runs) - 1) // 2])):
+        numbers, usual = _numbers(shocked, window), _numbers(unstressed, window)
         survived, why = _verdict(numbers, parameters)
-        yield StressResult(StressKind.SHOCK, shock.name, survived, why, window, numbers, usual, place=f"{place} of {len(runs)}")
+        course = _course(shocked, window)
+        runs.append(StressResult(StressKind.SHOCK, shock.name, survived, why, window, numbers, usual, course=course))
+    runs.sort(key=_what_was_kept)
+    for place, run in (("worst", runs[0]), ("median", runs[(len(runs) - 1) // 2])):
+        yield dataclasses.replace(run, place=f"{place} of {len(runs)}")
+
+
+def _what_was_kept(shocked: StressResult) -> tuple[float, float]:
+    return (shocked.numbers.kept_pct, shocked.numbers.net_profit) if shocked.numbers else (0.0, 0.0)
 
 
 def _numbers(run: Run, window: Window) -> StressNumbers:
     return numbers_in(*run, window.slice(run[0].known_at_us))
+
+
+def _course(run: Run, window: Window) -> FloatArray:
+    rows = window.slice(run[0].known_at_us)
+    course: FloatArray = 100.0 * run[1].equity[rows] / equity_before(run[1], rows.start)
+    return course
 
 
 def _check_same_past(unstressed: Run, shocked: Run, first_us: int) -> None:

@@ -68,6 +68,10 @@ class StressParameters:
                 "take more days or a shorter shock"
             )
 
+    def most_plays(self, timeframe: Timeframe) -> int:
+        """How often a strategy is played at most: without stress, at each multiple of the costs, by each shock at each place."""
+        return 1 + len(self.cost_multipliers) + self.places * len(self.shocks(timeframe))
+
     def shocks(self, timeframe: Timeframe) -> tuple[Shock, ...]:
         """Every shock for candles of a timeframe; hours become candles, rounded up."""
 

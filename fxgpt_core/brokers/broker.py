@@ -39,6 +39,16 @@ class BrokerOrder:
     reason: str
 
 
+@dataclass(frozen=True)
+class Quote:
+    """The last price of a symbol: what the ask is above the bid, in price units, and what a unit of its quote currency is worth
+    in the account's currency.
+    """
+
+    spread: float
+    conversion: float
+
+
 class Broker(Protocol):
     """One account at one broker. A command that raises may have reached the broker: its outcome is unknown."""
 
@@ -77,6 +87,10 @@ class Broker(Protocol):
 
     def account(self) -> Account:
         """Balance, equity at the last known prices, leverage."""
+        ...
+
+    def quote(self, name: str) -> Quote | None:
+        """The last price of a symbol; None before there was one, or while its worth in the account's currency is not known."""
         ...
 
     def fills_since(self, cursor: int) -> tuple[tuple[int, Fill], ...]:

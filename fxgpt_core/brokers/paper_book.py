@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fxgpt_core.errors import NotReadyError
 
-SCHEMA = """
+FIRST = """
 CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), cash REAL NOT NULL, leverage REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (
     order_id INTEGER PRIMARY KEY AUTOINCREMENT, client_order_id TEXT NOT NULL UNIQUE, symbol TEXT NOT NULL,
@@ -24,6 +24,23 @@ CREATE TABLE IF NOT EXISTS fills (
 CREATE TABLE IF NOT EXISTS money (id INTEGER PRIMARY KEY CHECK (id = 1), currency TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS marks (symbol TEXT PRIMARY KEY, open_time_us INTEGER NOT NULL, close REAL NOT NULL);
 """
+# A price is of the bid; what was marked before there were two sides was marked by one price in the account's own currency.
+TWO_SIDED_QUOTES = """
+ALTER TABLE positions ADD COLUMN stop_out_price REAL;
+ALTER TABLE positions ADD COLUMN swap REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE fills ADD COLUMN spread_cost REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE fills ADD COLUMN slippage REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE fills ADD COLUMN impact REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE fills ADD COLUMN swap REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE marks ADD COLUMN told_spread REAL;
+ALTER TABLE marks ADD COLUMN spread REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE marks ADD COLUMN conversion REAL DEFAULT 1.0;
+CREATE TABLE swaps (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, position_id INTEGER NOT NULL, time_us INTEGER NOT NULL, paid REAL NOT NULL,
+    UNIQUE (position_id, time_us));
+"""
+UPGRADES = (FIRST, TWO_SIDED_QUOTES)
+"""What makes a book of each version out of the one before; a file keeps its version as `user_version`, the first ones kept 0."""
 
 
 class PaperBook:
@@ -35,14 +52,31 @@ class PaperBook:
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
             self._connection.row_factory = sqlite3.Row
-            self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + SCHEMA)
+            self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+            version = self._upgrade()
         except sqlite3.DatabaseError as error:
             raise NotReadyError(
                 f"the paper broker's book {path} cannot be opened ({error}); move it away to start a new one, "
                 "and end what the ledger still holds by `fxgpt live write-off`"
             ) from error
+        if version > len(UPGRADES):
+            raise NotReadyError(
+                f"the paper broker's book {path} is of version {version}, made by a newer fxgpt; this one knows {len(UPGRADES)}: "
+                "install the newer one again"
+            )
         with self.writing() as book:
             book.execute("INSERT OR IGNORE INTO account (id, cash, leverage) VALUES (1, ?, ?)", (cash, leverage))
+
+    def _upgrade(self) -> int:
+        """Bring the file to the version of this program, in one transaction; returns the version it has then."""
+        with self.writing() as book:
+            version = int(book.execute("PRAGMA user_version").fetchone()[0])
+            for upgrade in UPGRADES[version:]:
+                for statement in filter(str.strip, upgrade.split(";")):
+                    book.execute(statement)
+            version = max(version, len(UPGRADES))
+            book.execute(f"PRAGMA user_version = {version}")
+        return version
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -54,6 +88,15 @@ class PaperBook:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One moment of the book, whatever another process writes meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            yield self._connection
+        finally:
+            self._connection.execute("ROLLBACK")
 
     def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
         """The rows of a query."""

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.cli.folds import FoldsOption, fold_lengths, walked
+from fxgpt_core.cli.modes import MEANING, AccountOption, ModeOption
 from fxgpt_core.cli.written_file import require_place
-from fxgpt_core.errors import BadInputError
+from fxgpt_core.errors import BadInputError, RefusedError
 from fxgpt_core.market.modes import Mode
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
+    from fxgpt_core.backtest.stress import StressResult
+    from fxgpt_core.cli.folds import Walk
     from fxgpt_core.cli.stored import StoredProblem
     from fxgpt_core.optimization.problem import Evaluation, Problem
     from fxgpt_core.strategy.parameters import StrategyParameters
-    from fxgpt_core.validation.folds import Window
+    from fxgpt_core.validation.folds import FoldParameters, Window
 
 SHOWN_TRADES = 10
 TOLD = ("entry_time", "exit_time", "side", "size", "entry_price", "exit_price", "reason", "profit")
@@ -33,22 +37,10 @@ class Engine(StrEnum):
     REFERENCE = "reference"
 
 
-MEANING = {
-    Mode.PARITY: "mode parity: flat costs, by the rules of backtesting.py",
-    Mode.FX: "mode fx: bid and ask, slippage, swap, stop-out",
-}
-ModeOption = Annotated[
-    Mode,
-    typer.Option(
-        "--mode",
-        help="parity: flat costs, by the rules of backtesting.py; fx: bid and ask, spread by session, slippage, swap, stop-out.",
-    ),
-]
 DetailOption = Annotated[
     str | None,
     typer.Option("--detail", metavar="TIMEFRAME", help="Shorter candles, such as 1m, that tell if stop or target came first."),
 ]
-AccountOption = Annotated[str, typer.Option("--account", metavar="CURRENCY", help="Currency of the account in mode fx.")]
 ParamsOption = Annotated[
     Path | None, typer.Option("--params", metavar="FILE", help="JSON object of the parameters to change; others stay at default.")
 ]
@@ -56,6 +48,7 @@ EngineOption = Annotated[Engine, typer.Option("--engine", help="kernel: compiled
 ReportOption = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write a report there: .html, one page for a browser, or .pdf.")
 ]
+StressFlag = Annotated[bool, typer.Option("--stress", help="Add synthetic shocks to the report, beside dearer costs and crises.")]
 
 
 def backtest(
@@ -67,20 +60,24 @@ def backtest(
     mode: ModeOption = Mode.PARITY,
     detail: DetailOption = None,
     account: AccountOption = "USD",
+    folds: FoldsOption = None,
     report: ReportOption = None,
+    stress: StressFlag = False,
     json: JsonFlag = False,
 ) -> None:
     """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen.
 
-    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --report backtest.html
+    Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --folds 30/7/7 --report backtest.html
     """
     from fxgpt_core.cli.stored import read_parameters
 
     _require_report(report)
     _require_known_to(engine, mode, detail)
-    parameters = read_parameters(params)
-    run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine)
-    _write_report(run, report)
+    _require_kernel(engine, folds)
+    _require_played_again(stress, detail, report)
+    lengths, parameters = fold_lengths(folds), read_parameters(params)
+    run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine, lengths)
+    _write_report(run, report, _stressed(run, account, stress) if report and detail is None else ())
     payload = _payload(run) | {"engine": str(engine), "report": report}
 
     def tell() -> None:
@@ -90,10 +87,14 @@ def backtest(
         tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
         if len(payload["trades"]) > SHOWN_TRADES:
             say(f"the last {SHOWN_TRADES} of {len(payload['trades'])} trades; --json tells all of them")
+        if run.walk is not None:
+            run.walk.tell()
         if report is not None:
             say(f"report written to {report}")
 
     answer(payload, json, tell)
+    if run.walk is not None and run.walk.refusal:
+        raise typer.Exit(RefusedError.exit_code)
 
 
 VERBS: dict[str, Callable[..., Any]] = {"backtest": backtest}
@@ -104,6 +105,7 @@ class _Run:
     stored: "StoredProblem"
     parameters: "StrategyParameters"
     played: "Evaluation"
+    walk: "Walk | None"
 
     @property
     def place(self) -> str:
@@ -118,6 +120,21 @@ def _require_known_to(engine: Engine, mode: Mode, detail: str | None) -> None:
         )
 
 
+def _require_kernel(engine: Engine, folds: str | None) -> None:
+    if engine is Engine.REFERENCE and folds is not None:
+        raise BadInputError(
+            "--engine reference with --folds: fold after fold is played by the kernel, and the reference is there to check the "
+            "kernel over the whole span; leave one of them out"
+        )
+
+
+def _require_played_again(stress: bool, detail: str | None, report: Path | None) -> None:
+    if stress and report is None:
+        raise BadInputError("--stress adds to a report, and there is none; name its file with --report, or run `fxgpt stress`")
+    if stress and detail is not None:
+        raise BadInputError("--stress with --detail: shorter candles know nothing of a shock; leave one of them out")
+
+
 def _stored(symbol: str, timeframe: str, mode: Mode, detail: str | None, account: str) -> "StoredProblem":
     from fxgpt_core.cli.quoted import with_detail, with_quotes
     from fxgpt_core.cli.stored import stored_problem
@@ -129,11 +146,12 @@ def _stored(symbol: str, timeframe: str, mode: Mode, detail: str | None, account
     return stored if detail is None else with_detail(stored, settings, detail)
 
 
-def _play(stored: "StoredProblem", parameters: "StrategyParameters", engine: Engine) -> _Run:
+def _play(stored: "StoredProblem", parameters: "StrategyParameters", engine: Engine, lengths: "FoldParameters | None") -> _Run:
     problem, span = stored.problem, stored.unseen
+    walk = None if lengths is None else walked(stored, parameters, lengths)
     is_reference = engine is Engine.REFERENCE
     played = _by_reference(problem, parameters, span) if is_reference else problem.evaluate(parameters, span)
-    return _Run(stored, parameters, played)
+    return _Run(stored, parameters, played, walk)
 
 
 def _by_reference(problem: "Problem", parameters: "StrategyParameters", window: "Window") -> "Evaluation":
@@ -168,6 +186,7 @@ def _payload(run: _Run) -> dict[str, Any]:
         "ambiguous_exits": int(trades.ambiguous.sum()),
         "decisions": problem.decisions(run.parameters, run.stored.unseen).reason_counts(),
         "trades": trade_dicts(trades),
+        "folds": run.walk and run.walk.to_json(),
     }
 
 
@@ -179,12 +198,23 @@ def _require_report(file: Path | None) -> None:
     require_place("--report", file)
 
 
-def _write_report(run: _Run, file: Path | None) -> None:
+def _stressed(run: _Run, account: str, with_shocks: bool) -> "tuple[StressResult, ...]":
+    from fxgpt_core.cli.quoted import is_base
+    from fxgpt_core.optimization.survival import SEED, StressPlan, stressed
+
+    problem = run.stored.problem
+    in_base = run.played.result.mode is Mode.FX and is_base(problem.symbol, account)
+    plan = StressPlan(SEED if with_shocks else None, in_base=in_base)
+    return stressed(problem, [(run.parameters, run.stored.unseen)], plan)
+
+
+def _write_report(run: _Run, file: Path | None, stress: "tuple[StressResult, ...]") -> None:
     if file is None:
         return
     from fxgpt_core.registry.code_identity import code_identity
     from fxgpt_core.reports.contents import BacktestReport, Heading
     from fxgpt_core.reports.report_file import write_report
+    from fxgpt_core.reports.walk_forward import fold_rows
 
     problem, played = run.stored.problem, run.played
     costs = problem.costs_at(run.stored.unseen.slice(problem.candles.known_at_us))
@@ -196,7 +226,8 @@ def _write_report(run: _Run, file: Path | None) -> None:
         artifacts=run.stored.artifacts,
         code=code_identity(),
     )
-    write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account), file)
+    rows = fold_rows(run.walk.runs, run.parameters.sha256) if run.walk else ()
+    write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account, folds=rows, stress=stress), file)
 
 
 def _short(trade: dict[str, object]) -> dict[str, object]:

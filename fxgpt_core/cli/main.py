@@ -18,11 +18,13 @@ from fxgpt_core.cli import (
     features,
     gateway,
     live,
+    luck,
     models,
     optimize,
     orders,
     registry,
     setup,
+    stress,
     train,
 )
 from fxgpt_core.cli.answer import answer, say
@@ -48,7 +50,7 @@ app.add_typer(context.app, name="context")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
-for room in (setup, doctor, train, backtest, optimize, registry, orders, gateway):
+for room in (setup, doctor, train, backtest, stress, optimize, luck, registry, orders, gateway):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 

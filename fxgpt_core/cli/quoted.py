@@ -8,7 +8,9 @@ from fxgpt_core.settings import Settings
 
 if TYPE_CHECKING:
     from fxgpt_core.candles.arrays import CandleArrays
+    from fxgpt_core.market.charges import Charges
     from fxgpt_core.market.conversion import Closes
+    from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
 
 
@@ -18,19 +20,35 @@ def with_quotes(stored: StoredProblem, settings: Settings, account_currency: str
     The other charges are the usual ones. Raises `MissingError` for candles of the joining symbol that are not there, and
     `BadInputError` as `market.charges` does.
     """
-    from fxgpt_core.market.charges import Charges, charged
+    from fxgpt_core.market.charges import Charges
     from fxgpt_core.market.conversion import joining_symbol
     from fxgpt_core.market.symbols import symbol
 
-    problem, charges = stored.problem, Charges(account_currency=account_currency.upper())
-    joining = joining_symbol(symbol(problem.symbol), charges.account_currency)
-    artifacts, cross = dict(stored.artifacts), None
+    charges, converting = Charges(account_currency=account_currency.upper()), None
+    joining = joining_symbol(symbol(stored.problem.symbol), charges.account_currency)
     if joining is not None:
-        candles, artifact = _candles(_lake(settings), joining.name, str(problem.candles.timeframe))
-        cross, artifacts[f"candles {joining.name}"] = _closes(joining.name, candles), artifact
+        converting = _lake(settings).latest("candles", joining.name, str(stored.problem.candles.timeframe))
+    return with_charges(stored, charges, converting)
+
+
+def with_charges(stored: StoredProblem, charges: "Charges", converting: "Artifact | None") -> StoredProblem:
+    """The problem played in mode FX at these charges; `converting`: candles of the symbol that converts profits, if one does."""
+    from fxgpt_core.market.charges import charged
+
+    problem, artifacts, cross = stored.problem, dict(stored.artifacts), None
+    if converting is not None:
+        artifacts[f"candles {converting.symbol}"] = converting.id
+        cross = _closes(converting.symbol, _candles(converting))
     closes = _closes(problem.symbol, problem.candles)
     paid = charged(closes, problem.candles.open_time_us, charges, spread=problem.candles.spread, cross=cross)
     return replace(stored, problem=replace(problem, paid=paid), artifacts=artifacts)
+
+
+def is_base(symbol: str, account_currency: str) -> bool:
+    """Whether an account is kept in the base currency of a symbol, so that its conversion moves with the price."""
+    from fxgpt_core.market import symbols
+
+    return symbols.symbol(symbol).base == account_currency.upper()
 
 
 def with_detail(stored: StoredProblem, settings: Settings, timeframe: str) -> StoredProblem:
@@ -38,22 +56,22 @@ def with_detail(stored: StoredProblem, settings: Settings, timeframe: str) -> St
 
     Raises `MissingError` when there are none, `BadInputError` when they are not shorter.
     """
-    finer, artifact = _candles(_lake(settings), stored.problem.symbol, timeframe)
-    artifacts = {**stored.artifacts, f"candles {timeframe}": artifact}
-    return replace(stored, problem=replace(stored.problem, finer=finer), artifacts=artifacts)
+    from fxgpt_core.market import timeframes
+
+    artifact = _lake(settings).latest("candles", stored.problem.symbol, str(timeframes.timeframe(timeframe)))
+    artifacts = {**stored.artifacts, f"candles {timeframe}": artifact.id}
+    return replace(stored, problem=replace(stored.problem, finer=_candles(artifact)), artifacts=artifacts)
 
 
 def _lake(settings: Settings) -> "Lake":
     return read_only_lake(settings, opened_ledger(settings))
 
 
-def _candles(lake: "Lake", symbol: str, timeframe: str) -> "tuple[CandleArrays, str]":
+def _candles(stored: "Artifact") -> "CandleArrays":
     from fxgpt_core.candles.arrays import candle_arrays
-    from fxgpt_core.market import timeframes
+    from fxgpt_core.market.timeframes import timeframe
 
-    length = timeframes.timeframe(timeframe)
-    artifact = lake.latest("candles", symbol, str(length))
-    return candle_arrays(artifact.frame(), length), artifact.id
+    return candle_arrays(stored.frame(), timeframe(stored.timeframe))
 
 
 def _closes(name: str, candles: "CandleArrays") -> "Closes":

@@ -1,6 +1,7 @@
 """What a verb finds stored: the ledger opened (and never made by looking at it), and the pieces of a backtest in the lake."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from fxgpt_core.settings import Settings
 
 if TYPE_CHECKING:
     from fxgpt_core.optimization.problem import Problem
+    from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.registry.ledger import Ledger
     from fxgpt_core.strategy.parameters import StrategyParameters
@@ -20,6 +22,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 # What marks a stored proposal, whose evidence stands beside its parameters.
 PROPOSAL_HASH = "params_sha256"
 SHOWN = 5
+RESTS_ON = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
 SEARCH_ROOMS = ("market", "candles", "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
 
 
@@ -63,20 +66,25 @@ def stored_problem(settings: Settings, symbol: str, timeframe: str) -> StoredPro
     Raises `UnknownSymbolError`, `UnknownTimeframeError`, `LedgerMissingError`, `MissingError` naming the asset to make, and
     `CorruptArtifactError` when the bytes are not those that were written.
     """
-    from fxgpt_core.market import costs, symbols, timeframes
+    from fxgpt_core.market import symbols, timeframes
 
     wanted, length = symbols.symbol(symbol), timeframes.timeframe(timeframe)
     lake = read_only_lake(settings, opened_ledger(settings))
+    return problem_of({name: lake.latest(name, wanted.name, str(length)) for name in RESTS_ON})
+
+
+def problem_of(stored: "Mapping[str, Artifact]") -> StoredProblem:
+    """The problem of certain artifacts, one of each of `RESTS_ON`. Raises `CorruptArtifactError`, `RefusedError`."""
     from fxgpt_core import content_hash
     from fxgpt_core.candles.arrays import candle_arrays
     from fxgpt_core.conformal.bands import bands_behind
     from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.forecasts.forecast import Forecasts
+    from fxgpt_core.market import costs, symbols, timeframes
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.validation.folds import Window
 
-    stored = {name: lake.latest(name, wanted.name, str(length)) for name in ("candles", "diffusion_model", "forecasts")}
-    stored["calibration_quantiles"] = lake.latest("calibration_quantiles", wanted.name, str(length))
+    wanted, length = symbols.symbol(stored["candles"].symbol), timeframes.timeframe(stored["candles"].timeframe)
     # A backtest rests on the model too: a changed file must not pass for the one that was calibrated.
     stored["diffusion_model"].bytes()
     spans = stored["diffusion_model"].summary["spans"]

@@ -17,7 +17,7 @@ from fxgpt_core.registry.tables import deployment_configs
 
 @dataclass(frozen=True)
 class ClosedCandle:
-    """One complete candle: open time in µs since the epoch, prices in quote currency."""
+    """One complete candle: open time in µs since the epoch, prices in quote currency, `spread` None where not told."""
 
     open_time_us: int
     open: float
@@ -25,11 +25,12 @@ class ClosedCandle:
     low: float
     close: float
     volume: float
+    spread: float | None = None
 
     @property
     def sha256(self) -> str:
-        """Content hash of the six numbers."""
-        return content_hash.of_json(asdict(self))
+        """Content hash of what is told: of six numbers, or of seven."""
+        return content_hash.of_json({name: value for name, value in asdict(self).items() if value is not None})
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def received(ledger: Ledger, symbol: str, timeframe: str, until_known_at_us: int
 
 def closed_candle(row: Row[Any]) -> ClosedCandle:
     """The candle of a row of the feed."""
-    return ClosedCandle(row.open_time_us, row.open, row.high, row.low, row.close, row.volume)
+    return ClosedCandle(row.open_time_us, row.open, row.high, row.low, row.close, row.volume, row.spread)
 
 
 def undecided(ledger: Ledger, limit: int = 200) -> Sequence[Undecided]:
@@ -153,7 +154,8 @@ def _require_sound(candles: Sequence[ClosedCandle], timeframe: str) -> None:
     from fxgpt_core.candles.schema import check_candles
 
     if candles:
-        frame = pl.DataFrame([asdict(candle) for candle in candles]).rename({"open_time_us": "open_time"})
+        rows = [asdict(candle) for candle in candles]
+        frame = pl.DataFrame(rows, schema_overrides={"spread": pl.Float64}).rename({"open_time_us": "open_time"})
         check_candles(frame.with_columns(pl.col("open_time").cast(pl.Datetime("us", "UTC"))), timeframe_of(timeframe))
 
 

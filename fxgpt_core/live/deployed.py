@@ -9,6 +9,7 @@ from sqlalchemy import Connection, or_, select
 
 from fxgpt_core.backtest.engine import ExecutionParameters, execution_parameters
 from fxgpt_core.errors import BrokenLineageError
+from fxgpt_core.market.charges import Charges, charges_of_proposal
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.registry.artifact_tables import deployment_evidence
@@ -22,7 +23,8 @@ from fxgpt_core.strategy.parameters import StrategyParameters
 class Deployed:
     """A deployment with its parameter set, whose bytes and hash were checked, and the artifacts it was approved with.
 
-    `is_held`: a position or an order of it is open.
+    Its decisions believe `costs`; what it trades pays `charges`, by the rules of FX, if it was searched under them (None: `costs`
+    too, by those of PARITY). `is_held`: a position or an order of it is open.
     """
 
     deployment_id: int
@@ -33,9 +35,15 @@ class Deployed:
     activated_at: datetime
     parameters: StrategyParameters
     costs: Costs
+    charges: Charges | None
     parameter_set_id: str
     model_id: str
     calibration_id: str
+
+    @property
+    def paid(self) -> Costs | Charges:
+        """What its orders pay: the same as in its search, so that live is the backtest."""
+        return self.costs if self.charges is None else self.charges
 
     @property
     def execution(self) -> ExecutionParameters:
@@ -87,6 +95,7 @@ def _deployed(lake: Lake, row: Mapping[Any, Any], is_held: bool) -> Deployed:
         activated_at=row["activated_at"],
         parameters=parameters,
         costs=Costs(**stored["costs"]),
+        charges=charges_of_proposal(stored),
         parameter_set_id=row["parameter_set_id"],
         model_id=row["model_id"],
         calibration_id=row["calibration_id"],

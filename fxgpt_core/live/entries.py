@@ -3,19 +3,22 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
 
+from fxgpt_core.backtest.placing import Wish, placed
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.deployed import Deployed
 from fxgpt_core.live.order_id import client_order_id
 from fxgpt_core.live.order_path import IntentState, OrderPath
 from fxgpt_core.market import fills
+from fxgpt_core.market.charges import Charges, terms_of
 from fxgpt_core.market.costs import Costs
-from fxgpt_core.market.orders import OrderOutcome, OrderRequest, Side
+from fxgpt_core.market.orders import Account, OrderOutcome, OrderRequest, Side
+from fxgpt_core.market.positions import NOTHING, Candle, Held
 from fxgpt_core.portfolio.limits import AccountSituation, Limits, denials
-from fxgpt_core.portfolio.sizing import position_units
 from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_records import DENIED, EXPIRED, NEW, move_signal
@@ -33,7 +36,7 @@ class MarketMoment:
     symbol: str
     timeframe: str
     known_at_us: int
-    costs: Costs
+    costs: Costs | Charges
 
 
 class Entries:
@@ -110,11 +113,9 @@ class Entries:
         """The order a signal would become, and every reason why it may not."""
         close = float(json.loads(str(signal.payload_json))["decision"]["numbers"]["close"])
         account, execution = self._broker.account(), deployment.execution
+        order = self._placed(signal, close, moment, account, execution.max_margin_fraction)
+        units = 0 if order is None else int(order.units)
         stop, target = fills.bracket(signal.side, close, signal.stop_distance, signal.target_distance)
-        units = position_units(
-            account.equity, close, signal.stop_distance, signal.risk_fraction, execution.max_margin_fraction,
-            1.0 / (1.0 / account.leverage),
-        )  # fmt: skip
         request = OrderRequest(
             client_order_id(str(signal.signal_key)), moment.symbol, Side(signal.side), units, stop, target, moment.known_at_us
         )
@@ -124,10 +125,24 @@ class Entries:
                 f"the signal is of {signal.known_at_us} µs and the market at {moment.known_at_us} µs: "
                 "it may only be traded at the next open"
             )
-        if not fills.bracket_holds(signal.side, close, moment.costs.spread, stop, target):
+        if order is None:
+            refusals.append(f"the broker knows no price of {moment.symbol} in the account's money yet: wait for a candle")
+        elif order == NOTHING:
             refusals.append(f"stop {stop} and target {target} do not enclose the price {close} after the spread")
         limits = Limits(daily_loss_limit=execution.daily_loss_limit)
         return request, (*refusals, *denials(units, self._situation(moment, account.equity), limits))
+
+    def _placed(
+        self, signal: Row[Any], close: float, moment: MarketMoment, account: Account, max_margin_fraction: float
+    ) -> Held | None:
+        """The order that the backtest makes of the signal at this close; None without a price to make it by."""
+        quote = self._broker.quote(moment.symbol)
+        if quote is None:
+            return None
+        candle = Candle(0, close, close, close, close, quote.spread, quote.spread, quote.conversion)
+        wish = Wish(signal.side, signal.stop_distance, signal.target_distance, signal.risk_fraction, 0.0, 0.0)
+        terms = terms_of(moment.costs, account.balance, 1.0 / (1.0 / account.leverage))
+        return placed(candle, wish, terms, account.equity, max_margin_fraction)
 
     def _situation(self, moment: MarketMoment, equity: float) -> AccountSituation:
         symbol = moment.symbol

@@ -59,13 +59,15 @@ class Exits:
             return state_of_trading.state(connection, self.account).may_close
 
     def _tighten(self, held: Position, deployment: Deployed, candle: ClosedCandle) -> None:
-        if held.stop_price is None:
+        quote = self.broker.quote(held.symbol)
+        if held.stop_price is None or quote is None:
             return
         with self.ledger.reading() as connection:
             first, booked = self._stops(connection, held)
         code = _STOP_CODES[_stop_reason(held.entry_price, held.stop_price, first)]
+        close = candle.close + fill_rule.bought_above(-int(held.side), quote.spread)
         stop, _ = fill_rule.tightened_stop(
-            int(held.side), held.entry_price, candle.close, held.stop_price, code, deployment.execution.plan
+            int(held.side), held.entry_price, close, held.stop_price, code, deployment.execution.plan
         )
         if stop != held.stop_price and not self._may_close():
             stop = held.stop_price

@@ -83,7 +83,7 @@ class Gateway:
         if known_at_us is not None:
             for item in mine:
                 if item.is_active:
-                    sent += self._entries.enter(item, MarketMoment(market.symbol, market.timeframe, known_at_us, item.costs))
+                    sent += self._entries.enter(item, MarketMoment(market.symbol, market.timeframe, known_at_us, item.paid))
         candle = market.next_candle()
         if candle is None:
             return sent > 0
@@ -108,7 +108,7 @@ class Gateway:
         """All deployments, with the costs of their symbols made known to the broker; the active one's count."""
         found = self._deployments()
         for item in sorted(found, key=lambda item: item.is_active):
-            self._broker.trade(item.symbol, item.costs)
+            self._broker.trade(item.symbol, item.paid)
         return found
 
     def _markets(self, deployments: tuple[Deployed, ...]) -> list[ReplayMarket]:

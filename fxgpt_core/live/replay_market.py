@@ -10,12 +10,15 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import Row, func, insert, select, update
 
-from fxgpt_core.brokers.paper import PaperBroker, PlayedCandle
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.live.candle_feed import ClosedCandle, closed_candle
 from fxgpt_core.live.deployed import Deployed
 from fxgpt_core.live.entries import DAY_STARTED, day_start
 from fxgpt_core.live.state_of_trading import note_risk
+from fxgpt_core.market.conversion import Closes
 from fxgpt_core.market.sessions import fx_day
+from fxgpt_core.market.symbols import symbol
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import decisions, gateway_cursors, live_candles
@@ -81,7 +84,10 @@ class ReplayMarket:
     def play(self, candle: ClosedCandle) -> None:
         """Let the broker match its orders against a candle; a candle it has seen already changes nothing."""
         self._begin_day(candle)
-        played = PlayedCandle(self.symbol, candle.open_time_us, candle.open, candle.high, candle.low, candle.close)
+        known_at_us = candle.open_time_us + timeframe_of(self.timeframe).us
+        prices = (candle.open, candle.high, candle.low, candle.close)
+        cross = self._cross(known_at_us)
+        played = PlayedCandle(self.symbol, candle.open_time_us, known_at_us, *prices, candle.spread, cross)
         # Inside a transaction of the lease's holder: nobody takes the account over while its broker plays.
         with self.ledger.begin():
             self.broker.on_candle(played)
@@ -110,6 +116,22 @@ class ReplayMarket:
             if begun is None or begun.fx_day < today:
                 detail = {"fx_day": today, "equity": self.broker.account().equity}
                 note_risk(connection, self.ledger, self.account, self.symbol, DAY_STARTED, detail)
+
+    def _cross(self, known_at_us: int) -> Closes | None:
+        """The last close, known by then, of the symbol that turns profits into the account's money; None without one."""
+        name = self.broker.converted_by(self.symbol)
+        if name is None:
+            return None
+        asked = (
+            select(live_candles.c.known_at_us, live_candles.c.close)
+            .where(live_candles.c.symbol == name, live_candles.c.timeframe == self.timeframe)
+            .where(live_candles.c.known_at_us <= known_at_us)
+            .order_by(live_candles.c.known_at_us.desc())
+            .limit(1)
+        )
+        with self.ledger.reading() as connection:
+            row = connection.execute(asked).one_or_none()
+        return None if row is None else Closes(symbol(name), np.array([row.known_at_us]), np.array([row.close]))
 
     def _last_candle(self) -> Row[tuple[object, ...]] | None:
         played = self.played_us()

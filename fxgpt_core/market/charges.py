@@ -1,15 +1,20 @@
-"""What a broker charges, and the costs that follow from it for each candle of a series."""
+"""What a broker charges, and the costs that follow from it for each candle of a series, or for the one that came last."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.conversion import Closes, conversion_series
-from fxgpt_core.market.costs import DEFAULT_COMMISSION, FxCosts
+from fxgpt_core.market.costs import DEFAULT_COMMISSION, Costs, FxCosts
+from fxgpt_core.market.fills import Terms
 from fxgpt_core.market.spreads import known_spreads, session_spreads
 from fxgpt_core.market.swaps import SwapRates, swap_per_unit
+from fxgpt_core.market.symbols import Symbol
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -39,6 +44,31 @@ class Charges:
     stop_out: float = 0.5
     spread_multiplier: float = 1.0
 
+    @property
+    def unit_commission(self) -> float:
+        """Money in account currency for one unit, each side."""
+        return self.commission_per_lot / LOT_UNITS
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Charges":
+        """The charges that `dataclasses.asdict` made `values` of."""
+        return cls(**{**values, "swap": SwapRates(**values["swap"])})
+
+
+def charges_of_proposal(proposal: Mapping[str, Any]) -> Charges | None:
+    """What a stored parameter set was searched under; None: flat costs, by the rules of PARITY."""
+    return Charges.from_json(proposal["charges"]) if proposal.get("charges") else None
+
+
+@dataclass(frozen=True)
+class KnownCandle:
+    """What costs depend on of one candle: when it opened and was known (UTC µs), its close, and its spread (None: not told)."""
+
+    open_time_us: int
+    known_at_us: int
+    close: float
+    spread: float | None = None
+
 
 def charged(
     closes: Closes,
@@ -58,6 +88,42 @@ def charged(
         raise BadInputError(
             f"{len(open_time_us)} open times found for {len(closes.close)} closes; give those of the same candles"
         )
+    return _charged(closes, open_time_us, charges, spread, conversion_series(closes, charges.account_currency, cross))
+
+
+def charged_last(symbol: Symbol, last: KnownCandle, before: KnownCandle | None, charges: Charges) -> FxCosts:
+    """The costs of one candle, a number each, as `charged` has them for a series that ends with it; its conversion is left at 1.
+
+    Of what came earlier only the candle `before` counts; None where there is none. Raises `BadInputError` as the functions of
+    `market.spreads` and `swaps` do.
+    """
+    rows = [last] if before is None else [before, last]
+    open_time_us, known_at_us = (np.array([getattr(row, name) for row in rows]) for name in ("open_time_us", "known_at_us"))
+    spread = np.array([math.nan if row.spread is None else row.spread for row in rows])
+    closes = Closes(symbol, known_at_us, np.array([row.close for row in rows]))
+    return _charged(closes, open_time_us, charges, spread, np.ones(1)).select(slice(-1, None))
+
+
+def terms_of(costs: Costs | FxCosts | Charges, cash: float, leverage: float) -> Terms:
+    """An account with `cash`, and what it is charged, as the fill rule takes them: by the rules of PARITY if costs are flat."""
+    if isinstance(costs, Costs):
+        return Terms(cash, leverage, parity=True, entry_spread=float(costs.spread), commission=float(costs.commission))
+    return Terms(
+        cash,
+        leverage,
+        parity=False,
+        commission=float(costs.commission),
+        unit_commission=float(costs.unit_commission),
+        slippage=float(costs.slippage),
+        impact=float(costs.impact),
+        depth=float(costs.depth),
+        stop_out=float(costs.stop_out),
+    )
+
+
+def _charged(
+    closes: Closes, open_time_us: IntArray, charges: Charges, spread: FloatArray | None, conversion: FloatArray
+) -> FxCosts:
     at_open = session_spreads(closes.symbol, open_time_us)
     within = session_spreads(closes.symbol, open_time_us + (closes.known_at_us - open_time_us) // 2)
     if spread is not None:
@@ -70,9 +136,9 @@ def charged(
         open_spread=at_open * charges.spread_multiplier,
         swap_long=swap_long,
         swap_short=swap_short,
-        conversion=conversion_series(closes, charges.account_currency, cross),
+        conversion=conversion,
         commission=charges.commission,
-        unit_commission=charges.commission_per_lot / LOT_UNITS,
+        unit_commission=charges.unit_commission,
         slippage=charges.slippage,
         impact=charges.impact,
         depth=charges.depth,

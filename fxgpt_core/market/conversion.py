@@ -34,6 +34,10 @@ class Closes:
             )
 
 
+CONVERTING_CANDLES = "converting_candles"
+"""The role, in the lineage of a search, of the candles whose closes turn profits into the account's currency."""
+
+
 def joining_symbol(symbol: Symbol, account_currency: str) -> Symbol | None:
     """The symbol whose price turns the quote currency into that of the account; None where `symbol`'s own price does.
 

@@ -38,7 +38,11 @@ class OrderRequest:
 
 @dataclass(frozen=True)
 class Fill:
-    """One execution: `side` is the side of the position, `commission` in quote currency, `reason` one of `FILL_REASONS`."""
+    """One execution: `side` is the side of the position, `price` in quote currency, `reason` one of `FILL_REASONS`.
+
+    What it cost is in account currency: `commission` and `swap` (at the exit, for all nights; negative: earned) are charged,
+    `spread_cost`, `slippage` and `impact` are contained in the price.
+    """
 
     fill_id: str
     client_order_id: str
@@ -50,6 +54,10 @@ class Fill:
     commission: float
     time_us: int
     reason: str
+    spread_cost: float = 0.0
+    slippage: float = 0.0
+    impact: float = 0.0
+    swap: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class FoldOutcome:
 class OptimizationOutcome:
     """`proposed`: the choice of the last search, on the latest train window; it has seen every candle, so its own numbers
     prove nothing. `out_of_sample`: the folds' choices on their test windows, one account through all of them.
-    `pareto`: trial numbers on the front of the last search; `n_trials`: trials of this run; `regime_parameters_id`: the
-    ledger's row of the proposed set.
+    `pareto`: trial numbers on the front of the last search; `trials`: every trial of this run, losers too, in order;
+    `regime_parameters_id`: the ledger's row of the proposed set.
     """
 
     run_id: int
@@ -49,8 +49,13 @@ class OptimizationOutcome:
     out_of_sample: Evaluation
     in_sample_sharpe: float
     pareto: tuple[int, ...]
-    n_trials: int
+    trials: tuple[TrialRecord, ...]
     regime_parameters_id: int | None = None
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials this run made."""
+        return len(self.trials)
 
 
 def walked_forward(

@@ -6,8 +6,9 @@ trials of its own fold and on (seed, trial number) only, so a run killed at any 
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BrokenLineageError
@@ -42,6 +43,12 @@ class SearchParameters:
     min_trades: int = 5
     folds: FoldParameters = field(default_factory=FoldParameters)
     sampler: SamplerParameters = field(default_factory=SamplerParameters)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "SearchParameters":
+        """The record as `asdict` stored it with a proposal."""
+        inner = {"folds": FoldParameters(**values["folds"]), "sampler": SamplerParameters(**values["sampler"])}
+        return cls(**{**values, **inner})
 
 
 @dataclass(frozen=True)
@@ -221,8 +228,29 @@ def concluded(problem: Problem, searches: Sequence[Search], trials: Sequence[Tri
         out_of_sample=walked_forward(problem, [(fold.parameters, fold.fold.test) for fold in folds]),
         in_sample_sharpe=mean_in_sample_sharpe(folds),
         pareto=front,
-        n_trials=len(trials),
+        trials=tuple(trials),
     )
+
+
+def concluded_again(problem: Problem, proposal: Mapping[str, Any], trials: Sequence[TrialRecord]) -> OptimizationOutcome:
+    """The outcome of the run of a stored proposal once more, from the ledger's trials of it. Raises `BrokenLineageError`."""
+    parameters, run_id = SearchParameters.from_json(proposal["search"]), int(proposal["run_id"])
+    searches = planned(problem, parameters)
+    outcome = concluded(problem, searches, resumed(trials, searches, parameters.seed), run_id)
+    if outcome.proposed.sha256 != proposal["params_sha256"]:
+        raise BrokenLineageError(
+            f"the trials of run {run_id} now propose {outcome.proposed.sha256[:16]}, the stored set is "
+            f"{proposal['params_sha256'][:16]}; candles, forecasts or calibration changed since: "
+            "materialize optimized_parameters again"
+        )
+    was, now = proposal["out_of_sample"], outcome.out_of_sample.metrics.to_json()
+    changed = [name for name in was if name in now and was[name] != now[name]]
+    if changed:
+        raise BrokenLineageError(
+            f"the choices of run {run_id} now have a {changed[0]} of {now[changed[0]]} on their unseen test windows, {was[changed[0]]} "
+            "is stored; candles, costs or the backtest changed since: materialize optimized_parameters again"
+        )
+    return outcome
 
 
 def _result_columns(measured: Metrics) -> dict[str, float | int]:

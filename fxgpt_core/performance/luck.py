@@ -3,8 +3,9 @@
 `docs/luck.md` tells what each asks, and how often worthless strategies pass.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,35 @@ LEAST_DEFLATED_SHARPE: Final = 0.95
 MOST_OVERFITTING: Final = 0.20
 MOST_SPA_P_VALUE: Final = 0.05
 TRACK_RECORD_CONFIDENCE: Final = 0.95
+LEAST_TRACK_RECORD: Final = 1.0
 LEAST_SHARPE_AT_5: Final = 0.5
+MOST_OTHERS_P_VALUE: Final = 0.05
+MOST_ORDERS_P_VALUE: Final = 0.95
+
+ASKS: Final = {
+    "deflated_sharpe": "Does it beat what the best of as many worthless trials would show? The probability that it does.",
+    "overfitting": "Is the trial that is best in one half of the days better than most in the other? How often it is not.",
+    "superior_ability": "Is any trial of the search better than staying out? How often worthless ones would look as good.",
+    "track_record": "Is it long enough to tell its Sharpe ratio from 0? Its length over the length that needs.",
+    "sharpe_at_5": "What annual Sharpe ratio remains when such days come otherwise? That of the worst twentieth of histories.",
+}
+"""The question of each test of luck, in the order in which they are told, and what its number is."""
+
+
+@dataclass(frozen=True)
+class LuckTest:
+    """One test of luck: it passes when `value` `comparison` `limit` holds, which NaN never does; `asks` is its question."""
+
+    name: str
+    value: float
+    comparison: str
+    limit: float
+    asks: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether it holds; a limit that is met exactly does, but for ">"."""
+        return {">=": self.value >= self.limit, "<=": self.value <= self.limit, ">": self.value > self.limit}[self.comparison]
 
 
 @dataclass(frozen=True)
@@ -62,20 +91,35 @@ class Luck:
     cluster_block: float
 
     @property
+    def tests(self) -> tuple[LuckTest, ...]:
+        """Every test with its number and limit, always all of them and in the same order."""
+        held = (
+            ("deflated_sharpe", self.dsr, ">=", LEAST_DEFLATED_SHARPE),
+            ("overfitting", self.pbo, "<=", MOST_OVERFITTING),
+            ("superior_ability", self.spa_p_value, "<=", MOST_SPA_P_VALUE),
+            ("track_record", self.n_periods / self.minimum_track_record, ">=", LEAST_TRACK_RECORD),
+            ("sharpe_at_5", self.sharpe_at_5, ">", LEAST_SHARPE_AT_5),
+        )
+        return tuple(LuckTest(*row, asks=ASKS[row[0]]) for row in held)
+
+    @property
     def verdicts(self) -> Mapping[str, bool]:
-        """By test, whether it passed; a limit that is met exactly is."""
-        return {
-            "deflated_sharpe": self.dsr >= LEAST_DEFLATED_SHARPE,
-            "overfitting": self.pbo <= MOST_OVERFITTING,
-            "superior_ability": self.spa_p_value <= MOST_SPA_P_VALUE,
-            "track_record": self.minimum_track_record <= self.n_periods,
-            "sharpe_at_5": self.sharpe_at_5 > LEAST_SHARPE_AT_5,
-        }
+        """By test, whether it passed."""
+        return {test.name: test.passed for test in self.tests}
 
     @property
     def passed(self) -> bool:
         """Whether every test passed."""
         return all(self.verdicts.values())
+
+    def to_json(self) -> dict[str, float | None]:
+        """Every number by name; one that is not finite, such as the length that no track record reaches, as null."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+
+
+def unjudged(n_periods: int) -> Luck:
+    """What is known where `luck` refuses to judge: nothing. Every number is NaN, so that no test passes."""
+    return Luck(n_periods, *[math.nan] * (len(fields(Luck)) - 1))
 
 
 def luck(returns: FloatArray, trials: Trials, searched: FloatArray, parameters: LuckParameters, rng: np.random.Generator) -> Luck:

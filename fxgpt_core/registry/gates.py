@@ -4,64 +4,50 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-MINIMUM_DEFLATED_SHARPE = 0.95
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS, CoverageEvidence, Evidence, LuckEvidence, StressEvidence
+
 MINIMUM_OUT_OF_SAMPLE_RATIO = 0.7
 MINIMUM_TRADES = 30
 MINIMUM_PROPOSED_TRADES = 5
 MINIMUM_COVERAGE_CASES = 20
+MINIMUM_STRESS_SHOCKS = 7
+MINIMUM_KEPT_PCT = 80.0
 
 _IDLE = (
     "nothing was traded out of sample, so there is nothing to judge: the forecast never promised a move that pays its cost; "
     "look at the model's best_step (0 is a random walk, which promises none), train on more candles or another preset"
 )
 
-_JUDGE_TRADES = ("deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "cost_x2")
+_WORST = {">=": 0.0, "<=": 1.0, ">": 0.0}
+"""What a number that is not known counts as, by its comparison; those with an upper limit are probabilities."""
 
+_LUCK_REMEDIES = {
+    "deflated_sharpe": "{n_trials} worthless trials would show a Sharpe of {lucky_sharpe:.3f} a day, this one shows "
+    "{sharpe_per_period:.3f}: it can be luck; bring more candles (a longer test span) or a better forecast",
+    "overfitting": "the trial that is best on some days is often worse than most on the others, so that choosing the best means "
+    "little (nor does it where all trials earn alike): search fewer parameters, or lengthen the train window",
+    "superior_ability": "as many worthless trials would often show one as good as the best of this search, so that staying out "
+    "may be as good; bring more candles, a forecast that knows more, or a cheaper broker",
+    "track_record": "the test windows are too short to tell a Sharpe of {sharpe_per_period:.3f} a day from none: test on more "
+    "candles; a track record cannot be made longer by more trials",
+    "sharpe_at_5": "had such days come otherwise, hardly anything would remain of the Sharpe: test on more candles, or make the "
+    "days more alike (sizing_method volatility_adjusted takes smaller positions in volatile times)",
+}
+"""What to do where a test of luck fails, with the fields of the evidence."""
 
-@dataclass(frozen=True)
-class CoverageEvidence:
-    """Coverage of one nominal level on unseen candles: `low` and `high` are its binomial band at `n_eff` independent cases."""
-
-    nominal: float
-    observed: float
-    low: float
-    high: float
-    n_eff: float
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The numbers the board judges.
-
-    `deflated_sharpe`: probability, of the stitched out-of-sample returns, deflated by `n_trials` trials ever made.
-    `in_sample_sharpe`: mean annual Sharpe ratio of the folds' winners on their train windows, of the folds that traded there;
-    `out_of_sample_sharpe`: annual, of the stitched test windows. `n_trades`: closed trades there; `n_proposed_trades`: closed
-    trades of the proposed set itself on the latest train window. `net_profit_cost_x2`: money earned on the test windows at
-    doubled costs. `coverage`: one row for each nominal coverage that is judged. `sharpe_per_period` is what was deflated by
-    `lucky_sharpe`, the best that so many worthless trials would show.
-    """
-
-    deflated_sharpe: float
-    n_trials: int
-    in_sample_sharpe: float
-    out_of_sample_sharpe: float
-    n_trades: int
-    n_proposed_trades: int
-    net_profit_cost_x2: float
-    coverage: tuple[CoverageEvidence, ...]
-    sharpe_per_period: float = 0.0
-    lucky_sharpe: float = 0.0
+_JUDGE_TRADES = (*LUCK_TESTS, "out_of_sample_ratio", "minimum_trades", "cost_x2")
 
 
 @dataclass(frozen=True)
 class GateLimits:
-    """The limits of the board."""
+    """The limits of the board that no evidence brings with it."""
 
-    deflated_sharpe: float = MINIMUM_DEFLATED_SHARPE
     out_of_sample_ratio: float = MINIMUM_OUT_OF_SAMPLE_RATIO
     minimum_trades: int = MINIMUM_TRADES
     proposed_trades: int = MINIMUM_PROPOSED_TRADES
     coverage_cases: int = MINIMUM_COVERAGE_CASES
+    stress_shocks: int = MINIMUM_STRESS_SHOCKS
+    kept_pct: float = MINIMUM_KEPT_PCT
 
 
 @dataclass(frozen=True)
@@ -80,13 +66,15 @@ def gate_board(evidence: Evidence, limits: GateLimits | None = None) -> tuple[Ga
     """Every gate's verdict, always all of them and in the same order; a number that is not finite fails its gate."""
     bounds = limits or GateLimits()
     board = (
-        _deflated_sharpe(evidence, bounds),
+        *(_luck(row, evidence) for row in evidence.luck),
         _out_of_sample_ratio(evidence, bounds),
         _minimum_trades(evidence, bounds),
         _proposed_trades(evidence, bounds),
         _coverage_cases(evidence, bounds),
         *(gate for row in evidence.coverage for gate in _coverage(row)),
         _cost_x2(evidence),
+        _stress_shocks(evidence.stress, bounds),
+        _stress_kept(evidence.stress, bounds),
     )
     return board if evidence.n_trades else tuple(_idle(gate) for gate in board)
 
@@ -114,7 +102,8 @@ def out_of_sample_ratio(evidence: Evidence) -> float:
 def _verdict(gate: str, value: float, comparison: str, limit: float, remedy: str) -> GateResult:
     holds = {">=": value >= limit, "<=": value <= limit, ">": value > limit}[comparison]
     finite = math.isfinite(value) and math.isfinite(limit)
-    return GateResult(gate, value if math.isfinite(value) else 0.0, limit, comparison, bool(holds and finite), remedy)
+    told = value if math.isfinite(value) else _WORST[comparison]
+    return GateResult(gate, told, limit, comparison, bool(holds and finite), remedy)
 
 
 def _idle(gate: GateResult) -> GateResult:
@@ -122,15 +111,9 @@ def _idle(gate: GateResult) -> GateResult:
     return replace(gate, remedy=_IDLE) if gate.gate in _JUDGE_TRADES else gate
 
 
-def _deflated_sharpe(evidence: Evidence, limits: GateLimits) -> GateResult:
-    return _verdict(
-        "deflated_sharpe",
-        evidence.deflated_sharpe,
-        ">=",
-        limits.deflated_sharpe,
-        f"{evidence.n_trials} worthless trials would show a Sharpe of {evidence.lucky_sharpe:.3f} a day, this one shows "
-        f"{evidence.sharpe_per_period:.3f}: it can be luck; bring more candles (a longer test span) or a better forecast",
-    )
+def _luck(row: LuckEvidence, evidence: Evidence) -> GateResult:
+    remedy = f"not judged: {evidence.not_judged}" if evidence.not_judged else _LUCK_REMEDIES[row.test].format(**vars(evidence))
+    return _verdict(row.test, row.value, row.comparison, row.limit, remedy)
 
 
 def _out_of_sample_ratio(evidence: Evidence, limits: GateLimits) -> GateResult:
@@ -205,4 +188,30 @@ def _cost_x2(evidence: Evidence) -> GateResult:
         ">",
         0.0,
         "the edge does not survive doubled costs: trade longer horizons, ask for larger moves, or find a cheaper broker",
+    )
+
+
+def _stress_shocks(stress: StressEvidence, limits: GateLimits) -> GateResult:
+    """A strategy that held nothing where a shock could be put has survived none."""
+    return _verdict(
+        "stress_shocks",
+        float(stress.n_shocks),
+        ">=",
+        float(limits.stress_shocks),
+        "a shock is put where the proposed set holds a position, 20 FX days behind the first candle and 14 days before the last "
+        "of the test span, and there was no such place: add candles, or search with more trials for a set that trades",
+    )
+
+
+def _stress_kept(stress: StressEvidence, limits: GateLimits) -> GateResult:
+    lost = (
+        f"the account kept {stress.kept_pct:.1f} % through {stress.worst}: risk less of it in a trade (sizing_base_risk_pct), "
+        "or set stops further away, since units are risk over the distance of the stop; `fxgpt stress` tells the rest"
+    )
+    return _verdict(
+        "stress_kept",
+        stress.kept_pct,
+        ">=",
+        limits.kept_pct,
+        lost if stress.worst else "neither a crisis nor a shock could be judged, so nothing shows that the account would last",
     )

@@ -190,17 +190,18 @@ class Making:
         self.origin = origin
         self.read_so_far: dict[tuple[str, str], Artifact] = {}
 
-    def read(self, asset: str, *, symbol: str | None = None, timeframe: str | None = None) -> Artifact:
-        """The latest artifact of an asset, its bytes verified and noted as an input; the partition is this one unless given.
+    def read(self, asset: str, *, symbol: str | None = None, timeframe: str | None = None, role: str | None = None) -> Artifact:
+        """The latest artifact of an asset, of this partition unless given, its bytes verified and noted as an input, as a `role`.
 
         Raises `MissingError` saying what to materialize, `CorruptArtifactError` when the bytes were changed.
         """
-        return self.read_this(self.lake.latest(asset, symbol or self.origin.symbol, timeframe or self.origin.timeframe))
+        found = self.lake.latest(asset, symbol or self.origin.symbol, timeframe or self.origin.timeframe)
+        return self.read_this(found, role)
 
-    def read_this(self, artifact: Artifact) -> Artifact:
+    def read_this(self, artifact: Artifact, role: str | None = None) -> Artifact:
         """A certain artifact, which need not be the latest, verified and noted as `read` does."""
         artifact.bytes()
-        self.read_so_far[artifact.asset, artifact.id] = artifact
+        self.read_so_far[role or artifact.asset, artifact.id] = artifact
         return artifact
 
     def unchanged(self) -> Artifact | None:

@@ -13,6 +13,7 @@ live_candles = Table(
     Column("open_time_us", BigInteger, nullable=False),
     Column("known_at_us", BigInteger, nullable=False),
     *(Column(name, Float, nullable=False) for name in ("open", "high", "low", "close", "volume")),
+    Column("spread", Float),
     Column("source", String(100), nullable=False),
     Column("sha256", String(64), nullable=False),
     created_at("received_at"),

@@ -6,9 +6,11 @@ from datetime import datetime
 from functools import cached_property
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult
+from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.performance.report import Report, ReportParameters, report
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
@@ -18,7 +20,7 @@ from fxgpt_core.registry.gates import GateResult
 class Heading:
     """What was played: `about` says in a sentence which candles these are and what they prove; `made_at` has a time zone.
 
-    `parameters_sha256` is None where no single set was played, as in a walk-forward. `artifacts`: ids by name of asset.
+    `parameters_sha256` is None where no single set was played, as in a search. `artifacts`: ids by name of asset.
     """
 
     symbol: str
@@ -31,9 +33,12 @@ class Heading:
 
 @dataclass(frozen=True)
 class FoldRow:
-    """One fold: windows as text, the hash of the set chosen on `train`, and what it did on `test` (`return_pct` in percent).
+    """One fold: windows as text, the hash of the set played, and what it did on `test` (`return_pct` in percent).
 
-    A fold without `trades` has no Sharpe ratio and no return, whatever numbers stand here. `note`: what else must be known.
+    A search chose the set on `train`; of one set that is played on every fold, `train` only went before.
+
+    A fold without a result, such as one without `trades`, has neither Sharpe ratio nor return; `note` says why, and what else
+    must be known.
     """
 
     fold: int
@@ -41,33 +46,9 @@ class FoldRow:
     test: str
     parameters_sha256: str
     trades: int
-    sharpe: float
-    return_pct: float
+    sharpe: float | None
+    return_pct: float | None
     note: str = ""
-
-
-@dataclass(frozen=True)
-class StressRow:
-    """One stress: what was played and what it left, in percent; `missing` says why it could not be played, and voids the rest."""
-
-    name: str
-    span: str
-    trades: int = 0
-    return_pct: float = 0.0
-    drawdown_pct: float = 0.0
-    missing: str = ""
-
-
-@dataclass(frozen=True)
-class LuckRow:
-    """One test of luck: passed when `value` `comparison` `limit` held; `asks` is its question in a sentence."""
-
-    name: str
-    value: float
-    comparison: str
-    limit: float
-    passed: bool
-    asks: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +64,8 @@ class BacktestReport:
     costs: Costs | FxCosts
     account: BacktestAccount
     folds: tuple[FoldRow, ...] = ()
-    stress: tuple[StressRow, ...] = ()
-    luck: tuple[LuckRow, ...] = ()
+    stress: tuple[StressResult, ...] = ()
+    luck: tuple[LuckTest, ...] = ()
     gates: tuple[GateResult, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,23 +1,33 @@
 """The sections that ask whether to believe the run: folds, stress, luck, gates."""
 
+from fxgpt_core.backtest.stress import StressResult
+from fxgpt_core.backtest.stress_measures import StressNumbers
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.gates import GateResult
-from fxgpt_core.reports.contents import BacktestReport, FoldRow, LuckRow, StressRow
+from fxgpt_core.reports.contents import BacktestReport, FoldRow
 from fxgpt_core.reports.number_text import UNKNOWN, count, held, percent_points, short
 from fxgpt_core.reports.section import Row, Section, Table, Tone
+from fxgpt_core.reports.stress_rows import SURVIVED
 
 FOLD_HEADS = ("fold", "train", "test", "chosen set", "trades", "Sharpe ratio", "return", "note")
-STRESS_HEADS = ("stress", "span", "trades", "return", "drawdown", "note")
+STRESS_HEADS = ("stress", "window", "trades", "return", "drawdown", "kept", "survived", "note")
+STRESS_TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}
 LUCK_HEADS = ("test", "value", "must be", "passed", "what it asks")
 GATE_HEADS = ("gate", "value", "must be", "passed", "remedy")
 SHOWN_HASH = 12
+SEARCHED = "Each row is a set chosen on the train window and played on the test window, which its search had not seen."
+WALKED = (
+    "Each row is the one parameter set of this report, played on the test window from a fresh account and flat at its end. "
+    "Nothing was searched on the train windows."
+)
 
 
 def folds(report: BacktestReport) -> Section:
     """The folds of a walk-forward."""
     return Section(
         "Folds",
-        "Each row is a set chosen on the train window and played on the test window, which its search had not seen. Good folds "
-        "among bad ones are no strategy; a fold without trades shows nothing, and is no zero.",
+        f"{WALKED if report.heading.parameters_sha256 else SEARCHED} Good folds among bad ones are no strategy; a fold without "
+        "trades shows nothing, and is no zero.",
         (Table(FOLD_HEADS, tuple(map(_fold, report.folds)), words=("train", "test", "chosen set", "note")),)
         if report.folds
         else (),
@@ -29,9 +39,12 @@ def stress(report: BacktestReport) -> Section:
     """The same strategy in bad times."""
     return Section(
         "Stress",
-        "The same strategy at dearer costs, in crises of the past and under made-up shocks. A strategy that only lives in quiet "
-        "times loses here first.",
-        (Table(STRESS_HEADS, tuple(map(_stress, report.stress)), words=("stress", "span", "note")),) if report.stress else (),
+        "The same strategy at dearer costs, in crises of the past and under shocks that were made up, each while it held a "
+        "position. It survived if the equity never closed far below what it was before the window: that is kept, at its "
+        "lowest. What was not judged was not survived: nothing was proved.",
+        (Table(STRESS_HEADS, tuple(map(_stress, report.stress)), words=("stress", "window", "survived", "note")),)
+        if report.stress
+        else (),
         absent="" if report.stress else "There is no stress test of this run.",
     )
 
@@ -62,22 +75,24 @@ def gates(report: BacktestReport) -> Section:
 
 
 def _fold(fold: FoldRow) -> Row:
-    place = (str(fold.fold), fold.train, fold.test, fold.parameters_sha256[:SHOWN_HASH])
-    if fold.trades == 0:
-        note = "; ".join(filter(None, ("no trade: there is nothing to judge", fold.note)))
-        return Row((*place, "0", UNKNOWN, UNKNOWN, note), Tone.BAD)
-    return Row((*place, count(fold.trades), held(fold.sharpe), percent_points(fold.return_pct), fold.note))
+    place = (str(fold.fold), fold.train, fold.test, fold.parameters_sha256[:SHOWN_HASH], count(fold.trades))
+    if fold.sharpe is None or fold.return_pct is None:
+        return Row((*place, UNKNOWN, UNKNOWN, fold.note), Tone.BAD)
+    return Row((*place, held(fold.sharpe), percent_points(fold.return_pct), fold.note))
 
 
-def _stress(row: StressRow) -> Row:
-    missing = row.missing or ("" if row.trades else "no trade: there is nothing to judge")
-    if missing:
-        return Row((row.name, row.span, "0" if not row.missing else UNKNOWN, UNKNOWN, UNKNOWN, missing), Tone.BAD)
-    numbers = (count(row.trades), percent_points(row.return_pct), percent_points(row.drawdown_pct))
-    return Row((row.name, row.span, *numbers, ""))
+def _stress(row: StressResult) -> Row:
+    cells = (row.label, str(row.window or UNKNOWN), *_left(row.numbers), SURVIVED[row.survived], row.why)
+    return Row(cells, STRESS_TONES[row.survived])
 
 
-def _luck(row: LuckRow) -> Row:
+def _left(numbers: StressNumbers | None) -> tuple[str, ...]:
+    if numbers is None:
+        return (UNKNOWN,) * 4
+    return (count(numbers.trades), *map(percent_points, (numbers.return_pct, numbers.max_drawdown_pct, numbers.kept_pct)))
+
+
+def _luck(row: LuckTest) -> Row:
     verdict, tone = _verdict(row.passed)
     return Row((row.name, short(row.value), f"{row.comparison} {short(row.limit)}", verdict, row.asks), tone)
 

@@ -1,17 +1,23 @@
-"""The report of a walk-forward search: what the folds' choices did on their unseen test windows, with one account."""
+"""What a walk-forward did, for a report: of a search, its choices on their test windows; of one parameter set, its folds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
+from fxgpt_core.backtest.stress import StressResult
+from fxgpt_core.backtest.walk_forward import FoldRun
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.performance.luck import LuckTest
+from fxgpt_core.performance.measures import Metrics
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading
+from fxgpt_core.validation.folds import Fold
 
+NO_TRADE = "no trade: there is nothing to judge"
 IDLE = "no trial traded enough on the train window; the least bad one stands in"
 
 
@@ -24,14 +30,26 @@ class Origin:
     code: CodeIdentity | None = None
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """What has judged a search: the gate board, the tests of luck, and the stress of the folds' choices."""
+
+    gates: tuple[GateResult, ...] = ()
+    luck: tuple[LuckTest, ...] = ()
+    stress: tuple[StressResult, ...] = ()
+
+
 def walk_forward_report(
-    problem: Problem, outcome: OptimizationOutcome, origin: Origin, gates: tuple[GateResult, ...] = ()
+    problem: Problem,
+    outcome: OptimizationOutcome,
+    origin: Origin,
+    verdicts: Verdicts | None = None,
 ) -> BacktestReport:
-    """The stitched out-of-sample record of a search, with its folds, and the gate board where it has judged.
+    """The stitched out-of-sample record of a search, with its folds, and what has judged it.
 
     Raises as `BacktestReport` does.
     """
-    stitched = outcome.out_of_sample
+    stitched, judged = outcome.out_of_sample, verdicts or Verdicts()
     # The test windows need not follow each other.
     rows = np.searchsorted(problem.candles.open_time_us, stitched.candles.open_time_us)
     heading = Heading(
@@ -49,18 +67,31 @@ def walk_forward_report(
         costs=problem.costs_at(rows),
         account=problem.account,
         folds=tuple(map(_fold_row, outcome.folds)),
-        gates=gates,
+        stress=judged.stress,
+        luck=judged.luck,
+        gates=judged.gates,
     )
 
 
+def fold_rows(runs: Iterable[FoldRun], parameters_sha256: str) -> tuple[FoldRow, ...]:
+    """The rows of one parameter set, by its hash, that was played on every fold and searched on none."""
+    return tuple(_row(run.fold, parameters_sha256, len(run.result.trades), run.metrics, run.cause) for run in runs)
+
+
 def _fold_row(outcome: FoldOutcome) -> FoldRow:
+    test = outcome.test
+    note = "; ".join(filter(None, ("" if test else NO_TRADE, IDLE if outcome.idle else "")))
+    return _row(outcome.fold, outcome.parameters.sha256, test.total_trades if test else 0, test, note)
+
+
+def _row(fold: Fold, parameters_sha256: str, trades: int, test: Metrics | None, note: str) -> FoldRow:
     return FoldRow(
-        fold=outcome.fold.index,
-        train=str(outcome.fold.train),
-        test=str(outcome.fold.test),
-        parameters_sha256=outcome.parameters.sha256,
-        trades=outcome.test.total_trades if outcome.test else 0,
-        sharpe=outcome.test.sharpe_ratio if outcome.test else 0.0,
-        return_pct=outcome.test.total_return_pct if outcome.test else 0.0,
-        note=IDLE if outcome.idle else "",
+        fold=fold.index,
+        train=str(fold.train),
+        test=str(fold.test),
+        parameters_sha256=parameters_sha256,
+        trades=trades,
+        sharpe=test.sharpe_ratio if test else None,
+        return_pct=test.total_return_pct if test else None,
+        note=note,
     )

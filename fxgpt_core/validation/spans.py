@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.timeframes import DAY_US, Timeframe
 from fxgpt_core.validation.folds import Window
 
 IntArray = npt.NDArray[np.int64]
@@ -79,6 +80,18 @@ def split_spans(known_at_us: IntArray, parameters: SpanParameters) -> Spans:
         test=_window(known_at_us, test_start, n),
         embargo_candles=embargo,
     )
+
+
+def begin_for_test(test_start_us: int, stop_us: int, timeframe: Timeframe, parameters: SpanParameters | None = None) -> int:
+    """From when on candles up to `stop_us` are needed for their test span to begin at `test_start_us` or before it.
+
+    A week is added for weekends and holidays, which do not lie evenly.
+    """
+    parameters = parameters or SpanParameters()
+    share = 1.0 - parameters.train_share - parameters.calibration_share
+    # Of seven days five are open.
+    embargo_us = parameters.embargo_candles * timeframe.us * 7 // 5
+    return stop_us - int((stop_us - test_start_us + embargo_us) / share) - 7 * DAY_US
 
 
 def _window(known_at_us: IntArray, start: int, stop: int) -> Window:

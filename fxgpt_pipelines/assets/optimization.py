@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -19,7 +20,9 @@ GROUP = "optimization"
 class SearchConfig(dg.Config):
     """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days.
 
-    Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles.
+    Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD,
+    trials are played by the rules of FX (bid and ask, slippage, swap, conversion, stop-out), and so is paper trading of what they
+    find; without, by those of PARITY, with flat costs.
     """
 
     seed: int = 7
@@ -29,6 +32,7 @@ class SearchConfig(dg.Config):
     train_days: float | None = None
     test_days: float | None = None
     step_days: float | None = None
+    account_currency: str | None = None
 
 
 @dg.asset(
@@ -48,12 +52,11 @@ def optimized_parameters(
 
     store = TrialStore(lake.ledger)
     with lake.making(context, config.model_dump(), seed=config.seed) as making:
-        for asset in searching.INPUTS:
-            making.read(asset)
+        searching.inputs_of(making, searching.charges_of(config.model_dump()))
         reused = making.unchanged()
         artifact = reused or searching.search(making, config.model_dump(), store, context.log.info)
         proposal, root = artifact.json(), lake.settings().report_root
-        report = reporting.report(making, artifact, lambda: searching.judged(making, proposal, artifact.settings, store), root)
+        report = reporting.report(making, artifact, lambda: searching.judged(making, proposal, store), root)
     numbers = {name: proposal["out_of_sample"][name] for name in searching.METRICS}
     equity = proposal["equity"]
     return materialized(
@@ -69,6 +72,15 @@ def optimized_parameters(
     )
 
 
+class JudgementConfig(dg.Config):
+    """`seed` draws what the tests of luck compare with, and where the proposed set meets its shocks; the choices are played on so
+    many other `histories` of each kind.
+    """
+
+    seed: int = 7
+    histories: int = 1000
+
+
 @dg.asset(
     partitions_def=grid,
     group_name=GROUP,
@@ -78,31 +90,40 @@ def optimized_parameters(
     kinds={"numpy"},
 )
 def robustness(
-    context: dg.AssetExecutionContext, lake: LakeResource
+    context: dg.AssetExecutionContext, config: JudgementConfig, lake: LakeResource
 ) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
-    """The evidence for the proposed set, all of it out of sample, and every gate's number, limit and verdict."""
+    """The evidence for the proposed set, out of sample, whether it could be luck, and every gate's number, limit and verdict."""
+    from fxgpt_core.cli.countdown import Countdown
     from fxgpt_core.conformal.coverage import CoverageRow
     from fxgpt_core.optimization.evidence import evidence
+    from fxgpt_core.optimization.survival import StressPlan, survival
     from fxgpt_core.registry.gate_results import record_board
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
-    from fxgpt_pipelines import reporting, searching
+    from fxgpt_core.reports.walk_forward import Verdicts
+    from fxgpt_pipelines import luck_shown, reporting, searching, stress_shown
 
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
     n_ever, variance = store.n_trials_ever(symbol, timeframe), store.sharpe_variance(symbol, timeframe)
-    with lake.making(context, {"n_trials_ever": n_ever, "sharpe_variance": variance}) as making:
+    settings = {"n_trials_ever": n_ever, "sharpe_variance": variance, **config.model_dump()}
+    with lake.making(context, settings, seed=config.seed) as making:
         parameter_set, validation = making.read("optimized_parameters"), making.read("walk_forward_validation")
-        case = searching.judged(making, parameter_set.json(), parameter_set.settings, store)
+        case = searching.judged(making, parameter_set.json(), store)
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
-        found = evidence(case.problem, case.outcome, coverage, n_trials_ever=n_ever, sharpe_variance=variance)
+        luck = searching.luck(case, settings, context.log.info)
+        lasted = survival(case.problem, case.outcome, StressPlan(config.seed, progress=partial(Countdown, context.log.info)))
+        found = evidence(case.problem, case.outcome, coverage, luck.search, lasted.evidence)
         board = gate_board(found)
         record_board(lake.ledger, parameter_set.id, board)
         reused = making.unchanged()
-        stored = {"parameter_set_id": parameter_set.id, "evidence": asdict(found), "gates": [asdict(gate) for gate in board]}
+        stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.to_json()}
+        stored |= {"stress": lasted.to_json(), "gates": [asdict(gate) for gate in board]}
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, board)
+        verdicts = Verdicts(board, luck.tests, lasted.folds)
+        report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, verdicts)
     shown = {"gates": table(searching.gate_rows(board)), "passed": passed, "report": report}
+    shown |= luck_shown.metadata(luck) | stress_shown.metadata(lasted, case.problem.candles.timeframe)
     yield materialized(artifact, reused=reused is not None, metadata=shown)
     yield from checks.verdicts(board)

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 GATES = {
     "deflated_sharpe": "Probability that the Sharpe ratio out of sample is not the luck of all trials ever made.",
+    "overfitting": "How often the trial that is best in one half of the searched days is not better than most in the other.",
+    "superior_ability": "How often the best of as many worthless trials would look as good as the best of the search.",
+    "track_record": "Length of the unseen test windows over the length that their Sharpe ratio needs.",
+    "sharpe_at_5": "Annual Sharpe ratio that remains in all but 5 % of the histories that the unseen days could have made.",
     "out_of_sample_ratio": "Sharpe ratio on the unseen test windows over that of the same choices on their train windows.",
     "minimum_trades": "Closed trades on the unseen test windows.",
     "proposed_trades": "Closed trades of the proposed set itself on the latest train window.",
@@ -20,6 +24,8 @@ GATES = {
         for side, how in (("below", "narrow"), ("above", "wide"))
     },
     "cost_x2": "Money earned on the unseen test windows when trading costs double.",
+    "stress_shocks": "Synthetic shocks that could be put where the proposed set held a position.",
+    "stress_kept": "The least that the account kept through any shock or crisis, in percent of what it had before.",
 }
 """Every gate, in the board's order, and what it asks."""
 

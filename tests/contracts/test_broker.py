@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fxgpt_core.brokers.broker import Broker, OrderState
-from fxgpt_core.brokers.paper import PaperBroker, PlayedCandle
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.orders import OrderOutcome, OrderRequest, Side
 
@@ -19,7 +20,7 @@ def paper(folder: Path) -> tuple[Broker, Quote]:
 
     def quote(broker: Broker, hour: int, price: float) -> None:
         assert isinstance(broker, PaperBroker)
-        broker.on_candle(PlayedCandle("EURUSD", hour * HOUR_US, price, price, price, price))
+        broker.on_candle(PlayedCandle("EURUSD", hour * HOUR_US, (hour + 1) * HOUR_US, price, price, price, price))
 
     return broker, quote
 

@@ -13,9 +13,13 @@ from tiny_line import CONFIG, HELD_OUT, LINE, N_CANDLES
 from fxgpt_core.candles.schema import PRICES
 from fxgpt_core.errors import BrokenLineageError, CandleSchemaError, MissingError
 from fxgpt_core.features import matrix
+from fxgpt_core.market.charges import Charges
+from fxgpt_core.market.modes import Mode
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.optimization.study import SearchProgress
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS
 from fxgpt_core.registry.model_versions import registered_version
+from fxgpt_core.registry.trials import TrialStore
 from fxgpt_pipelines import searching
 from fxgpt_pipelines.checks.gates import GATES
 from fxgpt_pipelines.code_versions import code_version
@@ -125,6 +129,37 @@ def test_the_gate_board_is_one_check_a_gate_and_is_what_deployment_reads(line):
     assert line.made["robustness"].checks == board
 
 
+def test_the_gate_board_tells_every_stress_as_a_table_and_draws_the_equity_under_it(line):
+    told, stored = line.made["robustness"].metadata, line.at.lake.latest("robustness", "EURUSD", "1h").json()
+    assert told["stress_verdict"].startswith("the proposed set: survived ")
+    for table, rows in (("stress", stored["stress"]["proposed"]), ("stress_of_the_folds_choices", stored["stress"]["folds"])):
+        shown = [record.data for record in told[table].records]
+        assert [row["stress"] for row in shown] == [", ".join(filter(None, (row["name"], row["place"]))) for row in rows]
+        # The sample ends in 2018, before the latest five crises, and its test span begins after the others.
+        crises = [row for row, kept in zip(shown, rows, strict=True) if kept["kind"] == "crisis"]
+        assert {row["survived"] for row in crises} == {"not judged"}
+        assert all("candles begin" in row["note"] for row in crises)
+    assert "data:image/png" in told["equity_at_dearer_costs"]
+    assert "equity_in_crises" not in told
+    kept = {row["name"]: row["numbers"]["kept_pct"] for row in stored["stress"]["proposed"] if row["numbers"]}
+    assert {"costs_x1.5", "costs_x2", "costs_x3"} <= set(kept)
+    assert stored["evidence"]["stress"]["n_shocks"] == len([name for name in kept if not name.startswith("costs")])
+
+
+def test_a_search_too_short_to_judge_for_luck_fails_its_gates_and_says_so_everywhere(line):
+    """Two folds of a week are eleven days of test windows."""
+    stored = line.at.lake.latest("robustness", "EURUSD", "1h").json()
+    gates = {gate["gate"]: gate["passed"] for gate in stored["gates"]}
+    assert [gates[name] for name in LUCK_TESTS] == [False] * 5
+    assert stored["luck"]["not_judged"] == stored["evidence"]["not_judged"]
+    assert "days of test windows, and" in stored["luck"]["not_judged"]
+    assert stored["luck"]["trials_ever"] == line.at.lake.latest("optimized_parameters", "EURUSD", "1h").summary["n_trials"]
+    assert {"luck", "luck_rests_on", "other_histories"} <= set(line.made["robustness"].metadata)
+    page = Path(line.made["robustness"].metadata["report"]).read_text()
+    assert "Would the same entries do as well at other times?" in page
+    assert "not tested for luck" not in page
+
+
 def test_a_search_and_its_gate_board_leave_a_report_of_what_was_not_searched(line):
     proposal = line.at.lake.latest("optimized_parameters", "EURUSD", "1h").json()
     paths = {asset: Path(line.made[asset].metadata["report"]) for asset in ("optimized_parameters", "robustness")}
@@ -207,3 +242,32 @@ def test_a_feature_that_sees_the_future_fails_the_blocking_check_and_is_not_stor
     assert _evaluations(fresh.instance, "features", "no_look_ahead") == [False]
     with pytest.raises(MissingError, match="no features"):
         fresh.lake.latest("features", "EURUSD", "1h")
+
+
+def test_a_search_with_an_accounts_currency_is_played_and_judged_by_the_rules_of_fx(line):
+    """The account is in pounds: another symbol's candles convert, and are an input of their own role."""
+    lake, flat = line.at.lake, line.at.lake.latest("optimized_parameters", "EURUSD", "1h")
+    config = CONFIG["optimized_parameters"] | {"account_currency": "GBP"}
+    with pytest.raises(MissingError, match="GBPUSD 1h"):
+        line.at.runner.materialize("optimized_parameters", config)
+    pounds = lake.latest("candles", "EURUSD", "1h").frame().with_columns(*(pl.col(name) * 1.1 for name in PRICES))
+    with lake.making("candles", "GBPUSD", "1h", {}, code_sha256="0" * 64, run_id="a run") as making:
+        cross = making.write_frame(pounds, {})
+    try:
+        line.at.runner.materialize("optimized_parameters", config)
+        found = lake.latest("optimized_parameters", "EURUSD", "1h")
+        roles = {edge.role: edge.parent.id for edge in lake.inputs(found.id)}
+        assert roles["converting_candles"] == cross.id != roles["candles"]
+        proposal = found.json()
+        assert Charges.from_json(proposal["charges"]) == Charges(account_currency="GBP")
+        assert flat.json()["charges"] is None
+        made = line.at.runner.materialize("robustness")
+        assert set(made.checks) == set(GATES)
+        with lake.making("robustness", "EURUSD", "1h", {}, code_sha256="0" * 64, run_id="a run") as making:
+            case = searching.judged(making, proposal, found.settings, TrialStore(line.at.ledger))
+        assert case.outcome.out_of_sample.result.mode is Mode.FX
+        assert case.problem.paid.conversion == pytest.approx(1.0 / pounds["close"].to_numpy())
+    finally:
+        for asset in ("optimized_parameters", "robustness"):
+            line.at.runner.materialize(asset, CONFIG.get(asset, {}))
+    assert lake.latest("optimized_parameters", "EURUSD", "1h").id == flat.id

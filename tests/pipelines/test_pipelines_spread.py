@@ -1,4 +1,4 @@
-"""The spread of imported candles in the lake's, and in a history that live candles without one continue."""
+"""The spread of imported candles in the lake's, in the feed, and in a history that live candles without one continue."""
 
 from types import SimpleNamespace
 
@@ -23,14 +23,15 @@ def test_the_spread_of_an_import_is_in_the_raw_and_in_the_checked_candles(fresh)
         assert fresh.lake.latest(asset, "EURUSD", "1h").frame().equals(frame)
 
 
-def test_candles_with_a_spread_are_released_as_live_ones_without_it(fresh):
+def test_candles_with_a_spread_are_released_with_it(fresh):
     store = CandleStore(fresh.settings.import_root)
     plain = store.read(store.latest("EURUSD", Timeframe.H1))
     store.put(plain.with_columns(spread=pl.lit(0.00014)), "EURUSD", Timeframe.H1, "with a spread")
     fresh.runner.materialize("raw_candles", {"hold_out_candles": 3})
     fresh.runner.materialize("candles")
     released = held_out(fresh.settings, fresh.ledger, Series("EURUSD", "1h", deployment_id=1))
-    assert [(candle.close, candle.volume) for candle in released] == plain.select("close", "volume").tail(3).rows()
+    told = [(candle.close, candle.volume, candle.spread) for candle in released]
+    assert told == plain.select("close", "volume", pl.lit(0.00014)).tail(3).rows()
 
 
 @pytest.fixture

@@ -116,15 +116,13 @@ def test_a_wide_spread_costs_a_short_what_the_ask_rose():
 def test_flat_costs_cannot_show_a_wide_spread_and_the_row_says_so():
     row = named(stressed(still()), "spread_x5", place="")
     assert (row.numbers, row.survived) == (None, None)
-    assert row.why == "flat costs have one spread for all candles; give FxCosts"
+    assert row.why == "flat costs have one spread for all candles; only mode fx can widen it in some"
 
 
 def test_a_crisis_before_the_candles_is_missing_and_no_zero():
     row = named(stressed(still()), "brexit_night")
     assert (row.numbers, row.survived) == (None, None)
-    assert row.why == (
-        "no candle between 2016-06-23 00:00 .. 2016-06-25 00:00: candles begin 2018-11-05 00:00 and end 2019-02-28 01:00"
-    )
+    assert row.why == "no candle in it: candles begin 2018-11-05 00:00 and end 2019-02-28 01:00"
     assert named(stressed(still()), "covid").numbers is None
 
 
@@ -223,6 +221,35 @@ def test_a_play_of_nothing_is_refused():
 
     with pytest.raises(BadInputError, match="must play at least one"):
         stress(nothing, Conditions(still(), FREE), USDJPY, np.random.default_rng(1))
+
+
+def test_without_a_place_to_draw_there_are_costs_and_crises_and_no_shock():
+    candles, played = still(), []
+    trade = play_of(wished(candles, 1), NEVER_LEAVES)
+
+    def play(conditions):
+        played.append(conditions)
+        return trade(conditions)
+
+    rows = stress(play, Conditions(candles, FREE), USDJPY, None)
+    assert {row.kind for row in rows} == {"cost", "crisis"}
+    assert len(played) == 4
+    played.clear()
+    stress(play, Conditions(candles, FxCosts(np.zeros(1))), USDJPY, np.random.default_rng(1), FEW)
+    assert len(played) == FEW.most_plays(Timeframe.H1) == 1 + 3 + 3 * 8
+
+
+def test_the_course_is_the_equity_of_the_window_in_percent_of_that_before_it():
+    rows = stressed(still())
+    for name in ("jump_down_5_ranges", "costs_x2", "yen_flash"):
+        row = named(rows, name)
+        assert row.course.min() == pytest.approx(min(100.0, row.numbers.kept_pct))
+        assert row.course[-1] == pytest.approx(100.0 + row.numbers.return_pct)
+    # Two weeks of open market, and two whole days.
+    assert (len(named(rows, "jump_down_5_ranges").course), len(named(rows, "yen_flash").course)) == (240, 48)
+    assert len(named(rows, "brexit_night").course) == 0
+    assert named(rows, "jump_down_5_ranges").label == "jump_down_5_ranges, worst of 3"
+    assert named(rows, "costs_x2").label == "costs_x2"
 
 
 def test_every_row_is_json():

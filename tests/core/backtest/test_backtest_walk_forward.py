@@ -1,19 +1,20 @@
 """Walking one strategy forward: warm before each window, flat after it, and no result where nothing was traded."""
 
 import math
+import statistics
 
 import numpy as np
 import pytest
 
 from fxgpt_core.backtest.engine import BacktestAccount, ExecutionParameters
 from fxgpt_core.backtest.sets import Replay
-from fxgpt_core.backtest.walk_forward import measured, walk_forward
+from fxgpt_core.backtest.walk_forward import measured, over_folds, walk_forward
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.errors import RefusedError
 from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan
-from fxgpt_core.market.timeframes import HOUR_US, Timeframe
+from fxgpt_core.market.timeframes import DAY_US, HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.validation.folds import FoldParameters
 from fxgpt_core.validation.folds import walk_forward as folds_of
@@ -84,3 +85,27 @@ def test_a_fold_without_trades_is_an_error_and_no_zero(eurusd, folds):
     assert not any(run.error for run in runs if run.metrics)
     with pytest.raises(RefusedError, match=rf"{len(idle)} of {len(runs)} folds have no result: no trade from 20"):
         measured(runs)
+    with pytest.raises(RefusedError, match=rf"{len(idle)} of {len(runs)} folds have no result"):
+        over_folds(runs)
+
+
+def test_a_window_of_a_single_fx_day_has_trades_and_no_ratio(eurusd):
+    days = folds_of(eurusd.known_at_us, FoldParameters(test_days=1.0, step_days=1.0, purge_candles=0))
+    runs = walk_forward(Replay(eurusd, FREE), decisions(eurusd, distance=0.0005), EXECUTION, days)
+    short = [run for run in runs if run.error and len(run.result.trades)]
+    assert len(short) > 10
+    for run in short:
+        # The FX day begins at 17:00 New York, which is 22:00 UTC in winter and 21:00 in summer.
+        assert 1 in {len(set((run.candles.open_time_us + hours * HOUR_US) // DAY_US)) for hours in (2, 3)}
+        assert run.error.startswith(f"single FX day from {run.fold.test}: {len(run.candles)} candles")
+    assert all(run.metrics.n_periods > 1 for run in runs if run.metrics)
+
+
+def test_over_folds_every_fold_counts_the_same(eurusd, folds):
+    runs = walk_forward(Replay(eurusd, FREE), decisions(eurusd), EXECUTION, folds)
+    for name, spread in over_folds(runs, ("sharpe_ratio", "win_rate")).items():
+        values = [getattr(run.metrics, name) for run in runs]
+        assert spread.mean == pytest.approx(statistics.fmean(values))
+        assert spread.deviation == pytest.approx(statistics.stdev(values))
+        assert (spread.lowest, spread.highest) == (min(values), max(values))
+    assert over_folds(runs[:1])["sharpe_ratio"].deviation is None

@@ -8,16 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxgpt_core.brokers.paper import PaperBroker, PlayedCandle
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.errors import BadInputError, NotReadyError
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.orders import OrderOutcome, OrderRequest, Side
+from fxgpt_core.market.timeframes import HOUR_US
 
 COSTS = {"EURUSD": Costs(0.0001, 0.00002)}
 
 
 def candle(hour: int, open_: float, high: float, low: float, close: float) -> PlayedCandle:
-    return PlayedCandle("EURUSD", hour * 3_600_000_000, open_, high, low, close)
+    return PlayedCandle("EURUSD", hour * HOUR_US, (hour + 1) * HOUR_US, open_, high, low, close)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_paper_margin_that_open_positions_bind_is_not_given_twice(tmp_path: Path
     broker.connect()
     for name, price, units in wanted:
         broker.place(OrderRequest(name, name, Side.LONG, units, None, None, 0))
-        broker.on_candle(PlayedCandle(name, 0, price, price, price, price))
+        broker.on_candle(PlayedCandle(name, 0, HOUR_US, price, price, price, price))
     orders = [broker.order(name) for name, _, _ in wanted]
     assert [order.state for order in orders if order] == ["filled", "rejected", "rejected", "filled"]
     assert "open positions bind 2860000.00" in orders[1].reason  # type: ignore[union-attr]
@@ -90,7 +92,7 @@ def test_paper_loss_that_is_not_realised_lowers_the_margin(tmp_path: Path) -> No
     broker.place(request(units=1_000_000, stop=None, target=None))
     broker.on_candle(candle(1, 1.1, 1.1, 1.05, 1.05))
     broker.place(OrderRequest("b", "GBPUSD", Side.LONG, 400_000, None, None, 0))
-    broker.on_candle(PlayedCandle("GBPUSD", 0, 1.25, 1.25, 1.25, 1.25))
+    broker.on_candle(PlayedCandle("GBPUSD", 0, HOUR_US, 1.25, 1.25, 1.25, 1.25))
     order = broker.order("b")
     assert order is not None
     assert order.state == "rejected"  # 50,000 of equity carry 1,500,000, of which 1,050,000 are bound
@@ -127,13 +129,14 @@ def test_paper_book_survives_a_kill(tmp_path: Path) -> None:
     script = f"""
 import os, signal
 from pathlib import Path
-from fxgpt_core.brokers.paper import PaperBroker, PlayedCandle
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.orders import OrderRequest, Side
 broker = PaperBroker(Path({str(tmp_path / "book.db")!r}), {{"EURUSD": Costs(0.0001, 0.00002)}})
 broker.connect()
 broker.place(OrderRequest("a", "EURUSD", Side.LONG, 1000, 1.0, 1.3, 0))
-broker.on_candle(PlayedCandle("EURUSD", 3_600_000_000, 1.1, 1.2, 1.05, 1.15))
+broker.on_candle(PlayedCandle("EURUSD", 3_600_000_000, 7_200_000_000, 1.1, 1.2, 1.05, 1.15))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
@@ -210,6 +213,7 @@ def candle_of(candles: object, i: int) -> PlayedCandle:
     return PlayedCandle(
         "EURUSD",
         int(c.open_time_us[i]),
+        int(c.known_at_us[i]),
         float(c.open[i]),
         float(c.high[i]),
         float(c.low[i]),

@@ -2,67 +2,16 @@
 
 import json
 import math
-from statistics import NormalDist
 
-import numpy as np
 import pytest
-
-from fxgpt_core.candles.arrays import candle_arrays
-from fxgpt_core.candles.providers.sample import SampleProvider
-from fxgpt_core.conformal.calibration import fit
-from fxgpt_core.conformal.outcomes import outcomes_of
-from fxgpt_core.forecasts.forecast import LEVELS, Forecasts
-from fxgpt_core.market.timeframes import Timeframe
-from fxgpt_core.registry.code_identity import CodeIdentity
-from fxgpt_core.registry.lake import Lake
-from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.settings import read_settings
-from fxgpt_core.validation.spans import SpanParameters, split_spans
-
-PLACE = ("--symbol", "EURUSD", "--timeframe", "1h")
-MODEL = b"not a network: the backtest checks its bytes and reads its spans"
-HASHES = {"model_sha256": "m" * 64, "sampling_sha256": "s" * 64}
-PUSH = 0.8
-STEPS = np.arange(1, 25, dtype=np.int32)
-
-
-def _forecasts(candles, origins):
-    """Gaussian bands whose median leans up or down, by chance, far enough to pay the costs."""
-    deviation = float(np.std(np.diff(np.log(candles.close))))
-    scale = np.tile(deviation * np.sqrt(STEPS.astype(float)), (len(origins), 1))
-    normal = NormalDist()
-    lean = PUSH * np.random.default_rng(3).choice([-1.0, 0.0, 1.0], size=len(origins))
-    quantiles = np.array([normal.inv_cdf(level) for level in LEVELS.tolist()])
-    values = scale[:, :, None] * (quantiles[None, None, :] + lean[:, None, None])
-    return Forecasts("EURUSD", "1h", candles.known_at_us[origins], candles.close[origins], STEPS, LEVELS, values, scale)
+from problem_stored import PLACE, keep_problem
 
 
 @pytest.fixture
-def problem(fxgpt, data_root):
+def problem(fxgpt):
     """A ledger and lake that hold candles, a stand-in for a model, forecasts and their calibration."""
     assert fxgpt("setup").code == 0
-    frame = SampleProvider().candles("EURUSD", Timeframe.H1)
-    candles = candle_arrays(frame, Timeframe.H1)
-    spans = split_spans(candles.known_at_us, SpanParameters())
-    names = ("train", "calibration", "test")
-    windows = {name: [getattr(spans, name).start_us, getattr(spans, name).stop_us] for name in names}
-    forecasts = _forecasts(candles, np.arange(spans.calibration.slice(candles.known_at_us).start, len(candles)))
-    calibrating = forecasts.select(spans.calibration.mask(forecasts.known_at_us))
-    calibration = fit(calibrating, outcomes_of(candles.close, candles.known_at_us, calibrating), **HASHES)
-    settings = read_settings()
-    ledger = Ledger(settings.ledger_url)
-    lake = Lake(settings.lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))
-    made = {}
-    for asset, write in {
-        "candles": lambda making: making.write_frame(frame, {}),
-        "diffusion_model": lambda making: making.write_bytes(MODEL, "safetensors", {"spans": windows}),
-        "forecasts": lambda making: making.write_frame(forecasts.to_frame(), HASHES),
-        "calibration_quantiles": lambda making: making.write_bytes(calibration.to_json().encode(), "json", {}),
-    }.items():
-        with lake.making(asset, "EURUSD", "1h", {}, code_sha256="k" * 64, run_id="test") as making:
-            made[asset] = write(making)
-    ledger.close()
-    return made
+    return keep_problem()
 
 
 def test_kernel_and_reference_answer_with_equal_trades(fxgpt, problem, stored):
@@ -166,6 +115,24 @@ def test_a_report_holds_the_numbers_that_were_answered(fxgpt, problem, tmp_path,
     ):
         assert shown in page
     assert fxgpt("backtest", *PLACE, "--json").json["report"] is None
+
+
+def test_a_report_holds_dearer_costs_and_crises_and_with_stress_the_shocks_too(fxgpt, problem, tmp_path):
+    plain, shocked = tmp_path / "plain.html", tmp_path / "shocked.html"
+    assert fxgpt("backtest", *PLACE, "--report", plain).code == 0
+    assert fxgpt("backtest", *PLACE, "--mode", "fx", "--report", shocked, "--stress").code == 0
+    for name in ("costs_x2", "covid"):
+        assert name in plain.read_text()
+        assert name in shocked.read_text()
+    assert "jump_down_5_ranges" not in plain.read_text()
+    assert "jump_down_5_ranges, worst of 5" in shocked.read_text()
+    assert "spread_x5, worst of 5" in shocked.read_text()
+
+
+@pytest.mark.parametrize(("options", "said"), [(("--report", "r.html", "--detail", "1m"), "--detail"), ((), "there is none")])
+def test_shocks_without_a_report_or_with_shorter_candles_are_refused_before_the_backtest(fxgpt, data_root, options, said):
+    answer = fxgpt("backtest", *PLACE, "--stress", *options)
+    assert (answer.code, answer.out, said in answer.err) == (3, "", True)
 
 
 def test_people_are_told_where_the_report_was_written(fxgpt, problem, tmp_path):

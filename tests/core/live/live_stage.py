@@ -1,7 +1,7 @@
 """A small stage for the trading process: a real ledger and lake, a deployment on paper, candles, and who decides on them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,10 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.live.candle_feed import ClosedCandle, received, release
 from fxgpt_core.live.gateway import Gateway
 from fxgpt_core.live.order_path import Checkpoint, no_checkpoint
-from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.charges import Charges, charged
+from fxgpt_core.market.conversion import Closes
+from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.market.symbols import symbol
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.registry import migration
 from fxgpt_core.registry.code_identity import CodeIdentity
@@ -46,6 +49,8 @@ class Stage:
     candles: CandleArrays
     decisions: Decisions
     deployment: Deployment
+    charges: Charges | None = None
+    cross: CandleArrays | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -98,8 +103,14 @@ class Stage:
 
     def backtest(self, stop: int) -> BacktestResult:
         """The kernel on the first `stop` candles."""
-        execution = execution_parameters(PARAMETERS, Timeframe.H1)
-        return backtest(self.candles.slice(0, stop), self.decisions.slice(0, stop), execution, COSTS, BacktestAccount())
+        execution, candles = execution_parameters(PARAMETERS, Timeframe.H1), self.candles.slice(0, stop)
+        costs: Costs | FxCosts = COSTS
+        if self.charges is not None:
+            closes, cross = Closes(symbol("EURUSD"), candles.known_at_us, candles.close), None
+            if self.cross is not None:
+                cross = Closes(symbol("GBPUSD"), self.cross.known_at_us, self.cross.close)
+            costs = charged(closes, candles.open_time_us, self.charges, spread=candles.spread, cross=cross)
+        return backtest(candles, self.decisions.slice(0, stop), execution, costs, BacktestAccount())
 
 
 def known(stage: Stage, i: int) -> bool:
@@ -109,7 +120,8 @@ def known(stage: Stage, i: int) -> bool:
 
 def closed(candles: CandleArrays, i: int) -> ClosedCandle:
     names = ("open", "high", "low", "close", "volume")
-    return ClosedCandle(int(candles.open_time_us[i]), *(float(getattr(candles, name)[i]) for name in names))
+    spread = None if candles.spread is None or np.isnan(candles.spread[i]) else float(candles.spread[i])
+    return ClosedCandle(int(candles.open_time_us[i]), *(float(getattr(candles, name)[i]) for name in names), spread)
 
 
 def market(n: int, seed: int) -> CandleArrays:
@@ -136,13 +148,23 @@ def wishes(candles: CandleArrays, seed: int) -> Decisions:
     return Decisions(candles.known_at_us, side, distance, 1.6 * distance, risk, reason, {"close": candles.close})
 
 
-def stage(root: Path, n: int = 120, seed: int = 5) -> Stage:
-    """The stage as it is before the first candle, or as an earlier process left it below `root`."""
+def stage(root: Path, n: int = 120, seed: int = 5, charges: Charges | None = None) -> Stage:
+    """The stage as it is before the first candle, or as an earlier process left it below `root`; in mode FX with `charges`.
+
+    With an account in pounds the feed has the candles of GBPUSD.
+    """
     ledger = Ledger(f"sqlite:///{root / 'ledger.db'}")
     migration.upgrade(ledger)
     lake = Lake(root / "lake", ledger, CODE)
     candles = market(n, seed)
-    return Stage(root, lake, candles, wishes(candles, seed), deploy(lake, PARAMETERS, "1h"))
+    if charges is not None:  # two of three candles tell their spread
+        told = np.where(np.arange(n) % 3 > 0, np.random.default_rng(seed).uniform(0.00002, 0.0006, n), np.nan)
+        candles = replace(candles, spread=told)
+    cross = None
+    if charges is not None and charges.account_currency == "GBP":
+        cross = market(n, seed + 1)
+        release(ledger, "GBPUSD", "1h", [closed(cross, i) for i in range(n)], "test")
+    return Stage(root, lake, candles, wishes(candles, seed), deploy(lake, PARAMETERS, "1h", charges=charges), charges, cross)
 
 
 def redeploy(made: Stage, parameters: StrategyParameters, timeframe: str = "1h") -> Stage:
@@ -150,9 +172,15 @@ def redeploy(made: Stage, parameters: StrategyParameters, timeframe: str = "1h")
     return replace(made, deployment=deploy(made.lake, parameters, timeframe))
 
 
-def deploy(lake: Lake, parameters: StrategyParameters, timeframe: str, made: Mapping[str, str] | None = None) -> Deployment:
+def deploy(
+    lake: Lake,
+    parameters: StrategyParameters,
+    timeframe: str,
+    made: Mapping[str, str] | None = None,
+    charges: Charges | None = None,
+) -> Deployment:
     """A parameter set on paper, with the artifacts `made` behind it, or some that only have their names."""
-    made = _names_only(lake, parameters, timeframe) if made is None else made
+    made = _names_only(lake, parameters, timeframe, charges) if made is None else made
     request = DeploymentRequest(
         symbol="EURUSD",
         timeframe=timeframe,
@@ -171,9 +199,11 @@ def deploy(lake: Lake, parameters: StrategyParameters, timeframe: str, made: Map
     return Deployments(lake.ledger).deploy(request)
 
 
-def _names_only(lake: Lake, parameters: StrategyParameters, timeframe: str) -> dict[str, str]:
+def _names_only(lake: Lake, parameters: StrategyParameters, timeframe: str, charges: Charges | None) -> dict[str, str]:
     behind = ("diffusion_model", "calibration_quantiles", "walk_forward_validation")
     proposal = {"parameters": parameters.to_json(), "costs": {"spread": COSTS.spread, "commission": COSTS.commission}}
+    if charges is not None:
+        proposal["charges"] = asdict(charges)
     proposal |= {"run_id": 1, "trial_number": 0, "trial_seed": 7, "folds": []}
     made = {asset: _artifact(lake, asset, timeframe) for asset in behind}
     return made | {"optimized_parameters": _artifact(lake, "optimized_parameters", timeframe, proposal)}

@@ -7,7 +7,8 @@ import pytest
 from live_stage import COSTS, Stage, stage
 from sqlalchemy import Row, select
 
-from fxgpt_core.brokers.paper import PaperBroker, PlayedCandle
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.errors import MissingError, RefusedError
 from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.gateway import Gateway
@@ -49,8 +50,8 @@ def place_by_hand(made: Stage) -> None:
 def test_books_position_that_was_ordered_elsewhere_halts_with_an_alert_and_is_not_adopted(tmp_path: Path) -> None:
     made = stage(tmp_path)
     place_by_hand(made)
-    broker = paper(made)
-    broker.on_candle(PlayedCandle("EURUSD", int(made.candles.open_time_us[0]) - Timeframe.H1.us, 1.1, 1.1, 1.1, 1.1))
+    broker, first_us = paper(made), int(made.candles.open_time_us[0])
+    broker.on_candle(PlayedCandle("EURUSD", first_us - Timeframe.H1.us, first_us, 1.1, 1.1, 1.1, 1.1))
     broker.disconnect()
     made.gateway().start()
     assert state(made) is TradingState.HALTED
@@ -162,7 +163,9 @@ def test_books_write_off_is_refused_when_the_broker_knows_the_exit(tmp_path: Pat
     (held,) = rows(made, positions)
     broker = paper(made)
     broker.close(held.position_id, "by-hand", "time")
-    broker.on_candle(PlayedCandle("EURUSD", int(made.candles.open_time_us[-1]), 1.1, 1.1, 1.1, 1.1))
+    broker.on_candle(
+        PlayedCandle("EURUSD", int(made.candles.open_time_us[-1]), int(made.candles.known_at_us[-1]), 1.1, 1.1, 1.1, 1.1)
+    )
     broker.disconnect()
     with pytest.raises(RefusedError, match=r"knows how position .* ended"):
         write(made, held.position_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from live_stage import PARAMETERS, Stage, closed, redeploy, stage
 
+from fxgpt_core import content_hash
 from fxgpt_core.errors import BadInputError, CandleSchemaError
 from fxgpt_core.live.candle_feed import ClosedCandle, received, release, undecided
 
@@ -71,3 +72,15 @@ def _fx_hour(time_us: int) -> int:
     from fxgpt_core.market.sessions import fx_clock_us
 
     return int(fx_clock_us(np.array([time_us]))[0] // 3_600_000_000 % 24)
+
+
+def test_feed_keeps_a_spread_that_is_told_and_hashes_a_candle_without_one_as_before(made: Stage) -> None:
+    plain = closed(made.candles, 0)
+    told = [plain, replace(closed(made.candles, 1), spread=0.00013)]
+    release(made.ledger, *PLACE, told, "test")
+    assert list(received(made.ledger, *PLACE, ALL).candles) == told
+    six = {name: value for name, value in vars(plain).items() if name != "spread"}
+    assert plain.sha256 == content_hash.of_json(six)
+    assert replace(plain, spread=0.0001).sha256 != plain.sha256
+    with pytest.raises(CandleSchemaError, match="crossed quote"):
+        release(made.ledger, *PLACE, [replace(closed(made.candles, 2), spread=-0.1)], "test")

@@ -10,16 +10,20 @@ from live_stage import Stage, stage
 from sqlalchemy import select
 
 from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.market.charges import Charges
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.registry.live_tables import fills, order_intents, positions
 
 STEPS = ("planned", "sent", "placed", "settled", "played", "amended", "closing", "managed")
+CASES = [(step, time, None) for step in STEPS for time in (1, 2)]
+CASES += [(step, 1, Charges(account_currency="EUR")) for step in ("placed", "played", "amended", "managed")]
 
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from live_stage import stage
+from fxgpt_core.market.charges import Charges
 left = int(sys.argv[2].split(":")[1])
 def die(step):
     global left
@@ -27,7 +31,8 @@ def die(step):
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-made = stage(Path(sys.argv[1]), n=60)
+charges = Charges(account_currency=sys.argv[4]) if sys.argv[4] else None
+made = stage(Path(sys.argv[1]), n=60, charges=charges)
 made.release(0, 60)
 made.play_all(made.gateway(die))
 """
@@ -50,14 +55,15 @@ def expected_trades(made: Stage) -> list[tuple[object, ...]]:
     return sorted(row for row in rows if row[-1] != "end")
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("time", [1, 2])
-def test_gateway_killed_at_a_step_and_restarted_loses_and_doubles_nothing(tmp_path: Path, step: str, time: int) -> None:
+@pytest.mark.parametrize(("step", "time", "charges"), CASES)
+def test_gateway_killed_at_a_step_and_restarted_loses_and_doubles_nothing(
+    tmp_path: Path, step: str, time: int, charges: Charges | None
+) -> None:
     here = str(Path(__file__).parent)
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path), f"{step}:{time}", here]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), f"{step}:{time}", here, charges.account_currency if charges else ""]
     done = subprocess.run(command, check=False, timeout=120, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    made = stage(tmp_path, n=60)
+    made = stage(tmp_path, n=60, charges=charges)
     made.play_all(made.gateway())
     broker = PaperBroker(tmp_path / "paper.db", {})
     broker.connect()

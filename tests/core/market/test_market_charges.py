@@ -1,10 +1,13 @@
 """What a broker charges, for each candle: by hand for a few candles around a roll."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.charges import Charges, charged
+from fxgpt_core.market.charges import Charges, KnownCandle, charged, charged_last
 from fxgpt_core.market.conversion import Closes
 from fxgpt_core.market.spreads import session_spreads
 from fxgpt_core.market.swaps import SwapRates
@@ -71,3 +74,27 @@ def test_open_times_of_other_candles_are_refused():
     closes, open_us = hourly("EURUSD")
     with pytest.raises(BadInputError, match="13 open times found for 14 closes"):
         charged(closes, open_us[1:], Charges())
+
+
+def test_costs_of_one_candle_are_those_of_the_series_that_ends_with_it():
+    rng = np.random.default_rng(3)
+    closes, open_us = hourly("USDCAD", n=200)
+    closes = Closes(closes.symbol, closes.known_at_us, 1.2 + rng.normal(0, 0.01, 200))
+    spread = np.where(rng.random(200) < 0.5, np.nan, rng.uniform(0.0001, 0.0003, 200))
+    charges = Charges(swap=SwapRates(0.05, -0.03), spread_multiplier=1.7, commission_per_lot=2.0, slippage=0.3)
+    series = charged(closes, open_us, charges, spread=spread)
+    rows = [
+        KnownCandle(*map(int, times), float(close), None if np.isnan(told) else float(told))
+        for times, close, told in zip(zip(open_us, closes.known_at_us, strict=True), closes.close, spread, strict=True)
+    ]
+    assert (series.swap_long != 0.0).sum() > 3
+    for i, row in enumerate(rows):
+        one = charged_last(closes.symbol, row, rows[i - 1] if i else None, charges)
+        for name in ("spread", "open_spread", "swap_long", "swap_short"):
+            assert getattr(one, name).tolist() == [getattr(series, name)[i]]
+        assert (one.unit_commission, one.slippage, one.stop_out) == (series.unit_commission, series.slippage, series.stop_out)
+
+
+def test_charges_come_back_from_json():
+    charges = Charges(account_currency="EUR", commission_per_lot=3.0, swap=SwapRates(0.01, -0.02))
+    assert Charges.from_json(json.loads(json.dumps(asdict(charges)))) == charges

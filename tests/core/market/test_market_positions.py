@@ -1,6 +1,6 @@
 """What a candle does to a position: the quick question and the long answer agree."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxgpt_core.market.fills import REASON_NONE, REASON_STOP, Terms
@@ -25,6 +25,7 @@ def positions(draw: st.DrawFn) -> Held:
     return NOTHING._replace(side=side, units=1, entry=100.0, stop=stop, target=target, stop_reason=REASON_STOP)
 
 
+@settings(deadline=None)  # the first example compiles
 @given(candles(), positions(), st.booleans())
 def test_a_candle_touches_a_position_exactly_when_it_does_not_stay(candle: Candle, held: Held, parity: bool):
     if parity:  # one price, no spread between bid and ask

@@ -1,4 +1,4 @@
-"""A small problem with a planted edge, shared by the tests of the search."""
+"""A small problem with a planted edge, and a store of its trials, shared by the tests of the search."""
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import SearchParameters
+from fxgpt_core.registry.trials import RunRequest, TrialRecord
 from fxgpt_core.validation.folds import FoldParameters
 
 STEPS = 24
@@ -24,6 +25,43 @@ SMALL = SearchParameters(
     min_trades=2,
     folds=FoldParameters(train_days=14, test_days=5, step_days=5, purge_candles=24),
 )
+
+
+class MemoryStore:
+    """The trials of one run in a list; what the ledger does is tested with the ledger."""
+
+    def __init__(self) -> None:
+        self.kept: list[TrialRecord] = []
+        self.requests: list[RunRequest] = []
+        self.finished: list[tuple[TrialRecord, tuple[int, ...], float]] = []
+        self.failures: list[str] = []
+        self.proposals: list[tuple[object, ...]] = []
+
+    def open_run(self, request: RunRequest) -> int:
+        self.requests.append(request)
+        return 17
+
+    def trials(self, run_id: int) -> list[TrialRecord]:
+        assert run_id == 17
+        return list(self.kept)
+
+    def record(self, run_id: int, trial: TrialRecord) -> None:
+        assert run_id == 17
+        assert trial.trial_number == len(self.kept)
+        self.kept.append(trial)
+
+    def finish(self, run_id: int, best: TrialRecord, pareto: tuple[int, ...], duration_s: float) -> None:
+        assert run_id == 17
+        self.finished.append((best, pareto, duration_s))
+
+    def record_proposal(self, run_id: int, *proposal: object) -> int:
+        assert run_id == 17
+        self.proposals.append(proposal)
+        return 4
+
+    def fail(self, run_id: int, reason: str) -> None:
+        assert run_id == 17
+        self.failures.append(reason)
 
 
 def problem(n: int = 24 * 40, *, edge: float = 0.5, seed: int = 3) -> Problem:

@@ -4,58 +4,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, problem
+from search_problem import SMALL, MemoryStore, problem
 
 from fxgpt_core.conformal.coverage import MINIMUM_CASES, CoverageRow
 from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError
 from fxgpt_core.optimization.evidence import evidence
+from fxgpt_core.optimization.luck_of_search import TrialsEver, luck_of_search
 from fxgpt_core.optimization.objectives import IDLE, Objectives, gains
 from fxgpt_core.optimization.outcome import OptimizationOutcome, mean_in_sample_sharpe
 from fxgpt_core.optimization.pareto import dominates, pareto_front
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import SearchProgress, chosen, optimize, planned, resumed, run_uuid
+from fxgpt_core.optimization.survival import survival
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS, StressEvidence
 from fxgpt_core.registry.gates import MINIMUM_COVERAGE_CASES, gate_board
-from fxgpt_core.registry.trials import RunRequest, TrialRecord
+from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
 
 TOTAL = 3 * 5 + 6
-
-
-class MemoryStore:
-    """The trials of one run in a list; what the ledger does is tested with the ledger."""
-
-    def __init__(self) -> None:
-        self.kept: list[TrialRecord] = []
-        self.requests: list[RunRequest] = []
-        self.finished: list[tuple[TrialRecord, tuple[int, ...], float]] = []
-        self.failures: list[str] = []
-        self.proposals: list[tuple[object, ...]] = []
-
-    def open_run(self, request: RunRequest) -> int:
-        self.requests.append(request)
-        return 17
-
-    def trials(self, run_id: int) -> list[TrialRecord]:
-        assert run_id == 17
-        return list(self.kept)
-
-    def record(self, run_id: int, trial: TrialRecord) -> None:
-        assert run_id == 17
-        assert trial.trial_number == len(self.kept)
-        self.kept.append(trial)
-
-    def finish(self, run_id: int, best: TrialRecord, pareto: tuple[int, ...], duration_s: float) -> None:
-        assert run_id == 17
-        self.finished.append((best, pareto, duration_s))
-
-    def record_proposal(self, run_id: int, *proposal: object) -> int:
-        assert run_id == 17
-        self.proposals.append(proposal)
-        return 4
-
-    def fail(self, run_id: int, reason: str) -> None:
-        assert run_id == 17
-        self.failures.append(reason)
+EVER = TrialsEver(TOTAL, 0.05)
+STRESS = {"stress_shocks", "stress_kept"}
 
 
 @pytest.fixture(scope="module")
@@ -215,8 +183,8 @@ def test_a_fold_without_trades_says_so() -> None:
     assert [(fold.idle, fold.test) for fold in outcome.folds] == [(True, None)] * 3
     assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
     assert outcome.out_of_sample.metrics.total_trades == 0
-    expected = {"deflated_sharpe", "out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
-    assert failed_gates(flat, outcome) == expected
+    expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
+    assert failed_gates(flat, outcome) == expected | set(LUCK_TESTS) | STRESS
 
 
 def test_a_proposed_set_that_does_not_trade_fails_its_gate_however_well_the_folds_did() -> None:
@@ -244,16 +212,17 @@ def coverage_rows(step: int) -> list[CoverageRow]:
 
 def failed_gates(small: Problem, outcome: OptimizationOutcome) -> set[str]:
     coverage = coverage_rows(outcome.proposed.sssd_forecast_horizon)
-    found = evidence(small, outcome, coverage, n_trials_ever=TOTAL, sharpe_variance=0.05)
-    return {gate.gate for gate in gate_board(found) if not gate.passed}
+    ever = TrialsEver(outcome.n_trials, 0.05)
+    found = luck_of_search(small, outcome, ever, np.random.default_rng(7))
+    judged = evidence(small, outcome, coverage, found, survival(small, outcome).evidence)
+    return {gate.gate for gate in gate_board(judged) if not gate.passed}
 
 
 def test_a_strategy_on_noise_fails_the_board() -> None:
     for seed in (3, 4, 5):
-        noise = problem(edge=0.0, seed=seed)
-        failed = failed_gates(noise, optimize(noise, SMALL, MemoryStore()))
-        assert "deflated_sharpe" in failed
-        assert len(failed) >= 2
+        noise = problem(24 * 120, edge=0.0, seed=seed)
+        failed = failed_gates(noise, optimize(noise, replace(SMALL, max_folds=20), MemoryStore()))
+        assert {"deflated_sharpe", "superior_ability", "track_record", "sharpe_at_5"} <= failed
 
 
 def test_a_planted_edge_with_enough_candles_passes_the_board() -> None:
@@ -266,8 +235,9 @@ def test_a_planted_edge_with_enough_candles_passes_the_board() -> None:
 def test_evidence_needs_the_coverage_of_the_horizon_that_is_traded(ran: tuple) -> None:
     outcome, _, _ = ran
     other = outcome.proposed.sssd_forecast_horizon + 1
+    luck = luck_of_search(problem(), outcome, EVER, np.random.default_rng(7))
     with pytest.raises(MissingError, match="no coverage was measured"):
-        evidence(problem(), outcome, coverage_rows(other), n_trials_ever=TOTAL, sharpe_variance=0.05)
+        evidence(problem(), outcome, coverage_rows(other), luck, StressEvidence())
 
 
 def test_coverage_rows_and_gates_ask_for_the_same_number_of_cases() -> None:

@@ -7,16 +7,20 @@ import numpy as np
 from played_by_hand import result_of, weekdays
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, ExecutionParameters, Trades, backtest
+from fxgpt_core.backtest.stress import StressKind, StressResult
+from fxgpt_core.backtest.stress_measures import StressNumbers
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan
 from fxgpt_core.market.sessions import expected_open_times
-from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.market.timeframes import DAY_US, Timeframe
+from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
-from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading, LuckRow, StressRow
+from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading
 from fxgpt_core.strategy.decision import Decisions
+from fxgpt_core.validation.folds import Window
 
 MADE_AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 HEADING = Heading("EURUSD", MADE_AT, "a72f" * 16)
@@ -26,18 +30,22 @@ RICH_HEADING = Heading(
 FREE = Costs(0.0, 0.0)
 FX = FxCosts(np.array([0.0001]), np.array([0.00004]), np.array([-0.00002]), unit_commission=0.00002, slippage=0.1, impact=0.1)
 PLAN = ExecutionParameters(ExitPlan(0.001, 0.002, 0.002), max_candles=48, daily_loss_limit=0.03, max_margin_fraction=0.5)
+SPAN, UNTOLD, HELD = Window(0, 14 * DAY_US), (None, None), (True, False)
+# Held through, so that no trade was closed in it.
+LOST = StressNumbers(0, -4900.0, -49.0, 49.5, *UNTOLD, 51.0, *HELD)
 ROWS = {
     "folds": (
         FoldRow(0, "2017-09-18 .. 2017-10-18", "2017-10-20 .. 2017-10-27", "abcdef0123456789", 14, 1.234, 0.517),
-        FoldRow(1, "2017-09-25 .. 2017-10-25", "2017-10-27 .. 2017-11-03", "99cdef0123456789", 0, 0.0, 0.0, "idle"),
+        FoldRow(1, "2017-09-25 .. 2017-10-25", "2017-10-27 .. 2017-11-03", "99cdef0123456789", 0, None, None, "idle"),
     ),
     "stress": (
-        StressRow("costs x2", "2017-04-19 .. 2018-02-07", 398, -9.87, 14.9),
-        StressRow("COVID", "2020-02-20 .. 2020-04-30", missing="candles end 2018-02-07"),
+        StressResult(StressKind.COST, "costs_x2", True, "", SPAN, StressNumbers(398, -987.0, -9.87, 14.9, *UNTOLD, 90.13, *HELD)),
+        StressResult(StressKind.SHOCK, "jump_up", False, "kept 51 %", SPAN, LOST, place="worst of 5"),
+        StressResult(StressKind.CRISIS, "covid", None, "candles end 2018-02-07", Window(20 * DAY_US, 21 * DAY_US)),
     ),
     "luck": (
-        LuckRow("deflated Sharpe ratio", 0.0254, ">=", 0.95, False, "Is it above the best of as many worthless trials?"),
-        LuckRow("probability of overfitting", 0.18, "<=", 0.2, True, "Does the best of a search stay good?"),
+        LuckTest("deflated Sharpe ratio", 0.0254, ">=", 0.95, "Is it above the best of as many worthless trials?"),
+        LuckTest("probability of overfitting", 0.18, "<=", 0.2, "Does the best of a search stay good?"),
     ),
     "gates": (
         GateResult("cost_x2", 12345.678, 0.0, ">", True, "find a cheaper broker"),

@@ -193,19 +193,16 @@ def test_a_drawdown_that_lasts_is_said_to_last():
 def test_a_fold_without_trades_is_an_error_and_no_zero(page):
     [_, traded, empty] = page.tables["Folds"]
     assert traded[3:] == ["abcdef012345", "14", "1.23", "0.52 %", ""]
-    assert empty[4:] == ["0", "-", "-", "no trade: there is nothing to judge; idle"]
+    assert empty[4:] == ["0", "-", "-", "idle"]
     assert [attributes["class"] for name, attributes in page.elements if name == "tr" and "class" in attributes].count("bad") >= 4
 
 
-def test_a_stress_that_could_not_be_played_says_why(page):
-    [_, played, missing] = page.tables["Stress"]
-    assert played == ["costs x2", "2017-04-19 .. 2018-02-07", "398", "-9.87 %", "14.90 %", ""]
-    assert missing[2:] == ["-", "-", "-", "candles end 2018-02-07"]
-
-
-def test_a_stress_without_trades_shows_no_return():
-    made = dataclasses.replace(three_trades(), stress=(dataclasses.replace(ROWS["stress"][0], trades=0),))
-    assert read(as_html(made)).tables["Stress"][1][2:] == ["0", "-", "-", "no trade: there is nothing to judge"]
+def test_a_stress_shows_what_it_left_and_whether_that_was_enough(page):
+    [_, dearer, lost, missing] = page.tables["Stress"]
+    span = "1970-01-01 00:00 .. 1970-01-15 00:00"
+    assert dearer == ["costs_x2", span, "398", "-9.87 %", "14.90 %", "90.13 %", "yes", ""]
+    assert lost == ["jump_up, worst of 5", span, "0", "-49.00 %", "49.50 %", "51.00 %", "NO", "kept 51 %"]
+    assert missing[2:] == ["-", "-", "-", "-", "not judged", "candles end 2018-02-07"]
 
 
 def test_luck_and_gates_show_number_limit_verdict_and_words(page):
@@ -278,8 +275,8 @@ def test_text_of_others_is_shown_as_text():
         three_trades(),
         heading=dataclasses.replace(HEADING, symbol=PLANTED, about=PLANTED, artifacts={PLANTED: PLANTED}),
         folds=(dataclasses.replace(ROWS["folds"][0], train=PLANTED, note=PLANTED, parameters_sha256=PLANTED),),
-        stress=(dataclasses.replace(ROWS["stress"][1], name=PLANTED, span=PLANTED, missing=PLANTED),),
-        luck=(dataclasses.replace(ROWS["luck"][0], name=PLANTED, asks=PLANTED, comparison=PLANTED),),
+        stress=(dataclasses.replace(ROWS["stress"][1], name=PLANTED, place=PLANTED, why=PLANTED),),
+        luck=(dataclasses.replace(ROWS["luck"][0], name=PLANTED, asks=PLANTED),),
         gates=(dataclasses.replace(ROWS["gates"][1], gate=PLANTED, remedy=PLANTED),),
     )
     html = as_html(made)

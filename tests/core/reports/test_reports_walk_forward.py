@@ -8,6 +8,7 @@ from page_reader import read
 from played_by_hand import hourly
 from report_examples import FREE, FX, MADE_AT, ROWS, idle, three_trades
 
+from fxgpt_core.backtest.walk_forward import FoldRun
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import FxCosts
@@ -17,7 +18,7 @@ from fxgpt_core.optimization.problem import Evaluation, Problem
 from fxgpt_core.performance.measures import metrics
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.reports.html_page import as_html
-from fxgpt_core.reports.walk_forward import IDLE, Origin, walk_forward_report
+from fxgpt_core.reports.walk_forward import IDLE, NO_TRADE, Origin, Verdicts, fold_rows, walk_forward_report
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import DAY_US, Fold, Window
 
@@ -32,13 +33,13 @@ def _measured(made):
 
 
 def _fold(made, *, idle=False):
-    return FoldOutcome(FOLD, None, CHOSEN, 2.5, _measured(made), idle)
+    return FoldOutcome(FOLD, None, CHOSEN, 2.5, _measured(made) if len(made.result.trades) else None, idle)
 
 
 def _outcome(*folds):
     made = three_trades()
     stitched = Evaluation(made.candles, made.result, _measured(made))
-    return OptimizationOutcome(1, PROPOSED, None, folds, stitched, 2.0, (), 9)
+    return OptimizationOutcome(1, PROPOSED, None, folds, stitched, 2.0, (), ())
 
 
 def _problem():
@@ -62,12 +63,30 @@ def test_a_fold_shows_windows_chosen_set_and_what_it_did_where_it_had_not_been_s
     _, traded, empty = read(as_html(made)).tables["Folds"]
     assert traded[:5] == ["3", str(FOLD.train), str(FOLD.test), CHOSEN.sha256[:12], "3"]
     assert traded[5:] == [f"{_measured(three_trades()).sharpe_ratio:.2f}", "21.00 %", IDLE]
-    assert empty[4:7] == ["0", "-", "-"]
+    assert empty[4:] == ["0", "-", "-", NO_TRADE]
 
 
-def test_the_gate_board_is_shown_where_it_has_judged():
-    made = walk_forward_report(_problem(), _outcome(), ORIGIN, ROWS["gates"])
-    assert len(read(as_html(made)).tables["Gates"]) == 3
+def test_folds_of_one_set_show_windows_its_hash_and_why_there_is_no_result():
+    made, empty = three_trades(), idle()
+    runs = [FoldRun(FOLD, made.candles, made.result, _measured(made)), FoldRun(FOLD, empty.candles, empty.result, None)]
+    runs.append(FoldRun(FOLD, made.candles, made.result, None))
+    page = read(as_html(dataclasses.replace(made, folds=fold_rows(runs, CHOSEN.sha256))))
+    _, traded, idled, short = page.tables["Folds"]
+    assert traded[:5] == ["3", str(FOLD.train), str(FOLD.test), CHOSEN.sha256[:12], "3"]
+    assert traded[5:] == [f"{_measured(made).sharpe_ratio:.2f}", "21.00 %", ""]
+    assert idled[3:] == [CHOSEN.sha256[:12], "0", "-", "-", "no trade"]
+    assert short[3:] == [CHOSEN.sha256[:12], "3", "-", "-", "single FX day"]
+    assert "Nothing was searched" in page.sections["Folds"]
+    searched = read(as_html(walk_forward_report(_problem(), _outcome(_fold(made)), ORIGIN)))
+    assert "its search had not seen" in searched.sections["Folds"]
+
+
+def test_gate_board_luck_and_stress_are_shown_where_they_have_judged():
+    page = read(
+        as_html(walk_forward_report(_problem(), _outcome(), ORIGIN, Verdicts(ROWS["gates"], ROWS["luck"], ROWS["stress"])))
+    )
+    assert len(page.tables["Gates"]) == 3
+    assert page.table("Stress", "jump_up, worst of 5")[6] == "NO"
 
 
 def test_in_mode_fx_the_costs_are_those_at_the_candles_of_the_test_windows():

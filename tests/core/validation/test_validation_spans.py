@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.sessions import expected_open_times
+from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.validation.folds import Window
 from fxgpt_core.validation.purging import label_ends
-from fxgpt_core.validation.spans import SpanParameters, Spans, split_spans
+from fxgpt_core.validation.spans import SpanParameters, Spans, begin_for_test, split_spans
 
 KNOWN = np.arange(1000, dtype=np.int64) * 7
 
@@ -66,3 +68,15 @@ def test_spans_nearer_than_the_embargo_are_refused_for_the_series() -> None:
 def test_a_series_or_share_that_leaves_a_span_empty_is_refused(n: int, parameters: SpanParameters) -> None:
     with pytest.raises(BadInputError, match=r"cannot be split|shares must be positive"):
         split_spans(np.arange(n, dtype=np.int64), parameters)
+
+
+@pytest.mark.parametrize("timeframe", [Timeframe.M5, Timeframe.H1, Timeframe.D1])
+@pytest.mark.parametrize(("wanted", "stop"), [("2020-02-20", "2021-03-03"), ("2022-11-11", "2023-02-01")])
+def test_candles_from_the_day_that_is_told_on_put_a_moment_just_into_the_test_span(timeframe, wanted, stop) -> None:
+    wanted_us, stop_us = (int(np.datetime64(day, "us").astype(np.int64)) for day in (wanted, stop))
+    begin_us = begin_for_test(wanted_us, stop_us, timeframe)
+    known = expected_open_times(begin_us, stop_us - timeframe.us, timeframe) + timeframe.us
+    test_us = split_spans(known, SpanParameters()).test.start_us
+    assert test_us <= wanted_us
+    # No more than it must be: half of a week's candles, or what an embargo of days spares by its weekends.
+    assert wanted_us - test_us <= 14 * 86_400_000_000

@@ -1,0 +1,58 @@
+"""What every parameter set of a run, losers too, returned on each day that one of its searches saw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fxgpt_core.backtest.engine import execution_parameters
+from fxgpt_core.backtest.sets import ParameterSet, Replay, play_sets
+from fxgpt_core.optimization.outcome import OptimizationOutcome
+from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.validation.folds import Window
+
+FloatArray = npt.NDArray[np.float64]
+
+SETS_AT_ONCE = 16
+"""Sets whose decisions are held in memory together; of all others only the returns of days are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """Daily returns float64[T, K], as fractions, of the K distinct sets of a run (`params_sha256`) on the T FX days of `span`."""
+
+    span: Window
+    params_sha256: tuple[str, ...]
+    returns: FloatArray
+
+
+def searched(
+    problem: Problem, outcome: OptimizationOutcome, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Searched:
+    """Every set of the run, in the order of its first trial, played over one span: an account of its own, flat at the start.
+
+    Whose days these are: each was in the train window of some search, from the first fold's first day to the last day of the
+    final search, which is that of the forecasts. A set was chosen on its own search's window only; of its other days its own
+    search saw nothing, and some were test windows. So nothing here is unseen, and only the search as a whole is judged by it.
+    A set that was tried again is one column: it is the same strategy. `progress(done, total)` counts sets.
+    """
+    sets = {trial.params_sha256: StrategyParameters.from_json(trial.parameters) for trial in outcome.trials}
+    span = Window(outcome.folds[0].fold.train.start_us, int(problem.bands.known_at_us[-1]) + 1)
+    wanted, parts = list(sets.values()), []
+    for first in range(0, len(wanted), SETS_AT_ONCE):
+        part = wanted[first : first + SETS_AT_ONCE]
+        parts.append(daily_returns(problem, part, span))
+        progress(first + len(part), len(wanted))
+    return Searched(span, tuple(sets), np.concatenate(parts, axis=1))
+
+
+def daily_returns(problem: Problem, sets: list[StrategyParameters], span: Window) -> FloatArray:
+    """float64[T, K]: the return of each FX day of the span, as a fraction, of each of K sets."""
+    rows = span.slice(problem.candles.known_at_us)
+    candles = problem.candles.slice(rows.start, rows.stop)
+    members = [ParameterSet(i, execution_parameters(each, candles.timeframe)) for i, each in enumerate(sets)]
+    decisions = [problem.decisions(each, span) for each in sets]
+    replay = Replay(candles, problem.costs_at(rows), problem.account, problem.finer)
+    return play_sets(replay, decisions, members, daily=True).daily.T

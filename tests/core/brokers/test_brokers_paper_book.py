@@ -1,0 +1,150 @@
+"""The paper broker's file: upgraded with everything in it, and whole however the process ends."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fxgpt_core.brokers import paper_book
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.brokers.paper_quotes import PlayedCandle
+from fxgpt_core.errors import NotReadyError
+from fxgpt_core.market.charges import Charges
+from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.orders import OrderRequest, Side
+from fxgpt_core.market.timeframes import HOUR_US
+
+OLD_BOOK = """
+CREATE TABLE account (id INTEGER PRIMARY KEY CHECK (id = 1), cash REAL NOT NULL, leverage REAL NOT NULL);
+CREATE TABLE orders (
+    order_id INTEGER PRIMARY KEY AUTOINCREMENT, client_order_id TEXT NOT NULL UNIQUE, symbol TEXT NOT NULL,
+    side INTEGER NOT NULL, units INTEGER NOT NULL, stop_price REAL, target_price REAL,
+    state TEXT NOT NULL, position_id INTEGER, reason TEXT NOT NULL DEFAULT '');
+CREATE TABLE positions (
+    position_id INTEGER PRIMARY KEY AUTOINCREMENT, client_order_id TEXT NOT NULL UNIQUE, symbol TEXT NOT NULL,
+    side INTEGER NOT NULL, units INTEGER NOT NULL, entry_price REAL NOT NULL, entry_time_us INTEGER NOT NULL,
+    stop_price REAL, target_price REAL, is_open INTEGER NOT NULL DEFAULT 1, close_order_id TEXT UNIQUE, close_reason TEXT);
+CREATE TABLE fills (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, client_order_id TEXT NOT NULL, position_id INTEGER NOT NULL, symbol TEXT NOT NULL,
+    side INTEGER NOT NULL, units INTEGER NOT NULL, price REAL NOT NULL, commission REAL NOT NULL, time_us INTEGER NOT NULL,
+    reason TEXT NOT NULL);
+CREATE TABLE money (id INTEGER PRIMARY KEY CHECK (id = 1), currency TEXT NOT NULL);
+CREATE TABLE marks (symbol TEXT PRIMARY KEY, open_time_us INTEGER NOT NULL, close REAL NOT NULL);
+INSERT INTO account VALUES (1, 99000.0, 30.0);
+INSERT INTO money VALUES (1, 'USD');
+INSERT INTO orders VALUES (1, 'a', 'EURUSD', -1, 1000, 1.3, 1.0, 'filled', 1, ''),
+    (2, 'b', 'EURUSD', 1, 500, 1.0, 1.3, 'accepted', NULL, '');
+INSERT INTO positions VALUES (1, 'a', 'EURUSD', -1, 1000, 1.2, 0, 1.3, 1.0, 1, NULL, NULL);
+INSERT INTO fills VALUES (1, 'a', 1, 'EURUSD', -1, 1000, 1.2, 0.5, 0, 'entry');
+INSERT INTO marks VALUES ('EURUSD', 0, 1.1);
+"""
+
+
+def old_book(path: Path) -> Path:
+    """A book as it was before quotes had two sides: an open short, a waiting order."""
+    with closing(sqlite3.connect(path)) as book:
+        book.executescript(OLD_BOOK)
+    return path
+
+
+def version_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as book:
+        return int(book.execute("PRAGMA user_version").fetchone()[0])
+
+
+def played(hour: int, price: float, spread: float = 0.0002) -> PlayedCandle:
+    at = hour * HOUR_US
+    return PlayedCandle("EURUSD", at, at + HOUR_US, price, price, price, price, spread)
+
+
+@pytest.mark.parametrize("costs", [Costs(0.0, 0.0), Charges()], ids=["flat", "charges"])
+def test_book_of_an_earlier_version_loses_nothing(tmp_path: Path, costs: Costs | Charges) -> None:
+    path = old_book(tmp_path / "book.db")
+    for _ in range(2):
+        broker = PaperBroker(path, {"EURUSD": costs})
+        broker.connect()
+        (held,) = broker.positions()
+        assert (held.side, held.units, held.entry_price, held.stop_price, held.target_price) == (Side.SHORT, 1000, 1.2, 1.3, 1.0)
+        assert (broker.account().balance, broker.account().equity) == (99_000.0, pytest.approx(99_100.0))
+        ((_, fill),) = broker.fills_since(0)
+        assert (fill.price, fill.commission, fill.swap) == (1.2, 0.5, 0.0)
+        assert broker.last_played_us("EURUSD") == 0
+        broker.disconnect()
+    assert version_of(path) == len(paper_book.UPGRADES)
+    broker.connect()
+    broker.on_candle(played(1, 1.1))
+    assert [order.state for order in map(broker.order, "ab") if order] == ["filled", "filled"]
+    broker.close(held.position_id, "a-time", "time")
+    broker.on_candle(played(2, 1.1))
+    exit_ = broker.fills_since(0)[-1][1]
+    assert exit_.price == pytest.approx(1.1 if isinstance(costs, Costs) else 1.1 + 0.0002 * 1.25, abs=1e-5)
+
+
+def test_book_whose_upgrade_fails_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = old_book(tmp_path / "book.db")
+    monkeypatch.setattr(paper_book, "UPGRADES", (*paper_book.UPGRADES, "DROP TABLE fills; DROP TABLE not_there"))
+    with pytest.raises(NotReadyError, match="not_there"):
+        PaperBroker(path, {}).connect()
+    assert version_of(path) == 0
+    monkeypatch.undo()
+    broker = PaperBroker(path, {})
+    broker.connect()
+    assert len(broker.fills_since(0)) == 1
+
+
+def test_book_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
+    path = old_book(tmp_path / "book.db")
+    with closing(sqlite3.connect(path)) as book:
+        book.execute("PRAGMA user_version = 99")
+    with pytest.raises(NotReadyError, match="of version 99, made by a newer fxgpt"):
+        PaperBroker(path, {}).connect()
+    assert version_of(path) == 99
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.brokers.paper_matching import Match
+from fxgpt_core.brokers.paper_quotes import PlayedCandle
+from fxgpt_core.market.charges import Charges
+from fxgpt_core.market.timeframes import HOUR_US
+broker = PaperBroker(Path(sys.argv[1]), {"EURUSD": Charges()})
+broker.connect()
+def die(match, *rest):
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(Match, sys.argv[2], die)
+broker.on_candle(PlayedCandle("EURUSD", 30 * HOUR_US, 31 * HOUR_US, 1.2, 1.35, 1.2, 1.3, 0.0002))
+"""
+
+
+@pytest.mark.parametrize("step", ["_leave", "_book_fill", "_enter"])
+def test_book_of_a_process_killed_within_a_candle_is_as_if_it_was_not_played(tmp_path: Path, step: str) -> None:
+    """The candle charges a night, stops the short out and fills the waiting order, in this order."""
+
+    def prepared(path: Path) -> PaperBroker:
+        broker = PaperBroker(path, {"EURUSD": Charges()}, cash=2000.0)
+        broker.connect()
+        broker.place(OrderRequest("a", "EURUSD", Side.SHORT, 20_000, 1.3, 1.0, 0))
+        broker.on_candle(played(1, 1.2))
+        broker.place(OrderRequest("b", "EURUSD", Side.LONG, 10, 1.0, 1.5, 0))
+        return broker
+
+    whole, cut = prepared(tmp_path / "whole.db"), prepared(tmp_path / "cut.db")
+    before = (cut.account(), cut.positions(), cut.fills_since(0))
+    cut.disconnect()
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "cut.db"), step]
+    done = subprocess.run(command, check=False, timeout=120, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    cut.connect()
+    assert (cut.account(), cut.positions(), cut.fills_since(0)) == before
+    last = PlayedCandle("EURUSD", 30 * HOUR_US, 31 * HOUR_US, 1.2, 1.35, 1.2, 1.3, 0.0002)
+    for broker in (whole, cut):
+        assert broker.on_candle(last)
+        assert not broker.on_candle(last)
+    assert (cut.account(), cut.positions(), cut.fills_since(0)) == (whole.account(), whole.positions(), whole.fills_since(0))
+    assert cut.fills_since(0)[1][1].swap > 0.0

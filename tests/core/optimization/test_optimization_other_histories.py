@@ -1,0 +1,109 @@
+"""The choices on other histories: what is observed, what stays the same, and that an edge is told from none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from search_problem import SMALL, MemoryStore, problem
+
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.optimization.other_histories import OtherHistories, at_other_times, on_other_candles
+from fxgpt_core.optimization.outcome import OptimizationOutcome
+from fxgpt_core.optimization.study import optimize
+
+LONG = replace(SMALL, max_folds=20, n_trials=3, n_final_trials=3)
+KINDS = pytest.mark.parametrize("played", [at_other_times, on_other_candles])
+
+
+def long(edge):
+    return problem(24 * 120, edge=edge)
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[float, OptimizationOutcome]:
+    return {edge: optimize(long(edge), LONG, MemoryStore()) for edge in (0.0, 0.6)}
+
+
+def rng(seed=1):
+    return np.random.default_rng(seed)
+
+
+@KINDS
+def test_what_is_observed_is_the_stitched_record(outcomes, played):
+    found = played(long(0.6), outcomes[0.6], rng(), 2)
+    stitched = outcomes[0.6].out_of_sample
+    # Each window begins with the same cash, so that whole units are rounded elsewhere.
+    assert found.observed_equity == pytest.approx(stitched.result.final_equity, rel=1e-4)
+    assert found.observed_sharpe == pytest.approx(stitched.metrics.sharpe_ratio, rel=1e-3)
+
+
+@KINDS
+def test_an_edge_is_told_from_none(outcomes, played):
+    edge, none = (played(long(each), outcomes[each], rng(), 60) for each in (0.6, 0.0))
+    assert edge.p_value == 1 / 61
+    assert edge.test.passed
+    assert none.p_value > 0.05
+    assert not none.test.passed
+    # In other histories an edge is worth nothing, and costs remain.
+    assert abs(edge.percentiles(edge.sharpe)[1]) < 3.0 < edge.observed_sharpe
+
+
+@KINDS
+def test_other_histories_are_as_many_as_asked_and_all_different(outcomes, played):
+    told = []
+    found = played(long(0.6), outcomes[0.6], rng(), 130, lambda done, total: told.append((done, total)))
+    assert len(found.sharpe) == len(found.final_equity) == len(np.unique(found.final_equity)) == 130
+    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == list(range(1, len(told) + 1))
+
+
+@KINDS
+def test_the_seed_is_what_draws(outcomes, played):
+    one, same, other = (played(long(0.6), outcomes[0.6], rng(seed), 5) for seed in (1, 1, 2))
+    assert np.array_equal(one.sharpe, same.sharpe)
+    assert not np.array_equal(one.sharpe, other.sharpe)
+
+
+@KINDS
+def test_without_a_trade_nothing_is_told_apart(outcomes, played):
+    flat = long(0.0)
+    flat = replace(flat, bands=replace(flat.bands, median=flat.bands.median * 0.0))
+    outcome = optimize(flat, replace(LONG, max_folds=2), MemoryStore())
+    found = played(flat, outcome, rng(), 20)
+    assert (found.observed_sharpe, found.observed_equity, found.p_value) == (0.0, flat.account.cash, 1.0)
+    assert not found.test.passed
+
+
+@KINDS
+def test_no_history_is_refused(outcomes, played):
+    with pytest.raises(BadInputError, match="0 other histories asked for"):
+        played(long(0.6), outcomes[0.6], rng(), 0)
+
+
+def test_where_the_market_gives_the_same_to_anybody_the_times_do_not_matter():
+    """A market that rises by the same share each hour, always long: other times earn as well."""
+    n = 24 * 60
+    base = problem(n)
+    close = 1.1 * np.exp(np.arange(n) * 1e-4)
+    opened = np.concatenate([[1.1], close[:-1]])
+    rising = replace(base.candles, open=opened, close=close, high=close * 1.00001, low=opened * 0.99999)
+    up = replace(base.bands, median=np.abs(base.bands.median) + 0.004)
+    steady = replace(base, candles=rising, bands=up)
+    outcome = optimize(steady, replace(SMALL, n_trials=1, n_final_trials=1), MemoryStore())
+    assert outcome.out_of_sample.metrics.total_trades > 10
+    found = at_other_times(steady, outcome, rng(), 30)
+    earned = found.observed_equity - steady.account.cash
+    assert earned > 0.1 * steady.account.cash
+    assert (found.final_equity > steady.account.cash + 0.5 * earned).all()
+
+
+def test_the_percentiles_and_the_rank_are_those_of_the_numbers():
+    found = OtherHistories("other_times", 2.0, 110.0, np.arange(101.0) / 50.0, 100.0 + np.arange(101.0))
+    assert found.percentiles(found.sharpe) == pytest.approx((0.1, 1.0, 1.9))
+    # Of 101 others one is as large: (1 + 1) / (1 + 101).
+    assert found.p_value == 2 / 102
+    assert found.test.name == "other_times"
+    assert "Of 101 others" in found.test.asks
+    assert "0.10, 1.00 and 1.90, here it is 2.00" in found.test.asks
+    assert "105, 150 and 195, here 110" in found.test.asks
+    assert found.to_json()["p_value"] == found.p_value
