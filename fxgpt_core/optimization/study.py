@@ -246,9 +246,10 @@ def concluded_again(problem: Problem, proposal: Mapping[str, Any], trials: Seque
     was, now = proposal["out_of_sample"], outcome.out_of_sample.metrics.to_json()
     changed = [name for name in was if name in now and was[name] != now[name]]
     if changed:
+        name = changed[0]
         raise BrokenLineageError(
-            f"the choices of run {run_id} now have a {changed[0]} of {now[changed[0]]} on their unseen test windows, {was[changed[0]]} "
-            "is stored; candles, costs or the backtest changed since: materialize optimized_parameters again"
+            f"the choices of run {run_id} now have a {name} of {now[name]} on their unseen test windows, {was[name]} is stored; "
+            "candles, costs or the backtest changed since: materialize optimized_parameters again"
         )
     return outcome
 

@@ -1,13 +1,17 @@
 """fxgpt luck: which run it judges, by which trials, what it answers, and that it rests on what the search rested on."""
 
+import dataclasses
 from dataclasses import asdict
 
 import pytest
 from problem_stored import PLACE, keep, keep_problem
 
+from fxgpt_core.cli.quoted import with_charges
 from fxgpt_core.cli.stored import RESTS_ON, problem_of
+from fxgpt_core.market.charges import Charges
 from fxgpt_core.optimization.judged_luck import judged_luck
 from fxgpt_core.optimization.luck_of_search import TrialsEver
+from fxgpt_core.optimization.outcome import walked_forward
 from fxgpt_core.optimization.study import SearchParameters, optimize
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import LUCK_TESTS
@@ -20,18 +24,21 @@ LUCK = ("luck", *PLACE)
 FEW = ("--histories", "20")
 
 
-def searched(ledger, seed, n_trials):
+def searched(ledger, seed, n_trials, charges=None):
     """A run over the stored problem and the artifact of its proposal; problem, outcome, artifact."""
     settings = read_settings()
     lake = Lake(settings.lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))
     with lake.making("optimized_parameters", "EURUSD", "1h", {"seed": seed}, code_sha256="k" * 64, run_id="test") as making:
-        problem = problem_of({asset: making.read(asset) for asset in RESTS_ON}).problem
+        stored = problem_of({asset: making.read(asset) for asset in RESTS_ON})
+        problem = (stored if charges is None else with_charges(stored, charges, None)).problem
         search = SearchParameters(seed=seed, n_trials=n_trials, n_final_trials=n_trials)
         outcome = optimize(problem, search, TrialStore(ledger))
         proposal = {
             "parameters": outcome.proposed.to_json(),
             "params_sha256": outcome.proposed.sha256,
             "run_id": outcome.run_id,
+            "out_of_sample": outcome.out_of_sample.metrics.to_json(),
+            "charges": None if charges is None else asdict(charges),
             "search": asdict(search),
         }
         return problem, outcome, making.write_json(proposal, {"run_id": outcome.run_id})
@@ -117,8 +124,28 @@ def test_it_rests_on_the_artifacts_of_the_search_and_not_on_the_latest(fxgpt, ru
     assert fxgpt(*LUCK, "--histories", 0, "--json").json == before
 
 
-def test_a_proposal_that_its_trials_do_not_make_any_more_is_broken_lineage(fxgpt, runs, ledger):
-    proposal = {**runs[1][2].json(), "params_sha256": "0" * 64}
+def test_a_search_that_paid_an_account_s_charges_is_judged_by_them(fxgpt, runs, ledger):
+    problem, outcome, artifact = searched(ledger, 3, 2, Charges(account_currency="USD"))
+    found = fxgpt(*LUCK, "--histories", 0, "--json").json
+    made = sum(run[1].n_trials for run in runs) + outcome.n_trials
+    ever = TrialsEver(made, TrialStore(ledger).sharpe_variance("EURUSD", "1h"))
+    assert found["run_id"] == artifact.summary["run_id"]
+    assert found["sharpe_per_day"] == judged_luck(problem, outcome, ever, 7, 0).to_json()["sharpe_per_day"]
+    flat = dataclasses.replace(problem, paid=None)
+    choices = [(fold.parameters, fold.fold.test) for fold in outcome.folds]
+    assert walked_forward(flat, choices).metrics != outcome.out_of_sample.metrics
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"params_sha256": "0" * 64}, "the stored set is 0000000000000000"),
+        ({"charges": asdict(Charges(account_currency="USD"))}, "candles, costs or the backtest changed since"),
+    ],
+    ids=["another set", "another account"],
+)
+def test_a_proposal_that_its_trials_do_not_make_any_more_is_broken_lineage(fxgpt, runs, ledger, change, said):
+    proposal = {**runs[1][2].json(), **change}
     lake = Lake(read_settings().lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))
     with lake.making("optimized_parameters", "EURUSD", "1h", {}, code_sha256="k" * 64, run_id="test") as making:
         for asset in RESTS_ON:
@@ -126,4 +153,4 @@ def test_a_proposal_that_its_trials_do_not_make_any_more_is_broken_lineage(fxgpt
         making.write_json(proposal, {"run_id": proposal["run_id"]})
     answer = fxgpt(*LUCK)
     assert answer.code == 6
-    assert "the stored set is 0000000000000000" in answer.err
+    assert said in answer.err
