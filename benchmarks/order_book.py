@@ -7,7 +7,7 @@ It takes the hourly EURUSD candles that the package backtesting ships, and for l
 together. Both engines play the same seeded stream of market, limit, stop and stop-limit orders with stop losses and take profits,
 of moved stops, closed halves and cancelled entries. Nothing is timed before their trades and equity are equal, and the order book
 is compiled before the clock starts. A run of backtesting.py includes the statistics it always computes; a run of the order book
-includes its checks and its records.
+includes its checks and its records. The same stream is played under FX quotes too, which backtesting.py does not know.
 """
 
 import argparse
@@ -29,26 +29,29 @@ from fxgpt_core.backtest.reference_orders import reference_orders
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.errors import FxgptError
-from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.timeframes import Timeframe
 
 TERMS = OrderTerms(Costs(spread=0.00007, commission=0.00002))
+FX_TERMS = OrderTerms(FxCosts(np.array([0.00008]), commission=0.00002, slippage=0.25, impact=0.5, depth=5e6), hedging=True)
 STRETCH = 120
 DISTANCE = 0.004
 
 
 def measure(candles: CandleArrays, seed: int, repeats: int) -> dict[str, Any]:
-    """Median seconds of both engines over `repeats` runs, and their ratio.
+    """Median milliseconds of both engines over `repeats` runs, and their ratio; and of the order book under FX quotes.
 
     Raises `AssertionError` when the engines differ in one trade or in one point of the equity curve.
     """
     asked = seeded_instructions(candles, seed)
     mine = play_orders(candles, asked, TERMS)
     require_equal(mine, reference_orders(candles, asked, TERMS))
-    ours, theirs = [], []
+    play_orders(candles, asked, FX_TERMS)
+    ours, under_fx, theirs = [], [], []
     for _ in range(repeats):
         # Side by side, so that whatever else the machine does falls on both.
         ours.append(seconds(lambda: play_orders(candles, asked, TERMS)))
+        under_fx.append(seconds(lambda: play_orders(candles, asked, FX_TERMS)))
         theirs.append(seconds(lambda: reference_orders(candles, asked, TERMS)))
     order_book, reference = statistics.median(ours), statistics.median(theirs)
     return {
@@ -58,6 +61,7 @@ def measure(candles: CandleArrays, seed: int, repeats: int) -> dict[str, Any]:
         "seed": seed,
         "repeats": repeats,
         "order_book_ms": 1e3 * order_book,
+        "order_book_fx_ms": 1e3 * statistics.median(under_fx),
         "backtesting_py_ms": 1e3 * reference,
         "ratio": reference / order_book,
     }
@@ -149,6 +153,7 @@ def main(arguments: list[str]) -> int:
     for row in found:
         print(f"{row['candles']} candles, {row['instructions']} instructions, {row['trades']} trades, equal in both engines")
         print(f"order book      {row['order_book_ms']:10.3f} ms")
+        print(f"under FX quotes {row['order_book_fx_ms']:10.3f} ms")
         print(f"backtesting.py  {row['backtesting_py_ms']:10.3f} ms")
         print(f"ratio           {row['ratio']:10.0f} times")
     return 0
