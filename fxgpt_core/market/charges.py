@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.charge_values import read_charges, require_charges
 from fxgpt_core.market.conversion import Closes, conversion_series
 from fxgpt_core.market.costs import DEFAULT_COMMISSION, Costs, FxCosts
 from fxgpt_core.market.fills import Terms
@@ -31,7 +32,8 @@ class Charges:
     `commission` is a fraction of the notional and `commission_per_lot` money in account currency for 100,000 units, each side.
     `slippage` is a share of the spread, and so is `impact`, of an order of `depth` units. `swap` without interest of the two
     currencies is what a broker adds to both sides. `stop_out`: equity over margin at which positions are closed. The spread is
-    known from the candles, or that of `market.spreads`, × `spread_multiplier`.
+    known from the candles, or that of `market.spreads`, × `spread_multiplier`. Raises `BadInputError` for numbers no account is
+    charged, which `market.charge_values` tells one by one.
     """
 
     account_currency: str = "USD"
@@ -44,15 +46,40 @@ class Charges:
     stop_out: float = 0.5
     spread_multiplier: float = 1.0
 
+    def __post_init__(self) -> None:
+        require_charges(vars(self))
+
     @property
     def unit_commission(self) -> float:
         """Money in account currency for one unit, each side."""
         return self.commission_per_lot / LOT_UNITS
 
+    def to_json(self) -> dict[str, Any]:
+        """An object of every charge, of which `from_json` makes the same charges."""
+        return asdict(self)
+
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Charges":
-        """The charges that `dataclasses.asdict` made `values` of."""
-        return cls(**{**values, "swap": SwapRates(**values["swap"])})
+    def from_json(cls, values: object) -> "Charges":
+        """The charges an object names, the others at their defaults. Raises `BadInputError` for other names and values."""
+        return cls(**read_charges(values))
+
+
+def account_charges(currency: str | None, values: Mapping[str, Any] | None) -> Charges:
+    """What an account in `currency` is charged, where `values` name its own numbers, and at the defaults where they do not.
+
+    Without `currency` the account is kept in that of `values`, or in the default. Raises `BadInputError` where both name one and
+    they differ, and as `Charges.from_json` does.
+    """
+    given = Charges.from_json({} if values is None else values)
+    if currency is None:
+        return given
+    asked = Charges.from_json({"account_currency": currency})
+    if values and "account_currency" in values and given.account_currency != asked.account_currency:
+        raise BadInputError(
+            f"an account in {asked.account_currency} is asked for, and its charges are in {given.account_currency}; an account "
+            "is kept in one currency; give the same, or name it once"
+        )
+    return replace(given, account_currency=asked.account_currency)
 
 
 def charges_of_proposal(proposal: Mapping[str, Any]) -> Charges | None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.market.charges import Charges, KnownCandle, charged, charged_last
+from fxgpt_core.market.charge_values import WANTED
+from fxgpt_core.market.charges import Charges, KnownCandle, account_charges, charged, charged_last
 from fxgpt_core.market.conversion import Closes
 from fxgpt_core.market.spreads import session_spreads
 from fxgpt_core.market.swaps import SwapRates
@@ -98,3 +99,66 @@ def test_costs_of_one_candle_are_those_of_the_series_that_ends_with_it():
 def test_charges_come_back_from_json():
     charges = Charges(account_currency="EUR", commission_per_lot=3.0, swap=SwapRates(0.01, -0.02))
     assert Charges.from_json(json.loads(json.dumps(asdict(charges)))) == charges
+
+
+def test_an_account_s_own_numbers_are_read_and_what_is_not_named_stays_at_its_default():
+    own = {"account_currency": "eur", "commission": 0, "commission_per_lot": 3.5, "swap": {"long": 0.031, "short": -0.012}}
+    expected = Charges(account_currency="EUR", commission=0.0, commission_per_lot=3.5, swap=SwapRates(0.031, -0.012))
+    assert Charges.from_json(own) == expected
+    assert (expected.slippage, expected.depth, expected.stop_out) == (0.25, 5_000_000.0, 0.5)
+    assert Charges.from_json({}) == Charges()
+    assert isinstance(Charges.from_json(own).commission, float)
+
+
+def test_every_charge_that_is_allowed_is_one_of_an_account_and_can_be_named():
+    every = Charges("GBP", 0.0001, 2.0, 0.3, 0.4, 1e6, SwapRates(0.02, 0.03), 0.2, 1.5)
+    assert list(every.to_json()) == list(WANTED)
+    for name, value in every.to_json().items():
+        assert getattr(Charges.from_json({name: value}), name) == getattr(every, name) != getattr(Charges(), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("commission", bad) for bad in (-0.1, 0.1, 3.5, float("nan"), "0.1", None, True)),
+        *(("commission_per_lot", bad) for bad in (-1, float("inf"), 10**400, [3.5])),
+        *(("slippage", bad) for bad in (-0.25, float("inf"))),
+        *(("impact", bad) for bad in (-0.5, float("nan"))),
+        *(("depth", bad) for bad in (0, -1.0, float("inf"))),
+        *(("stop_out", bad) for bad in (-0.5, 50, float("nan"))),
+        *(("spread_multiplier", bad) for bad in (-1.0, float("inf"), "2")),
+        *(("account_currency", bad) for bad in ("EURO", "", "E R", "€UR", 978, None)),
+        *(("swap", bad) for bad in (0.01, {"long": 0.01}, {"long": 0.01, "short": "0"}, {"long": 0.0, "short": 0.0, "roll": 1})),
+    ],
+)
+def test_a_charge_no_account_has_is_refused_with_what_was_found_and_what_is_needed(name, value):
+    with pytest.raises(BadInputError, match=rf"^{name} of the charges is .*; needed: .*; correct it, or leave it out") as refused:
+        Charges.from_json({name: value})
+    assert WANTED[name] in str(refused.value)
+    assert repr(value) in str(refused.value)
+
+
+def test_numbers_are_checked_where_no_json_is_read_too():
+    with pytest.raises(BadInputError, match=r"depth of the charges is 0\.0; needed: units, above 0"):
+        Charges(depth=0.0)
+    with pytest.raises(BadInputError, match=r"swap rate of a short position is 3\.1"):
+        Charges.from_json({"swap": {"long": 0.01, "short": 3.1}})
+
+
+def test_an_unknown_charge_is_refused_with_every_name_that_is_known():
+    with pytest.raises(
+        BadInputError, match=r"charges name comission, fee; allowed are account_currency \(three letters"
+    ) as refused:
+        Charges.from_json({"fee": 1, "comission": 0.1, "depth": 1.0})
+    assert all(f"{name} ({wanted})" in str(refused.value) for name, wanted in WANTED.items())
+    with pytest.raises(BadInputError, match="charges are a list; an object of names and values is needed"):
+        Charges.from_json([3.5])
+
+
+def test_an_account_s_currency_is_that_asked_for_or_that_of_its_charges():
+    assert account_charges(None, None) == Charges()
+    assert account_charges("eur", None) == Charges(account_currency="EUR")
+    assert account_charges("EUR", {"impact": 0.1}) == Charges(account_currency="EUR", impact=0.1)
+    assert account_charges(None, {"account_currency": "GBP"}) == account_charges("gbp", {"account_currency": "GBP"})
+    with pytest.raises(BadInputError, match="an account in USD is asked for, and its charges are in EUR"):
+        account_charges("USD", {"account_currency": "EUR"})
