@@ -11,7 +11,7 @@ import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.cli.folds import FoldsOption, fold_lengths, walked
-from fxgpt_core.cli.modes import MEANING, AccountOption, ModeOption
+from fxgpt_core.cli.modes import MEANING, AccountOption, ChargesOption, ModeOption, chosen_charges
 from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.errors import BadInputError, RefusedError
 from fxgpt_core.market.modes import Mode
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fxgpt_core.backtest.stress import StressResult
     from fxgpt_core.cli.folds import Walk
     from fxgpt_core.cli.stored import StoredProblem
+    from fxgpt_core.market.charges import Charges
     from fxgpt_core.optimization.problem import Evaluation, Problem
     from fxgpt_core.strategy.parameters import StrategyParameters
     from fxgpt_core.validation.folds import FoldParameters, Window
@@ -59,7 +60,8 @@ def backtest(
     engine: EngineOption = Engine.KERNEL,
     mode: ModeOption = Mode.PARITY,
     detail: DetailOption = None,
-    account: AccountOption = "USD",
+    account: AccountOption = None,
+    charges: ChargesOption = None,
     folds: FoldsOption = None,
     report: ReportOption = None,
     stress: StressFlag = False,
@@ -75,8 +77,8 @@ def backtest(
     _require_known_to(engine, mode, detail)
     _require_kernel(engine, folds)
     _require_played_again(stress, detail, report)
-    lengths, parameters = fold_lengths(folds), read_parameters(params)
-    run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine, lengths)
+    lengths, parameters, paid = fold_lengths(folds), read_parameters(params), chosen_charges(mode, account, charges)
+    run = _play(_stored(symbol, timeframe, detail, paid), parameters, engine, lengths)
     _write_report(run, report, _stressed(run, stress) if report and detail is None else ())
     payload = _payload(run) | {"engine": str(engine), "report": report}
 
@@ -135,14 +137,14 @@ def _require_played_again(stress: bool, detail: str | None, report: Path | None)
         raise BadInputError("--stress with --detail: shorter candles know nothing of a shock; leave one of them out")
 
 
-def _stored(symbol: str, timeframe: str, mode: Mode, detail: str | None, account: str) -> "StoredProblem":
+def _stored(symbol: str, timeframe: str, detail: str | None, charges: "Charges | None") -> "StoredProblem":
     from fxgpt_core.cli.quoted import with_detail, with_quotes
     from fxgpt_core.cli.stored import stored_problem
 
     settings = read_settings()
     stored = stored_problem(settings, symbol, timeframe)
-    if mode is Mode.FX:
-        stored = with_quotes(stored, settings, account)
+    if charges is not None:
+        stored = with_quotes(stored, settings, charges)
     return stored if detail is None else with_detail(stored, settings, detail)
 
 
@@ -180,6 +182,7 @@ def _payload(run: _Run) -> dict[str, Any]:
         "parameters_sha256": run.parameters.sha256,
         "artifacts": run.stored.artifacts,
         "mode": str(played.result.mode),
+        "charges": run.stored.charges and run.stored.charges.to_json(),
         "final_equity": played.result.final_equity,
         "metrics": played.metrics.to_json(),
         "costs": cost_parts(trades).to_json(),

@@ -14,18 +14,15 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.lake import Lake
 
 
-def with_quotes(stored: StoredProblem, settings: Settings, account_currency: str) -> StoredProblem:
-    """The problem played in mode FX: spreads as candles tell them or by session, swap, conversion into the account's currency.
+def with_quotes(stored: StoredProblem, settings: Settings, charges: "Charges") -> StoredProblem:
+    """The problem played in mode FX at these charges, its profits converted by the latest candles of the joining symbol.
 
-    The other charges are the usual ones. Raises `MissingError` for candles of the joining symbol that are not there, and
-    `BadInputError` as `market.charges` does.
+    Raises `MissingError` for candles of it that are not there, and `BadInputError` as `market.charges` does.
     """
-    from fxgpt_core.market.charges import Charges
     from fxgpt_core.market.conversion import joining_symbol
     from fxgpt_core.market.symbols import symbol
 
-    charges, converting = Charges(account_currency=account_currency.upper()), None
-    joining = joining_symbol(symbol(stored.problem.symbol), charges.account_currency)
+    joining, converting = joining_symbol(symbol(stored.problem.symbol), charges.account_currency), None
     if joining is not None:
         converting = _lake(settings).latest("candles", joining.name, str(stored.problem.candles.timeframe))
     return with_charges(stored, charges, converting)
@@ -41,7 +38,7 @@ def with_charges(stored: StoredProblem, charges: "Charges", converting: "Artifac
         cross = _closes(converting.symbol, _candles(converting))
     closes = _closes(problem.symbol, problem.candles)
     paid = charged(closes, problem.candles.open_time_us, charges, spread=problem.candles.spread, cross=cross)
-    return replace(stored, problem=replace(problem, paid=paid), artifacts=artifacts)
+    return replace(stored, problem=replace(problem, paid=paid), artifacts=artifacts, charges=charges)
 
 
 def with_detail(stored: StoredProblem, settings: Settings, timeframe: str) -> StoredProblem:

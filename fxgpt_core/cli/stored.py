@@ -11,6 +11,7 @@ from fxgpt_core.registry.database_url import SQLITE_PREFIX
 from fxgpt_core.settings import Settings
 
 if TYPE_CHECKING:
+    from fxgpt_core.market.charges import Charges
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
@@ -53,11 +54,15 @@ def read_only_lake(settings: Settings, ledger: "Ledger") -> "Lake":
 
 @dataclass(frozen=True, eq=False)
 class StoredProblem:
-    """A problem put together from the lake; `unseen` is the test span, which neither model nor calibration saw."""
+    """A problem put together from the lake; `unseen` is the test span, which neither model nor calibration saw.
+
+    `charges`: what the account is charged in mode FX; None: flat costs, by the rules of PARITY.
+    """
 
     problem: "Problem"
     unseen: "Window"
     artifacts: dict[str, str]
+    charges: "Charges | None" = None
 
 
 def stored_problem(settings: Settings, symbol: str, timeframe: str) -> StoredProblem:
@@ -113,12 +118,17 @@ def read_parameters(file: Path | None) -> "StrategyParameters":
 
     if file is None:
         return StrategyParameters.default()
+    return StrategyParameters.default().replace(**_named_parameters(read_object(file), file))
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """The names and values of a JSON file. Raises `BadInputError` when it holds no object, or a name twice."""
     try:
         values = json.loads(file.read_text(), object_pairs_hook=_without_repeats)
     except (OSError, ValueError, RecursionError) as error:
         said = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise BadInputError(f"{file} cannot be read as JSON ({said}); an object of names and values is needed") from error
-    return StrategyParameters.default().replace(**_named_parameters(values, file))
+    return _required_object(values, file)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,11 +139,15 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _named_parameters(values: object, file: Path) -> dict[str, Any]:
+def _required_object(values: object, file: Path) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise BadInputError(f"{file} holds a {type(values).__name__}; an object of names and values is needed")
+    return values
+
+
+def _named_parameters(values: dict[str, Any], file: Path) -> dict[str, Any]:
     """The parameters of a file: its own names and values, or those a stored proposal holds beside its evidence."""
-    inner = values.get("parameters", values) if isinstance(values, dict) else values
-    if not isinstance(values, dict) or not isinstance(inner, dict):
-        raise BadInputError(f"{file} holds a {type(inner).__name__}; an object of names and values is needed")
+    inner = _required_object(values.get("parameters", values), file)
     beside = sorted(set(values) - {"parameters"})
     if inner is values or not beside or PROPOSAL_HASH in values:
         return inner

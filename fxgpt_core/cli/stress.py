@@ -8,7 +8,7 @@ import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_table
 from fxgpt_core.cli.countdown import on_terminal
-from fxgpt_core.cli.modes import MEANING, AccountOption, ModeOption
+from fxgpt_core.cli.modes import MEANING, AccountOption, ChargesOption, ModeOption, chosen_charges
 from fxgpt_core.cli.parameter_set import Choice, DeployedFlag, FileOption, RunOption, chosen
 from fxgpt_core.market.modes import Mode
 from fxgpt_core.settings import read_settings
@@ -35,7 +35,8 @@ def stress(
     run: RunOption = None,
     deployed: DeployedFlag = False,
     mode: ModeOption = Mode.PARITY,
-    account: AccountOption = "USD",
+    account: AccountOption = None,
+    charges: ChargesOption = None,
     places: PlacesOption = 5,
     seed: SeedOption = 7,
     json: JsonFlag = False,
@@ -47,7 +48,7 @@ def stress(
 
     Example: fxgpt stress --symbol EURUSD --timeframe 1h --mode fx
     """
-    choice = Choice(params, run, deployed)
+    choice, paid = Choice(params, run, deployed), chosen_charges(mode, account, charges)
     from fxgpt_core.backtest.stress_parameters import StressParameters
     from fxgpt_core.cli.quoted import with_quotes
     from fxgpt_core.cli.stored import stored_problem
@@ -55,8 +56,8 @@ def stress(
 
     settings = read_settings()
     stored = stored_problem(settings, symbol, timeframe)
-    if mode is Mode.FX:
-        stored = with_quotes(stored, settings, account)
+    if paid is not None:
+        stored = with_quotes(stored, settings, paid)
     problem = stored.problem
     played = chosen(choice, settings, problem.symbol, str(problem.candles.timeframe))
     plan = StressPlan(seed, StressParameters(places=places), on_terminal)
@@ -77,6 +78,7 @@ def _payload(stored: "StoredProblem", played: "Chosen", results: "Sequence[Stres
         "origin": played.origin,
         "parameters_sha256": played.parameters.sha256,
         "span": str(stored.unseen),
+        "charges": stored.charges and stored.charges.to_json(),
         "verdict": stress_verdict(results),
         "stresses": [result.to_json() for result in results],
         "remedies": _remedies(results, stored),

@@ -12,6 +12,7 @@ from fxgpt_core.backtest.engine import backtest, execution_parameters
 from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.cli.quoted import with_detail, with_quotes
 from fxgpt_core.cli.stored import stored_problem
+from fxgpt_core.market.charges import Charges
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.optimization.study import SearchParameters, planned
 from fxgpt_core.performance.measures import metrics
@@ -78,7 +79,7 @@ def test_every_row_is_a_backtest_of_its_own_on_its_test_window(fxgpt, problem, s
     settings = read_settings()
     expected = stored_problem(settings, "EURUSD", "1h")
     if mode == "fx":
-        expected = with_quotes(expected, settings, "USD")
+        expected = with_quotes(expected, settings, Charges())
     before = stored()
     answered = folds(fxgpt, "/".join(map(str, lengths)), "--mode", mode)
     assert answered["rows"] == rows_by_hand(expected, *lengths)
