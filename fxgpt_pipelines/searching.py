@@ -34,11 +34,14 @@ class Judged:
 
 
 def charges_of(config: Mapping[str, Any]) -> "Charges | None":
-    """What an account in the configured currency is charged; None without one: flat costs, by the rules of PARITY."""
-    from fxgpt_core.market.charges import Charges
+    """What the configured account is charged; None without `account_currency` and `charges`: flat costs, by the rules of PARITY.
 
-    currency = config.get("account_currency")
-    return None if currency is None else Charges(account_currency=currency)
+    Raises `BadInputError` as `market.charges.account_charges` does.
+    """
+    from fxgpt_core.market.charges import account_charges
+
+    currency, values = config.get("account_currency"), config.get("charges")
+    return None if currency is None and values is None else account_charges(currency, values)
 
 
 def inputs_of(making: "Making", charges: "Charges | None") -> "dict[str, Artifact]":
@@ -103,7 +106,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
         "equity": _thinned(outcome.out_of_sample.result.equity.tolist()),
         "folds": [_fold(fold) for fold in outcome.folds],
         "costs": asdict(problem.costs),
-        "charges": None if charges is None else asdict(charges),
+        "charges": charges and charges.to_json(),
         "problem_sha256": problem.sha256,
         "search": asdict(parameters),
     }

@@ -20,9 +20,10 @@ GROUP = "optimization"
 class SearchConfig(dg.Config):
     """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days.
 
-    Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD,
-    trials are played by the rules of FX (bid and ask, slippage, swap, conversion, stop-out), and so is paper trading of what they
-    find; without, by those of PARITY, with flat costs.
+    Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD, or
+    the account's own `charges`, such as {"commission": 0, "commission_per_lot": 3.5} (docs/costs.md names all; the others stay at
+    their defaults), trials are played by the rules of FX (bid and ask, slippage, swap, conversion, stop-out), and so is paper
+    trading of what they find; without, by those of PARITY, with flat costs.
     """
 
     seed: int = 7
@@ -33,6 +34,7 @@ class SearchConfig(dg.Config):
     test_days: float | None = None
     step_days: float | None = None
     account_currency: str | None = None
+    charges: dict[str, Any] | None = None
 
 
 @dg.asset(

@@ -35,7 +35,8 @@ def backtest_trades(made: Stage) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("currency", ["USD", "EUR", "GBP"])
 def test_gateway_trades_of_an_account_with_charges_are_those_of_the_backtest_in_mode_fx(tmp_path: Path, currency: str) -> None:
-    made = stage(tmp_path, charges=Charges(account_currency=currency, swap=SWAP, depth=1e6))
+    charges = Charges(account_currency=currency, commission=0.0, commission_per_lot=3.5, swap=SWAP, depth=1e6)
+    made = stage(tmp_path, charges=charges)
     last = len(made.candles) - 1
     made.release(0, last)
     made.play_all(made.gateway())
@@ -45,7 +46,9 @@ def test_gateway_trades_of_an_account_with_charges_are_those_of_the_backtest_in_
     broker = PaperBroker(tmp_path / "paper.db", {})
     broker.connect()
     assert broker.account().equity == made.backtest(last + 1).equity[last - 1]
-    swaps = [fill.swap for _, fill in broker.fills_since(0)]
+    fills = [fill for _, fill in broker.fills_since(0)]
+    assert [fill.commission for fill in fills] == pytest.approx([fill.units * 3.5 / 100_000 for fill in fills])
+    swaps = [fill.swap for fill in fills]
     assert sum(1 for swap in swaps if swap != 0.0) >= 2
 
 
