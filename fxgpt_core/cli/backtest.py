@@ -77,7 +77,7 @@ def backtest(
     _require_played_again(stress, detail, report)
     lengths, parameters = fold_lengths(folds), read_parameters(params)
     run = _play(_stored(symbol, timeframe, mode, detail, account), parameters, engine, lengths)
-    _write_report(run, report, _stressed(run, account, stress) if report and detail is None else ())
+    _write_report(run, report, _stressed(run, stress) if report and detail is None else ())
     payload = _payload(run) | {"engine": str(engine), "report": report}
 
     def tell() -> None:
@@ -198,14 +198,11 @@ def _require_report(file: Path | None) -> None:
     require_place("--report", file)
 
 
-def _stressed(run: _Run, account: str, with_shocks: bool) -> "tuple[StressResult, ...]":
-    from fxgpt_core.cli.quoted import is_base
+def _stressed(run: _Run, with_shocks: bool) -> "tuple[StressResult, ...]":
     from fxgpt_core.optimization.survival import SEED, StressPlan, stressed
 
-    problem = run.stored.problem
-    in_base = run.played.result.mode is Mode.FX and is_base(problem.symbol, account)
-    plan = StressPlan(SEED if with_shocks else None, in_base=in_base)
-    return stressed(problem, [(run.parameters, run.stored.unseen)], plan)
+    plan = StressPlan(SEED if with_shocks else None)
+    return stressed(run.stored.problem, [(run.parameters, run.stored.unseen)], plan)
 
 
 def _write_report(run: _Run, file: Path | None, stress: "tuple[StressResult, ...]") -> None:

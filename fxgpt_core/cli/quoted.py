@@ -44,13 +44,6 @@ def with_charges(stored: StoredProblem, charges: "Charges", converting: "Artifac
     return replace(stored, problem=replace(problem, paid=paid), artifacts=artifacts)
 
 
-def is_base(symbol: str, account_currency: str) -> bool:
-    """Whether an account is kept in the base currency of a symbol, so that its conversion moves with the price."""
-    from fxgpt_core.market import symbols
-
-    return symbols.symbol(symbol).base == account_currency.upper()
-
-
 def with_detail(stored: StoredProblem, settings: Settings, timeframe: str) -> StoredProblem:
     """The problem with candles of a shorter timeframe, which tell whether stop or target was touched first.
 

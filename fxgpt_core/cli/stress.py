@@ -49,7 +49,7 @@ def stress(
     """
     choice = Choice(params, run, deployed)
     from fxgpt_core.backtest.stress_parameters import StressParameters
-    from fxgpt_core.cli.quoted import is_base, with_quotes
+    from fxgpt_core.cli.quoted import with_quotes
     from fxgpt_core.cli.stored import stored_problem
     from fxgpt_core.optimization.survival import StressPlan, stressed
 
@@ -59,8 +59,7 @@ def stress(
         stored = with_quotes(stored, settings, account)
     problem = stored.problem
     played = chosen(choice, settings, problem.symbol, str(problem.candles.timeframe))
-    in_base = mode is Mode.FX and is_base(problem.symbol, account)
-    plan = StressPlan(seed, StressParameters(places=places), in_base, on_terminal)
+    plan = StressPlan(seed, StressParameters(places=places), on_terminal)
     results = stressed(problem, [(played.parameters, stored.unseen)], plan)
     payload = _payload(stored, played, results) | {"mode": str(mode), "seed": seed}
     answer(payload, json, lambda: _tell(payload, results, MEANING[mode]))

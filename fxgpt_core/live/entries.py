@@ -114,7 +114,7 @@ class Entries:
         close = float(json.loads(str(signal.payload_json))["decision"]["numbers"]["close"])
         account, execution = self._broker.account(), deployment.execution
         order = self._placed(signal, close, moment, account, execution.max_margin_fraction)
-        units = 0 if order is None else int(order.units)
+        units = 0 if order is None else order.units
         stop, target = fills.bracket(signal.side, close, signal.stop_distance, signal.target_distance)
         request = OrderRequest(
             client_order_id(str(signal.signal_key)), moment.symbol, Side(signal.side), units, stop, target, moment.known_at_us
@@ -130,7 +130,9 @@ class Entries:
         elif order == NOTHING:
             refusals.append(f"stop {stop} and target {target} do not enclose the price {close} after the spread")
         limits = Limits(daily_loss_limit=execution.daily_loss_limit)
-        return request, (*refusals, *denials(units, self._situation(moment, account.equity), limits))
+        # An order that cannot be has no size, which is no reason of its own.
+        sized = 1 if order is None or order == NOTHING else units
+        return request, (*refusals, *denials(sized, self._situation(moment, account.equity), limits))
 
     def _placed(
         self, signal: Row[Any], close: float, moment: MarketMoment, account: Account, max_margin_fraction: float

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.market.timeframes import DAY_US
+from fxgpt_core.optimization.searched import Searched
 from fxgpt_core.performance.bootstrap import sharpe_ratios
+from fxgpt_core.performance.daily import WEEKDAYS_A_YEAR
+from fxgpt_core.performance.luck import MOST_LOSING_CHOICES, LuckTest
 from fxgpt_core.performance.trials import check_trials
 from fxgpt_core.validation.combinatorial import (
     CombinatorialParameters,
@@ -18,6 +22,7 @@ from fxgpt_core.validation.combinatorial import (
     combinatorial_splits,
     group_rows,
 )
+from fxgpt_core.validation.purging import label_ends
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -40,6 +45,21 @@ class ChosenPaths:
         """The share of histories that lose."""
         return float(np.mean(self.sharpes < 0.0))
 
+    @property
+    def test(self) -> LuckTest:
+        """The share of histories that lose, beside its limit; Sharpe ratios are told by the year of weekdays."""
+        low, middle, high = np.quantile(self.sharpes, (0.0, 0.5, 1.0)) * WEEKDAYS_A_YEAR**0.5
+        told = (
+            "Does it pay to choose by the Sharpe ratio, on the days that did not choose? The share of histories that lose, of "
+            f"{len(self.returns)} that {len(self.chosen)} choices make; their annual Sharpe ratios are {low:.2f} to {high:.2f}, "
+            f"the median is {middle:.2f}."
+        )
+        return LuckTest("other_choices", self.loss_share, "<=", MOST_LOSING_CHOICES, told)
+
+    def to_json(self) -> dict[str, object]:
+        """How many histories and choices, the Sharpe ratio a day of each history, and the share that lose."""
+        return {"choices": len(self.chosen), "sharpes_per_day": self.sharpes.tolist(), "loss_share": self.loss_share}
+
 
 def chosen_paths(
     returns: FloatArray, known_at_us: IntArray, end_us: IntArray, parameters: CombinatorialParameters
@@ -58,3 +78,13 @@ def chosen_paths(
         np.concatenate([returns[rows, chosen[split]] for rows, split in zip(groups, path, strict=True)]) for path in paths
     ]
     return ChosenPaths(np.array(histories), chosen)
+
+
+def in_other_choices(tried: Searched, parameters: CombinatorialParameters | None = None) -> ChosenPaths:
+    """The histories of a search: ten groups of its days, two of them tested at a time, by default.
+
+    Days on which a position may still be open that was entered before a test day, or the other way round, do not choose for it.
+    Raises as `chosen_paths`.
+    """
+    days = np.arange(1, len(tried.returns) + 1, dtype=np.int64) * DAY_US
+    return chosen_paths(tried.returns, days, label_ends(days, tried.holding_days), parameters or CombinatorialParameters())

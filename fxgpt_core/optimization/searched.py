@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fxgpt_core.backtest.engine import execution_parameters
 from fxgpt_core.backtest.sets import ParameterSet, Replay, play_sets
+from fxgpt_core.market.timeframes import DAY_US, Timeframe
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -17,15 +18,20 @@ FloatArray = npt.NDArray[np.float64]
 
 SETS_AT_ONCE = 16
 """Sets whose decisions are held in memory together; of all others only the returns of days are."""
+UNLIMITED_DAYS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """Daily returns float64[T, K], as fractions, of the K distinct sets of a run (`params_sha256`) on the T FX days of `span`."""
+    """Daily returns float64[T, K], as fractions, of the K distinct sets of a run (`params_sha256`) on the T FX days of `span`.
+
+    A position of any of them lasts at most `holding_days`; `UNLIMITED_DAYS` stand for sets without a time exit.
+    """
 
     span: Window
     params_sha256: tuple[str, ...]
     returns: FloatArray
+    holding_days: int
 
 
 def searched(
@@ -45,7 +51,14 @@ def searched(
         part = wanted[first : first + SETS_AT_ONCE]
         parts.append(daily_returns(problem, part, span))
         progress(first + len(part), len(wanted))
-    return Searched(span, tuple(sets), np.concatenate(parts, axis=1))
+    return Searched(span, tuple(sets), np.concatenate(parts, axis=1), holding_days(wanted, problem.candles.timeframe))
+
+
+def holding_days(sets: list[StrategyParameters], timeframe: Timeframe) -> int:
+    """FX days that a position of any of the sets may last."""
+    limits = [execution_parameters(each, timeframe).max_candles for each in sets]
+    longest = -(-max(limits) * timeframe.us // DAY_US)
+    return max(longest, UNLIMITED_DAYS) if 0 in limits else longest
 
 
 def daily_returns(problem: Problem, sets: list[StrategyParameters], span: Window) -> FloatArray:

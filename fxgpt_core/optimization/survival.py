@@ -10,6 +10,7 @@ from fxgpt_core.backtest.engine import BacktestResult
 from fxgpt_core.backtest.stress import StressKind, StressResult, stress
 from fxgpt_core.backtest.stress_parameters import StressParameters
 from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.market.symbols import symbol
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
@@ -25,13 +26,11 @@ SEED = 7
 class StressPlan:
     """How to stress: `seed` draws the places of the shocks, None leaves shocks out.
 
-    `in_base`: the account is kept in the base currency of the symbol. `progress` is given the name of the work and makes
-    what is told how many plays are done, of how many at most.
+    `progress` is given the name of the work and makes what is told how many plays are done, of how many at most.
     """
 
     seed: int | None = SEED
     parameters: StressParameters = field(default_factory=StressParameters)
-    in_base: bool = False
     progress: Callable[[str], Callable[[int, int], None]] | None = None
 
 
@@ -46,7 +45,9 @@ def stressed(
         most = plan.parameters.most_plays(problem.candles.timeframe)
         play = _counted(play, most, plan.progress("plays at most under stress"))
     rng = None if plan.seed is None else np.random.default_rng(plan.seed)
-    return stress(play, Conditions(problem.candles, costs, plan.in_base), symbol(problem.symbol), rng, plan.parameters)
+    # An account in the base currency is one whose conversion is one over the price, so that a shock moves it too.
+    in_base = isinstance(costs, FxCosts) and np.array_equal(costs.conversion, 1.0 / problem.candles.close)
+    return stress(play, Conditions(problem.candles, costs, in_base), symbol(problem.symbol), rng, plan.parameters)
 
 
 @dataclass(frozen=True)

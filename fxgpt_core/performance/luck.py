@@ -29,6 +29,7 @@ LEAST_TRACK_RECORD: Final = 1.0
 LEAST_SHARPE_AT_5: Final = 0.5
 MOST_OTHERS_P_VALUE: Final = 0.05
 MOST_ORDERS_P_VALUE: Final = 0.95
+MOST_LOSING_CHOICES: Final = 0.05
 
 ASKS: Final = {
     "deflated_sharpe": "Does it beat what the best of as many worthless trials would show? The probability that it does.",

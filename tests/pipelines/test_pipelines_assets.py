@@ -264,7 +264,7 @@ def test_a_search_with_an_accounts_currency_is_played_and_judged_by_the_rules_of
         made = line.at.runner.materialize("robustness")
         assert set(made.checks) == set(GATES)
         with lake.making("robustness", "EURUSD", "1h", {}, code_sha256="0" * 64, run_id="a run") as making:
-            case = searching.judged(making, proposal, found.settings, TrialStore(line.at.ledger))
+            case = searching.judged(making, proposal, TrialStore(line.at.ledger))
         assert case.outcome.out_of_sample.result.mode is Mode.FX
         assert case.problem.paid.conversion == pytest.approx(1.0 / pounds["close"].to_numpy())
     finally:

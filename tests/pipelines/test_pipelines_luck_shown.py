@@ -10,7 +10,7 @@ from fxgpt_core.optimization.luck_of_search import LuckOfSearch, TrialsEver
 from fxgpt_core.optimization.other_histories import OtherHistories
 from fxgpt_core.performance.luck import LuckParameters, luck, unjudged
 from fxgpt_core.performance.trials import Trials
-from fxgpt_core.registry.gates import LUCK_TESTS
+from fxgpt_core.registry.gate_evidence import LUCK_TESTS
 from fxgpt_pipelines.luck_shown import metadata
 
 OTHERS = tuple(

@@ -67,7 +67,13 @@ def test_the_latest_run_is_judged_by_all_trials_ever_made_and_nothing_is_stored(
     assert (answer.code, answer.err) == (0, "")
     assert (answer.json["run_id"], answer.json["parameter_set_id"]) == (outcome.run_id, artifact.id)
     assert answer.json["trials_ever"] == made > outcome.n_trials
-    assert [row["test"] for row in answer.json["tests"]] == [*LUCK_TESTS, "other_times", "other_candles", "other_orders"]
+    assert [row["test"] for row in answer.json["tests"]] == [
+        *LUCK_TESTS,
+        "other_choices",
+        "other_times",
+        "other_candles",
+        "other_orders",
+    ]
     for row, test in zip(answer.json["tests"], expected.tests, strict=True):
         assert (row["value"], row["passed"]) == (test.value, test.passed)
     assert answer.json["passed"] is expected.search.luck.passed
@@ -108,7 +114,7 @@ def test_for_people_each_test_is_a_line_with_its_number_limit_and_question(fxgpt
     answer = fxgpt(*LUCK, *FEW)
     assert answer.code == 0
     assert answer.out.startswith(f"run {runs[1][1].run_id} of EURUSD 1h: ")
-    for name in (*LUCK_TESTS, "other_times", "other_candles", "other_orders"):
+    for name in (*LUCK_TESTS, "other_choices", "other_times", "other_candles", "other_orders"):
         assert sum(line.startswith((f"{name} ", f"{name}:")) for line in answer.out.splitlines()) == 2
     assert "Of 20 others the 5th, 50th and 95th percentile" in answer.out
     last = answer.out.splitlines()[-1]

@@ -7,8 +7,10 @@ import pytest
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.timeframes import DAY_US
-from fxgpt_core.optimization.chosen_paths import ChosenPaths, chosen_paths
+from fxgpt_core.optimization.chosen_paths import ChosenPaths, chosen_paths, in_other_choices
+from fxgpt_core.optimization.searched import Searched
 from fxgpt_core.validation.combinatorial import CombinatorialParameters
+from fxgpt_core.validation.folds import Window
 from fxgpt_core.validation.purging import label_ends
 
 DAYS, TRIALS = 120, 12
@@ -101,3 +103,23 @@ def test_no_trials_and_unsound_returns_are_refused():
         _paths(np.full((20, 2), np.nan), CombinatorialParameters(2, 1))
     with pytest.raises(BadInputError, match="needs one"):
         _paths(_noise(0, 5), CombinatorialParameters(10, 2))
+
+
+def _tried(returns: np.ndarray, holding_days: int) -> Searched:
+    return Searched(Window(0, len(returns) * DAY_US), tuple(map(str, range(returns.shape[1]))), returns, holding_days)
+
+
+def test_a_search_is_chosen_from_again_in_ten_groups_and_told_with_its_limit():
+    planted = _noise(5, 600)
+    planted[:, 4] += 0.004
+    edge, noise = (in_other_choices(_tried(returns, 2)) for returns in (planted, _noise(11, 600)))
+    assert np.array_equal(edge.returns, np.tile(planted[:, 4], (9, 1)))
+    assert (edge.test.value, edge.test.passed) == (0.0, True)
+    annual = _sharpe(planted[:, 4]) * (365.25 * 5 / 7) ** 0.5
+    assert f"of 9 that 45 choices make; their annual Sharpe ratios are {annual:.2f} to {annual:.2f}" in edge.test.asks
+    assert (noise.test.value, noise.test.passed) == (noise.loss_share, False)
+
+
+def test_days_of_positions_that_reach_into_a_test_do_not_choose_for_it():
+    returns, halves = _luck_beside_the_other_half(slice(20, 30)), CombinatorialParameters(2, 1)
+    assert [int(in_other_choices(_tried(returns, days), halves).chosen[1]) for days in (3, 10)] == [0, 1]

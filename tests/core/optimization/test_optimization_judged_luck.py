@@ -26,7 +26,7 @@ def run():
 def test_the_gates_come_first_and_then_one_test_a_kind_of_history(run):
     told = []
     found = judged_luck(*run, EVER, histories=20, counted=lambda what: lambda done, total: told.append((what, done, total)))
-    assert [test.name for test in found.tests] == [*LUCK_TESTS, "other_times", "other_candles", "other_orders"]
+    assert [test.name for test in found.tests] == [*LUCK_TESTS, "other_choices", "other_times", "other_candles", "other_orders"]
     assert {what for what, done, total in told if done == total} == {
         "parameter sets played on the searched days",
         "test windows played at other times",
@@ -46,6 +46,7 @@ def test_what_is_stored_tells_every_number_and_what_it_rests_on(run):
     assert (stored["trials_ever"], stored["dispersion"], stored["not_judged"]) == (500, 0.2, "")
     assert stored["days_judged"] == stored["n_periods"] < stored["days_searched"]
     assert stored["other_histories"]["other_times"]["runs"] == stored["other_orders"]["runs"] == 20
+    assert (stored["other_choices"]["choices"], len(stored["other_choices"]["sharpes_per_day"])) == (45, 9)
 
 
 def test_a_drawdown_that_only_this_order_of_the_trades_escapes_is_told(run):
@@ -76,4 +77,4 @@ def test_what_could_not_be_judged_is_stored_as_not_known(run):
     short = optimize(run[0], replace(LONG, max_folds=2), MemoryStore())
     stored = json.loads(json.dumps(judged_luck(run[0], short, EVER, histories=0).to_json(), allow_nan=False))
     assert stored["not_judged"].startswith("11 days of test windows, and 7 parameter sets on 26 days found")
-    assert (stored["pbo"], stored["dsr"]) == (None, None)
+    assert (stored["pbo"], stored["dsr"], stored["other_choices"]) == (None, None, None)

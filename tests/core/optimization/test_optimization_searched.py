@@ -7,9 +7,10 @@ import pytest
 from search_problem import SMALL, MemoryStore, problem
 
 from fxgpt_core.market.costs import FxCosts
+from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.optimization import searched as module
 from fxgpt_core.optimization.outcome import OptimizationOutcome
-from fxgpt_core.optimization.searched import searched
+from fxgpt_core.optimization.searched import holding_days, searched
 from fxgpt_core.optimization.study import optimize, planned
 from fxgpt_core.performance.measures import period_returns
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -75,3 +76,15 @@ def test_what_is_played_is_the_problem_with_its_costs_and_account(outcome):
     poor = searched(replace(small, account=replace(small.account, cash=20.0)), outcome).returns
     assert not np.array_equal(dear, base)
     assert not np.array_equal(poor, base)
+
+
+@pytest.mark.parametrize(
+    ("hours", "days"), [((24,), 1), ((25,), 2), ((6, 48), 2), ((6, None), 5)], ids=["a day", "more", "the longest", "no limit"]
+)
+def test_positions_last_as_long_as_the_longest_time_exit_of_any_set(hours, days):
+    default = StrategyParameters.default()
+    exits = [
+        default.replace(risk_use_time_based_exit=each is not None, **({} if each is None else {"risk_max_holding_hours": each}))
+        for each in hours
+    ]
+    assert holding_days(exits, Timeframe.H1) == days

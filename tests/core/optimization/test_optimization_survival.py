@@ -103,16 +103,17 @@ def test_the_seed_places_the_shocks_and_none_leaves_them_out():
 
 
 def test_costs_that_are_paid_are_those_stressed_and_the_base_currency_moves_with_the_price():
-    conversion = 1.0 / CALM.candles.close
-    quoted = replace(CALM, paid=FxCosts(np.full(1, 0.0001), conversion=conversion))
+    spread, close = np.full(1, 0.0001), CALM.candles.close
+    quoted = replace(CALM, paid=FxCosts(spread, conversion=1.0 / close))
     choices = [(CAREFUL, HALVES[0])]
     rows = stressed(quoted, choices)
     assert {row.name for row in rows if row.kind is StressKind.SHOCK and row.survived is not None} == {
         shock.name for shock in StressParameters().shocks(Timeframe.H1)
     }
-    in_base = stressed(quoted, choices, StressPlan(in_base=True))
-    jumps = [[row.numbers.kept_pct for row in found if row.name.startswith("jump")] for found in (rows, in_base)]
-    assert jumps[0] != jumps[1]
+    # A conversion that is nearly the same, but not of this price, stays where it was, and a jump costs something else.
+    elsewhere = stressed(replace(CALM, paid=FxCosts(spread, conversion=(1.0 + 1e-12) / close)), choices)
+    jumps = [[row.numbers.kept_pct for row in found if row.name.startswith("jump")] for found in (rows, elsewhere)]
+    assert all(abs(one - other) > 0.01 for one, other in zip(*jumps, strict=True))
 
 
 def test_progress_tells_every_play_of_at_most_as_many():
