@@ -46,6 +46,11 @@ def two_columns(values: Mapping[str, Any]) -> dg.TableMetadataValue | dg.Markdow
     return table([{"name": name, "value": str(_cell(value))} for name, value in values.items()])
 
 
+def unbroken(text: str) -> str:
+    """A span of dates that a browser does not break at its hyphens."""
+    return text.replace("-", "\u2011")
+
+
 def _cell(value: Any) -> str | int | float | bool:
     if isinstance(value, bool | int | str):
         return value

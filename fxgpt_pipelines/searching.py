@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.reading import arrays_of, costs_of, quotes_of, spans_of, test_bands
+from fxgpt_pipelines.recording import unbroken
 
 if TYPE_CHECKING:
     from fxgpt_core.market.charges import Charges
@@ -138,7 +139,7 @@ def fold_rows(proposal: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "fold": fold["index"],
-            "tested": fold["test_window"].replace("-", "\u2011"),  # the browser must not break a date at its hyphens
+            "tested": unbroken(fold["test_window"]),
             "train_sharpe": fold["train_sharpe"],
             **{f"test_{name}": fold["test"][name] if fold["test"] else None for name in TOLD_OF_FOLDS},
             "error": fold["error"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from fxgpt_pipelines.pictures import BLUE, GREY, ORANGE, picture, thinned
-from fxgpt_pipelines.recording import table
+from fxgpt_pipelines.recording import table, unbroken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ COLORS = (ORANGE, BLUE, "#0f766e")
 def metadata(lasted: "Survival", timeframe: "Timeframe") -> dict[str, Any]:
     """The stresses of the proposed set with pictures of its equity, and those of the folds' choices; no picture of nothing."""
     from fxgpt_core.backtest.stress import StressKind
-    from fxgpt_core.reports.stress_rows import stress_rows, stress_verdict
+    from fxgpt_core.reports.stress_rows import stress_verdict
 
     played = [result for result in lasted.proposed if len(result.course)]
     pictures = {
@@ -32,11 +32,17 @@ def metadata(lasted: "Survival", timeframe: "Timeframe") -> dict[str, Any]:
         "equity_at_dearer_costs": [result for result in played if result.kind is StressKind.COST],
     }
     return {
-        "stress": table(stress_rows(lasted.proposed)),
+        "stress": table(_shown(lasted.proposed)),
         "stress_verdict": f"the proposed set: {stress_verdict(lasted.proposed)}",
         **{name: _picture(name.replace("_", " "), results, timeframe) for name, results in pictures.items() if results},
-        "stress_of_the_folds_choices": table(stress_rows(lasted.folds)),
+        "stress_of_the_folds_choices": table(_shown(lasted.folds)),
     }
+
+
+def _shown(results: "Sequence[StressResult]") -> list[dict[str, Any]]:
+    from fxgpt_core.reports.stress_rows import stress_rows
+
+    return [row | {"window": unbroken(str(row["window"]))} for row in stress_rows(results)]
 
 
 def _picture(title: str, results: "Sequence[StressResult]", timeframe: "Timeframe") -> dg.MarkdownMetadataValue:

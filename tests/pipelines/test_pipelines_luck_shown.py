@@ -25,7 +25,7 @@ def judged(missing=""):
     found = luck(returns, Trials(5, 1 / 64, 64), tried, LuckParameters(resamples=50), np.random.default_rng(1))
     searched = SimpleNamespace(returns=tried)
     search = LuckOfSearch(unjudged(64) if missing else found, TrialsEver(240, 0.04), searched, returns, LuckParameters(), missing)
-    return JudgedLuck(search, OTHERS)
+    return JudgedLuck(search, histories=OTHERS)
 
 
 def rows(value):
@@ -67,4 +67,4 @@ def test_what_could_not_be_judged_is_told_so_and_has_no_picture():
 
 
 def test_without_other_histories_there_is_no_picture_of_them():
-    assert "other_histories" not in metadata(JudgedLuck(judged().search, ()))
+    assert "other_histories" not in metadata(JudgedLuck(judged().search))
