@@ -2,11 +2,12 @@
 
 import html
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_line import CONFIG
+from tiny_line import CONFIG, set_up
 
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.brokers.paper_quotes import PlayedCandle
@@ -46,33 +47,33 @@ def test_a_search_at_charges_that_cannot_be_is_refused_before_anything_is_made(l
     assert line.at.lake.latest("optimized_parameters", "EURUSD", "1h").id == before
 
 
-def test_a_search_with_an_account_s_charges_is_judged_reported_and_traded_on_paper_by_them(line, tmp_path):
-    lake = line.at.lake
-    flat = lake.latest("optimized_parameters", "EURUSD", "1h")
-    try:
-        config = CONFIG["optimized_parameters"] | {"charges": A_LOT}
-        searched = line.at.runner.materialize("optimized_parameters", config)
-        found = lake.latest("optimized_parameters", "EURUSD", "1h")
-        assert found.json()["charges"] == OWN.to_json()
-        judged = line.at.runner.materialize("robustness")
-        assert set(judged.checks) == set(GATES)
-        with lake.making("robustness", "EURUSD", "1h", {}, code_sha256="0" * 64, run_id="a run") as making:
-            case = searching.judged(making, found.json(), TrialStore(line.at.ledger))
-        trades = of_hopeful_bands(case.problem).trades
-        assert len(trades) > 5
-        assert trades.commission == pytest.approx(2 * trades.units * UNIT)
-        for told in (searched, judged):
-            page = html.unescape(re.sub(r"<[^>]*>", "", Path(told.metadata["report"]).read_text()))
-            assert "commission 0 % of the notional and 0.000035 a unit, each side" in page
-        line.at.runner.materialize("deployment", CONFIG["deployment"])
-        (live,) = deployed(lake, "paper", "paper")
-        assert (live.parameter_set_id, live.paid) == (found.id, OWN)
-        assert commission_on_paper(tmp_path, live) == pytest.approx([20_000 * UNIT])
-    finally:
-        for asset in ("optimized_parameters", "robustness", "deployment"):
-            line.at.runner.materialize(asset, CONFIG.get(asset, {}))
+@pytest.fixture
+def copied(line, tmp_path):
+    """A copy of the line, to deploy in."""
+    shutil.copytree(line.at.settings.data_root, tmp_path / "copy")
+    with set_up(tmp_path / "copy") as at:
+        yield at
+
+
+def test_a_search_with_an_account_s_charges_is_judged_reported_and_traded_on_paper_by_them(copied, tmp_path):
+    lake, runner = copied.lake, copied.runner
+    searched = runner.materialize("optimized_parameters", CONFIG["optimized_parameters"] | {"charges": A_LOT})
+    found = lake.latest("optimized_parameters", "EURUSD", "1h")
+    assert found.json()["charges"] == OWN.to_json()
+    judged = runner.materialize("robustness")
+    assert set(judged.checks) == set(GATES)
+    with lake.making("robustness", "EURUSD", "1h", {}, code_sha256="0" * 64, run_id="a run") as making:
+        case = searching.judged(making, found.json(), TrialStore(copied.ledger))
+    trades = of_hopeful_bands(case.problem).trades
+    assert len(trades) > 5
+    assert trades.commission == pytest.approx(2 * trades.units * UNIT)
+    for told in (searched, judged):
+        page = html.unescape(re.sub(r"<[^>]*>", "", Path(told.metadata["report"]).read_text()))
+        assert "commission 0 % of the notional and 0.000035 a unit, each side" in page
+    runner.materialize("deployment", CONFIG["deployment"])
     (live,) = deployed(lake, "paper", "paper")
-    assert (live.parameter_set_id, live.charges) == (flat.id, None)
+    assert (live.parameter_set_id, live.paid) == (found.id, OWN)
+    assert commission_on_paper(tmp_path, live) == pytest.approx([20_000 * UNIT])
 
 
 def of_hopeful_bands(problem):
