@@ -26,19 +26,22 @@ JUDGED = ("total_trades", "sharpe_ratio", "total_return_pct", "max_drawdown_pct"
 
 @dataclass(frozen=True, eq=False)
 class FoldRun:
-    """One fold's test window: candles, result, and the measures, None if nothing was traded or a single FX day was seen."""
+    """One fold's test window: candles, result, and its measures, of which `metrics` are those that tell something."""
 
     fold: Fold
     candles: CandleArrays
     result: BacktestResult
-    metrics: Metrics | None
+    measures: Metrics
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """The measures; None if nothing was traded or a single FX day was seen."""
+        return None if self.cause else self.measures
 
     @property
     def cause(self) -> str:
         """Why there are no measures, in three words; empty if there are."""
-        if self.metrics is not None:
-            return ""
-        return "single FX day" if len(self.result.trades) else "no trade"
+        return unmeasured(self.measures)
 
     @property
     def error(self) -> str:
@@ -47,6 +50,13 @@ class FoldRun:
             return ""
         why = "its returns have no deviation" if len(self.result.trades) else "none of them entered"
         return f"{self.cause} from {self.fold.test}: {len(self.candles)} candles, {why}"
+
+
+def unmeasured(measures: Metrics) -> str:
+    """Why the measures of a fold tell nothing, in three words; empty if they do."""
+    if measures.total_trades == 0:
+        return "no trade"
+    return "single FX day" if measures.n_periods < LEAST_DAYS else ""
 
 
 def walk_forward(
@@ -58,8 +68,7 @@ def walk_forward(
         rows = fold.test.slice(replay.candles.known_at_us)
         part, costs = replay.candles.select(rows), replay.costs.select(rows)
         result = backtest(part, decisions.select(rows), execution, costs, replay.account, finer=replay.finer)
-        found = metrics(result, part)
-        runs.append(FoldRun(fold, part, result, found if len(result.trades) and found.n_periods >= LEAST_DAYS else None))
+        runs.append(FoldRun(fold, part, result, metrics(result, part)))
     return tuple(runs)
 
 

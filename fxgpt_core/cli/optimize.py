@@ -93,7 +93,7 @@ def _fold_row(fold: "FoldOutcome") -> dict[str, object]:
         "trial": fold.chosen.trial_number,
         "train_sharpe": fold.train_sharpe,
         "test_sharpe": fold.test.sharpe_ratio if fold.test else None,
-        "test_trades": fold.test.total_trades if fold.test else 0,
+        "test_trades": fold.tested.total_trades,
         "idle": fold.idle,
         "error": fold.error,
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fxgpt_core.backtest.engine import BacktestAccount
+from fxgpt_core.backtest.walk_forward import unmeasured
 from fxgpt_core.optimization.problem import Evaluation, Problem, joined
 from fxgpt_core.performance.measures import Metrics
 from fxgpt_core.registry.trials import TrialRecord
@@ -17,21 +18,30 @@ from fxgpt_core.validation.folds import Fold, Window
 class FoldOutcome:
     """One fold: the trial chosen on its train window and what it did on the test window, from a fresh account.
 
-    `test` is None where it traded nothing there: no result, and never a Sharpe ratio of 0. `idle`: no trial of the fold traded
-    enough on the train window, and the least bad one stands in.
+    `idle`: no trial of the fold traded enough on the train window, and the least bad one stands in.
     """
 
     fold: Fold
     chosen: TrialRecord
     parameters: StrategyParameters
     train_sharpe: float
-    test: Metrics | None
+    tested: Metrics
     idle: bool
 
     @property
+    def test(self) -> Metrics | None:
+        """The measures of the test window; None where they tell nothing (`unmeasured`), and never a Sharpe ratio of 0."""
+        return None if self.cause else self.tested
+
+    @property
+    def cause(self) -> str:
+        """Why there is no result, in three words; empty if there is one."""
+        return unmeasured(self.tested)
+
+    @property
     def error(self) -> str:
-        """Why there is no result; empty if there is one."""
-        return "" if self.test else f"no trade from {self.fold.test}"
+        """Why there is no result, and where; empty if there is one."""
+        return f"{self.cause} from {self.fold.test}" if self.cause else ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -217,8 +217,7 @@ def concluded(problem: Problem, searches: Sequence[Search], trials: Sequence[Tri
         best, _, idle = chosen(trials[search.first : search.first + search.n_trials])
         picked = StrategyParameters.from_json(best.parameters)
         test = problem.evaluate(picked, search.fold.test).metrics
-        traded = test if test.total_trades else None
-        folds.append(FoldOutcome(search.fold, best, picked, float(best.metrics["sharpe_ratio"]), traded, idle))
+        folds.append(FoldOutcome(search.fold, best, picked, float(best.metrics["sharpe_ratio"]), test, idle))
     final, front, _ = chosen(trials[searches[-1].first :])
     return OptimizationOutcome(
         run_id=run_id,

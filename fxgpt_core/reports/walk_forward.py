@@ -17,7 +17,6 @@ from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.reports.contents import BacktestReport, FoldRow, Heading
 from fxgpt_core.validation.folds import Fold
 
-NO_TRADE = "no trade: there is nothing to judge"
 IDLE = "no trial traded enough on the train window; the least bad one stands in"
 
 
@@ -79,9 +78,8 @@ def fold_rows(runs: Iterable[FoldRun], parameters_sha256: str) -> tuple[FoldRow,
 
 
 def _fold_row(outcome: FoldOutcome) -> FoldRow:
-    test = outcome.test
-    note = "; ".join(filter(None, ("" if test else NO_TRADE, IDLE if outcome.idle else "")))
-    return _row(outcome.fold, outcome.parameters.sha256, test.total_trades if test else 0, test, note)
+    note = "; ".join(filter(None, (outcome.cause, IDLE if outcome.idle else "")))
+    return _row(outcome.fold, outcome.parameters.sha256, outcome.tested.total_trades, outcome.test, note)
 
 
 def _row(fold: Fold, parameters_sha256: str, trades: int, test: Metrics | None, note: str) -> FoldRow:

@@ -20,6 +20,7 @@ from fxgpt_core.registry.gate_evidence import LUCK_TESTS, StressEvidence
 from fxgpt_core.registry.gates import MINIMUM_COVERAGE_CASES, gate_board
 from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.validation.folds import Window
 
 TOTAL = 3 * 5 + 6
 EVER = TrialsEver(TOTAL, 0.05)
@@ -185,6 +186,20 @@ def test_a_fold_without_trades_says_so() -> None:
     assert outcome.out_of_sample.metrics.total_trades == 0
     expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
     assert failed_gates(flat, outcome) == expected | set(LUCK_TESTS) | STRESS
+
+
+def test_a_fold_of_a_single_day_has_no_result_and_no_sharpe_ratio_of_zero(ran: tuple) -> None:
+    """The busiest day of a test window, played alone: it traded, and one return has no deviation."""
+    small, fold = problem(), next(fold for fold in ran[0].folds if fold.test)
+    rows = fold.fold.test.slice(small.candles.known_at_us)
+    days, known_at = small.candles.fx_day[rows], small.candles.known_at_us[rows]
+    windows = [Window(int(known_at[days == day][0]), int(known_at[days == day][-1]) + 1) for day in np.unique(days)]
+    tested = max((small.evaluate(fold.parameters, day).metrics for day in windows), key=lambda found: found.total_trades)
+    alone = replace(fold, tested=tested)
+    assert (tested.n_periods, tested.sharpe_ratio) == (1, 0.0)
+    assert tested.total_trades > 0
+    assert alone.test is None
+    assert alone.error == f"single FX day from {fold.fold.test}"
 
 
 def test_a_proposed_set_that_does_not_trade_fails_its_gate_however_well_the_folds_did() -> None:

@@ -18,7 +18,7 @@ from fxgpt_core.optimization.problem import Evaluation, Problem
 from fxgpt_core.performance.measures import metrics
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.reports.html_page import as_html
-from fxgpt_core.reports.walk_forward import IDLE, NO_TRADE, Origin, Verdicts, fold_rows, walk_forward_report
+from fxgpt_core.reports.walk_forward import IDLE, Origin, Verdicts, fold_rows, walk_forward_report
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import DAY_US, Fold, Window
 
@@ -33,7 +33,7 @@ def _measured(made):
 
 
 def _fold(made, *, idle=False):
-    return FoldOutcome(FOLD, None, CHOSEN, 2.5, _measured(made) if len(made.result.trades) else None, idle)
+    return FoldOutcome(FOLD, None, CHOSEN, 2.5, _measured(made), idle)
 
 
 def _outcome(*folds):
@@ -63,13 +63,16 @@ def test_a_fold_shows_windows_chosen_set_and_what_it_did_where_it_had_not_been_s
     _, traded, empty = read(as_html(made)).tables["Folds"]
     assert traded[:5] == ["3", str(FOLD.train), str(FOLD.test), CHOSEN.sha256[:12], "3"]
     assert traded[5:] == [f"{_measured(three_trades()).sharpe_ratio:.2f}", "21.00 %", IDLE]
-    assert empty[4:] == ["0", "-", "-", NO_TRADE]
+    assert empty[4:] == ["0", "-", "-", "no trade"]
 
 
 def test_folds_of_one_set_show_windows_its_hash_and_why_there_is_no_result():
     made, empty = three_trades(), idle()
-    runs = [FoldRun(FOLD, made.candles, made.result, _measured(made)), FoldRun(FOLD, empty.candles, empty.result, None)]
-    runs.append(FoldRun(FOLD, made.candles, made.result, None))
+    runs = [
+        FoldRun(FOLD, made.candles, made.result, _measured(made)),
+        FoldRun(FOLD, empty.candles, empty.result, _measured(empty)),
+    ]
+    runs.append(FoldRun(FOLD, made.candles, made.result, dataclasses.replace(_measured(made), n_periods=1)))
     page = read(as_html(dataclasses.replace(made, folds=fold_rows(runs, CHOSEN.sha256))))
     _, traded, idled, short = page.tables["Folds"]
     assert traded[:5] == ["3", str(FOLD.train), str(FOLD.test), CHOSEN.sha256[:12], "3"]
