@@ -22,6 +22,9 @@ ModeOption = Annotated[
         help="parity: flat costs, by the rules of backtesting.py; fx: bid and ask, spread by session, slippage, swap, stop-out.",
     ),
 ]
+AsSearchedOption = Annotated[
+    Mode | None, typer.Option("--mode", help="parity or fx; without it as the set was searched, parity where that is not stored.")
+]
 AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="CURRENCY", help="Currency of the account in mode fx; USD by default.")
 ]

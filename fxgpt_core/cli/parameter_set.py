@@ -11,6 +11,7 @@ from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.settings import Settings
 
 if TYPE_CHECKING:
+    from fxgpt_core.market.charges import Charges
     from fxgpt_core.registry.ledger import Ledger
     from fxgpt_core.strategy.parameters import StrategyParameters
 
@@ -38,14 +39,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A parameter set, and in words where it came from."""
+    """A parameter set, in words where it came from, and what its search paid: None for flat costs, or where it is not told."""
 
     parameters: "StrategyParameters"
     origin: str
+    charges: "Charges | None" = None
 
 
 def chosen(choice: Choice, settings: Settings, symbol: str, timeframe: str) -> Chosen:
     """The parameter set of a choice. Raises `MissingError` where there is none, and as `read_parameters` does."""
+    from fxgpt_core.market.charges import charges_of_proposal
     from fxgpt_core.strategy.parameters import StrategyParameters
 
     if choice.file is not None:
@@ -61,7 +64,8 @@ def chosen(choice: Choice, settings: Settings, symbol: str, timeframe: str) -> C
         stored, origin = lake.get(_deployed(ledger, symbol, timeframe)), "the deployed set"
     else:
         stored, origin = lake.latest("optimized_parameters", symbol, timeframe), "the latest optimized set"
-    return Chosen(StrategyParameters.from_json(stored.json()["parameters"]), origin)
+    proposal = stored.json()
+    return Chosen(StrategyParameters.from_json(proposal["parameters"]), origin, charges_of_proposal(proposal))
 
 
 def _deployed(ledger: "Ledger", symbol: str, timeframe: str) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_table
 from fxgpt_core.cli.countdown import on_terminal
-from fxgpt_core.cli.modes import MEANING, AccountOption, ChargesOption, ModeOption, chosen_charges
+from fxgpt_core.cli.modes import MEANING, AccountOption, AsSearchedOption, ChargesOption, chosen_charges
 from fxgpt_core.cli.parameter_set import Choice, DeployedFlag, FileOption, RunOption, chosen
 from fxgpt_core.market.modes import Mode
 from fxgpt_core.settings import read_settings
@@ -34,7 +34,7 @@ def stress(
     params: FileOption = None,
     run: RunOption = None,
     deployed: DeployedFlag = False,
-    mode: ModeOption = Mode.PARITY,
+    mode: AsSearchedOption = None,
     account: AccountOption = None,
     charges: ChargesOption = None,
     places: PlacesOption = 5,
@@ -48,7 +48,7 @@ def stress(
 
     Example: fxgpt stress --symbol EURUSD --timeframe 1h --mode fx
     """
-    choice, paid = Choice(params, run, deployed), chosen_charges(mode, account, charges)
+    choice, asked = Choice(params, run, deployed), chosen_charges(mode or Mode.PARITY, account, charges)
     from fxgpt_core.backtest.stress_parameters import StressParameters
     from fxgpt_core.cli.quoted import with_quotes
     from fxgpt_core.cli.stored import stored_problem
@@ -56,14 +56,15 @@ def stress(
 
     settings = read_settings()
     stored = stored_problem(settings, symbol, timeframe)
+    played = chosen(choice, settings, stored.problem.symbol, str(stored.problem.candles.timeframe))
+    paid = played.charges if mode is None else asked
     if paid is not None:
         stored = with_quotes(stored, settings, paid)
-    problem = stored.problem
-    played = chosen(choice, settings, problem.symbol, str(problem.candles.timeframe))
+    problem, met = stored.problem, Mode.PARITY if paid is None else Mode.FX
     plan = StressPlan(seed, StressParameters(places=places), on_terminal)
     results = stressed(problem, [(played.parameters, stored.unseen)], plan)
-    payload = _payload(stored, played, results) | {"mode": str(mode), "seed": seed}
-    answer(payload, json, lambda: _tell(payload, results, MEANING[mode]))
+    payload = _payload(stored, played, results) | {"mode": str(met), "seed": seed}
+    answer(payload, json, lambda: _tell(payload, results, MEANING[met]))
 
 
 VERBS: dict[str, Callable[..., Any]] = {"stress": stress}

@@ -8,6 +8,7 @@ import pytest
 from problem_stored import PLACE, keep, keep_problem
 
 from fxgpt_core.cli import countdown
+from fxgpt_core.market.charges import Charges
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.deployments import DeploymentRequest, Deployments
 from fxgpt_core.registry.ledger import Ledger
@@ -18,9 +19,10 @@ STRESS = ("stress", *PLACE)
 CAREFUL = StrategyParameters.default().replace(sizing_base_risk_pct=0.5)
 
 
-def kept(parameters):
+def kept(parameters, charges=None):
     """An asset that holds a parameter set, as the search stores it."""
     stored = {"parameters": parameters.to_json(), "params_sha256": parameters.sha256}
+    stored["charges"] = charges and charges.to_json()
     return keep({"optimized_parameters": lambda making: making.write_json(stored, {})})["optimized_parameters"]
 
 
@@ -34,6 +36,21 @@ def problem(fxgpt):
 def optimized(problem):
     """The latest optimized set risks half of what the default does."""
     return kept(CAREFUL)
+
+
+def test_a_set_is_stressed_at_what_its_search_paid_unless_asked_otherwise(fxgpt, problem):
+    kept(CAREFUL, Charges(account_currency="EUR", commission_per_lot=3.5))
+    searched = fxgpt(*STRESS, "--json").json
+    assert searched["mode"] == "fx"
+    assert (searched["charges"]["account_currency"], searched["charges"]["commission_per_lot"]) == ("EUR", 3.5)
+    flat = fxgpt(*STRESS, "--mode", "parity", "--json").json
+    assert (flat["mode"], flat["charges"]) == ("parity", None)
+    usual = fxgpt(*STRESS, "--mode", "fx", "--account", "EUR", "--json").json
+    assert usual["charges"]["commission_per_lot"] == 0.0
+    earned = [numbers(answer, "costs_x2", "")["net_profit"] for answer in (searched, usual, flat)]
+    assert len(set(earned)) == 3
+    assert earned[0] < earned[1]
+    assert "mode fx" in fxgpt(*STRESS).out
 
 
 def rows(answer):
