@@ -36,9 +36,20 @@ from benchmarks.backtest_material import (
     walk_forward_windows,
 )
 from benchmarks.backtest_timing import THREADS, side_by_side
-from fxgpt_core.backtest.engine import BacktestResult, ExecutionParameters, Trades, backtest
+from fxgpt_core.backtest.engine import (
+    BacktestResult,
+    ExecutionParameters,
+    Trades,
+    backtest,
+    rules_of,
+    tape_of,
+    terms_of,
+    wishes_of,
+)
+from fxgpt_core.backtest.kernel import play
 from fxgpt_core.backtest.reference import reference_backtest, reference_run
 from fxgpt_core.backtest.sets import ParameterSet, Replay, play_sets
+from fxgpt_core.backtest.tape import TRADE, Log, Sums
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.files import checked_candle_file
 from fxgpt_core.errors import BadInputError, FxgptError
@@ -74,6 +85,13 @@ class Case:
         """A run of the kernel, with its trades."""
         return backtest(self.candles, self.decisions, self.execution, COSTS, ACCOUNT)
 
+    def loop(self) -> Callable[[], None]:
+        """The compiled loop alone, ready to be called: neither preparation nor trades nor equity, only what is summed."""
+        tape, wishes = tape_of(self.candles, COSTS), wishes_of(self.decisions)
+        rules, terms, window = rules_of(self.execution), terms_of(COSTS, ACCOUNT), (0, len(self.candles))
+        log = Log(np.empty(len(Sums._fields)), np.empty(0, TRADE), np.empty(0), np.empty(0))
+        return lambda: play(tape, wishes, rules, terms, window, log)
+
     def theirs(self) -> Callable[[], Any]:
         """A run of backtesting.py, ready to be called. Raises `AssertionError` if it is not ours, trade by trade."""
         require_equal(self.ours(), reference_backtest(self.candles, self.decisions, self.execution, COSTS, ACCOUNT))
@@ -106,11 +124,12 @@ def one_set(series: Sequence[CandleArrays], plan: Plan) -> dict[str, Any]:
         "ratio_backtesting_py": headline["ratio"],
         "bars_per_second": headline["bars_per_second"],
         "ns_per_candle": {str(row["candles"]): row["ns_per_candle"] for row in rows},
+        "loop_ns_per_candle": {str(row["candles"]): row["loop_ns_per_candle"] for row in rows},
     }
 
 
 def _one_set(case: Case, rounds: int) -> dict[str, Any]:
-    taken = side_by_side({"ours": case.ours, "theirs": case.theirs()}, rounds)
+    taken = side_by_side({"ours": case.ours, "loop": case.loop(), "theirs": case.theirs()}, rounds)
     trades, n = case.ours().trades, len(case.candles)
     return {
         "candles": n,
@@ -121,6 +140,7 @@ def _one_set(case: Case, rounds: int) -> dict[str, Any]:
         "ratio": taken["theirs"] / taken["ours"],
         "bars_per_second": n / taken["ours"],
         "ns_per_candle": 1e9 * taken["ours"] / n,
+        "loop_ns_per_candle": 1e9 * taken["loop"] / n,
     }
 
 

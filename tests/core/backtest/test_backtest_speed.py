@@ -46,6 +46,7 @@ def test_the_benchmark_tells_the_times_of_a_set_and_their_ratio(found):
     assert found["identical_trades"] == sum(row["trades"] for row in found["one_set"]) > 200
     row = found["one_set"][1]
     assert found["ratio_backtesting_py"] == pytest.approx(row["backtesting_py_s"] / row["ours_s"])
+    assert 0.0 < found["loop_ns_per_candle"]["10000"] == row["loop_ns_per_candle"]
     assert found["bars_per_second"] == pytest.approx(1e9 / found["ns_per_candle"]["10000"])
 
 
