@@ -241,3 +241,14 @@ def _forget(book: Book, row: int) -> None:
             book.open[kept] = book.open[k]
             kept += 1
     account.n_open = kept
+
+
+@uncounted
+def whole_units(book: Book, units: float) -> int:
+    """The units that a fraction of the buying power pays for; none is noted for want of margin, too many as a problem."""
+    if units > MAX_UNITS:
+        book.account.problem = max(book.account.problem, TOO_MANY_UNITS)
+        return 0
+    if units == 0.0:
+        book.account.without_margin += 1
+    return int(units)

@@ -9,8 +9,6 @@ from fxgpt_core.backtest.order_account import (
     EXIT_OPPOSITE,
     EXIT_STOP,
     EXIT_TARGET,
-    MAX_UNITS,
-    TOO_MANY_UNITS,
     Book,
     Fill,
     Record,
@@ -20,6 +18,7 @@ from fxgpt_core.backtest.order_account import (
     close_units,
     free_margin,
     open_trade,
+    whole_units,
 )
 from fxgpt_core.backtest.order_fills import (
     Candle,
@@ -141,13 +140,7 @@ def _units_ordered(run: Run, entry: Entry, fill: Entered, i: int, unit_cost: flo
     """Whole units as given, or as many as the fraction of the buying power pays for."""
     if entry.size >= 1.0:
         return int(entry.size)
-    units = _buying_power(run, fill, i) * entry.size // unit_cost
-    if units > MAX_UNITS:
-        run.book.account.problem = max(run.book.account.problem, TOO_MANY_UNITS)
-        return 0
-    if units == 0.0:
-        run.book.account.without_margin += 1
-    return int(units)
+    return whole_units(run.book, _buying_power(run, fill, i) * entry.size // unit_cost)
 
 
 @uncounted

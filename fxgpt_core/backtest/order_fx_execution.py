@@ -8,9 +8,8 @@ from fxgpt_core.backtest.order_account import (
     EXIT_OPPOSITE,
     EXIT_STOP,
     EXIT_TARGET,
-    MAX_UNITS,
-    TOO_MANY_UNITS,
     Record,
+    whole_units,
 )
 from fxgpt_core.backtest.order_fills import Entry, is_market
 from fxgpt_core.backtest.order_fx_account import FxRun, enter, free_margin, held_of, leave
@@ -156,13 +155,7 @@ def _units_ordered(run: FxRun, entry: Entry, candle: Candle, met: Met) -> int:
     free = free_margin(run, candle, _bid(entry.side, met), met.spread)
     price = met.price + (slippage_of(met.spread, run.fills) if met.kind != LIMIT_ENTRY else 0.0)
     unit_cost = price + commission_paid(1, price, run.fills.commission) + run.fills.unit_commission / candle.conversion
-    units = max(0.0, free / candle.conversion) * run.fills.leverage * entry.size // unit_cost
-    if units > MAX_UNITS:
-        run.book.account.problem = max(run.book.account.problem, TOO_MANY_UNITS)
-        return 0
-    if units == 0.0:
-        run.book.account.without_margin += 1
-    return int(units)
+    return whole_units(run.book, max(0.0, free / candle.conversion) * run.fills.leverage * entry.size // unit_cost)
 
 
 @uncounted
