@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.market.charges import Charges
-    from fxgpt_core.market.conversion import Closes
     from fxgpt_core.market.costs import Costs, FxCosts
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.validation.folds import Window
@@ -83,19 +82,10 @@ def costs_of(symbol: str, candles: "CandleArrays", spans: "Spans") -> "Costs":
 
 def quotes_of(candles: "Artifact", charges: "Charges", converting: "Artifact | None") -> "FxCosts":
     """What the account is charged in each candle; `converting`: candles of the symbol that converts into its currency, if any."""
-    from fxgpt_core.market.charges import charged
+    from fxgpt_core.candles.charged import charged_candles
 
-    arrays = arrays_of(candles)
-    cross = None if converting is None else _closes(converting)
-    return charged(_closes(candles), arrays.open_time_us, charges, spread=arrays.spread, cross=cross)
-
-
-def _closes(candles: "Artifact") -> "Closes":
-    from fxgpt_core.market.conversion import Closes
-    from fxgpt_core.market.symbols import symbol
-
-    arrays = arrays_of(candles)
-    return Closes(symbol(candles.symbol), arrays.known_at_us, arrays.close)
+    cross = None if converting is None else (converting.symbol, arrays_of(converting))
+    return charged_candles(candles.symbol, arrays_of(candles), charges, cross)
 
 
 def _windows(spans: "Spans") -> "tuple[tuple[str, Window], ...]":

@@ -9,7 +9,6 @@ from fxgpt_core.settings import Settings
 if TYPE_CHECKING:
     from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.market.charges import Charges
-    from fxgpt_core.market.conversion import Closes
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
 
@@ -30,14 +29,13 @@ def with_quotes(stored: StoredProblem, settings: Settings, charges: "Charges") -
 
 def with_charges(stored: StoredProblem, charges: "Charges", converting: "Artifact | None") -> StoredProblem:
     """The problem played in mode FX at these charges; `converting`: candles of the symbol that converts profits, if one does."""
-    from fxgpt_core.market.charges import charged
+    from fxgpt_core.candles.charged import charged_candles
 
     problem, artifacts, cross = stored.problem, dict(stored.artifacts), None
     if converting is not None:
         artifacts[f"candles {converting.symbol}"] = converting.id
-        cross = _closes(converting.symbol, _candles(converting))
-    closes = _closes(problem.symbol, problem.candles)
-    paid = charged(closes, problem.candles.open_time_us, charges, spread=problem.candles.spread, cross=cross)
+        cross = (converting.symbol, _candles(converting))
+    paid = charged_candles(problem.symbol, problem.candles, charges, cross)
     return replace(stored, problem=replace(problem, paid=paid), artifacts=artifacts, charges=charges)
 
 
@@ -62,10 +60,3 @@ def _candles(stored: "Artifact") -> "CandleArrays":
     from fxgpt_core.market.timeframes import timeframe
 
     return candle_arrays(stored.frame(), timeframe(stored.timeframe))
-
-
-def _closes(name: str, candles: "CandleArrays") -> "Closes":
-    from fxgpt_core.market.conversion import Closes
-    from fxgpt_core.market.symbols import symbol
-
-    return Closes(symbol(name), candles.known_at_us, candles.close)
