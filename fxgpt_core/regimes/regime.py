@@ -1,0 +1,11 @@
+"""The four regimes, by name and by code."""
+
+from typing import Final
+
+REGIMES: Final = ("trending_up", "trending_down", "ranging", "volatile")
+"""A regime's code is its place here."""
+
+TRENDING_UP, TRENDING_DOWN, RANGING, VOLATILE = range(len(REGIMES))
+
+UNKNOWN: Final = -1
+"""Before a regime can be told."""
