@@ -1,4 +1,4 @@
-"""The fit: it finds planted regimes, keeps their names when it is fitted again, tells what went wrong, and refuses what is none."""
+"""The fit: it finds planted regimes, keeps their names when it is fitted again, tells what went wrong, and refuses bad input."""
 
 import dataclasses
 
