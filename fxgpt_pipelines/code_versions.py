@@ -23,6 +23,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "context_series": (*_CANDLES, "context"),
     "features": _FEATURES,
     "intermarket_features": _FEATURES,
+    "regimes": (*_CANDLES, "regimes", "forecasts/horizons.py", "validation/lookahead.py", "validation/spans.py"),
     "diffusion_model": _FORECASTS,
     "quantile_head": _FORECASTS,
     "forecasts": _FORECASTS,
