@@ -147,16 +147,18 @@ def test_a_shape_signals_from_the_candle_that_confirms_it_for_its_life():
         momentum_confirmation=False, confidence_threshold=0.5, target_multiplier=3.0, stop_loss_multiplier=1.5,
         support_resistance_weight=0.0, trend_alignment_weight=0.0,
     )  # fmt: skip
-    candles = candles_of(drawn(HEADS))
+    # With shadows of 0.4, or each candle were a marubozu. Row 73 comes back to the level of 112.4 and closes above it.
+    candles = candles_of(drawn(HEADS), 0.4)
     signals = patterns_of(candles, quiet)
     shape = only(events(candles, quiet), "inverse_head_and_shoulders")
     at = np.flatnonzero(signals.kind == CHART_SHAPES.index("inverse_head_and_shoulders"))
-    assert at[0] == shape["confirmed_row"] == 74
+    assert at[0] == shape["confirmed_row"] == 73
     assert signals.age[at].tolist() == [row - 72 for row in at]
     assert (signals.side[at] == 1).all()
-    assert signals.stop_distance[at] == pytest.approx(1.5 * 16.0)
-    assert signals.target_distance[at] == pytest.approx(3.0 * 16.0)
-    assert signals.confidence[:49].max() < shape["confidence"]
+    assert signals.stop_distance[at] == pytest.approx(1.5 * 16.8)
+    assert signals.target_distance[at] == pytest.approx(3.0 * 16.8)
+    # Alone, it is believed as its quality says, less what half a life takes in its twelve candles.
+    assert signals.confidence[at] == pytest.approx([shape["quality"] * (1 - 0.5 * (row - 72) / 12) for row in at])
 
 
 def test_straight_lines_have_no_shape_that_turns():
