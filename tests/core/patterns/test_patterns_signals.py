@@ -161,7 +161,9 @@ def test_a_regime_refuses_what_goes_against_it(candles):
 
 def test_an_unknown_regime_refuses_nothing(candles):
     unknown = np.full(len(candles), UNKNOWN, np.int8)
-    assert rows_of(patterns_of(candles, OPEN_DOORS, unknown), slice(None)) == rows_of(patterns_of(candles, OPEN_DOORS), slice(None))
+    assert rows_of(patterns_of(candles, OPEN_DOORS, unknown), slice(None)) == rows_of(
+        patterns_of(candles, OPEN_DOORS), slice(None)
+    )
 
 
 def test_a_regime_counts_when_it_has_lasted(candles):
@@ -186,7 +188,11 @@ def test_signals_are_on_the_side_of_momentum_and_of_the_longer_trend(candles):
     for row in at:
         longer = candles.close[row - 76 : row + 1 : 4]
         assert len(longer) == 20
-        assert np.sign(candles.close[row] - longer.mean()) == signals.side[row] == np.sign(candles.close[row] - candles.close[row - 14])
+        assert (
+            np.sign(candles.close[row] - longer.mean())
+            == signals.side[row]
+            == np.sign(candles.close[row] - candles.close[row - 14])
+        )
 
 
 def test_every_signal_comes_from_a_confirmed_event_that_is_not_too_old(candles):
