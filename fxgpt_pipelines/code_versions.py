@@ -25,6 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "intermarket_features": _FEATURES,
     "diffusion_model": _FORECASTS,
     "quantile_head": _FORECASTS,
+    "pattern_autoencoder": (*_FORECASTS, "patterns", "array_file.py"),
     "forecasts": _FORECASTS,
     "calibration_quantiles": _CALIBRATION,
     "walk_forward_validation": _STRATEGY,

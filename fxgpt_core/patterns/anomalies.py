@@ -89,12 +89,6 @@ def window_ends(inputs: Floats, window: int) -> IntArray:
     return np.flatnonzero(missing[window:] == missing[:-window]) + (window - 1)
 
 
-def flagged_runs(series: AnomalySeries) -> list[tuple[int, int]]:
-    """First row, and the row behind the last, of each run of flagged candles."""
-    edges = np.flatnonzero(np.diff(series.flagged.astype(np.int8), prepend=0, append=0))
-    return [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2)]
-
-
 @compiled
 def reconstruction_errors(inputs: Floats, ends: IntArray, window: int, layers: tuple[Layer, ...]) -> FloatArray:
     """float64[M]: root mean square of the windows float32[W,C] that end at these rows less what the layers make of them."""
