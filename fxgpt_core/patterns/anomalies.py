@@ -83,9 +83,9 @@ def anomaly_of(model: AnomalyModel, candles: CandleArrays) -> AnomalySeries:
     return AnomalySeries(error, ratio, ratio > 1.0)
 
 
-def window_ends(inputs: Floats, window: int) -> IntArray:
-    """int64[M]: rows of inputs float32[N,C] at which a window without a missing value ends; it then lies in one stretch."""
-    missing = np.concatenate(([0], np.cumsum(~np.isfinite(inputs).all(axis=1))))
+def window_ends(values: Floats | FloatArray, window: int) -> IntArray:
+    """int64[M]: rows of channels [N,C] at which a window without a missing value ends; it then lies in one stretch."""
+    missing = np.concatenate(([0], np.cumsum(~np.isfinite(values).all(axis=1))))
     return np.flatnonzero(missing[window:] == missing[:-window]) + (window - 1)
 
 

@@ -85,5 +85,5 @@ def test_epochs_are_steps_through_the_windows_to_train_on():
     config = {"preset": "small", "window": 50, "percentile": 95.0, "epochs": 2.0}
     assert parameters_of(config, 4_000).n_steps == round(2.0 * 3_200 / 128)
     assert parameters_of(config | {"epochs": 0.0}, 4_000) == preset("small")
-    with pytest.raises(BadInputError, match="epochs -1.0 found"):
+    with pytest.raises(BadInputError, match=r"epochs -1\.0 found"):
         parameters_of(config | {"epochs": -1.0}, 4_000)
