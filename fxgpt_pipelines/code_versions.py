@@ -26,6 +26,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "regimes": (*_CANDLES, "regimes", "forecasts/horizons.py", "validation/lookahead.py", "validation/spans.py"),
     "diffusion_model": _FORECASTS,
     "quantile_head": _FORECASTS,
+    "pattern_autoencoder": (*_FORECASTS, "patterns", "array_file.py"),
     "forecasts": _FORECASTS,
     "calibration_quantiles": _CALIBRATION,
     "walk_forward_validation": _STRATEGY,

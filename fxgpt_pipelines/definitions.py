@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from fxgpt_pipelines.assets import (
+    anomalies,
     calibration,
     candles,
     context,
@@ -30,6 +31,7 @@ ASSETS = [
     regimes.regimes,
     models.diffusion_model,
     quantile_head.quantile_head,
+    anomalies.pattern_autoencoder,
     calibration.out_of_sample_forecasts,
     calibration.calibration_quantiles,
     calibration.walk_forward_validation,
