@@ -97,7 +97,7 @@ def _held(target: FloatArray, close: FloatArray) -> FloatArray:
 
 def _target(returns: FloatArray, parameters: AllocationParameters) -> tuple[FloatArray, int]:
     known = np.isfinite(returns).all(axis=0)
-    weights = np.full(len(known), np.nan)
+    weights = np.full(returns.shape[1], np.nan)
     if not known.any():
         return weights, NOT_KNOWN
     found = solution(returns[:, known], parameters)
