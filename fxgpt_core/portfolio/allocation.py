@@ -1,9 +1,11 @@
 """How the capital is shared among the symbols day by day: rebalanced by the calendar and on drift, from complete days only."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from fxgpt_core.portfolio.optimal_weights import (
     DRIFTED,
@@ -49,6 +51,13 @@ class Allocation:
         ended = universe.complete_days(known_at_us)
         return np.where(ended > 0, values[ended - 1], np.nan)
 
+    def to_frame(self) -> pl.DataFrame:
+        """A row a day: its date, a column `weight_SYMBOL` for each symbol (null where it has none), `rebalanced` and `reason`."""
+        weights = {f"weight_{name}": self.weights[:, column] for column, name in enumerate(self.names)}
+        day = pl.Series(self.day, dtype=pl.Int32).cast(pl.Date)
+        why = [REASONS[code] for code in self.reason.tolist()]
+        return pl.DataFrame({"day": day, **weights, "rebalanced": self.rebalanced, "reason": why}, nan_to_null=True)
+
     def reason_counts(self) -> dict[str, int]:
         """How many days have each reason."""
         return {text: int((self.reason == code).sum()) for code, text in enumerate(REASONS)}
@@ -57,6 +66,13 @@ class Allocation:
 def past_days(parameters: AllocationParameters) -> int:
     """How many days, the present one included, are enough for its weights: they are the same as from all days."""
     return parameters.window + 1 + parameters.rebalance_freq
+
+
+def latest_window(universe: Universe, parameters: AllocationParameters) -> tuple[tuple[str, ...], FloatArray]:
+    """The returns float64[T,K] of the latest `window` days of the symbols that know all of them, and their names."""
+    window = universe.returns[-parameters.window :]
+    known = np.flatnonzero(np.all(np.isfinite(window), axis=0))
+    return tuple(universe.names[column] for column in known), window[:, known]
 
 
 def allocation(universe: Universe, parameters: AllocationParameters) -> Allocation:
@@ -73,7 +89,7 @@ def allocation(universe: Universe, parameters: AllocationParameters) -> Allocati
     block = universe.day // parameters.rebalance_freq
     firsts = 1 + np.flatnonzero(np.diff(block))
     firsts = firsts[firsts >= parameters.window]
-    for first, stop in zip(firsts.tolist(), [*firsts[1:].tolist(), days], strict=True):
+    for first, stop in pairwise([*firsts.tolist(), days]):
         row, why = first, None
         while row < stop:
             target, found = _target(returns[row - parameters.window + 1 : row + 1], parameters)

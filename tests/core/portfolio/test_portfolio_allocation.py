@@ -80,7 +80,7 @@ def test_the_frequency_says_how_often(frequency):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(60, 199), st.integers(0, 60), st.sampled_from([1, 7, 13]), st.booleans())
+@given(st.integers(1, 199), st.integers(0, 60), st.sampled_from([1, 7, 13]), st.booleans())
 def test_the_weights_rest_on_a_bounded_past_and_no_future(stop, earlier, frequency, wild):
     universe = universe_of_days(volatility=0.03 if wild else 0.005)
     parameters = dataclasses.replace(SHORT, rebalance_freq=frequency)
