@@ -32,6 +32,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "walk_forward_validation": _STRATEGY,
     **{f"validation_fold_{number}": _FOLDS for number in range(1, 6)},
     "horizon_validation": ("forecasts",),
+    "allocation": (*_CANDLES, "portfolio", "validation/lookahead.py"),
     "optimized_parameters": _SEARCH,
     "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_evidence.py"),
     "deployment": ("registry",),

@@ -7,6 +7,7 @@ import dagster as dg
 
 from fxgpt_pipelines.assets import (
     anomalies,
+    allocation,
     calibration,
     candles,
     context,
@@ -37,6 +38,7 @@ ASSETS = [
     calibration.walk_forward_validation,
     *validation.FOLDS,
     validation.horizon_validation,
+    allocation.allocation,
     optimization.optimized_parameters,
     optimization.robustness,
     live.deployment,
