@@ -37,14 +37,13 @@ class EpisodeRows:
 
     @property
     def days(self) -> int:
-        """Days of an episode. Raises `BadInputError` when the rows are too few for one."""
-        days = min(EPISODE_DAYS, self.stop - self.first - 1)
-        if days < FEWEST_DAYS:
+        """Days of an episode: half of the rows at most, so that episodes differ. Raises `BadInputError` for too few rows."""
+        if self.stop - self.first <= FEWEST_DAYS:
             raise BadInputError(
                 f"{self.stop - self.first} FX days found to train on; {FEWEST_DAYS + 1} are needed; give more candles, "
                 "or a larger calibration_share to diffusion_model"
             )
-        return days
+        return min(EPISODE_DAYS, max(FEWEST_DAYS, (self.stop - self.first) // 2))
 
 
 class PolicyEnvironment(gymnasium.Env[Floats, Floats]):

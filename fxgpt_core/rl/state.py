@@ -54,7 +54,7 @@ def restore(made: Learner, environment: PolicyEnvironment, found: Snapshot) -> N
     if isinstance(made, TwoRateRecurrentPpo):
         actor_output, actor_cell, critic_output, critic_cell = (tensors[f"{_MEMORY}{place}"] for place in range(4))
         memory = RNNStates((actor_output, actor_cell), (critic_output, critic_cell))
-        made._last_lstm_states = memory  # type: ignore[assignment] -- declared without a type
+        made._last_lstm_states = memory  # type: ignore[assignment]
     made.num_timesteps = int(facts["days"])
     made._last_obs = tensors["observation"].numpy()
     made._last_episode_starts = np.array([facts["episode_begins"]])
