@@ -170,7 +170,7 @@ def test_ruin_ends_an_episode_and_its_reward_is_finite():
 
 def reckless(each):
     """All that the margin allows, whatever was lost today, with stops too far away to help."""
-    execution = replace(each.execution, max_margin_fraction=1.0, daily_loss_limit=1.0)
+    execution = replace(each.execution, max_margin_fraction=0.9, daily_loss_limit=1.0)
     decisions = replace(
         each.decisions, risk_fraction=each.decisions.risk_fraction * 1e5, stop_distance=each.decisions.stop_distance * 90.0
     )
