@@ -1,0 +1,48 @@
+"""Swings: lows and highs that stand out from the candles on both sides, and how often a price was turned at before."""
+
+import numpy as np
+import numpy.typing as npt
+
+from fxgpt_core.compiled import compiled
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+MOST_TOUCHES = 3
+
+
+@compiled
+def swing_lows(low: FloatArray, width: int) -> IntArray:
+    """int64[S]: rows whose low is below the `width` lows before and not above the `width` behind: known only then.
+
+    Of equal lows in a row the first counts. Swing highs are those of the negated highs.
+    """
+    rows, found = np.empty(len(low), np.int64), 0
+    for i in range(width, len(low) - width):
+        lowest = True
+        for j in range(1, width + 1):
+            if low[i - j] <= low[i] or low[i + j] < low[i]:
+                lowest = False
+                break
+        if lowest:
+            rows[found] = i
+            found += 1
+    return rows[:found]
+
+
+@compiled
+def touches(price: float, near: float, at: IntArray, values: FloatArray, window: tuple[int, int]) -> int:
+    """How many of the swings `at` rows [first, stop) of a window lie within `near` of the price; `values` are all prices."""
+    count = 0
+    for s in range(np.searchsorted(at, window[0]), len(at)):
+        if at[s] >= window[1]:
+            break
+        if abs(values[at[s]] - price) <= near:
+            count += 1
+    return count
+
+
+@compiled
+def supported(touched: int) -> float:
+    """In [0, 1]: how well so many earlier turns at a price hold it; three do wholly."""
+    return min(touched, MOST_TOUCHES) / MOST_TOUCHES
