@@ -160,7 +160,7 @@ def test_ruin_ends_an_episode_and_its_reward_is_finite():
     made.reset(seed=0)
     made.begin(5)
     for _ in range(made.days):
-        _, reward, terminated, _, info = made.step(np.array([-1.0, 1.0, -1.0], np.float32))
+        _, reward, terminated, _, info = made.step(np.array([1.0, 1.0, -1.0], np.float32))
         if terminated:
             break
     assert terminated
