@@ -32,6 +32,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "horizon_validation": ("forecasts",),
     "optimized_parameters": _SEARCH,
     "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_evidence.py"),
+    "rl_agent": (*_LIVE, "context", "rl"),
     "deployment": ("registry",),
     "live_orders": ("registry/tables.py",),
     "adherence": _LIVE,

@@ -5,7 +5,18 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_pipelines.assets import calibration, candles, context, features, live, models, optimization, quantile_head, validation
+from fxgpt_pipelines.assets import (
+    calibration,
+    candles,
+    context,
+    features,
+    live,
+    models,
+    optimization,
+    policy,
+    quantile_head,
+    validation,
+)
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
 from fxgpt_pipelines.sensors import closed_candle_sensor, known_symbols_sensor
@@ -23,6 +34,7 @@ ASSETS = [
     calibration.walk_forward_validation,
     *validation.FOLDS,
     validation.horizon_validation,
+    policy.rl_agent,
     optimization.optimized_parameters,
     optimization.robustness,
     live.deployment,

@@ -6,7 +6,6 @@ account's own equity is left out, so that live and backtest see the same numbers
 """
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.portfolio.daily_context import DailyContext
 from fxgpt_core.portfolio.universe import Universe
 
 FloatArray = npt.NDArray[np.float64]
@@ -55,25 +55,6 @@ _VOLATILITY, _CORRELATION, _RISK, _VIX, _CROWD, _CONFIDENCE, _NEWS, _PRESENCE = 
         *("volatility_0", "correlation_0_1", "var", "vix_level", "crowd_long_0", "crowd_confidence_0", "news_0", "presence"),
     )
 )
-
-
-@dataclass(frozen=True, eq=False)
-class DailyContext:
-    """What is known besides prices at the end of each of D days of K symbols; NaN is missing, and becomes the neutral 0.
-
-    `vix` float64[D], a level; `crowd_long` float64[D,K], the share of clients that are long, 0 to 1; `crowd_confidence`
-    float64[D,K], 0 to 1; `news` float64[D,K], scores from −1 (bad for the base currency) to 1.
-    """
-
-    vix: FloatArray
-    crowd_long: FloatArray
-    crowd_confidence: FloatArray
-    news: FloatArray
-
-    @classmethod
-    def nothing(cls, days: int, symbols: int) -> "DailyContext":
-        """Nothing is known on any of the days."""
-        return cls(np.full(days, np.nan), *(np.full((days, symbols), np.nan) for _ in range(3)))
 
 
 def states(universe: Universe, context: DailyContext | None = None) -> FloatArray:

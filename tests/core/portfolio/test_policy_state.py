@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from fxgpt_core.candles.arrays import candle_arrays
+from fxgpt_core.candles.providers.sample import SampleProvider
+from fxgpt_core.context.market_context import MarketContext, unknown_context
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.portfolio.policy_state import LIMIT, NAMES, PAST_DAYS, SIZE, DailyContext, states
-from fxgpt_core.portfolio.universe import Universe
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.portfolio.daily_context import DailyContext, daily_context
+from fxgpt_core.portfolio.policy_state import LIMIT, NAMES, PAST_DAYS, SIZE, states
+from fxgpt_core.portfolio.universe import Universe, universe_of
 
 SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY")
 DAYS = 400
@@ -135,3 +140,26 @@ def test_more_than_five_symbols_and_a_context_of_other_days_are_refused(universe
         states(six)
     with pytest.raises(BadInputError, match=r"vix has shape \(399,\); 400 days of 3 symbols need \(400,\)"):
         states(universe, part(context, slice(399)))
+
+
+def test_a_day_knows_what_its_last_candle_knew():
+    candles = candle_arrays(SampleProvider().candles("EURUSD", Timeframe.H1).head(400), Timeframe.H1)
+    some = candles.select(candles.fx_day != candles.fx_day[200])
+    universe = universe_of({"EURUSD": candles, "GBPUSD": some})
+    numbers = np.arange(400.0)
+    known = MarketContext(np.where(numbers < 100, np.nan, numbers), numbers / 400, numbers / 800, -numbers / 400)
+    other = unknown_context(len(some))
+    found = daily_context(universe, {"GBPUSD": (some, other), "EURUSD": (candles, known)})
+    last = np.append(np.flatnonzero(np.diff(candles.fx_day)), 399)
+    assert found.crowd_long[:, 0].tolist() == (last / 400).tolist()
+    assert found.crowd_confidence[:, 0].tolist() == (last / 800).tolist()
+    assert found.news[:, 0].tolist() == (-last / 400).tolist()
+    assert found.vix[last >= 100].tolist() == last[last >= 100].tolist()
+    assert np.isnan(found.vix[last < 100]).all()
+    assert np.isnan(found.crowd_long[:, 1]).all()
+    alone = daily_context(universe, {"GBPUSD": (some, known.select(np.isin(candles.open_time_us, some.open_time_us)))})
+    missing = universe.day == candles.fx_day[200]
+    assert np.isnan(alone.news[missing, 1]).all()
+    assert not np.isnan(alone.news[~missing, 1]).any()
+    with pytest.raises(BadInputError, match="EURUSD has 400 candles and context for"):
+        daily_context(universe, {"EURUSD": (candles, other)})
