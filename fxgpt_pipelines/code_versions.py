@@ -35,6 +35,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "allocation": (*_CANDLES, "portfolio", "validation/lookahead.py"),
     "optimized_parameters": _SEARCH,
     "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_evidence.py"),
+    "rl_agent": (*_LIVE, "context", "rl"),
     "deployment": ("registry",),
     "live_orders": ("registry/tables.py",),
     "adherence": _LIVE,

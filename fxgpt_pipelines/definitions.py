@@ -17,6 +17,7 @@ from fxgpt_pipelines.assets import (
     optimization,
     quantile_head,
     regimes,
+    policy,
     validation,
 )
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
@@ -39,6 +40,7 @@ ASSETS = [
     *validation.FOLDS,
     validation.horizon_validation,
     allocation.allocation,
+    policy.rl_agent,
     optimization.optimized_parameters,
     optimization.robustness,
     live.deployment,

@@ -10,8 +10,8 @@ from pathlib import Path
 import typer
 
 from fxgpt_core.cli import (
-    anomalies,
     allocation,
+    anomalies,
     backtest,
     candles,
     context,
