@@ -14,9 +14,11 @@ the weeks, in blocks of four on average and with all symbols of a week together 
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -48,6 +50,8 @@ SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 ALL: Final = "all"
 FILES: Final = {"vix": "macro/VIX_d1.parquet", "cot_legacy": "macro/COT_legacy_weekly.csv"}
 EURO_REPORTS: Final = "macro/COT_TFF_EUR_weekly.csv"
+EURO: Final = "EURUSD"
+REPEATS: Final = 20
 SIGNALS: Final = {"trend": 1.0, "reversal": -1.0}
 DAY: Final = 24
 PARAMETERS: Final = FilterParameters(VixFilterParameters(), SentimentFilterParameters(), VolumeFilterParameters())
@@ -88,11 +92,7 @@ def measured(folder: Path, seed: int) -> list[Row]:
     context = _context(folder)
     cases: dict[tuple[str, str], dict[str, Cases]] = {}
     for name in SYMBOLS:
-        candles = candle_arrays(check_candles(read_candle_file(_file(folder, f"fx/oanda_h1/{name}_h1.parquet")), Timeframe.H1),
-                                Timeframe.H1)  # fmt: skip
-        known = pl.DataFrame({"known_at": pl.Series(candles.known_at_us).cast(pl.Datetime("us", "UTC"))})
-        joined = market_context(context_of_symbol(known, _of(context, name), symbol(name)))
-        for key, found in _cases(candles, joined):
+        for key, found in _cases(*_read(folder, name, context)):
             cases.setdefault(key, {})[name] = found
     rows = []
     for (rule, signal), by_symbol in cases.items():
@@ -103,6 +103,16 @@ def measured(folder: Path, seed: int) -> list[Row]:
             _row(rule, signal, each, found, seed) for each, found in {ALL: together, **by_symbol}.items() if found.inside.any()
         ]
     return rows
+
+
+def _read(folder: Path, name: str, context: list[ContextSeries]) -> tuple[CandleArrays, MarketContext]:
+    """A symbol's candles and what was known at each."""
+    path = _file(folder, f"fx/oanda_h1/{name}_h1.parquet")
+    candles = candle_arrays(check_candles(read_candle_file(path), Timeframe.H1), Timeframe.H1)
+    known = pl.DataFrame({"known_at": pl.Series(candles.known_at_us).cast(pl.Datetime("us", "UTC"))})
+    # The reports of the euro alone are of no other symbol.
+    of = context if name == EURO else context[:-1]
+    return candles, market_context(context_of_symbol(known, of, symbol(name)))
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -121,11 +131,6 @@ def _context(folder: Path) -> list[ContextSeries]:
         named = Path(scratch) / "reports.csv"
         pl.read_csv(_file(folder, EURO_REPORTS)).with_columns(currency=pl.lit("EUR")).write_csv(named)
         return [*imported, KINDS["cot_tff"].read(named)]
-
-
-def _of(context: list[ContextSeries], name: str) -> list[ContextSeries]:
-    """Without the reports of the euro for another symbol."""
-    return context if name == "EURUSD" else context[:-1]
 
 
 def _cases(candles: CandleArrays, context: MarketContext) -> Iterator[tuple[tuple[str, str], Cases]]:
@@ -156,6 +161,24 @@ def _cases(candles: CandleArrays, context: MarketContext) -> Iterator[tuple[tupl
             outcome = side[chosen] * ahead[np.searchsorted(rows, chosen)]
             week = candles.known_at_us[chosen] // (7 * DAY_US)
             yield (rule, signal), Cases(week, inside[chosen], outcome)
+
+
+def milliseconds(folder: Path) -> dict[str, float]:
+    """Median milliseconds of `REPEATS` calls, for the first symbol's candles. Raises `MissingError` for an absent file."""
+    candles, context = _read(folder, SYMBOLS[0], _context(folder))
+    measures = volume_measures(candles, PARAMETERS.volume)
+    side = np.where(np.arange(len(candles)) % 2 == 0, 1, -1).astype(np.int8)
+    calls: dict[str, Callable[[], object]] = {
+        "measures of volume": lambda: volume_measures(candles, PARAMETERS.volume),
+        "answers of the filters": lambda: filter_answers(side, context, measures, PARAMETERS).refusal,
+    }
+    took: dict[str, list[float]] = {name: [] for name in calls}
+    for name, call in calls.items():
+        for _ in range(REPEATS):
+            began = time.perf_counter()
+            call()
+            took[name].append(time.perf_counter() - began)
+    return {f"{name}, {len(candles)} candles": 1e3 * statistics.median(each) for name, each in took.items()}
 
 
 def _row(rule: str, signal: str, name: str, cases: Cases, seed: int) -> Row:
@@ -219,14 +242,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     try:
-        rows = measured(chosen.folder, chosen.seed)
+        rows, took = measured(chosen.folder, chosen.seed), milliseconds(chosen.folder)
     except FxgptError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     if chosen.json:
-        print(json.dumps([asdict(row) for row in rows]))
+        print(json.dumps({"rows": [asdict(row) for row in rows], "milliseconds": took}))
     else:
-        print("\n".join(_lines(rows, chosen.each)))
+        print("\n".join([*_lines(rows, chosen.each), *(f"{name}: {each:.1f} ms" for name, each in took.items())]))
     return 0
 
 
