@@ -61,4 +61,3 @@ def _stands_out(prices: Prices, i: int, candles: int) -> bool:
         if prices.high[j] >= prices.close[i]:
             return False
     return True
-

@@ -3,7 +3,7 @@
 Row i depends on the `PATTERN_LOOKBACK` candles before it and on itself, and is bit-equal whatever else is there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.rows import Rows
 from fxgpt_core.market.sessions import stretches
 from fxgpt_core.patterns.detection import Patterns, detected
 from fxgpt_core.patterns.filters import Gates, gates
@@ -21,9 +22,7 @@ from fxgpt_core.patterns.prices import FloatArray, IntArray, prices_of
 
 CodeArray = npt.NDArray[np.int8]
 
-PATTERN_LOOKBACK: Final = int(
-    RANGES["max_age_bars"][1] + 2 * RANGES["lookback_period"][1] + RANGES["min_pattern_size"][1] // 2
-)
+PATTERN_LOOKBACK: Final = int(RANGES["max_age_bars"][1] + 2 * RANGES["lookback_period"][1] + RANGES["min_pattern_size"][1] // 2)
 """Candles before a row that its value depends on at most, for the largest parameters.
 
 The oldest is a breakout at the end of its life, of a level as old as the lookback period, with swings that touched that level a
@@ -51,6 +50,10 @@ class PatternSignals:
 
     def __len__(self) -> int:
         return len(self.known_at_us)
+
+    def select(self, rows: Rows) -> "PatternSignals":
+        """Those of some of the candles."""
+        return PatternSignals(*(getattr(self, item.name)[rows] for item in fields(self)))
 
 
 class Life(NamedTuple):
@@ -112,9 +115,7 @@ def _of_stretch(candles: CandleArrays, parameters: PatternParameters, regime: Co
         parameters.target_multiplier,
         parameters.stop_loss_multiplier,
     )
-    columns = Active(
-        active.kind, active.side, active.completed, active.confirmed, active.judged.confidence, active.height
-    )
+    columns = Active(active.kind, active.side, active.completed, active.confirmed, active.judged.confidence, active.height)
     return signalled(columns, prices.close, gates(prices.close, parameters, regime), _CONTINUES, life)
 
 
