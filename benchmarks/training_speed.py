@@ -96,7 +96,7 @@ def naive_steps(network: DenoisingNetwork, data: Windows, parameters: TrainingPa
             yield averaged
 
 
-def our_steps(state: TrainingState, data: Windows, parameters: TrainingParameters, plan: TrainPlan) -> Steps:
+def our_steps(state: TrainingState[DenoisingNetwork], data: Windows, parameters: TrainingParameters, plan: TrainPlan) -> Steps:
     """The training loop's steps: the averaged network behind each."""
     own = data.to(plan.device) if plan.loader == "resident" else data
     with accelerated(plan, state.network) as called:

@@ -10,6 +10,7 @@ ROOT = Path(fxgpt_core.__file__).resolve().parents[1]
 
 _CANDLES = ("market", "candles")
 _FEATURES = (*_CANDLES, "features", "validation/lookahead.py")
+_PATTERNS = (*_CANDLES, "patterns", "regimes/regime.py", "performance/bootstrap.py", "validation")
 _FORECASTS = (*_FEATURES, "forecasts", "networks", "diffusion", "training", "validation/spans.py")
 _FOLDS = (*_FORECASTS, "validation")
 _CALIBRATION = ("market", "forecasts", "conformal")
@@ -23,6 +24,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "context_series": (*_CANDLES, "context"),
     "features": _FEATURES,
     "intermarket_features": _FEATURES,
+    "patterns": _PATTERNS,
     "diffusion_model": _FORECASTS,
     "quantile_head": _FORECASTS,
     "forecasts": _FORECASTS,

@@ -5,7 +5,18 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_pipelines.assets import calibration, candles, context, features, live, models, optimization, quantile_head, validation
+from fxgpt_pipelines.assets import (
+    calibration,
+    candles,
+    context,
+    features,
+    live,
+    models,
+    optimization,
+    patterns,
+    quantile_head,
+    validation,
+)
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
 from fxgpt_pipelines.sensors import closed_candle_sensor, known_symbols_sensor
@@ -16,6 +27,7 @@ ASSETS = [
     context.context_series,
     features.feature_matrix,
     features.intermarket_features,
+    patterns.chart_patterns,
     models.diffusion_model,
     quantile_head.quantile_head,
     calibration.out_of_sample_forecasts,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fxgpt_core.backtest.account import State, at, marked
-from fxgpt_core.backtest.decided import closing_reason, tightened
+from fxgpt_core.backtest.decided import closing_reason, plan_of, tightened
 from fxgpt_core.backtest.tape import CLOSE, DAY, HIGH, LOW, OPEN, FloatArray, Rules, Tape, Wishes
 from fxgpt_core.compiled import inlined, uncounted
 from fxgpt_core.market.fills import REASON_NONE
@@ -66,6 +66,7 @@ def carried(tape: Tape, wishes: Wishes, rules: Rules, course: Course, window: tu
     i, state, falls = course
     first, last = window
     held, day = state.held, tape.rows[i, DAY]
+    plan = plan_of(rules, held)
     while i + 1 < last and tape.rows[i + 1, DAY] == day:
         candle = candle_of(tape, i + 1)
         if touches(candle, held) or closing_reason(wished_at(wishes, i + 1), rules, held, i + 1) != REASON_NONE:
@@ -74,7 +75,7 @@ def carried(tape: Tape, wishes: Wishes, rules: Rules, course: Course, window: tu
         if equity <= 0.0:
             break
         i += 1
-        held, falls = tightened(rules, held, candle), fallen(falls, equity)
+        held, falls = tightened(plan, held, candle), fallen(falls, equity)
         state = State(state.cash, equity, state.swap, held, state.order, state.closing)
         if len(curve) > 0:
             curve[i - first] = equity

@@ -6,6 +6,7 @@ from fxgpt_core.backtest.tape import (
     ENTRY_OFFSET,
     GONE,
     NEVER,
+    PATTERN_LED,
     RANGE,
     REVERSE,
     RISK_FRACTION,
@@ -30,15 +31,21 @@ def closing_reason(wished: int, rules: Rules, held: Held, i: int) -> int:
 
 
 @inlined
-def tightened(rules: Rules, held: Held, candle: Candle) -> Held:
-    """The position with its stop tightened by a candle's close."""
-    plan, close = rules.plan, left_at(held, candle, candle.close)
+def plan_of(rules: Rules, held: Held) -> ExitPlan:
+    """The plan that tightens a position's stop, with what its own trailing stop keeps away."""
+    plan = rules.pattern_plan if held.pattern_led else rules.plan
     gap = plan.trailing_gap + held.trailing_gap
-    mine = ExitPlan(plan.breakeven_trigger, plan.trailing_activation, plan.trailing_distance, plan.trailing_step, gap)
-    stop, reason = tightened_stop(held.side, held.entry, close, held.stop, held.stop_reason, mine)
+    return ExitPlan(plan.breakeven_trigger, plan.trailing_activation, plan.trailing_distance, plan.trailing_step, gap)
+
+
+@inlined
+def tightened(plan: ExitPlan, held: Held, candle: Candle) -> Held:
+    """The position with its stop tightened by a candle's close; `plan` as of `plan_of`."""
+    close = left_at(held, candle, candle.close)
+    stop, reason = tightened_stop(held.side, held.entry, close, held.stop, held.stop_reason, plan)
     return Held(
         held.side, held.units, held.kind, held.since, held.entry, stop, held.target, reason, held.trailing_gap,
-        held.commission, held.spread_cost, held.slippage, held.impact,
+        held.commission, held.spread_cost, held.slippage, held.impact, held.pattern_led,
     )  # fmt: skip
 
 
@@ -50,7 +57,7 @@ def decided(wished: int, rules: Rules, state: State, candle: Candle) -> tuple[St
     if held.units > 0:
         closing = closing_reason(wished, rules, held, i)
         if closing == REASON_NONE:
-            held = tightened(rules, held, candle)
+            held = tightened(plan_of(rules, held), held, candle)
         may_enter = closing == REASON_SIGNAL and rules.signal_exit == REVERSE
     elif order.units > 0:
         if i - order.since >= rules.wait_candles:
@@ -64,6 +71,7 @@ def decided(wished: int, rules: Rules, state: State, candle: Candle) -> tuple[St
 def ordered(row: FloatArray, wished: int, rules: Rules, terms: Terms, state: State, candle: Candle) -> State:
     """The account with the order that a wish, a row of `Wishes.rows`, makes."""
     gap = rules.trailing_atr * row[RANGE] if rules.trailing_atr > 0.0 else 0.0
-    wish = Wish(wished, row[STOP_DISTANCE], row[TARGET_DISTANCE], row[RISK_FRACTION], row[ENTRY_OFFSET], gap)
+    is_led = row[PATTERN_LED] == 1.0
+    wish = Wish(wished, row[STOP_DISTANCE], row[TARGET_DISTANCE], row[RISK_FRACTION], row[ENTRY_OFFSET], gap, is_led)
     order = placed(candle, wish, terms, state.equity, rules.max_margin_fraction)
     return State(state.cash, state.equity, state.swap, state.held, order, state.closing)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.backtest.kernel import play
-from fxgpt_core.backtest.tape import NEVER, SIGNAL_EXITS, TRADE, Log, Rules, Sums, Tape, Wishes
+from fxgpt_core.backtest.tape import NEVER, PATTERN_LED, SIGNAL_EXITS, TRADE, Log, Rules, Sums, Tape, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market import charges
@@ -52,7 +52,8 @@ class ExecutionParameters:
 
     `signal_exit`, one of `tape.SIGNAL_EXITS`: what a decision for the other side does to a position. `wait_candles`: how long a
     limit or stop entry waits for its price. `trailing_atr` × the average true range at the decision widens the trailing
-    distance. Raises `BadInputError` for numbers out of range.
+    distance. `pattern_plan` (None: `plan`) tightens the stop of positions that a chart pattern led into. Raises `BadInputError`
+    for numbers out of range.
     """
 
     plan: ExitPlan
@@ -62,6 +63,7 @@ class ExecutionParameters:
     signal_exit: int = NEVER
     wait_candles: int = 1
     trailing_atr: float = 0.0
+    pattern_plan: ExitPlan | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.signal_exit < len(SIGNAL_EXITS) or self.wait_candles < 1 or not 0.0 <= self.trailing_atr < math.inf:
@@ -69,6 +71,10 @@ class ExecutionParameters:
                 f"signal exit {self.signal_exit}, {self.wait_candles} candles of waiting, {self.trailing_atr} ranges found; "
                 f"the exit is one of 0 to {len(SIGNAL_EXITS) - 1}, waiting takes at least 1 candle, ranges are 0 or more"
             )
+
+    def plan_of(self, pattern_led: bool) -> ExitPlan:
+        """The plan of a position that a chart pattern led into, or of another."""
+        return self.pattern_plan if pattern_led and self.pattern_plan is not None else self.plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,19 +125,28 @@ class BacktestResult:
 
 
 def execution_parameters(parameters: StrategyParameters, timeframe: Timeframe) -> ExecutionParameters:
-    """The execution part of the 90 parameters; holding hours become candles, rounded up."""
+    """The execution part of the 90 parameters; holding hours become candles, rounded up.
+
+    The trailing stop of a position that a pattern led into has an activation and a step of its own. It keeps the distance of all
+    others, but at most a / (1 + a) of the close, where a is its activation: so it begins at the entry price or beyond.
+    """
     hours = parameters.risk_max_holding_hours if parameters.risk_use_time_based_exit else 0
+    trails, activation = parameters.risk_use_trailing_stop, parameters.pattern_trailing_activation_pct / 100.0
+    plan = ExitPlan(
+        breakeven_trigger=parameters.risk_breakeven_trigger_pct / 100.0 if parameters.risk_use_breakeven_stop else math.inf,
+        trailing_activation=parameters.risk_trailing_activation_pct / 100.0 if trails else math.inf,
+        trailing_distance=parameters.risk_trailing_stop_pct / 100.0,
+    )
     return ExecutionParameters(
-        plan=ExitPlan(
-            breakeven_trigger=parameters.risk_breakeven_trigger_pct / 100.0 if parameters.risk_use_breakeven_stop else math.inf,
-            trailing_activation=parameters.risk_trailing_activation_pct / 100.0
-            if parameters.risk_use_trailing_stop
-            else math.inf,
-            trailing_distance=parameters.risk_trailing_stop_pct / 100.0,
-        ),
+        plan=plan,
         max_candles=-(-hours * HOUR_US // timeframe.us),
         daily_loss_limit=parameters.risk_daily_loss_limit_pct / 100.0,
         max_margin_fraction=parameters.sizing_max_position_size_pct / 100.0,
+        pattern_plan=plan._replace(
+            trailing_activation=activation if trails else math.inf,
+            trailing_distance=min(plan.trailing_distance, activation / (1.0 + activation)),
+            trailing_step=parameters.pattern_trailing_step_pct / 100.0,
+        ),
     )
 
 
@@ -236,13 +251,24 @@ def _finer_rows(candles: CandleArrays, finer: CandleArrays | None) -> tuple[IntA
 
 
 def wishes_of(decisions: Decisions) -> Wishes:
-    """The kernel's view of the decisions."""
+    """The kernel's view of the decisions. Raises `BadInputError` for an entry that is neither led by a pattern nor not."""
     at, numbers = np.flatnonzero(decisions.side != 0), decisions.numbers  # of bytes it is ten times slower
-    columns = (decisions.stop_distance, decisions.target_distance, decisions.risk_fraction, numbers.get("entry_offset", _NONE))
-    rows = np.empty((len(at), 5))
-    for place, values in enumerate((*columns, numbers.get("atr", _NONE))):
+    told = [numbers.get(name, _NONE) for name in ("entry_offset", "atr", "pattern_led")]
+    rows = np.empty((len(at), 6))
+    for place, values in enumerate((decisions.stop_distance, decisions.target_distance, decisions.risk_fraction, *told)):
         rows[:, place] = values[at] if len(values) > 1 else values[0]
+    if "pattern_led" in numbers:
+        _check_led(rows[:, PATTERN_LED])
     return Wishes(decisions.side, at, rows)
+
+
+def _check_led(told: FloatArray) -> None:
+    neither = told[(told != 0.0) & (told != 1.0)]
+    if len(neither):
+        raise BadInputError(
+            f"numbers['pattern_led'] of {len(neither)} of {len(told)} entries are neither 0 nor 1, such as {neither[0]}; "
+            "1 says that a chart pattern led into the position, whose stop then follows the plan of patterns"
+        )
 
 
 def rules_of(execution: ExecutionParameters) -> Rules:
@@ -255,6 +281,7 @@ def rules_of(execution: ExecutionParameters) -> Rules:
         wait_candles=int(execution.wait_candles),
         trailing_atr=float(execution.trailing_atr),
         plan=ExitPlan(*map(float, execution.plan)),
+        pattern_plan=ExitPlan(*map(float, execution.plan_of(pattern_led=True))),
     )
 
 

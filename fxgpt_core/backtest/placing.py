@@ -11,7 +11,7 @@ from fxgpt_core.portfolio.sizing import position_units
 class Wish(NamedTuple):
     """What is decided at a candle's close: distances in price units, risk as a fraction of equity, offset as in `tape.Wishes`.
 
-    `trailing_gap` is what a trailing stop keeps away beyond the plan, in price units.
+    `trailing_gap` is what a trailing stop keeps away beyond the plan, in price units; `pattern_led`: a chart pattern made it.
     """
 
     side: int
@@ -20,6 +20,7 @@ class Wish(NamedTuple):
     risk_fraction: float
     entry_offset: float
     trailing_gap: float
+    pattern_led: bool = False
 
 
 @compiled
@@ -38,5 +39,6 @@ def placed(candle: Candle, wish: Wish, terms: Terms, equity: float, max_margin_f
     )
     kind = MARKET if wish.entry_offset == 0.0 else (STOP_ENTRY if wish.entry_offset > 0.0 else LIMIT_ENTRY)
     return Held(
-        side, units, kind, candle.number, level, stop, target, REASON_STOP, wish.trailing_gap, 0.0, 0.0, 0.0, 0.0
+        side, units, kind, candle.number, level, stop, target, REASON_STOP, wish.trailing_gap, 0.0, 0.0, 0.0, 0.0,
+        wish.pattern_led,
     )  # fmt: skip

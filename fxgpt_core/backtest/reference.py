@@ -23,7 +23,17 @@ from fxgpt_core.backtest.engine import (
     terms_of,
     wishes_of,
 )
-from fxgpt_core.backtest.tape import ENTRY_OFFSET, GONE, NEVER, RANGE, REVERSE, RISK_FRACTION, STOP_DISTANCE, TARGET_DISTANCE
+from fxgpt_core.backtest.tape import (
+    ENTRY_OFFSET,
+    GONE,
+    NEVER,
+    PATTERN_LED,
+    RANGE,
+    REVERSE,
+    RISK_FRACTION,
+    STOP_DISTANCE,
+    TARGET_DISTANCE,
+)
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market import fills
 from fxgpt_core.market.costs import Costs
@@ -163,7 +173,7 @@ class _DecisionStrategy(Strategy):  # type: ignore[misc]
             return
         units = position_units(equity, level, distance, wish[RISK_FRACTION], rules.max_margin_fraction, self.terms.leverage)
         if units > 0:
-            plan = rules.plan
+            plan = rules.pattern_plan if wish[PATTERN_LED] else rules.plan
             if rules.trailing_atr > 0.0:
                 plan = plan._replace(trailing_gap=plan.trailing_gap + rules.trailing_atr * wish[RANGE])
             self.notes[i] = _Note(level, offset, target, plan, fills.REASON_STOP, fills.REASON_NONE)

@@ -134,13 +134,13 @@ def _parts(members: IntArray) -> list[IntArray]:
 
 def _row(rules: Rules) -> list[float]:
     """Rules as plain numbers; `_rules` reads them back."""
-    return [float(value) for value in (*rules[:-1], *rules.plan)]
+    return [float(value) for value in (*rules[:-2], *rules.plan, *rules.pattern_plan)]
 
 
 @inlined
 def _rules(row: FloatArray) -> Rules:
-    plan = ExitPlan(row[6], row[7], row[8], row[9], row[10])
-    return Rules(row[0], int(row[1]), row[2], int(row[3]), int(row[4]), row[5], plan)
+    plan, pattern_plan = ExitPlan(row[6], row[7], row[8], row[9], row[10]), ExitPlan(row[11], row[12], row[13], row[14], row[15])
+    return Rules(row[0], int(row[1]), row[2], int(row[3]), int(row[4]), row[5], plan, pattern_plan)
 
 
 @uncounted

@@ -43,9 +43,9 @@ OPEN, HIGH, LOW, CLOSE, DAY = range(5)
 class Wishes(NamedTuple):
     """What was decided at each candle's close: `side` int8[N] (0: nothing), and `at` int64[E], the candles with one, ascending.
 
-    `rows` float64[E,5] of these: distance of the stop and of the target in price units, risk as a fraction of equity, where to
+    `rows` float64[E,6] of these: distance of the stop and of the target in price units, risk as a fraction of equity, where to
     enter, in price units beyond the close in the wished direction (above 0 a stop order, below 0 a limit order, 0 at the
-    market), and the average true range.
+    market), the average true range, and 1 where a chart pattern made the wish, else 0.
     """
 
     side: npt.NDArray[np.int8]
@@ -53,7 +53,7 @@ class Wishes(NamedTuple):
     rows: FloatArray
 
 
-STOP_DISTANCE, TARGET_DISTANCE, RISK_FRACTION, ENTRY_OFFSET, RANGE = range(5)
+STOP_DISTANCE, TARGET_DISTANCE, RISK_FRACTION, ENTRY_OFFSET, RANGE, PATTERN_LED = range(6)
 """The columns of `Wishes.rows`."""
 
 
@@ -61,7 +61,8 @@ class Rules(NamedTuple):
     """How one parameter set runs its positions; fractions, not percent.
 
     `max_candles` 0: no time exit. `signal_exit` is one of `SIGNAL_EXITS`. `wait_candles`: how long a limit or stop entry waits.
-    `trailing_atr` × the range at the decision is added to what `plan` keeps a trailing stop away.
+    `trailing_atr` × the range at the decision is added to what a plan keeps a trailing stop away. `pattern_plan` is the plan of
+    positions that a chart pattern led into, `plan` that of all others.
     """
 
     max_margin_fraction: float
@@ -71,6 +72,7 @@ class Rules(NamedTuple):
     wait_candles: int
     trailing_atr: float
     plan: ExitPlan
+    pattern_plan: ExitPlan
 
 
 SIGNAL_EXITS = ("never", "opposite", "reverse", "gone")

@@ -22,6 +22,8 @@ from fxgpt_core.cli import (
     models,
     optimize,
     orders,
+    parameters,
+    patterns,
     registry,
     setup,
     stress,
@@ -50,6 +52,8 @@ app.add_typer(context.app, name="context")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
+app.add_typer(parameters.app, name="parameters")
+app.add_typer(patterns.app, name="patterns")
 for room in (setup, doctor, train, backtest, stress, optimize, luck, registry, orders, gateway):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)

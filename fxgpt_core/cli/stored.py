@@ -118,7 +118,12 @@ def read_parameters(file: Path | None) -> "StrategyParameters":
 
     if file is None:
         return StrategyParameters.default()
-    return StrategyParameters.default().replace(**_named_parameters(read_object(file), file))
+    return StrategyParameters.default().replace(**read_changes(file))
+
+
+def read_changes(file: Path) -> dict[str, Any]:
+    """The parameters that a JSON file names, unchecked. Raises `BadInputError`."""
+    return _named_parameters(read_object(file), file)
 
 
 def read_object(file: Path) -> dict[str, Any]:

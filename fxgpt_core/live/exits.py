@@ -1,5 +1,6 @@
 """After each close: fills written down, stops tightened, positions closed whose time is up. The rules are the backtest's."""
 
+import json
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -13,7 +14,7 @@ from fxgpt_core.market import fills as fill_rule
 from fxgpt_core.market.orders import Fill, OrderOutcome, Position
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import fills, live_candles, order_intents, orders, positions
+from fxgpt_core.registry.live_tables import decisions, fills, live_candles, order_intents, orders, positions, signals
 
 _STOP_CODES = {"stop": fill_rule.REASON_STOP, "breakeven": fill_rule.REASON_BREAKEVEN, "trailing": fill_rule.REASON_TRAILING}
 
@@ -66,9 +67,8 @@ class Exits:
             first, booked = self._stops(connection, held)
         code = _STOP_CODES[_stop_reason(held.entry_price, held.stop_price, first)]
         close = candle.close + fill_rule.bought_above(-int(held.side), quote.spread)
-        stop, _ = fill_rule.tightened_stop(
-            int(held.side), held.entry_price, close, held.stop_price, code, deployment.execution.plan
-        )
+        plan = deployment.execution.plan_of(self._is_pattern_led(held))
+        stop, _ = fill_rule.tightened_stop(int(held.side), held.entry_price, close, held.stop_price, code, plan)
         if stop != held.stop_price and not self._may_close():
             stop = held.stop_price
         if stop != held.stop_price:
@@ -162,6 +162,18 @@ class Exits:
         asked = select(order_intents.c.deployment_id).where(order_intents.c.client_order_id == held.client_order_id)
         with self.ledger.reading() as connection:
             return connection.execute(asked).scalar_one_or_none()
+
+    def _is_pattern_led(self, held: Position) -> bool:
+        """Asked of the decision that the position's order was made of, so that a restart changes nothing."""
+        asked = (
+            select(decisions.c.payload_json)
+            .join(signals, signals.c.decision_id == decisions.c.id)
+            .join(order_intents, order_intents.c.signal_key == signals.c.signal_key)
+            .where(order_intents.c.client_order_id == held.client_order_id)
+        )
+        with self.ledger.reading() as connection:
+            payload = connection.execute(asked).scalar_one()
+        return bool(json.loads(payload)["decision"]["numbers"].get("pattern_led") == 1.0)
 
     def _candles_held(self, held: Position, deployment: Deployed, candle: ClosedCandle) -> int:
         """Candles since the entry, the entry candle included."""

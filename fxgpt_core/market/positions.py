@@ -43,6 +43,7 @@ class Held(NamedTuple):
     """An open position, or an order that is still to be entered; without units it is neither.
 
     `entry` is the level of an order; `since` the candle it was placed or entered in; what the entry cost is in account currency.
+    `pattern_led`: a chart pattern led into it, so that its stop is tightened by the plan of patterns.
     """
 
     side: int
@@ -58,6 +59,7 @@ class Held(NamedTuple):
     spread_cost: float
     slippage: float
     impact: float
+    pattern_led: bool = False
 
 
 NOTHING = Held(0, 0, MARKET, -1, 0.0, 0.0, 0.0, REASON_NONE, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -136,7 +138,7 @@ def entered(candle: Candle, order: Held, terms: Terms, fill: tuple[float, float]
     bid = price - bought_above(side, spread)
     return Held(
         side, units, order.kind, candle.number, entry, stop, order.target, reason, order.trailing_gap, commission,
-        abs(quoted - bid) * units * conversion, slippage * units * conversion, impact * units * conversion,
+        abs(quoted - bid) * units * conversion, slippage * units * conversion, impact * units * conversion, order.pattern_led,
     )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ RUNS: Final = 1_000
 RUNS_AT_ONCE: Final = 100
 PRICED: Final[tuple[str, ...]] = ("stop_distance", "target_distance", "atr", "entry_offset")
 """Columns in quote currency, which other prices ask for as fractions of the close."""
+UNPRICED: Final = ("pattern_led",)
+"""Further numbers by which a decision is played, which other prices leave as they are."""
 
 QUESTIONS: Final = {
     "other_times": "Would the same entries do as well at other times?",
@@ -143,7 +145,7 @@ def _legs(problem: Problem, outcome: OptimizationOutcome, runs: int) -> list[_Le
         columns: Columns = {
             name: getattr(decisions, name) for name in ("side", "stop_distance", "target_distance", "risk_fraction")
         }
-        columns |= {name: decisions.numbers[name] for name in PRICED if name in decisions.numbers}
+        columns |= {name: decisions.numbers[name] for name in (*PRICED, *UNPRICED) if name in decisions.numbers}
         columns |= {name: columns[name] / close for name in PRICED if name in columns}
         legs.append(_Leg(rows, columns, execution_parameters(fold.parameters, problem.candles.timeframe)))
     return legs
@@ -173,7 +175,7 @@ def _decisions(columns: Columns, candles: CandleArrays) -> Decisions:
         target_distance=priced.pop("target_distance"),
         risk_fraction=columns["risk_fraction"],
         reason=np.zeros(len(candles), np.int8),
-        numbers=priced,
+        numbers=priced | {name: columns[name] for name in UNPRICED if name in columns},
     )
 
 

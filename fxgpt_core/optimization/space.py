@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fxgpt_core.optimization.objectives import DIRECTIONS, Objectives
-from fxgpt_core.strategy.definitions import Kind, ParameterDefinition
-from fxgpt_core.strategy.parameters import StrategyParameters, live_definitions, repaired
+from fxgpt_core.strategy.constraints import repaired
+from fxgpt_core.strategy.definitions import Kind, ParameterDefinition, ParameterValue
+from fxgpt_core.strategy.parameters import StrategyParameters, searched_definitions
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -36,15 +37,22 @@ class EvaluatedTrial:
     objectives: Objectives
 
 
-def propose(trials: Sequence[EvaluatedTrial], sampler: SamplerParameters, seed: int) -> StrategyParameters:
-    """The next parameter set after these trials, by multi-objective TPE over the live parameters only.
+def propose(
+    trials: Sequence[EvaluatedTrial],
+    sampler: SamplerParameters,
+    seed: int,
+    fitted: Mapping[str, ParameterValue] | None = None,
+) -> StrategyParameters:
+    """The next parameter set after these trials, by multi-objective TPE over the parameters a search may vary.
 
     The first proposal of all is the default set: a known place to start from. A draw that breaks a constraint (such as a
-    stop beyond its target) is repaired, and the repaired set is what is evaluated, recorded and learnt from. Inert
-    parameters keep their defaults. Source: Ozaki et al., Multiobjective tree-structured Parzen estimator (2022).
+    stop beyond its target) is repaired, and the repaired set is what is evaluated, recorded and learnt from. Parameters that
+    assets were made with are what they were made with (`fitted`), and their defaults where no such asset is used.
+    Source: Ozaki et al., Multiobjective tree-structured Parzen estimator (2022).
     """
+    start = StrategyParameters.default().replace(**(fitted or {}))
     if not trials:
-        return StrategyParameters.default()
+        return start
     import optuna  # a second of import, needed by the search only
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -69,7 +77,7 @@ def propose(trials: Sequence[EvaluatedTrial], sampler: SamplerParameters, seed: 
         ]
     )
     drawn = study.ask(space).params
-    return StrategyParameters.from_json(repaired({**StrategyParameters.default().to_json(), **drawn}))
+    return StrategyParameters.from_json(repaired({**start.to_json(), **drawn}))
 
 
 def trial_seed(seed: int, trial_number: int) -> int:
@@ -80,8 +88,8 @@ def trial_seed(seed: int, trial_number: int) -> int:
 
 @cache
 def distributions() -> "dict[str, BaseDistribution]":
-    """The live parameters by name, as Optuna distributions in the order of the definitions."""
-    return {definition.name: _distribution(definition) for definition in live_definitions()}
+    """The parameters that are searched by name, as Optuna distributions in the order of the definitions."""
+    return {definition.name: _distribution(definition) for definition in searched_definitions()}
 
 
 def _distribution(definition: ParameterDefinition) -> "BaseDistribution":
@@ -90,7 +98,7 @@ def _distribution(definition: ParameterDefinition) -> "BaseDistribution":
     if definition.kind is Kind.BOOL:
         return CategoricalDistribution((False, True))
     if definition.kind is Kind.CATEGORICAL:
-        return CategoricalDistribution(definition.live_choices or definition.choices)
+        return CategoricalDistribution(definition.choices)
     if definition.low is None or definition.high is None:
         raise ValueError(f"{definition.name} is a number without a range; give it one in strategy/parameters.py")
     if definition.kind is Kind.INT:

@@ -3,7 +3,7 @@
 Row i depends on the `PATTERN_LOOKBACK` candles before it and on itself, and is bit-equal whatever else is there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.rows import Rows
 from fxgpt_core.patterns.detection import tradable
 from fxgpt_core.patterns.filters import Gates, gates
 from fxgpt_core.patterns.names import CONTINUATIONS, NO_PATTERN, PATTERN_NAMES
@@ -53,6 +54,14 @@ class PatternSignals:
 
     def __len__(self) -> int:
         return len(self.known_at_us)
+
+    def select(self, rows: Rows) -> "PatternSignals":
+        """Those of some of the candles."""
+        return PatternSignals(*(getattr(self, item.name)[rows] for item in fields(self)))
+
+    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The columns by name, for a table."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 class Life(NamedTuple):

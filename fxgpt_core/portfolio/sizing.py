@@ -1,8 +1,134 @@
-"""How many units a decision is worth: the risk it may take, capped by the margin it may bind."""
+"""How many units a decision is worth: the risk it may take by four methods and their multipliers, capped by risk and margin."""
 
 import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from fxgpt_core.compiled import compiled
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.portfolio.edge import Edge, kelly, optimal_f
+from fxgpt_core.regimes.regime import RANGING, REGIMES, TRENDING_DOWN, TRENDING_UP, UNKNOWN, VOLATILE
+
+FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+FIXED_FRACTION: Final = "fixed_fraction"
+KELLY: Final = "kelly"
+OPTIMAL_F: Final = "optimal_f"
+VOLATILITY_ADJUSTED: Final = "volatility_adjusted"
+METHODS: Final = (FIXED_FRACTION, KELLY, OPTIMAL_F, VOLATILITY_ADJUSTED)
+
+MAX_TRADE_RISK: Final = 0.05
+"""No trade risks more of the equity than this, whatever the multipliers: as much as the widest daily loss limit that may be set,
+so that one stop never loses more than a day may."""
+
+VOLATILITY_MULTIPLIER: Final = (0.5, 1.5)
+"""The bounds of usual over present volatility as a multiplier."""
+
+
+@dataclass(frozen=True)
+class SizingParameters:
+    """The ten of position sizing, as the specification names and bounds them; `_pct` in percent of the equity.
+
+    `max_position_size_pct` is margin and acts in `position_units`, the rest acts in `risk_fraction`. Raises `BadInputError`.
+    """
+
+    method: str = FIXED_FRACTION
+    base_risk_pct: float = 1.0
+    kelly_fraction: float = 0.25
+    max_position_size_pct: float = 20.0
+    regime_trending_multiplier: float = 1.5
+    regime_ranging_multiplier: float = 0.7
+    regime_volatile_multiplier: float = 0.5
+    confidence_scaling: bool = True
+    confidence_min_multiplier: float = 0.5
+    confidence_max_multiplier: float = 1.5
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise BadInputError(f"the sizing method is {self.method!r}; choose one of {', '.join(METHODS)}")
+
+    @property
+    def regime_multipliers(self) -> FloatArray:
+        """float64[5]: by the code of the regime; the last, which `UNKNOWN` finds too, is 1."""
+        by_code = np.ones(len(REGIMES) + 1)
+        by_code[[TRENDING_UP, TRENDING_DOWN]] = self.regime_trending_multiplier
+        by_code[RANGING], by_code[VOLATILE] = self.regime_ranging_multiplier, self.regime_volatile_multiplier
+        return by_code
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """What a size answers to besides the edge, one value for each of N trades; None where a component is off: then it is 1.
+
+    `certainty` float64 in [0, 1]; `usual_volatility` float64, the usual volatility over the present one; `regime` int8 codes of
+    `REGIMES` or `UNKNOWN`; `vix`, `sentiment` and `allocation` are multipliers, float64 and 1 where they have nothing to say.
+    """
+
+    certainty: FloatArray | None = None
+    usual_volatility: FloatArray | None = None
+    regime: npt.NDArray[np.int8] | None = None
+    vix: FloatArray | None = None
+    sentiment: FloatArray | None = None
+    allocation: FloatArray | None = None
+
+
+def risk_fraction(edge: Edge, conditions: Conditions, parameters: SizingParameters) -> FloatArray:
+    """float64[N]: the share of the equity that each trade's stop may lose, in [0, `MAX_TRADE_RISK`]; NaN where not known.
+
+    The method's fraction, × confidence × volatility (volatility_adjusted only) × regime × VIX × sentiment × allocation, capped.
+    Elementwise, and to the last bit the same alone and among others. Raises `BadInputError` for what the parameters need and
+    the conditions lack, and for arrays of another length.
+    """
+    _refuse_misfits(conditions, len(edge))
+    risk = _by_method(edge, parameters)
+    if parameters.confidence_scaling:
+        low, high = parameters.confidence_min_multiplier, parameters.confidence_max_multiplier
+        risk = risk * (low + (high - low) * _needed(conditions.certainty, "certainty", "confidence_scaling"))
+    if parameters.method == VOLATILITY_ADJUSTED:
+        risk = risk * np.clip(_needed(conditions.usual_volatility, "usual_volatility", "the method"), *VOLATILITY_MULTIPLIER)
+    if conditions.regime is not None:
+        risk = risk * parameters.regime_multipliers[conditions.regime]
+    for factor in (conditions.vix, conditions.sentiment, conditions.allocation):
+        if factor is not None:
+            risk = risk * factor
+    return np.clip(risk, 0.0, MAX_TRADE_RISK)
+
+
+def without_edge(edge: Edge, parameters: SizingParameters) -> Mask:
+    """bool[N]: where the method itself says not to bet; never so by the methods that look at no probability."""
+    if parameters.method not in (KELLY, OPTIMAL_F):
+        return np.zeros(len(edge), dtype=bool)
+    return np.asarray(_by_method(edge, parameters) == 0.0)
+
+
+def _by_method(edge: Edge, parameters: SizingParameters) -> FloatArray:
+    if parameters.method == KELLY:
+        return parameters.kelly_fraction * kelly(edge)
+    if parameters.method == OPTIMAL_F:
+        # Of two outcomes the optimal f is Kelly's; what makes a fraction of that one prudent, guessed probabilities, holds here.
+        return parameters.kelly_fraction * optimal_f(edge)
+    return np.full(len(edge), parameters.base_risk_pct / 100.0)
+
+
+def _needed(values: FloatArray | None, name: str, by: str) -> FloatArray:
+    if values is None:
+        raise BadInputError(f"the conditions tell no {name}, which {by} needs; give it, or choose another")
+    return values
+
+
+def _refuse_misfits(conditions: Conditions, n: int) -> None:
+    for name, values in vars(conditions).items():
+        if values is not None and len(values) != n:
+            raise BadInputError(f"{name} has {len(values)} values for {n} trades; give one for each")
+    regime = conditions.regime
+    if regime is not None and not ((regime >= UNKNOWN) & (regime < len(REGIMES))).all():
+        raise BadInputError(
+            f"regime has codes from {regime.min()} to {regime.max()}; {UNKNOWN} to {len(REGIMES) - 1} are allowed"
+        )
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""What is known of one strategy parameter: its range, its default, what it does and whether anything reads it yet."""
+"""What is known of one strategy parameter: its range, its default, and what reads it when."""
 
 import sys
 from dataclasses import dataclass, field
@@ -31,17 +31,21 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class About:
-    """What the fields of one component share: its group, its stage, and the reason it is inert (None: it is live)."""
+    """What the fields of one component share: its group, its stage, and what reads them.
+
+    `fitted_by`: the asset that is made with them. A search does not vary these from trial to trial, and a parameter set has the
+    values that the asset it uses was made with. None: they are read at every decision or order.
+    """
 
     group: str
     stage: Stage
     component: str
-    inert: str | None = None
+    fitted_by: str | None = None
 
 
 @dataclass(frozen=True)
 class ParameterDefinition:
-    """One parameter: `low` and `high` are inclusive; `live_choices` are those of `choices` that something reads today."""
+    """One parameter: `low` and `high` are inclusive, `log` searches it on a logarithmic scale."""
 
     name: str
     kind: Kind
@@ -50,7 +54,6 @@ class ParameterDefinition:
     low: float | None = None
     high: float | None = None
     choices: tuple[ParameterValue, ...] = ()
-    live_choices: tuple[ParameterValue, ...] = ()
     log: bool = False
     unit: str = ""
 
@@ -70,9 +73,9 @@ class ParameterDefinition:
         return self.about.component
 
     @property
-    def inert(self) -> str | None:
-        """Why changing the parameter would change nothing, or None if it is live."""
-        return self.about.inert
+    def fitted_by(self) -> str | None:
+        """The asset that is made with the parameter; None if it is read at every decision or order."""
+        return self.about.fitted_by
 
     @property
     def sql_type(self) -> str:
@@ -84,16 +87,6 @@ class ParameterDefinition:
         typed = _typed(self.kind, value)
         if typed is None or not self._allows(typed):
             raise ParameterError(f"{self.name} is {value!r}; allowed is {self.allowed()}. The default is {self.default!r}.")
-        if self.inert is not None and typed != self.default:
-            raise ParameterError(
-                f"{self.name} is {value!r}, but it is inert until component {self.component!r} exists: {self.inert}. "
-                f"Leave it at its default, {self.default!r}."
-            )
-        if self.live_choices and typed not in self.live_choices:
-            raise ParameterError(
-                f"{self.name} is {value!r}, which is inert until component {typed!r} exists. "
-                f"Choose one of {', '.join(map(repr, self.live_choices))}."
-            )
         return typed
 
     def allowed(self) -> str:
@@ -139,9 +132,9 @@ def integer(about: About, low: int, high: int, default: int, unit: str = "") -> 
     return _declared(about, Kind.INT, default, low=low, high=high, unit=unit)
 
 
-def choice(about: About, choices: tuple[str, ...], default: str, live: tuple[str, ...] = ()) -> Any:
-    """A field with one of several names; `live` are the names that something reads today, if not all."""
-    return _declared(about, Kind.CATEGORICAL, default, choices=choices, live_choices=live)
+def choice(about: About, choices: tuple[str, ...], default: str) -> Any:
+    """A field with one of several names."""
+    return _declared(about, Kind.CATEGORICAL, default, choices=choices)
 
 
 def switch(about: About, default: bool) -> Any:

@@ -9,25 +9,26 @@ from typing import Any, Self
 
 from fxgpt_core import content_hash
 from fxgpt_core.errors import ParameterError
+from fxgpt_core.strategy.constraints import broken_constraints
 from fxgpt_core.strategy.definitions import About, ParameterDefinition, ParameterValue, Stage, choice, integer, real, switch
 
 _BANDS = About("sssd", Stage.FORECAST, "calibrated bands")
 _SIGNAL = About("sssd", Stage.SIGNAL, "decision rule")
-_SAMPLER = About(
-    "sssd", Stage.FORECAST, "diffusion sampler", "the diffusion sampler is set when the model is trained, not per strategy"
-)
-_RISKFOLIO = About("riskfolio", Stage.SIZING, "riskfolio allocation", "there is no allocation between symbols yet")
-_PATTERNS = About("patterns", Stage.SIGNAL, "pattern detection", "no chart patterns are detected yet")
-_RL = About("rl", Stage.SIGNAL, "actor-critic policy", "no reinforcement-learning policy is trained yet")
+_SAMPLER = About("sssd", Stage.FORECAST, "diffusion sampler", fitted_by="forecasts")
+_RISKFOLIO = About("riskfolio", Stage.SIZING, "allocation between symbols")
+_PATTERNS = About("patterns", Stage.SIGNAL, "pattern detection")
+_PATTERN_LEVELS = About("patterns", Stage.SIGNAL, "stop and target of a pattern")
+_PATTERN_EXITS = About("patterns", Stage.EXECUTION, "exit rules of positions that a pattern led into")
+_RL = About("rl", Stage.SIZING, "policy training (PPO)", fitted_by="rl_agent")
+_BLEND = About("rl", Stage.SIZING, "blend of policy and allocation")
 _LEVELS = About("risk", Stage.SIGNAL, "decision rule")
 _EXITS = About("risk", Stage.EXECUTION, "exit rules")
 _SIZING = About("sizing", Stage.SIZING, "position sizing")
 _LIMIT = About("sizing", Stage.EXECUTION, "position sizing")
-_KELLY = About("sizing", Stage.SIZING, "kelly sizing", "sizing by the record of closed trades does not exist yet")
-_REGIME = About("sizing", Stage.SIZING, "regime sizing", "no regimes are detected yet")
-_VIX = About("filters", Stage.SIGNAL, "VIX filter", "no VIX series is joined yet")
-_SENTIMENT = About("filters", Stage.SIGNAL, "sentiment filter", "no sentiment series is joined yet")
-_VOLUME = About("filters", Stage.SIGNAL, "volume filter", "volume does not filter decisions yet")
+_REGIME = About("sizing", Stage.SIZING, "position sizing by regime")
+_VIX = About("filters", Stage.SIZING, "VIX filter")
+_SENTIMENT = About("filters", Stage.SIGNAL, "sentiment filter")
+_VOLUME = About("filters", Stage.SIGNAL, "volume filter")
 
 _LAYERS = ("[256,128]", "[512,256]", "[256,256,128]")
 
@@ -36,8 +37,7 @@ _LAYERS = ("[256,128]", "[512,256]", "[256,256,128]")
 class StrategyParameters:
     """The 90 parameters of the optimization specification, section 4.2, in its order; `_pct` fields are in percent.
 
-    The three `filter_*_enabled` switches are off, not on as specified, for as long as their filters do not exist.
-    Raises `ParameterError` for a value outside its range, a changed inert parameter or a broken constraint.
+    Raises `ParameterError` for a value outside its range and for a broken constraint between two of them.
     """
 
     sssd_diffusion_steps: int = integer(_SAMPLER, 10, 100, 50)
@@ -70,10 +70,10 @@ class StrategyParameters:
     pattern_regime_confirmation_bars: int = integer(_PATTERNS, 3, 10, 5, "candles")
     pattern_false_breakout_filter: bool = switch(_PATTERNS, True)
     pattern_breakout_retest_bars: int = integer(_PATTERNS, 2, 8, 3, "candles")
-    pattern_target_multiplier: float = real(_PATTERNS, 1.0, 3.0, 2.0)
-    pattern_stop_loss_multiplier: float = real(_PATTERNS, 0.5, 1.5, 1.0)
-    pattern_trailing_activation_pct: float = real(_PATTERNS, 0.5, 2.0, 1.0, "%")
-    pattern_trailing_step_pct: float = real(_PATTERNS, 0.1, 0.5, 0.2, "%")
+    pattern_target_multiplier: float = real(_PATTERN_LEVELS, 1.0, 3.0, 2.0)
+    pattern_stop_loss_multiplier: float = real(_PATTERN_LEVELS, 0.5, 1.5, 1.0)
+    pattern_trailing_activation_pct: float = real(_PATTERN_EXITS, 0.5, 2.0, 1.0, "% of entry price")
+    pattern_trailing_step_pct: float = real(_PATTERN_EXITS, 0.1, 0.5, 0.2, "% of price")
     pattern_max_age_bars: int = integer(_PATTERNS, 5, 50, 20, "candles")
     pattern_confluence_weight: float = real(_PATTERNS, 0.0, 1.0, 0.5)
     pattern_timeframe_alignment: bool = switch(_PATTERNS, True)
@@ -95,7 +95,7 @@ class StrategyParameters:
     rl_critic_hidden_layers: str = choice(_RL, _LAYERS, "[256,128]")
     rl_use_lstm: bool = switch(_RL, False)
     rl_lstm_hidden_size: int = integer(_RL, 64, 256, 128)
-    rl_hybrid_alpha: float = real(_RL, 0.0, 1.0, 0.5)
+    rl_hybrid_alpha: float = real(_BLEND, 0.0, 1.0, 0.5)
 
     risk_stop_loss_pct: float = real(_LEVELS, 0.5, 5.0, 2.0, "% of price")
     risk_take_profit_pct: float = real(_LEVELS, 1.0, 10.0, 4.0, "% of price")
@@ -110,14 +110,9 @@ class StrategyParameters:
     risk_use_breakeven_stop: bool = switch(_EXITS, True)
     risk_breakeven_trigger_pct: float = real(_EXITS, 0.5, 1.5, 1.0, "% of entry price")
 
-    sizing_method: str = choice(
-        _SIZING,
-        ("fixed_fraction", "kelly", "optimal_f", "volatility_adjusted"),
-        "fixed_fraction",
-        live=("fixed_fraction", "volatility_adjusted"),
-    )
+    sizing_method: str = choice(_SIZING, ("fixed_fraction", "kelly", "optimal_f", "volatility_adjusted"), "fixed_fraction")
     sizing_base_risk_pct: float = real(_SIZING, 0.5, 2.0, 1.0, "% of equity")
-    sizing_kelly_fraction: float = real(_KELLY, 0.1, 0.5, 0.25)
+    sizing_kelly_fraction: float = real(_SIZING, 0.1, 0.5, 0.25)
     sizing_max_position_size_pct: float = real(_LIMIT, 10.0, 50.0, 20.0, "% of equity as margin")
     sizing_regime_trending_multiplier: float = real(_REGIME, 1.0, 2.0, 1.5)
     sizing_regime_ranging_multiplier: float = real(_REGIME, 0.5, 1.0, 0.7)
@@ -126,17 +121,17 @@ class StrategyParameters:
     sizing_confidence_min_multiplier: float = real(_SIZING, 0.3, 0.7, 0.5)
     sizing_confidence_max_multiplier: float = real(_SIZING, 1.0, 2.0, 1.5)
 
-    filter_vix_enabled: bool = switch(_VIX, False)
+    filter_vix_enabled: bool = switch(_VIX, True)
     filter_vix_high_threshold: float = real(_VIX, 20.0, 40.0, 30.0)
     filter_vix_extreme_threshold: float = real(_VIX, 35.0, 60.0, 50.0)
     filter_vix_high_reduction_pct: float = real(_VIX, 0.3, 0.7, 0.5)
     filter_vix_extreme_reduction_pct: float = real(_VIX, 0.5, 0.9, 0.7)
-    filter_sentiment_enabled: bool = switch(_SENTIMENT, False)
+    filter_sentiment_enabled: bool = switch(_SENTIMENT, True)
     filter_sentiment_contrarian_threshold: float = real(_SENTIMENT, 0.6, 0.9, 0.75)
     filter_sentiment_confidence_threshold: float = real(_SENTIMENT, 0.5, 0.8, 0.6)
     filter_sentiment_fade_strength: float = real(_SENTIMENT, 0.5, 1.5, 1.0)
     filter_sentiment_use_news: bool = switch(_SENTIMENT, False)
-    filter_volume_enabled: bool = switch(_VOLUME, False)
+    filter_volume_enabled: bool = switch(_VOLUME, True)
     filter_volume_obv_period: int = integer(_VOLUME, 10, 50, 20, "candles")
     filter_volume_vwap_period: int = integer(_VOLUME, 20, 100, 50, "candles")
     filter_volume_spike_threshold: float = real(_VOLUME, 1.5, 3.0, 2.0)
@@ -192,42 +187,15 @@ def _definition_of(field: "dataclasses.Field[Any]") -> ParameterDefinition:
     return ParameterDefinition(field.name, declared["kind"], default, declared["about"], **declared["details"])
 
 
-def live_definitions() -> tuple[ParameterDefinition, ...]:
-    """The definitions of the parameters that something reads today: the search space."""
-    return tuple(definition for definition in definitions() if definition.inert is None)
+def searched_definitions() -> tuple[ParameterDefinition, ...]:
+    """The definitions of the parameters that a search may vary from trial to trial: what no asset was made with."""
+    return tuple(definition for definition in definitions() if definition.fitted_by is None)
 
 
 def definition(name: str) -> ParameterDefinition:
     """The definition of one parameter. Raises `ParameterError` for an unknown name."""
     _refuse_unknown({name: None})
     return definitions()[_names().index(name)]
-
-
-# Each pair must satisfy first < second when its switch is on: a level beyond the target would never act.
-_ORDERED = (
-    (None, "risk_stop_loss_pct", "risk_take_profit_pct"),
-    ("risk_use_trailing_stop", "risk_trailing_activation_pct", "risk_take_profit_pct"),
-    ("risk_use_breakeven_stop", "risk_breakeven_trigger_pct", "risk_take_profit_pct"),
-)
-_REPAIR_STEP = 0.1
-
-
-def broken_constraints(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """The constraints between parameters that these values break, in words; empty when all hold."""
-    return tuple(
-        f"{low} is {values[low]} and {high} is {values[high]}; {low} must be below {high}"
-        for enabled, low, high in _ORDERED
-        if (enabled is None or values[enabled]) and not values[low] < values[high]
-    )
-
-
-def repaired(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values with the take profit raised just enough (0.1 percent above) for the constraints to hold."""
-    mended = dict(values)
-    for enabled, low, high in _ORDERED:
-        if (enabled is None or mended[enabled]) and not mended[low] < mended[high]:
-            mended[high] = mended[low] + _REPAIR_STEP
-    return mended
 
 
 @cache

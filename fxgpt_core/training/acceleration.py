@@ -18,7 +18,7 @@ from fxgpt_core.networks.context_encoder import ContextEncoder
 from fxgpt_core.networks.sssd import GatedLayer
 from fxgpt_core.networks.temporal_unet import ResidualBlock, SelfAttention
 from fxgpt_core.training.plan import TrainPlan
-from fxgpt_core.training.training_parameters import TrainingParameters
+from fxgpt_core.training.training_parameters import Optimised
 
 BETAS: Final = (0.9, 0.99)
 HALVES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -36,7 +36,7 @@ BLOCKS: Final = (ContextEncoder, ResidualBlock, SelfAttention, GatedLayer)
 def accelerated(plan: TrainPlan, network: DenoisingNetwork) -> Iterator[Denoiser]:
     """The network as a step calls it; torch's switches, threads and random state are put back afterwards."""
     with ExitStack() as stack:
-        stack.enter_context(_switches(plan))
+        stack.enter_context(switches(plan))
         stack.enter_context(torch.random.fork_rng(devices=[torch.cuda.current_device()] if plan.device == "cuda" else []))
         if plan.attention in KERNELS:
             stack.enter_context(sdpa_kernel(KERNELS[plan.attention]))
@@ -51,7 +51,8 @@ def accelerated(plan: TrainPlan, network: DenoisingNetwork) -> Iterator[Denoiser
 
 
 @contextmanager
-def _switches(plan: TrainPlan) -> Iterator[None]:
+def switches(plan: TrainPlan) -> Iterator[None]:
+    """Torch's threads and precisions as the plan says; as they were afterwards."""
     threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
     matmul = torch.get_float32_matmul_precision()
     torch.set_num_threads(plan.threads)
@@ -101,7 +102,7 @@ def half_precision(plan: TrainPlan) -> torch.autocast:
     return torch.autocast(plan.device, dtype=HALVES.get(plan.precision), enabled=plan.precision in HALVES)
 
 
-def optimizer_of(network: nn.Module, parameters: TrainingParameters, plan: TrainPlan) -> torch.optim.Optimizer:
+def optimizer_of(network: nn.Module, parameters: Optimised, plan: TrainPlan) -> torch.optim.Optimizer:
     """AdamW of the plan's kind. Decay is for weight matrices: on biases, norms and places it only pulls the model off its
     random-walk start.
     """

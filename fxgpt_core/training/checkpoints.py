@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from fxgpt_core import atomic_file, content_hash
+from fxgpt_core.array_file import about_of
 from fxgpt_core.diffusion.model import DenoisingNetwork, DiffusionModel, FeatureScaler, untrained
 from fxgpt_core.diffusion.shape import KNOTS, Shape
 from fxgpt_core.errors import CorruptArtifactError
@@ -19,7 +20,7 @@ from fxgpt_core.forecasts.volatility import HOURS_A_WEEK, Volatility
 from fxgpt_core.forecasts.volatility_regression import VolatilityRegression
 from fxgpt_core.market.timeframes import timeframe
 from fxgpt_core.networks.network_parameters import NetworkParameters
-from fxgpt_core.training.tensor_file import about_of, tensor_file
+from fxgpt_core.training.tensor_file import tensor_file
 
 REGRESSION = ("mean", "deviation", "coefficients")
 FORMAT = "fxgpt-diffusion-4"

@@ -12,10 +12,10 @@ from fxgpt_core.errors import BadInputError, NotReadyError
 from fxgpt_core.training.acceleration import accelerated
 from fxgpt_core.training.hardware import device_use
 from fxgpt_core.training.plan import TrainPlan
-from fxgpt_core.training.state import LossPoint, TrainingState, fresh, identity_of
+from fxgpt_core.training.state import LossPoint, Network, TrainingState, fresh, identity_of
 from fxgpt_core.training.stepping import Stepper
 from fxgpt_core.training.surroundings import Surroundings, TrainingProgress, delayed_signals
-from fxgpt_core.training.training_parameters import TrainingParameters
+from fxgpt_core.training.training_parameters import Optimised, TrainingParameters
 from fxgpt_core.training.windows import Windows
 
 REPORTS = 60
@@ -66,7 +66,7 @@ def fit_in(
         stepper = Stepper(called, state, training, parameters, seed, surroundings, plan.micro_batch or parameters.batch)
         reporter = _Reporter(state, (training, validation), parameters, seed, surroundings)
         network.train()
-        while state.step < parameters.n_steps and not _exhausted(state.curve, parameters.patience):
+        while state.step < parameters.n_steps and not exhausted(state.curve, parameters.patience):
             asked = signalled() or (snapshots is not None and snapshots.stop_file.exists())
             asked = stepper.step(asked)
             reported = state.step % reporter.every == 0 or state.step == parameters.n_steps
@@ -75,7 +75,7 @@ def fit_in(
             if snapshots and surroundings.first and (reported or asked):
                 snapshots.put(identity, state.step, state.tensors(), state.facts())
             if asked:
-                _stop(state, surroundings)
+                end_where_asked(state, surroundings)
     return state.best.to("cpu"), tuple(state.curve)
 
 
@@ -84,7 +84,7 @@ class _Reporter:
 
     def __init__(
         self,
-        state: TrainingState,
+        state: TrainingState[DenoisingNetwork],
         data: tuple[Windows, Windows],
         parameters: TrainingParameters,
         seed: int,
@@ -104,7 +104,7 @@ class _Reporter:
         mean = float(state.total) / (state.step - state.curve[-1].step)
         state.curve.append(LossPoint(state.step, mean, float(losses.mean()), float(apart.mean()), error))
         state.total.zero_()
-        _require_finite(state.curve[-1], parameters)
+        require_finite(state.curve[-1], parameters)
         if min(state.curve, key=_difference) is state.curve[-1]:
             state.best.load_state_dict(state.averaged.state_dict())
         if self.surroundings.first:
@@ -127,7 +127,9 @@ class _Reporter:
         )
 
 
-def _first_point(state: TrainingState, training: Windows, validation: Windows, parameters: TrainingParameters, seed: int) -> None:
+def _first_point(
+    state: TrainingState[DenoisingNetwork], training: Windows, validation: Windows, parameters: TrainingParameters, seed: int
+) -> None:
     # The untrained network is a candidate as well: it is the random walk, and it may be the best there is.
     state.walk = validation_losses(state.averaged, validation, parameters, seed)
     before = float(validation_losses(state.averaged, training, parameters, seed).mean())
@@ -145,7 +147,8 @@ def validation_losses(network: DenoisingNetwork, data: Windows, parameters: Trai
     return losses
 
 
-def _stop(state: TrainingState, surroundings: Surroundings) -> None:
+def end_where_asked(state: TrainingState[Network], surroundings: Surroundings) -> None:
+    """Raises `NotReadyError`: a training that was asked to stop ends behind its step."""
     where = "without a snapshot"
     if surroundings.snapshots:
         where = f"with a snapshot in {surroundings.snapshots.folder}"
@@ -157,7 +160,8 @@ def _stop(state: TrainingState, surroundings: Surroundings) -> None:
     )
 
 
-def _require_finite(point: LossPoint, parameters: TrainingParameters) -> None:
+def require_finite(point: LossPoint, parameters: Optimised) -> None:
+    """Raises `BadInputError` when a loss is no number."""
     if not (math.isfinite(point.training) and math.isfinite(point.validation)):
         raise BadInputError(
             f"training diverged at step {point.step} (loss {point.training}); learning_rate is {parameters.learning_rate}; "
@@ -165,7 +169,7 @@ def _require_finite(point: LossPoint, parameters: TrainingParameters) -> None:
         )
 
 
-def _exhausted(curve: list[LossPoint], patience: int) -> bool:
+def exhausted(curve: list[LossPoint], patience: int) -> bool:
     """Whether more than `patience` points in a row were no better than the best, by the paired difference to the untrained."""
     return len(curve) - curve.index(min(curve, key=_difference)) > max(1, patience)
 

@@ -6,11 +6,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from fxgpt_core import content_hash
+from fxgpt_core.array_file import about_of
 from fxgpt_core.diffusion.quantile_head_forecaster import DistilledHead, untrained_head
 from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
 from fxgpt_core.errors import CorruptArtifactError, RefusedError
 from fxgpt_core.networks.network_parameters import NetworkParameters
-from fxgpt_core.training.tensor_file import about_of, tensor_file
+from fxgpt_core.training.tensor_file import tensor_file
 
 FORMAT = "fxgpt-quantile-head-1"
 

@@ -12,8 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from fxgpt_core import atomic_file, content_hash
+from fxgpt_core.array_file import about_of
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.training.tensor_file import about_of, tensor_file
+from fxgpt_core.training.tensor_file import tensor_file
 
 FORMAT: Final = "fxgpt-training-1"
 KEPT: Final = 3

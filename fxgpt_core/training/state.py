@@ -3,19 +3,21 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
+from torch import nn
 
 from fxgpt_core import content_hash
-from fxgpt_core.diffusion.model import DenoisingNetwork
 from fxgpt_core.training.acceleration import optimizer_of
 from fxgpt_core.training.plan import TrainPlan
 from fxgpt_core.training.snapshots import Snapshot
-from fxgpt_core.training.training_parameters import TrainingParameters
+from fxgpt_core.training.training_parameters import Optimised, TrainingParameters
 from fxgpt_core.training.windows import TENSORS, Windows
 
 NETWORKS = ("network", "averaged", "best")
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,12 @@ class LossPoint:
 
 
 @dataclass(eq=False)
-class TrainingState:
+class TrainingState(Generic[Network]):
     """A training behind `step`: `total` is the loss since the last report, `walk` float32[V] the untrained network's losses."""
 
-    network: DenoisingNetwork
-    averaged: DenoisingNetwork
-    best: DenoisingNetwork
+    network: Network
+    averaged: Network
+    best: Network
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     total: torch.Tensor
@@ -82,7 +84,7 @@ class TrainingState:
         self.step = snapshot.step
 
 
-def fresh(network: DenoisingNetwork, parameters: TrainingParameters, plan: TrainPlan) -> TrainingState:
+def fresh(network: Network, parameters: Optimised, plan: TrainPlan) -> TrainingState[Network]:
     """The state before the first step; the network's weights are the start, and it is moved to the plan's device."""
     network.to(plan.device)
     averaged = copy.deepcopy(network).requires_grad_(False).eval()

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from fxgpt_core.diffusion.loss import Denoiser, noised
 from fxgpt_core.diffusion.model import DenoisingNetwork
@@ -12,7 +13,7 @@ from fxgpt_core.training.acceleration import half_precision
 from fxgpt_core.training.ranks import summed
 from fxgpt_core.training.state import TrainingState
 from fxgpt_core.training.surroundings import Surroundings
-from fxgpt_core.training.training_parameters import TrainingParameters
+from fxgpt_core.training.training_parameters import Optimised, TrainingParameters
 from fxgpt_core.training.windows import Windows
 
 MOST_HALVINGS = 3
@@ -25,7 +26,7 @@ class Stepper:
     """Trains `state` on `data`; `called` is its network as the plan calls it, `micro` the windows in it at a time."""
 
     called: Denoiser
-    state: TrainingState
+    state: TrainingState[DenoisingNetwork]
     data: Windows
     parameters: TrainingParameters
     seed: int
@@ -110,7 +111,7 @@ class Stepper:
         )
 
 
-def rate(step: int, parameters: TrainingParameters) -> float:
+def rate(step: int, parameters: Optimised) -> float:
     """Share of the learning rate: linear warm-up, then a cosine to zero, and again from the top for each restart."""
     if step < parameters.warm_up_steps:
         return (step + 1) / parameters.warm_up_steps
@@ -121,6 +122,6 @@ def rate(step: int, parameters: TrainingParameters) -> float:
 
 
 @torch.no_grad()
-def average(averaged: DenoisingNetwork, network: DenoisingNetwork, decay: float) -> None:
+def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of the weights; the early decay is lower, so that the start is forgotten."""
     torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1.0 - decay)

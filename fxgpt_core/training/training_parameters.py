@@ -1,11 +1,26 @@
 """How much training: named sizes, from a test's three seconds to a night."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from fxgpt_core.diffusion.noise_schedule import SCHEDULES
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.networks.network_parameters import KINDS, NetworkParameters
+
+
+class Optimised(Protocol):
+    """What optimiser and learning rate are told: see `TrainingParameters`."""
+
+    @property
+    def n_steps(self) -> int: ...  # noqa: D102
+    @property
+    def learning_rate(self) -> float: ...  # noqa: D102
+    @property
+    def warm_up_steps(self) -> int: ...  # noqa: D102
+    @property
+    def restarts(self) -> int: ...  # noqa: D102
+    @property
+    def weight_decay(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

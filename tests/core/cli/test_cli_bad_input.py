@@ -176,7 +176,7 @@ def test_a_locked_ledger_is_busy_and_nothing_is_written(fxgpt, data_root, monkey
     [
         ('{"risk_stop_los_pct": 1.0}', ("unknown parameter risk_stop_los_pct",)),
         ('{"risk_stop_loss_pct": 50.0}', ("risk_stop_loss_pct", "50.0")),
-        ('{"rl_gamma": 0.97}', ("rl_gamma", "inert")),
+        ('{"risk_stop_loss_pct": 4.5}', ("must be below risk_take_profit_pct", "risks more than it can win")),
         ("[1, 2]", ("holds a list", "names and values")),
         ("{", ("cannot be read as JSON",)),
         ('{"parameters": [1]}', ("holds a list", "names and values")),
@@ -194,7 +194,7 @@ def test_a_locked_ledger_is_busy_and_nothing_is_written(fxgpt, data_root, monkey
     ids=[
         "unknown name",
         "out of range",
-        "inert",
+        "a broken constraint",
         "not an object",
         "not JSON",
         "no object of parameters",

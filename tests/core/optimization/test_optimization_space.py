@@ -4,7 +4,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from fxgpt_core.optimization.objectives import Objectives
 from fxgpt_core.optimization.space import EvaluatedTrial, SamplerParameters, distributions, propose, trial_seed
-from fxgpt_core.strategy.parameters import StrategyParameters, broken_constraints, definitions
+from fxgpt_core.strategy.constraints import broken_constraints
+from fxgpt_core.strategy.parameters import StrategyParameters, searched_definitions
 
 SAMPLER = SamplerParameters(n_startup_trials=4)
 
@@ -18,20 +19,27 @@ def walked(n: int, seed: int = 5) -> list[EvaluatedTrial]:
     return trials
 
 
-def test_only_live_parameters_are_searched_over_their_whole_range() -> None:
+def test_every_parameter_that_no_asset_was_made_with_is_searched_over_its_whole_range() -> None:
     space = distributions()
-    live = {definition.name: definition for definition in definitions() if definition.inert is None}
+    live = {definition.name: definition for definition in searched_definitions()}
     assert list(space) == list(live)
-    assert len(space) >= 20
+    assert len(space) == 69
     for name, distribution in space.items():
         if isinstance(distribution, FloatDistribution | IntDistribution):
             assert (distribution.low, distribution.high) == (live[name].low, live[name].high)
         else:
             assert isinstance(distribution, CategoricalDistribution)
-    assert space["sizing_method"].choices == ("fixed_fraction", "volatility_adjusted")
+    assert space["sizing_method"].choices == ("fixed_fraction", "kelly", "optimal_f", "volatility_adjusted")
 
 
-def test_every_proposal_keeps_the_constraints_and_leaves_inert_parameters_alone() -> None:
+def test_a_proposal_has_the_values_that_assets_were_made_with() -> None:
+    fitted = {"rl_gamma": 0.97, "sssd_temperature": 1.2}
+    for trials in ([], walked(6)):
+        values = propose(trials, SAMPLER, 3, fitted).to_json()
+        assert {name: values[name] for name in fitted} == fitted
+
+
+def test_every_proposal_keeps_the_constraints_and_leaves_what_assets_were_made_with_alone() -> None:
     default = StrategyParameters.default().to_json()
     for trial in walked(30):
         assert broken_constraints(trial.parameters) == ()
@@ -46,7 +54,7 @@ def test_a_proposal_depends_on_the_trials_and_the_seed_only() -> None:
     trials = walked(12)
     assert propose(trials, SAMPLER, 99) == propose(list(trials), SAMPLER, 99)
     assert propose(trials, SAMPLER, 99) != propose(trials, SAMPLER, 100)
-    assert propose(trials, SAMPLER, 99) != propose(trials[:-1], SAMPLER, 99)
+    assert propose(trials, SAMPLER, 99) != propose(trials[:6], SAMPLER, 99)
 
 
 def test_the_start_up_and_the_number_of_candidates_change_what_is_proposed() -> None:

@@ -15,9 +15,12 @@ from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.errors import BadInputError, ParameterError
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
-from fxgpt_core.strategy import decision as rule
-from fxgpt_core.strategy.decision import REASONS, Decisions, decide
-from fxgpt_core.strategy.parameters import StrategyParameters, live_definitions
+from fxgpt_core.portfolio.edge import Edge
+from fxgpt_core.portfolio.sizing import Conditions, SizingParameters, risk_fraction
+from fxgpt_core.strategy import reasons as rule
+from fxgpt_core.strategy.decision import Decisions, decide
+from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.reasons import REASONS
 from fxgpt_core.strategy.view import MarketView, average_true_range, market_view
 
 COVERAGES = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
@@ -275,10 +278,6 @@ MOVES = {
 FROM = {"risk_take_profit_pct": {"risk_use_trailing_stop": False, "sssd_forecast_horizon": 24, "risk_max_holding_hours": 48}}
 
 
-def test_every_live_parameter_is_in_the_table_of_moves():
-    assert set(MOVES) == {item.name for item in live_definitions()}
-
-
 @pytest.mark.parametrize("name", MOVES)
 def test_changing_a_live_parameter_changes_what_is_traded(name):
     candles, bands = walk(1500, seed=8, volatility=0.004)
@@ -292,3 +291,24 @@ def test_changing_a_live_parameter_changes_what_is_traded(name):
         result = backtest(candles, decisions, execution_parameters(parameters, Timeframe.H1), COSTS)
         seen.append(result.equity.tobytes())
     assert len(set(seen)) == len(MOVES[name]), name
+
+
+@pytest.mark.parametrize("method", ["fixed_fraction", "volatility_adjusted"])
+@pytest.mark.parametrize("scaling", [True, False])
+def test_the_risk_of_a_decision_is_what_sizing_says(method, scaling):
+    parameters = DEFAULT.replace(sizing_method=method, sizing_confidence_scaling=scaling)
+    candles, bands = walk(3000, 5)
+    view = market_view(candles, bands, parameters)
+    decided = decide(view, parameters, COSTS)
+    wanted = decided.side != 0
+    threshold = parameters.sssd_uncertainty_threshold
+    certainty = np.clip((threshold - decided.numbers["excess_uncertainty"]) / (2.0 * threshold), 0.0, 1.0)
+    own = {name.removeprefix("sizing_"): value for name, value in parameters.to_json().items() if name.startswith("sizing_")}
+    unread = np.zeros(len(view))
+    expected = risk_fraction(
+        Edge(unread, unread, unread, unread, unread),
+        Conditions(certainty=certainty, usual_volatility=view.slow_atr / view.atr),
+        SizingParameters(**own),
+    )
+    assert wanted.sum() > 100
+    assert decided.risk_fraction[wanted].tobytes() == expected[wanted].tobytes()

@@ -4,37 +4,22 @@ import dataclasses
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fxgpt_core.errors import ParameterError
+from fxgpt_core.strategy.constraints import CONSTRAINTS, broken_constraints, repaired
 from fxgpt_core.strategy.definitions import Kind, Stage
-from fxgpt_core.strategy.parameters import (
-    StrategyParameters,
-    broken_constraints,
-    definition,
-    definitions,
-    live_definitions,
-    repaired,
-)
+from fxgpt_core.strategy.parameters import StrategyParameters, definition, definitions, searched_definitions
 
 GROUP_SIZES = {"sssd": 10, "riskfolio": 8, "patterns": 20, "rl": 15, "risk": 12, "sizing": 10, "filters": 15}
-LIVE = {
-    "sssd_forecast_horizon", "sssd_quantile_confidence", "sssd_uncertainty_threshold",
-    "risk_stop_loss_pct", "risk_take_profit_pct", "risk_trailing_stop_pct", "risk_trailing_activation_pct",
-    "risk_atr_multiplier", "risk_atr_period", "risk_use_trailing_stop", "risk_use_time_based_exit",
-    "risk_max_holding_hours", "risk_daily_loss_limit_pct", "risk_use_breakeven_stop", "risk_breakeven_trigger_pct",
-    "sizing_method", "sizing_base_risk_pct", "sizing_max_position_size_pct", "sizing_confidence_scaling",
-    "sizing_confidence_min_multiplier", "sizing_confidence_max_multiplier",
+FITTED = {
+    "forecasts": {
+        "sssd_diffusion_steps", "sssd_noise_schedule", "sssd_sampling_method", "sssd_guidance_scale", "sssd_temperature",
+        "sssd_min_samples", "sssd_use_ensemble",
+    },
+    "rl_agent": {item.name for item in definitions() if item.group == "rl"} - {"rl_hybrid_alpha"},
 }  # fmt: skip
-INERT = [definition for definition in definitions() if definition.inert is not None]
-
-
-def another_value(definition):
-    """A value inside the range that is not the default."""
-    if definition.kind is Kind.BOOL:
-        return not definition.default
-    if definition.kind is Kind.CATEGORICAL:
-        return next(choice for choice in definition.choices if choice != definition.default)
-    return definition.high if definition.default != definition.high else definition.low
 
 
 def test_the_ninety_fields_fall_into_the_seven_groups_of_the_specification():
@@ -45,19 +30,17 @@ def test_the_ninety_fields_fall_into_the_seven_groups_of_the_specification():
     assert len(dataclasses.fields(StrategyParameters)) == 90
 
 
-def test_the_live_parameters_are_the_ones_something_reads():
-    assert {item.name for item in live_definitions()} == LIVE
+def test_the_parameters_that_assets_are_made_with_are_named_by_their_asset_and_are_not_searched():
+    fitted = {asset: {item.name for item in definitions() if item.fitted_by == asset} for asset in FITTED}
+    assert fitted == FITTED
+    searched = {item.name for item in searched_definitions()}
+    assert len(searched) == 90 - 7 - 14
+    assert searched.isdisjoint(set.union(*FITTED.values()))
 
 
 @pytest.mark.parametrize("item", definitions(), ids=lambda item: item.name)
 def test_every_default_lies_in_its_own_range(item):
     assert item.checked(item.default) == item.default
-
-
-@pytest.mark.parametrize("item", INERT, ids=lambda item: item.name)
-def test_changing_an_inert_parameter_is_refused_with_its_component(item):
-    with pytest.raises(ParameterError, match=f"{item.name} is .* inert until component '{item.component}' exists"):
-        StrategyParameters().replace(**{item.name: another_value(item)})
 
 
 @pytest.mark.parametrize("item", [item for item in definitions() if item.low is not None], ids=lambda item: item.name)
@@ -82,12 +65,6 @@ def test_a_number_outside_its_range_is_refused_by_name(item, beyond):
 def test_a_value_of_the_wrong_type_is_refused(name, value):
     with pytest.raises(ParameterError, match=f"{name} is"):
         StrategyParameters().replace(**{name: value})
-
-
-@pytest.mark.parametrize("method", ["kelly", "optimal_f"])
-def test_a_sizing_method_without_its_component_is_refused(method):
-    with pytest.raises(ParameterError, match=f"inert until component '{method}' exists"):
-        StrategyParameters().replace(sizing_method=method)
 
 
 def test_json_round_trip_keeps_values_types_and_hash():
@@ -119,34 +96,67 @@ def test_from_json_and_replace_name_what_is_unknown():
         definition("stop_los")
 
 
-@pytest.mark.parametrize(
-    ("changes", "low"),
-    [
-        ({"risk_stop_loss_pct": 4.0, "risk_take_profit_pct": 4.0}, "risk_stop_loss_pct"),
-        (
-            {"risk_stop_loss_pct": 1.0, "risk_take_profit_pct": 1.5, "risk_trailing_activation_pct": 1.5},
-            "risk_trailing_activation_pct",
-        ),
-        (
-            {"risk_stop_loss_pct": 1.0, "risk_take_profit_pct": 1.4, "risk_breakeven_trigger_pct": 1.5},
-            "risk_breakeven_trigger_pct",
-        ),
-    ],
-)
-def test_a_level_at_or_beyond_the_target_is_refused_and_repairable(changes, low):
+BROKEN = {
+    ("risk_stop_loss_pct", "risk_take_profit_pct"): {"risk_stop_loss_pct": 4.0, "risk_take_profit_pct": 4.0},
+    ("risk_trailing_activation_pct", "risk_take_profit_pct"): {
+        "risk_stop_loss_pct": 1.0, "risk_take_profit_pct": 1.5, "risk_trailing_activation_pct": 1.5,
+    },
+    ("risk_breakeven_trigger_pct", "risk_take_profit_pct"): {
+        "risk_stop_loss_pct": 1.0, "risk_take_profit_pct": 1.4, "risk_breakeven_trigger_pct": 1.5,
+    },
+    ("pattern_stop_loss_multiplier", "pattern_target_multiplier"): {
+        "pattern_stop_loss_multiplier": 1.5, "pattern_target_multiplier": 1.2,
+    },
+    ("pattern_max_pattern_size", "pattern_lookback_period"): {"pattern_max_pattern_size": 30, "pattern_lookback_period": 20},
+    ("pattern_breakout_retest_bars", "pattern_max_age_bars"): {"pattern_breakout_retest_bars": 8, "pattern_max_age_bars": 5},
+    ("filter_vix_high_threshold", "filter_vix_extreme_threshold"): {
+        "filter_vix_high_threshold": 40.0, "filter_vix_extreme_threshold": 35.0,
+    },
+    ("filter_vix_high_reduction_pct", "filter_vix_extreme_reduction_pct"): {
+        "filter_vix_high_reduction_pct": 0.7, "filter_vix_extreme_reduction_pct": 0.5,
+    },
+}  # fmt: skip
+
+
+def test_every_constraint_has_values_that_break_it():
+    assert list(BROKEN) == [(constraint.low, constraint.high) for constraint in CONSTRAINTS]
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=lambda constraint: f"{constraint.low}-{constraint.high}")
+def test_a_broken_constraint_is_refused_with_its_reason_and_repaired_by_as_little_as_needed(constraint):
+    changes = BROKEN[constraint.low, constraint.high]
     values = StrategyParameters().to_json() | changes
-    with pytest.raises(ParameterError, match=f"{low} must be below risk_take_profit_pct"):
+    with pytest.raises(ParameterError, match=rf"{constraint.low} must be (below|at most) {constraint.high}, or {constraint.why}"):
         StrategyParameters().replace(**changes)
-    assert broken_constraints(values)
-    assert broken_constraints(repaired(values)) == ()
-    assert StrategyParameters.from_json(repaired(values)).risk_take_profit_pct > changes["risk_take_profit_pct"]
+    assert len(broken_constraints(values)) == 1
+    mended = repaired(values)
+    assert broken_constraints(mended) == ()
+    assert {name for name in mended if mended[name] != values[name]} == {constraint.high}
+    StrategyParameters.from_json(mended)
+    apart = mended[constraint.high] - mended[constraint.low]
+    assert apart == (0 if constraint.may_equal else pytest.approx(0.1))
 
 
-def test_a_level_whose_switch_is_off_constrains_nothing():
-    parameters = StrategyParameters().replace(
-        risk_stop_loss_pct=1.0, risk_take_profit_pct=1.2, risk_trailing_activation_pct=2.0, risk_use_trailing_stop=False
-    )
-    assert parameters.risk_trailing_activation_pct == 2.0
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_values_within_their_ranges_can_be_repaired(data):
+    drawn = {}
+    for item in definitions():
+        if item.kind is Kind.BOOL:
+            drawn[item.name] = data.draw(st.booleans())
+        elif item.kind is Kind.CATEGORICAL:
+            drawn[item.name] = item.choices[0]
+        elif item.kind is Kind.INT:
+            drawn[item.name] = data.draw(st.integers(int(item.low), int(item.high)))
+        else:
+            drawn[item.name] = data.draw(st.floats(item.low, item.high))
+    assert StrategyParameters.from_json(repaired(drawn)).to_json() == repaired(drawn)
+
+
+@pytest.mark.parametrize("constraint", [each for each in CONSTRAINTS if each.switch], ids=lambda each: each.low)
+def test_a_constraint_whose_switch_is_off_holds(constraint):
+    values = StrategyParameters().to_json() | BROKEN[constraint.low, constraint.high] | {constraint.switch: False}
+    assert broken_constraints(values) == ()
 
 
 def test_each_definition_tells_its_stage_and_sql_type():
