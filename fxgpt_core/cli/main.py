@@ -26,6 +26,7 @@ from fxgpt_core.cli import (
     orders,
     parameters,
     regimes,
+    patterns,
     registry,
     setup,
     stress,
@@ -56,7 +57,7 @@ app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")
 app.add_typer(parameters.app, name="parameters")
-for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
+for room in (patterns, app, name, setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 
