@@ -10,7 +10,7 @@ import dagster as dg
 
 from fxgpt_core import content_hash
 from fxgpt_pipelines import model_version
-from fxgpt_pipelines.reading import arrays_of, spans_to_json
+from fxgpt_pipelines.reading import arrays_of, spans_to_json, spans_under
 from fxgpt_pipelines.recording import table
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], N
 
     A training that was killed or stopped goes on from its snapshot below `folder`, which is removed once the model is stored.
     """
-    from fxgpt_core.forecasts.horizons import longest_step
     from fxgpt_core.training.checkpoints import model_bytes
     from fxgpt_core.training.diffusion_training import train
     from fxgpt_core.training.hardware import detected
@@ -49,12 +48,10 @@ def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], N
     from fxgpt_core.training.snapshots import Snapshots
     from fxgpt_core.training.surroundings import Surroundings
     from fxgpt_core.training.training_parameters import preset
-    from fxgpt_core.validation.spans import SpanParameters, split_spans
 
     candles, features = making.read("candles"), making.read("features")
     arrays = arrays_of(candles)
-    shares = SpanParameters(config["train_share"], config["calibration_share"], longest_step(arrays.timeframe))
-    spans = split_spans(arrays.known_at_us, shares)
+    spans = spans_under(config, arrays)
     stop = spans.train.slice(arrays.known_at_us).stop
     parameters = preset(config["preset"])
     plan, decisions = planned(detected(folder), parameters, config["force"])
