@@ -21,6 +21,7 @@ from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.view import lookback_candles, market_view
 from fxgpt_core.validation.folds import Window
 
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """A parameter set played on one window: the candles [N] of the window, the result on them and its metrics."""

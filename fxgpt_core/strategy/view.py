@@ -30,7 +30,7 @@ SLOW_ATR_PERIODS = 10
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """The bands of all coverages and a horizon of theirs in candles; `row` int64[N]: which is that of each candle, −1 for none."""
+    """The bands of all coverages and one of their horizons in candles; `row` int64[N]: which is that of a candle, −1 for none."""
 
     bands: Bands
     step: int
@@ -88,8 +88,8 @@ def _part(values: Any, rows: slice) -> Any:
 def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParameters, components: Components = NONE) -> MarketView:
     """The view of every candle, for which the components have a value each; NaN rows where there is no forecast.
 
-    Raises `ParameterError` when the bands lack the horizon or do not span the confidence, or a parameter is not what the components
-    were made with; `BadInputError` when a band belongs to no candle.
+    Raises `ParameterError` when the bands lack the horizon or do not span the confidence, or a parameter is not what the
+    components were made with; `BadInputError` when a band belongs to no candle.
     """
     components.check(parameters)
     step = _step_index(bands, parameters.sssd_forecast_horizon)
