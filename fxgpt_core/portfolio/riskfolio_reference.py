@@ -65,7 +65,7 @@ def reference_weights(returns: FloatArray, parameters: AllocationParameters) -> 
             )
     if found is None:
         raise BadInputError(
-            f"Riskfolio-Lib finds no portfolio for {measure} and {objective}; for Sharpe one must earn more than cash; try MinRisk"
+            f"Riskfolio-Lib finds no portfolio for {measure} and {objective}; for Sharpe one must earn more than cash"
         )
     return np.asarray(found.to_numpy(), dtype=np.float64).ravel()
 
