@@ -23,6 +23,7 @@ from fxgpt_core.cli import (
     optimize,
     orders,
     parameters,
+    policy,
     registry,
     setup,
     stress,
@@ -51,6 +52,7 @@ app.add_typer(context.app, name="context")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
+app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
 for room in (setup, doctor, train, backtest, stress, optimize, luck, registry, orders, gateway):
     for name, verb in room.VERBS.items():
