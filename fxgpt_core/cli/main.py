@@ -27,6 +27,7 @@ from fxgpt_core.cli import (
     parameters,
     regimes,
     patterns,
+    policy,
     registry,
     setup,
     stress,
@@ -56,6 +57,7 @@ app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")
+app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
 for room in (patterns, app, name, setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
