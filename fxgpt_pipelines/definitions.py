@@ -5,7 +5,21 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_pipelines.assets import calibration, candles, context, features, live, models, optimization, quantile_head, validation
+from fxgpt_pipelines.assets import (
+    allocation,
+    anomalies,
+    calibration,
+    candles,
+    context,
+    features,
+    live,
+    models,
+    optimization,
+    policy,
+    quantile_head,
+    regimes,
+    validation,
+)
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
 from fxgpt_pipelines.sensors import closed_candle_sensor, known_symbols_sensor
@@ -16,13 +30,17 @@ ASSETS = [
     context.context_series,
     features.feature_matrix,
     features.intermarket_features,
+    regimes.regimes,
     models.diffusion_model,
     quantile_head.quantile_head,
+    anomalies.pattern_autoencoder,
     calibration.out_of_sample_forecasts,
     calibration.calibration_quantiles,
     calibration.walk_forward_validation,
     *validation.FOLDS,
     validation.horizon_validation,
+    allocation.allocation,
+    policy.rl_agent,
     optimization.optimized_parameters,
     optimization.robustness,
     live.deployment,

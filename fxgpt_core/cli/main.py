@@ -10,6 +10,8 @@ from pathlib import Path
 import typer
 
 from fxgpt_core.cli import (
+    allocation,
+    anomalies,
     backtest,
     candles,
     context,
@@ -52,7 +54,7 @@ app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(parameters.app, name="parameters")
-for room in (setup, doctor, train, backtest, stress, optimize, luck, registry, orders, gateway):
+for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 

@@ -15,6 +15,7 @@ import polars as pl
 from fxgpt_core.context import cot, news_sentiment, retail_sentiment
 from fxgpt_core.context.as_of import check_rows
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.market.rows import Rows
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -51,9 +52,9 @@ class MarketContext:
     def __len__(self) -> int:
         return len(self.vix)
 
-    def slice(self, start: int, stop: int) -> "MarketContext":
-        """The rows [start, stop)."""
-        return MarketContext(*(getattr(self, item.name)[start:stop] for item in fields(self)))
+    def select(self, rows: Rows) -> "MarketContext":
+        """Some of the rows."""
+        return MarketContext(*(getattr(self, item.name)[rows] for item in fields(self)))
 
 
 def unknown_context(n: int) -> MarketContext:

@@ -15,13 +15,11 @@ from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.rows import Rows
 from fxgpt_core.performance.measures import Metrics, metrics
+from fxgpt_core.strategy.components import NONE, Components
 from fxgpt_core.strategy.decision import Decisions, decide
-from fxgpt_core.strategy.parameters import StrategyParameters, definition
-from fxgpt_core.strategy.view import SLOW_ATR_PERIODS, market_view
+from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.view import lookback_candles, market_view
 from fxgpt_core.validation.folds import Window
-
-LOOKBACK_CANDLES = int(definition("risk_atr_period").high or 0) * SLOW_ATR_PERIODS + 1
-"""How many candles before a window its first view needs: the longest slow range, and one previous close."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +33,7 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Everything the search needs: `bands` are calibrated, each by what was known at its candle.
+    """Everything the search needs: `bands` are calibrated, each by what was known at its candle; `components` are of the candles.
 
     Decisions believe `costs`; what is played pays `paid` if it is given (in mode FX those of each candle), else `costs` too.
     `finer` candles tell which of stop and target came first.
@@ -50,18 +48,18 @@ class Problem:
     code_sha256: str = ""
     paid: Costs | FxCosts | None = None
     finer: CandleArrays | None = None
+    components: Components = NONE
 
     def decisions(self, parameters: StrategyParameters, window: Window) -> Decisions:
         """The decisions at the candles known within a window; equal, bit for bit, to that part of deciding on the series."""
         rows = window.slice(self.candles.known_at_us)
-        start = max(0, rows.start - LOOKBACK_CANDLES)
-        candles = self.candles.slice(start, rows.stop)
+        start = max(0, rows.start - lookback_candles(self.candles.timeframe))
+        candles, components = self.candles.slice(start, rows.stop), self.components.select(slice(start, rows.stop))
         known_at = candles.known_at_us
         span = Window(int(known_at[0]), int(known_at[-1]) + 1) if len(candles) else window
         bands = self.bands.select(span.slice(self.bands.known_at_us))
-        return decide(market_view(candles, bands, parameters), parameters, self.costs).slice(
-            rows.start - start, rows.stop - start
-        )
+        view = market_view(candles, bands, parameters, components).slice(rows.start - start, rows.stop - start)
+        return decide(view, parameters, self.costs)
 
     def evaluate(
         self,
@@ -93,8 +91,9 @@ class Problem:
 
     @property
     def sha256(self) -> str:
-        """Content hash of the problem: symbol, candles, bands, costs, account and code."""
+        """Content hash of the problem: symbol, candles, bands, components, costs, account and code."""
         owners: dict[str, Any] = {"candles": self.candles, "bands": self.bands, "paid": self.paid, "finer": self.finer}
+        owners |= {"components": self.components, "context": self.components.context}
         arrays = {
             f"{owner}.{item.name}": _array_sha256(getattr(record, item.name))
             for owner, record in owners.items()
@@ -109,6 +108,7 @@ class Problem:
             "account": dataclasses.asdict(self.account),
             "code": self.code_sha256,
         }
+        rest["components"] = {"patterns": self.components.patterns, "fitted": dict(self.components.fitted)}
         if self.paid is not None:
             rest["charges"] = {name: value for name, value in vars(self.paid).items() if isinstance(value, float)}
         return content_hash.of_json({**arrays, **rest})

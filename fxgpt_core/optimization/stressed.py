@@ -18,14 +18,16 @@ def stress_play(problem: Problem, choices: Sequence[tuple[StrategyParameters, Wi
     """Parameter sets on successive windows, one account through all of them, as `walked_forward` has it; at least one choice.
 
     Decisions believe the problem's own costs and are made anew from the given candles and the bands of those that are there.
-    The bands are not: a forecast and its calibration stay what they were on the candles they were made from. Finer candles are
-    left out: they know nothing of a shock.
+    The bands are not: a forecast and its calibration stay what they were on the candles they were made from, and so do regimes,
+    anomalies and context. Finer candles are left out: they know nothing of a shock.
     """
 
     def play(conditions: Conditions) -> tuple[CandleArrays, BacktestResult]:
         known_at = problem.bands.known_at_us
         bands = problem.bands.select(np.isin(known_at, conditions.candles.known_at_us))
-        met = replace(problem, candles=conditions.candles, bands=bands, paid=conditions.costs, finer=None)
+        components = problem.components.select(np.isin(problem.candles.known_at_us, conditions.candles.known_at_us))
+        met = replace(problem, bands=bands, components=components, finer=None)
+        met = replace(met, candles=conditions.candles, paid=conditions.costs)
         whole = walked_forward(met, choices)
         return whole.candles, whole.result
 

@@ -163,7 +163,7 @@ def run_trial(
     """Propose from the trials before it in the same search, play on the train window, and make the record."""
     seed = trial_seed(parameters.seed, number)
     history = [EvaluatedTrial(trial.parameters, Objectives.from_json(trial.objectives)) for trial in before]
-    candidate = propose(history, parameters.sampler, seed)
+    candidate = propose(history, parameters.sampler, seed, problem.components.fitted)
     measured = problem.evaluate(candidate, search.window).metrics
     objectives = objectives_of(measured, parameters.min_trades)
     return TrialRecord(

@@ -37,16 +37,16 @@ def blended(
 ) -> FloatArray:
     """float64[D,K]: weights of K symbols, what is left of 1 is cash: alpha · policy + (1 − alpha) · allocation in hybrid.
 
-    Both are float64[D,K], without the column of cash. A row that one of them does not know (NaN) is the other's in hybrid, and NaN
-    in the mode that needs it. Then each weight is cut to the bounds, and where their sum is above 1, what lies above the least
-    weight is made smaller in proportion. Raises `BadInputError` for other shapes, an alpha outside 0 to 1, or a least weight
-    that K symbols cannot all have.
+    Both are float64[D,K], without the column of cash. A row that one of them does not know (NaN) is the other's in hybrid, and
+    NaN in the mode that needs it. Then each weight is cut to the bounds, and where their sum is above 1, what lies above the
+    least weight is made smaller in proportion. Raises `BadInputError` for other shapes, an alpha outside 0 to 1, or a least
+    weight that K symbols cannot all have.
     """
     bounds = bounds or WeightBounds()
     if policy.shape != allocation.shape or policy.ndim != 2 or not (math.isfinite(alpha) and 0.0 <= alpha <= 1.0):
         raise BadInputError(
-            f"weights of {policy.shape} and {allocation.shape} and alpha {alpha} found; both must have a row a day and a column a "
-            "symbol, without cash, and alpha lies from 0 to 1; give such"
+            f"weights of {policy.shape} and {allocation.shape} and alpha {alpha} found; both must have a row a day and a "
+            "column a symbol, without cash, and alpha lies from 0 to 1; give such"
         )
     if bounds.least * policy.shape[1] > 1.0:
         raise BadInputError(

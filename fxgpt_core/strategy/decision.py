@@ -1,43 +1,51 @@
 """The one decision function of backtest, paper and live: what would be done at each candle's close, and why.
 
-It is elementwise and has no state: row i of the result depends on row i of the view only. See docs/decisions/0003.
+It is elementwise and has no state: row i of the result depends on row i of the view only. See docs/decisions/0003 and 0030.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from statistics import NormalDist
-from typing import Final
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.context.market_context import unknown_context
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.rows import Rows
+from fxgpt_core.portfolio.sizing import Conditions, SizingParameters, risk_fraction
+from fxgpt_core.regimes.regime import UNKNOWN
+from fxgpt_core.strategy.components import record_of
+from fxgpt_core.strategy.filters import (
+    FilterAnswers,
+    FilterParameters,
+    SentimentFilterParameters,
+    VixFilterParameters,
+    filter_answers,
+)
+from fxgpt_core.strategy.odds import Odds, odds
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.reasons import (
+    ANOMALY,
+    CROWD,
+    ILLIQUID,
+    NEWS,
+    NO_CAPITAL,
+    NO_EDGE,
+    REASONS,
+    SPIKE_AGAINST,
+    VOLUME_AGAINST,
+)
 from fxgpt_core.strategy.view import MarketView
+from fxgpt_core.strategy.volume_measures import VolumeFilterParameters, unknown_measures
+from fxgpt_core.strategy.wishes import Codes, Wishes, side_of, wishes
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
-REASONS: Final = (
-    "no forecast",
-    "volatility not known yet",
-    "band not calibrated",
-    "move does not pay the cost",
-    "too uncertain",
-    "target does not pay the cost",
-    "long: the median rises by more than the cost",
-    "short: the median falls by more than the cost",
-)
-"""The text of each reason code of `Decisions.reason`."""
-
-NO_FORECAST, NO_VOLATILITY, UNCALIBRATED, MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL, LONG, SHORT = range(len(REASONS))
-
-VOLATILITY_MULTIPLIER = (0.5, 1.5)
-_WIDEST_LOG_RETURN = 1.0
+_REASON_OF_REFUSAL = np.array([0, CROWD, NEWS, ILLIQUID, VOLUME_AGAINST, SPIKE_AGAINST], dtype=np.int8)
+"""By the code of a filter's refusal."""
 
 
 @dataclass(frozen=True)
@@ -121,77 +129,66 @@ class Decisions:
 def decide(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Decisions:
     """The decision at every row of the view.
 
-    Side: the sign of the median move, if the band is calibrated, that move pays a round trip and the band is not wider than a
-    random walk's by more than the uncertainty threshold. Target: the far edge of the band. Stop: the near edge or the ATR,
-    whichever is farther. Both are capped in percent of the price.
+    A wish of the forecast, or of a pattern where the forecast has no side (`wishes`), is refused by an anomaly, by a market
+    filter, by a sizing method that sees no edge, and where no capital is allocated. What is left risks what `portfolio.sizing`
+    says.
     """
-    move, far, near = _moves(view)
-    excess = _excess_uncertainty(view, parameters.sssd_quantile_confidence)
-    target = np.minimum(far, parameters.risk_take_profit_pct / 100.0) * view.close
-    wished_stop = np.maximum(near * view.close, parameters.risk_atr_multiplier * view.atr)
-    stop = np.minimum(wished_stop, parameters.risk_stop_loss_pct / 100.0 * view.close)
-    reason = np.where(move > 0.0, LONG, SHORT).astype(np.int8)
-    # Later lines overrule earlier ones; a comparison with NaN is false, so each test says what must hold.
-    reason[~(target > costs.round_trip * view.close)] = TARGET_TOO_SMALL
-    reason[~(excess <= parameters.sssd_uncertainty_threshold)] = TOO_UNCERTAIN
-    reason[~(np.abs(move) > costs.round_trip)] = MOVE_TOO_SMALL
-    reason[view.uncalibrated] = UNCALIBRATED
-    reason[~_volatility_known(view, parameters)] = NO_VOLATILITY
-    reason[~((view.scale > 0.0) & ~np.isnan(excess) & ~np.isnan(move))] = NO_FORECAST
-    side = np.where(reason == LONG, 1, np.where(reason == SHORT, -1, 0)).astype(np.int8)
+    wished = wishes(view, parameters, costs)
+    answers, found = _answers(view, wished, parameters), odds(view, wished, costs)
+    risk = risk_fraction(found.edge, _conditions(view, wished, answers), record_of(SizingParameters, parameters, "sizing_"))
+    reason = _refused(view, wished, answers, risk)
+    side = side_of(reason)
     wanted = side != 0
     return Decisions(
         known_at_us=view.known_at_us,
         side=side,
-        stop_distance=np.where(wanted, stop, np.nan),
-        target_distance=np.where(wanted, target, np.nan),
-        risk_fraction=np.where(wanted, _risk_fraction(view, excess, parameters), np.nan),
+        stop_distance=np.where(wanted, wished.stop, np.nan),
+        target_distance=np.where(wanted, wished.target, np.nan),
+        risk_fraction=np.where(wanted, risk, np.nan),
         reason=reason,
-        numbers=_numbers(view, move, excess, costs),
+        numbers=_numbers(view, wished, found, costs),
     )
 
 
-def _moves(view: MarketView) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Median move, and the distances of the far and near edge in its direction, all as fractions of the close."""
-    move, lower, upper = _fraction(view.median), _fraction(view.lower), _fraction(view.upper)
-    rises = move > 0.0
-    return move, np.where(rises, upper, -lower), np.where(rises, -lower, upper)
+def _answers(view: MarketView, wished: Wishes, parameters: StrategyParameters) -> FilterAnswers:
+    """What the market filters say; where their series are not there at all, they are as neutral as where a value is missing."""
+    filters = FilterParameters(
+        vix=record_of(VixFilterParameters, parameters, "filter_vix_"),
+        sentiment=record_of(SentimentFilterParameters, parameters, "filter_sentiment_"),
+        volume=record_of(VolumeFilterParameters, parameters, "filter_volume_"),
+    )
+    context = unknown_context(len(view)) if view.context is None else view.context
+    volume = unknown_measures(len(view)) if view.volume is None else view.volume
+    return filter_answers(wished.side, context, volume, filters)
 
 
-def _fraction(log_return: FloatArray) -> FloatArray:
-    """exp(r) − 1, value by value: numpy's vectorised exponential may round by its position in the array."""
-    bounded = np.clip(log_return, -_WIDEST_LOG_RETURN, _WIDEST_LOG_RETURN)
-    return np.fromiter(map(math.expm1, bounded.tolist()), dtype=np.float64, count=len(bounded))
+def _conditions(view: MarketView, wished: Wishes, answers: FilterAnswers) -> Conditions:
+    usual = np.where(view.atr > 0.0, view.slow_atr, np.nan) / np.where(view.atr > 0.0, view.atr, np.nan)
+    return Conditions(
+        certainty=wished.certainty,
+        usual_volatility=usual,
+        regime=view.regime,
+        vix=answers.vix.factor,
+        sentiment=answers.sentiment.factor,
+        allocation=view.capital,
+    )
 
 
-def _excess_uncertainty(view: MarketView, confidence: float) -> FloatArray:
-    """Width of the calibrated band over that of a Gaussian random walk at the same confidence, minus 1."""
-    random_walk_width = 2.0 * NormalDist().inv_cdf((1.0 + confidence) / 2.0) * np.where(view.scale > 0.0, view.scale, np.nan)
-    return (view.upper - view.lower) / random_walk_width - 1.0
+def _refused(view: MarketView, wished: Wishes, answers: FilterAnswers, risk: FloatArray) -> Codes:
+    """The reasons of the wishes, with those that are refused; of several refusals the last one here is told."""
+    reason, wants = wished.reason.copy(), wished.side != 0
+    reason[wants & ~(risk > 0.0)] = NO_EDGE
+    refusal = answers.refusal
+    reason[wants & (refusal != 0)] = _REASON_OF_REFUSAL[refusal[wants & (refusal != 0)]]
+    if view.anomaly is not None:
+        reason[wants & (view.anomaly > 1.0)] = ANOMALY
+    if view.capital is not None:
+        reason[wants & (view.capital <= 0.0)] = NO_CAPITAL
+    return reason
 
 
-def _volatility_known(view: MarketView, parameters: StrategyParameters) -> Mask:
-    known: Mask = view.atr > 0.0
-    if parameters.sizing_method == "volatility_adjusted":
-        known &= view.slow_atr > 0.0
-    return known
-
-
-def _risk_fraction(view: MarketView, excess: FloatArray, parameters: StrategyParameters) -> FloatArray:
-    risk = np.full(len(view), parameters.sizing_base_risk_pct / 100.0)
-    if parameters.sizing_confidence_scaling:
-        threshold = parameters.sssd_uncertainty_threshold
-        certainty = np.clip((threshold - excess) / (2.0 * threshold), 0.0, 1.0)
-        low, high = parameters.sizing_confidence_min_multiplier, parameters.sizing_confidence_max_multiplier
-        risk = risk * (low + (high - low) * certainty)
-    if parameters.sizing_method == "volatility_adjusted":
-        usual = np.where(view.atr > 0.0, view.slow_atr, np.nan) / np.where(view.atr > 0.0, view.atr, np.nan)
-        risk = risk * np.clip(usual, *VOLATILITY_MULTIPLIER)
-    return risk
-
-
-def _numbers(view: MarketView, move: FloatArray, excess: FloatArray, costs: Costs) -> dict[str, FloatArray]:
-    return {
+def _numbers(view: MarketView, wished: Wishes, found: Odds, costs: Costs) -> dict[str, FloatArray]:
+    numbers = {
         "close": view.close,
         "atr": view.atr,
         "slow_atr": view.slow_atr,
@@ -199,10 +196,36 @@ def _numbers(view: MarketView, move: FloatArray, excess: FloatArray, costs: Cost
         "lower": view.lower,
         "upper": view.upper,
         "scale": view.scale,
-        "median_move": move,
-        "excess_uncertainty": excess,
+        "median_move": wished.move,
+        "excess_uncertainty": wished.excess,
         "round_trip_cost": np.full(len(view), costs.round_trip),
+        "certainty": wished.certainty,
+        "pattern_led": wished.led.astype(np.float64),
+        "p_bull": found.scenarios.bull,
+        "p_bear": found.scenarios.bear,
+        "p_target": found.scenarios.target,
+        "p_stop": found.scenarios.stop,
+        "p_target_first": found.scenarios.target_first,
     }
+    return numbers | _numbers_of_components(view)
+
+
+def _numbers_of_components(view: MarketView) -> dict[str, FloatArray]:
+    """What the components say; one that is not there gives no number, and one that does not know gives NaN, which is neutral."""
+    numbers: dict[str, FloatArray] = {}
+    if view.regime is not None:
+        numbers["regime"] = np.where(view.regime == UNKNOWN, np.nan, view.regime.astype(np.float64))
+    if view.pattern is not None:
+        names = ("side", "confidence", "kind", "age", "stop_distance", "target_distance")
+        there = view.pattern.side != 0
+        columns = {f"pattern_{name}": getattr(view.pattern, name).astype(np.float64) for name in names}
+        numbers |= {name: np.where(there, values, np.nan) for name, values in columns.items()}
+    if view.context is not None:
+        numbers |= {item.name: getattr(view.context, item.name) for item in fields(view.context)}
+    if view.volume is not None:
+        numbers |= {item.name: getattr(view.volume, item.name) for item in fields(view.volume)}
+    optional = {"anomaly": view.anomaly, "capital": view.capital}
+    return numbers | {name: values for name, values in optional.items() if values is not None}
 
 
 def _known(value: np.float64) -> float | None:

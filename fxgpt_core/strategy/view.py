@@ -1,18 +1,26 @@
-"""What a decision sees: for each candle the close, the volatility and the calibrated band at the chosen horizon.
+"""What a decision sees: for each candle the close, the volatility, the calibrated band at the chosen horizon, and the components.
 
 Every number of a row depends on that candle and the candles before it only, and by the same operations in the same order
 whether later rows exist or not, so a live row and the same row of a backtest are equal to the last bit.
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.errors import BadInputError, ParameterError
-from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.market.rows import Rows
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.patterns.parameters import PatternParameters
+from fxgpt_core.patterns.signals import PATTERN_LOOKBACK, PatternSignals, patterns_of
+from fxgpt_core.strategy.components import NONE, Components, record_of
+from fxgpt_core.strategy.parameters import StrategyParameters, definition
+from fxgpt_core.strategy.volume_measures import VolumeFilterParameters, VolumeMeasures, past_candles, volume_measures
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -21,13 +29,28 @@ SLOW_ATR_PERIODS = 10
 
 
 @dataclass(frozen=True, eq=False)
+class Distribution:
+    """The bands of all coverages and one of their horizons in candles; `row` int64[N]: which is that of a candle, −1 for none."""
+
+    bands: Bands
+    step: int
+    row: IntArray
+
+    def select(self, rows: Rows) -> "Distribution":
+        """That of some of the candles."""
+        return Distribution(self.bands, self.step, self.row[rows])
+
+
+@dataclass(frozen=True, eq=False)
 class MarketView:
-    """N rows, one a candle; NaN where a number is not known.
+    """N rows, one a candle; NaN where a number is not known, None where a component is not there.
 
     `close` in quote currency; `atr` the mean true range over `risk_atr_period` candles and `slow_atr` over ten times as many,
     both in quote currency; `median`, `lower`, `upper` the calibrated cumulative log-return at the chosen horizon and
     confidence; `scale` the random-walk standard deviation of that return; `uncalibrated` bool[N]: the band is there, but is
-    no measure of risk.
+    no measure of risk. `distribution` holds the bands of all coverages; `regime`, `anomaly` and `context` are those of
+    `Components`, `pattern` and `volume` what the parameters make of the candles, `capital` float64[N] the multiple of an equal
+    share of capital that is allocated to the symbol.
     """
 
     known_at_us: IntArray
@@ -39,26 +62,43 @@ class MarketView:
     upper: FloatArray
     scale: FloatArray
     uncalibrated: npt.NDArray[np.bool_]
+    distribution: Distribution | None = None
+    regime: npt.NDArray[np.int8] | None = None
+    anomaly: FloatArray | None = None
+    context: MarketContext | None = None
+    pattern: PatternSignals | None = None
+    volume: VolumeMeasures | None = None
+    capital: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.known_at_us)
 
     def slice(self, start: int, stop: int) -> "MarketView":
         """The rows [start, stop)."""
-        return MarketView(*(getattr(self, item.name)[start:stop] for item in fields(self)))
+        rows = slice(start, stop)
+        return MarketView(*(_part(getattr(self, item.name), rows) for item in fields(self)))
 
 
-def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParameters) -> MarketView:
-    """The view of every candle; NaN rows where there is no forecast.
+def _part(values: Any, rows: slice) -> Any:
+    if values is None:
+        return None
+    return values[rows] if isinstance(values, np.ndarray) else values.select(rows)
 
-    Raises `ParameterError` when the bands lack the horizon or do not span the confidence, `BadInputError` when a band belongs
-    to no candle.
+
+def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParameters, components: Components = NONE) -> MarketView:
+    """The view of every candle, for which the components have a value each; NaN rows where there is no forecast.
+
+    Raises `ParameterError` when the bands lack the horizon or do not span the confidence, or a parameter is not what the
+    components were made with; `BadInputError` when a band belongs to no candle.
     """
+    components.check(parameters)
     step = _step_index(bands, parameters.sssd_forecast_horizon)
     lower, upper, uncalibrated = _at_confidence(bands, step, parameters.sssd_quantile_confidence)
     rows = _candle_rows(candles, bands)
     flagged = np.zeros(len(candles), dtype=bool)
     flagged[rows] = uncalibrated
+    band_row = np.full(len(candles), -1)
+    band_row[rows] = np.arange(len(rows))
     atr = average_true_range(candles, parameters.risk_atr_period)
     return MarketView(
         known_at_us=candles.known_at_us,
@@ -70,7 +110,32 @@ def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParamet
         upper=_placed(upper, rows, len(candles)),
         scale=_placed(bands.scale[:, step], rows, len(candles)),
         uncalibrated=flagged,
+        distribution=Distribution(bands, parameters.sssd_forecast_horizon, band_row),
+        regime=components.regime,
+        anomaly=components.anomaly,
+        context=components.context,
+        pattern=_pattern(candles, parameters, components),
+        volume=_volume(candles, parameters),
     )
+
+
+def lookback_candles(timeframe: Timeframe) -> int:
+    """How many candles before a row are enough to know its view to the last bit, whatever the parameters."""
+    slowest_range = int(definition("risk_atr_period").high or 0) * SLOW_ATR_PERIODS + 1
+    windows = {name: int(definition(f"filter_volume_{name}").high or 0) for name in ("obv_period", "vwap_period")}
+    volume = past_candles(timeframe, VolumeFilterParameters(**windows))
+    return max(slowest_range, PATTERN_LOOKBACK, volume)
+
+
+def _pattern(candles: CandleArrays, parameters: StrategyParameters, components: Components) -> PatternSignals | None:
+    if not components.patterns:
+        return None
+    return patterns_of(candles, record_of(PatternParameters, parameters, "pattern_"), components.regime)
+
+
+def _volume(candles: CandleArrays, parameters: StrategyParameters) -> VolumeMeasures | None:
+    filtering = record_of(VolumeFilterParameters, parameters, "filter_volume_")
+    return volume_measures(candles, filtering) if filtering.enabled else None
 
 
 def average_true_range(candles: CandleArrays, period: int) -> FloatArray:

@@ -5,7 +5,7 @@ see `features.rolling`. Volume follows the clock: of hourly EURUSD at night it i
 a candle is compared with those of the same time of day, on the FX clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import ParameterError
 from fxgpt_core.features.rolling import rolling_sum
+from fxgpt_core.market.rows import Rows
 from fxgpt_core.market.sessions import fx_clock_us
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
 
@@ -62,6 +63,15 @@ class VolumeMeasures:
     spike_ratio: FloatArray
     liquidity: FloatArray
     direction: FloatArray
+
+    def select(self, rows: Rows) -> "VolumeMeasures":
+        """Those of some of the candles."""
+        return VolumeMeasures(*(getattr(self, item.name)[rows] for item in fields(self)))
+
+
+def unknown_measures(n: int) -> VolumeMeasures:
+    """The measures of `n` candles of which nothing is known."""
+    return VolumeMeasures(*(np.full(n, np.nan) for _ in fields(VolumeMeasures)))
 
 
 def volume_measures(candles: CandleArrays, parameters: VolumeFilterParameters) -> VolumeMeasures:

@@ -1,0 +1,202 @@
+"""Scenario probabilities: by hand, against scipy, numerical integration and simulated random walks."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.conformal.calibration import COVERAGES
+from fxgpt_core.conformal.scenarios import moments, probability_below, scenarios
+from fxgpt_core.errors import BadInputError
+
+STEP = 4
+USUAL = np.array(COVERAGES)
+
+
+def bands_of(lower, upper, median, coverages=USUAL):
+    """Bands of one step: edges [N][C], median [N]; beside them a step whose edges are others."""
+    lower, upper, median = (np.asarray(values, dtype=np.float64) for values in (lower, upper, median))
+    both = (np.stack([edges * 3.0, edges], axis=1) for edges in (lower, upper))
+    n = len(median)
+    medians, flags = np.stack([median * 3.0, median], axis=1), np.zeros((n, 2, len(coverages)), dtype=bool)
+    return Bands(np.arange(n), np.array([1, STEP], dtype=np.int32), coverages, *both, flags, medians, np.ones((n, 2)))
+
+
+def gaussian(n, mean=0.0, deviation=1.0, coverages=USUAL):
+    z = deviation * stats.norm.ppf((1.0 + coverages) / 2.0)
+    return bands_of(np.tile(mean - z, (n, 1)), np.tile(mean + z, (n, 1)), np.full(n, mean), coverages)
+
+
+def below(bands, values):
+    return probability_below(bands, STEP, np.asarray(values, dtype=np.float64))
+
+
+def test_each_edge_has_half_of_what_its_band_leaves_out_beyond_it():
+    bands = bands_of([[-1.0, -3.0]] * 5, [[2.0, 4.0]] * 5, [0.5] * 5, np.array([0.5, 0.9]))
+    np.testing.assert_allclose(below(bands, [-3.0, -1.0, 0.5, 2.0, 4.0]), [0.05, 0.25, 0.5, 0.75, 0.95], rtol=1e-15)
+
+
+def test_between_edges_it_is_linear_and_beyond_them_it_falls_as_between_the_two_widest():
+    # Halfway from 0.25 to 0.05; and 0.25 → 0.05 over 2 makes 0.05 → 0.01 over 2 more, 0.05 / √5 over 1 more.
+    bands = bands_of([[-1.0, -3.0]] * 4, [[2.0, 4.0]] * 4, [0.5] * 4, np.array([0.5, 0.9]))
+    expected = [0.15, 0.01, 0.05 / math.sqrt(5.0), 0.99]
+    np.testing.assert_allclose(below(bands, [-2.0, -5.0, -4.0, 6.0]), expected, rtol=1e-14)
+
+
+def test_gaussian_bands_give_gaussian_probabilities():
+    values = np.linspace(-3.0, 3.0, 601)
+    fine = np.round(np.arange(0.02, 0.99, 0.02), 2)
+    expected = stats.norm.cdf(values, 0.1, 0.7)
+    assert np.abs(below(gaussian(601, 0.1, 0.7, fine), values) - expected).max() < 0.003
+    assert np.abs(below(gaussian(601, 0.1, 0.7), values) - expected).max() < 0.008
+
+
+def test_mean_and_variance_are_those_of_the_distribution():
+    bands = bands_of([[-0.5, -0.9, -2.0]], [[0.7, 1.6, 2.2]], [0.2], np.array([0.5, 0.8, 0.95]))
+    grid = np.linspace(-40.0, 40.0, 800_001)
+    many = bands.select(np.zeros(len(grid), dtype=np.int64))
+    mass, middle = np.diff(below(many, grid)), (grid[1:] + grid[:-1]) / 2.0
+    mean = float((mass * middle).sum())
+    found = moments(bands, STEP)
+    assert found[0][0] == pytest.approx(mean, abs=1e-6)
+    assert found[1][0] == pytest.approx(float((mass * (middle - mean) ** 2).sum()), abs=1e-6)
+
+
+def test_the_variance_of_gaussian_bands_is_theirs_to_four_percent():
+    mean, variance = moments(gaussian(1, 0.3, 2.0), STEP)
+    assert mean[0] == pytest.approx(0.3)
+    assert 1.0 < variance[0] / 4.0 < 1.04
+
+
+def wishes(bands, side, cost, target, stop):
+    n = len(bands.known_at_us)
+    return scenarios(bands, STEP, np.full(n, side, dtype=np.int8), cost, np.full(n, target), np.full(n, stop))
+
+
+def test_bull_base_and_bear_are_above_within_and_below_the_cost():
+    bands = gaussian(1, 0.002, 0.01)
+    found = wishes(bands, 1, 0.001, 0.02, 0.01)
+    assert found.bull[0] == 1.0 - below(bands, [math.log1p(0.001)])[0]
+    assert found.bear[0] == below(bands, [math.log1p(-0.001)])[0]
+    assert found.bull[0] + found.base[0] + found.bear[0] == pytest.approx(1.0, abs=1e-15)
+    assert found.bull[0] > found.bear[0] > 0.0 < found.base[0]
+
+
+def test_target_and_stop_change_places_with_the_side():
+    bands = gaussian(1, 0.002, 0.01)
+    long, short = wishes(bands, 1, 0.0, 0.02, 0.01), wishes(bands, -1, 0.0, 0.01, 0.02)
+    assert long.target[0] == short.stop[0] == pytest.approx(1.0 - below(bands, [math.log1p(0.02)])[0])
+    assert long.stop[0] == short.target[0] == below(bands, [math.log1p(-0.01)])[0]
+    assert long.target_first[0] == pytest.approx(1.0 - short.target_first[0], abs=1e-15)
+
+
+def test_without_a_wish_there_is_no_target():
+    found = wishes(gaussian(2), 0, 0.01, 0.1, 0.1)
+    assert np.isnan([found.target, found.stop, found.target_first]).all()
+    assert np.isfinite([found.bull, found.base, found.bear]).all()
+
+
+def met_first(mean, deviation, up, down):
+    """The share of 6000 simulated walks that meet `up` before −`down`, in steps of a 500th of the horizon."""
+    rng, n_walks, n_steps = np.random.default_rng(5), 6000, 500
+    place, open_, won = np.zeros(n_walks), np.ones(n_walks, dtype=bool), 0
+    while open_.any():
+        place[open_] += rng.normal(mean / n_steps, deviation / math.sqrt(n_steps), int(open_.sum()))
+        # A walk in steps passes a level by 0.5826 deviations of a step on average (Siegmund 1985): it is met that much earlier.
+        early = 0.5826 * deviation / math.sqrt(n_steps)
+        won += int((open_ & (place >= up - early)).sum())
+        open_ &= (place < up - early) & (place > -down + early)
+    return won / n_walks
+
+
+@pytest.mark.parametrize(("mean", "up", "down"), [(0.0, 0.01, 0.005), (0.002, 0.01, 0.01), (-0.003, 0.008, 0.012)])
+def test_the_target_is_met_first_as_often_as_by_simulated_random_walks(mean, up, down):
+    deviation = 0.01
+    found = wishes(gaussian(1, mean, deviation), 1, 0.0, math.expm1(up), -math.expm1(-down)).target_first[0]
+    simulated = met_first(mean, deviation, up, down)
+    # Three standard errors of the simulation are 0.02, and the variance of linear bands is 3 % too large.
+    assert found == pytest.approx(simulated, abs=0.025)
+
+
+def test_without_drift_the_nearer_level_is_met_first_by_the_inverse_of_the_distances():
+    found = wishes(gaussian(1, 0.0, 0.01), 1, 0.0, math.expm1(0.03), -math.expm1(-0.01)).target_first[0]
+    assert found == pytest.approx(0.25, rel=1e-12)
+
+
+def test_a_drift_that_overwhelms_decides_without_overflow():
+    rising, falling = gaussian(1, 0.5, 0.001), gaussian(1, -0.5, 0.001)
+    assert wishes(rising, 1, 0.0, 0.05, 0.05).target_first[0] == 1.0
+    assert wishes(falling, 1, 0.0, 0.05, 0.05).target_first[0] == 0.0
+    assert wishes(falling, -1, 0.0, 0.05, 0.05).target_first[0] == 1.0
+
+
+def test_unknown_levels_give_unknown_probabilities():
+    found = wishes(gaussian(1), 1, 0.01, math.nan, math.nan)
+    assert np.isnan([found.target[0], found.stop[0], found.target_first[0]]).all()
+    assert math.isnan(below(gaussian(1), [math.nan])[0])
+
+
+def test_a_band_without_width_is_a_certainty():
+    certain = bands_of([[0.1] * 6] * 3, [[0.1] * 6] * 3, [0.1] * 3)
+    assert below(certain, [0.0, 0.1, 0.2]).tolist() == [0.0, 1.0, 1.0]
+    assert np.isnan(wishes(certain, 1, 0.0, 0.1, 0.1).target_first).all()
+
+
+def test_an_unknown_step_and_levels_that_are_no_fractions_are_refused():
+    with pytest.raises(BadInputError, match=r"no step 3.*\[1, 4\]"):
+        probability_below(gaussian(1), 3, np.zeros(1))
+    with pytest.raises(BadInputError, match="stop reaches from 20"):
+        wishes(gaussian(1), 1, 0.0, 0.1, 20.0)
+    with pytest.raises(BadInputError, match="the cost"):
+        wishes(gaussian(1), 1, -0.1, 0.1, 0.1)
+
+
+widths = st.lists(st.floats(0.0, 1.0), min_size=12, max_size=12)
+
+
+def nested(median, steps):
+    """Edges that grow from the median by the steps, and may coincide."""
+    grown = np.cumsum(np.array(steps).reshape(2, 6), axis=1)
+    return median - grown[0], median + grown[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.floats(-1.0, 1.0), widths, st.lists(st.floats(-6.0, 6.0), min_size=2, max_size=20))
+def test_the_probability_never_falls_with_the_level_and_stays_within_bounds(median, steps, values):
+    lower, upper = nested(median, steps)
+    ordered = np.sort(values)
+    n = len(ordered)
+    found = below(bands_of(np.tile(lower, (n, 1)), np.tile(upper, (n, 1)), np.full(n, median)), ordered)
+    assert (np.diff(found) >= -1e-15).all()
+    assert ((found >= 0.0) & (found <= 1.0)).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(-1.0, 1.0), widths, st.sampled_from([-1, 0, 1])), min_size=1, max_size=12), st.data())
+def test_a_row_is_the_same_to_the_last_bit_alone_and_among_others(table, data):
+    edges = [nested(median, steps) for median, steps, _ in table]
+    bands = bands_of([lower for lower, _ in edges], [upper for _, upper in edges], [median for median, _, _ in table])
+    side = np.array([wish for _, _, wish in table], dtype=np.int8)
+    levels = np.random.default_rng(1).uniform(0.0, 0.9, (2, len(table)))
+    row = data.draw(st.integers(0, len(table) - 1))
+    among = scenarios(bands, STEP, side, 0.001, *levels)
+    one = slice(row, row + 1)
+    alone = scenarios(bands.select(one), STEP, side[one], 0.001, levels[0, one], levels[1, one])
+    for name in ("bull", "base", "bear", "target", "stop", "target_first"):
+        assert getattr(among, name)[one].tobytes() == getattr(alone, name).tobytes()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(-0.02, 0.02), st.floats(0.001, 0.02), st.floats(0.001, 0.5), st.floats(0.001, 0.5), st.floats(1.01, 3.0))
+def test_a_farther_stop_makes_the_target_likelier_and_a_farther_target_less_likely(mean, deviation, target, stop, more):
+    bands = gaussian(1, mean, deviation)
+
+    def first(target, stop):
+        return wishes(bands, 1, 0.0, target, min(stop, 0.99)).target_first[0]
+
+    assert first(target, stop * more) >= first(target, stop) - 1e-12
+    assert first(min(target * more, 0.99), stop) <= first(target, stop) + 1e-12
