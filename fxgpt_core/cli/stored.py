@@ -26,8 +26,8 @@ PROPOSAL_HASH = "params_sha256"
 SHOWN = 5
 RESTS_ON = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
 SEARCH_ROOMS = (
-    "market", "candles", "context", "features", "regimes", "patterns", "forecasts", "conformal", "strategy", "portfolio", "backtest",
-    "performance", "validation",
+    "market", "candles", "context", "features", "regimes", "patterns", "forecasts", "conformal", "strategy", "portfolio",
+    "backtest", "performance", "validation",
 )  # fmt: skip
 
 
