@@ -10,6 +10,7 @@ ROOT = Path(fxgpt_core.__file__).resolve().parents[1]
 
 _CANDLES = ("market", "candles")
 _FEATURES = (*_CANDLES, "features", "validation/lookahead.py")
+_PATTERNS = (*_CANDLES, "patterns", "regimes/regime.py", "performance/bootstrap.py", "validation")
 _FORECASTS = (*_FEATURES, "forecasts", "networks", "diffusion", "training", "validation/spans.py")
 _FOLDS = (*_FORECASTS, "validation")
 _CALIBRATION = ("market", "forecasts", "conformal")
@@ -24,6 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "features": _FEATURES,
     "intermarket_features": _FEATURES,
     "regimes": (*_CANDLES, "regimes", "forecasts/horizons.py", "validation/lookahead.py", "validation/spans.py"),
+    "patterns": _PATTERNS,
     "diffusion_model": _FORECASTS,
     "quantile_head": _FORECASTS,
     "pattern_autoencoder": (*_FORECASTS, "patterns", "array_file.py"),

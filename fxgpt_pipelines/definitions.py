@@ -18,6 +18,7 @@ from fxgpt_pipelines.assets import (
     policy,
     quantile_head,
     regimes,
+    patterns,
     validation,
 )
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
@@ -31,6 +32,7 @@ ASSETS = [
     features.feature_matrix,
     features.intermarket_features,
     regimes.regimes,
+    patterns.chart_patterns,
     models.diffusion_model,
     quantile_head.quantile_head,
     anomalies.pattern_autoencoder,
