@@ -15,10 +15,10 @@ from fxgpt_pipelines.assets import (
     live,
     models,
     optimization,
+    patterns,
     policy,
     quantile_head,
     regimes,
-    patterns,
     validation,
 )
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job

@@ -25,9 +25,9 @@ from fxgpt_core.cli import (
     optimize,
     orders,
     parameters,
-    regimes,
     patterns,
     policy,
+    regimes,
     registry,
     setup,
     stress,
@@ -57,9 +57,10 @@ app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")
+app.add_typer(patterns.app, name="patterns")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
-for room in (patterns, app, name, setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
+for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, allocation, registry, orders, gateway):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 
