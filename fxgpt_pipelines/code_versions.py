@@ -14,7 +14,8 @@ _PATTERNS = (*_CANDLES, "patterns", "regimes/regime.py", "performance/bootstrap.
 _FORECASTS = (*_FEATURES, "forecasts", "networks", "diffusion", "training", "validation/spans.py")
 _FOLDS = (*_FORECASTS, "validation")
 _CALIBRATION = ("market", "forecasts", "conformal")
-_STRATEGY = (*_CANDLES, "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
+_DECIDING = (*_FEATURES, "context", "regimes", "patterns", "forecasts", "conformal", "strategy", "portfolio")
+_STRATEGY = (*_DECIDING, "backtest", "performance", "validation")
 _SEARCH = (*_STRATEGY, "optimization", "registry/trials.py")
 _LIVE = (*_FORECASTS, *_STRATEGY)
 

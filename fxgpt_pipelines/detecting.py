@@ -52,6 +52,7 @@ def stored(
         "rows": len(arrays),
         "candles_needed": model.candles_needed,
         "spans": spans,
+        "learned_until_us": spans["train"][1],
         "look_ahead": seen,
         "first": moment(int(arrays.known_at_us[0])),
         "last": moment(int(arrays.known_at_us[-1])),

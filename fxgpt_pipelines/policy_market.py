@@ -32,11 +32,15 @@ Sources = Mapping[str, "Mapping[str, Artifact]"]
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """The accounts of one span, the states of their universe float64[D,137], and the rows of it that lie in the span."""
+    """The accounts of one span, the states of their universe float64[D,137], and the rows of it that lie in the span.
+
+    `learned_until_us`: from then on nothing was seen.
+    """
 
     accounts: "Accounts"
     states: "FloatArray"
     rows: "EpisodeRows"
+    learned_until_us: int
 
     @property
     def entries(self) -> int:
@@ -91,7 +95,7 @@ def market(sources: Sources, span: str) -> Market:
     context = daily_context(universe, {name: _up_to(traded[name].candles, known) for name, known in contexts.items()})
     # The day that is under way at the start is the first whose end is in the span.
     first, stop = universe.complete_days(_array(start_us, stop_us)).tolist()
-    return Market(Accounts(universe, tuple(traded.values())), states(universe, context), EpisodeRows(first, stop))
+    return Market(Accounts(universe, tuple(traded.values())), states(universe, context), EpisodeRows(first, stop), stop_us)
 
 
 def _bands(of_symbol: "Mapping[str, Artifact]", span: str) -> "Bands":

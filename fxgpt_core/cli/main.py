@@ -60,7 +60,7 @@ app.add_typer(regimes.app, name="regimes")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
-for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, allocation, registry, orders, gateway):
+for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 
