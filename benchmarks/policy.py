@@ -4,11 +4,11 @@
     python -m benchmarks.policy DATA_DIR --folds 3 --seeds 1 --days 4096 --signal reversal --json
 
 DATA_DIR or its folder fx/oanda_h1 holds SYMBOL_h1.parquet: hourly candles, `ts` their open in UTC. What is weighed is a simple
-signal, not a forecast: long where the mean close of 24 candles is above that of 120 (reversal: short), stop at three and target at
-six mean ranges of 24 candles, out after a day, one percent of the account at risk; typical costs. Each fold trains on `--train` FX
-days and tests on the `--test` days behind them; the policy is trained with its default parameters, once a seed. "Best static" is the
-split of the capital into quarters among the symbols and cash that earned most on the train days; "hindsight" the one that would have
-earned most on the test days. With `--vix FILE` (daily closes) the state knows the VIX.
+signal, not a forecast: long where the mean close of 24 candles is above that of 120 (reversal: short), stop at three and target
+at six mean ranges of 24 candles, out after a day, one percent of the account at risk; typical costs. Each fold trains on
+`--train` FX days and tests on the `--test` days behind them; the policy is trained with its default parameters, once a seed.
+"Best static" is the split of the capital into quarters among the symbols and cash that earned most on the train days;
+"hindsight" the one that would have earned most on the test days. With `--vix FILE` (daily closes) the state knows the VIX.
 """
 
 import argparse

@@ -1,5 +1,7 @@
 """From states to weights: against torch, bit for bit alone and in batch, blended, bounded, and told for each candle."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -26,6 +28,7 @@ from fxgpt_core.portfolio.policy_file import about_policy, policy_bytes, policy_
 from fxgpt_core.portfolio.policy_parameters import PolicyParameters
 from fxgpt_core.portfolio.policy_state import SIZE
 from fxgpt_core.portfolio.universe import universe_of
+from fxgpt_core.strategy.parameters import definition
 
 SYMBOLS = ("EURUSD", "GBPUSD")
 DAY = np.arange(17_000, 17_200, dtype=np.int32)
@@ -195,3 +198,15 @@ def test_layers_are_one_of_those_specified():
     assert PolicyParameters(actor_hidden_layers="[256,256,128]").actor_widths == [256, 256, 128]
     with pytest.raises(BadInputError, match=r"critic_hidden_layers is '\[8\]'; allowed are \[256,128\]"):
         PolicyParameters(critic_hidden_layers="[8]")
+
+
+@pytest.mark.parametrize("field", fields(PolicyParameters), ids=lambda field: field.name)
+def test_defaults_and_ranges_are_those_of_the_strategys_parameter(field):
+    known = definition(f"rl_{field.name}")
+    assert field.default == known.default
+    if known.low is None:
+        return
+    PolicyParameters(**{field.name: known.low})
+    PolicyParameters(**{field.name: known.high})
+    with pytest.raises(BadInputError, match=field.name):
+        PolicyParameters(**{field.name: known.high * 1.01 + (1 if isinstance(known.high, int) else 0)})
