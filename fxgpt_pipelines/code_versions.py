@@ -10,6 +10,7 @@ ROOT = Path(fxgpt_core.__file__).resolve().parents[1]
 
 _CANDLES = ("market", "candles")
 _FEATURES = (*_CANDLES, "features", "validation/lookahead.py")
+_PATTERNS = (*_CANDLES, "patterns", "regimes/regime.py", "performance/bootstrap.py", "validation")
 _FORECASTS = (*_FEATURES, "forecasts", "networks", "diffusion", "training", "validation/spans.py")
 _FOLDS = (*_FORECASTS, "validation")
 _CALIBRATION = ("market", "forecasts", "conformal")
@@ -23,13 +24,17 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "context_series": (*_CANDLES, "context"),
     "features": _FEATURES,
     "intermarket_features": _FEATURES,
+    "regimes": (*_CANDLES, "regimes", "forecasts/horizons.py", "validation/lookahead.py", "validation/spans.py"),
+    "patterns": _PATTERNS,
     "diffusion_model": _FORECASTS,
     "quantile_head": _FORECASTS,
+    "pattern_autoencoder": (*_FORECASTS, "patterns", "array_file.py"),
     "forecasts": _FORECASTS,
     "calibration_quantiles": _CALIBRATION,
     "walk_forward_validation": _STRATEGY,
     **{f"validation_fold_{number}": _FOLDS for number in range(1, 6)},
     "horizon_validation": ("forecasts",),
+    "allocation": (*_CANDLES, "portfolio", "validation/lookahead.py"),
     "optimized_parameters": _SEARCH,
     "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_evidence.py"),
     "rl_agent": (*_LIVE, "context", "rl"),

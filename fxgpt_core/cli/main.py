@@ -10,6 +10,8 @@ from pathlib import Path
 import typer
 
 from fxgpt_core.cli import (
+    allocation,
+    anomalies,
     backtest,
     candles,
     context,
@@ -23,6 +25,8 @@ from fxgpt_core.cli import (
     optimize,
     orders,
     parameters,
+    regimes,
+    patterns,
     policy,
     registry,
     setup,
@@ -52,9 +56,10 @@ app.add_typer(context.app, name="context")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
+app.add_typer(regimes.app, name="regimes")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
-for room in (setup, doctor, train, backtest, stress, optimize, luck, registry, orders, gateway):
+for room in (patterns, app, name, setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 

@@ -33,14 +33,15 @@ def upward_breakouts(prices: Prices, lookback: int, sizes: tuple[int, int]) -> S
     half a mean range, at most 1, half where it lies between low and high.
     """
     high, close = prices.high, prices.close
-    shapes, found = room_for(len(close)), 0
+    # The level of the next is at least as high as the candle of the one before, and so many candles old.
+    shapes, found = room_for(len(close) // sizes[0] + 1), 0
     for i in range(max(lookback, RANGE_SPAN + 1), len(close)):
         if not _stands_out(prices, i, sizes[0]):
             continue
         top = highest(high, i - lookback, i)
         if close[i] <= high[top] or i - top < sizes[0]:
             continue
-        shape, values = shapes.rows[found], shapes.prices[found]
+        shape, values = shapes.rows[found], shapes.values[found]
         shape[FORMED] = shape[DEADLINE] = i
         shape[FIRST_POINT] = top
         # What the price did below the level does not matter: it has left it.
@@ -51,13 +52,13 @@ def upward_breakouts(prices: Prices, lookback: int, sizes: tuple[int, int]) -> S
         place = (close[i] - prices.low[i]) / tall if tall > 0.0 else 1.0
         values[QUALITY], values[ANCHOR] = 0.5 * clear + 0.5 * place, high[top]
         found += 1
-    return Shapes(shapes.rows[:found], shapes.prices[:found])
+    return Shapes(shapes.rows[:found], shapes.values[:found])
 
 
 @compiled
 def _stands_out(prices: Prices, i: int, candles: int) -> bool:
     """Whether the close is above the highs of the candles just before: cheap, and false for most."""
-    for j in range(i - 1, i - candles - 1, -1):
-        if prices.high[j] >= prices.close[i]:
-            return False
-    return True
+    above = True
+    for j in range(i - candles, i):
+        above &= prices.high[j] < prices.close[i]
+    return above

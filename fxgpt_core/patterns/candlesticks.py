@@ -4,8 +4,9 @@ Each rule reads arrays, so that row i depends on the `CANDLESTICK_REACH` candles
 short against the mean body of the ten candles before, a shadow very short below a tenth of their mean range, near is a fifth and
 far three fifths of the mean range of five. Means are of the values in the window alone; TA-Lib's are running sums.
 
-One rule is not TA-Lib's as it stands: stars, piercing line and dark cloud ask for a gap between two candles, which a market that is
-open day and night hardly has. Here a gap may fall short of one by `gap_slack` × near; with 0 every rule is TA-Lib's.
+One rule is not TA-Lib's as it stands: stars, inverted hammer, piercing line and dark cloud ask for a gap between two candles,
+which a market that is open day and night hardly has. Here a gap may fall short of one by `gap_slack` × near; with 0 every rule is
+TA-Lib's.
 """
 
 from collections.abc import Callable
@@ -62,7 +63,7 @@ def candlesticks(open_: FloatArray, high: FloatArray, low: FloatArray, close: Fl
     if len(close) <= CANDLESTICK_REACH:
         return marks
     bodies = _bodies(open_, high, low, close)
-    candles = Candles(*(bodies.ago(candles) for candles in range(4)), _against_trend(close)[3:], gap_slack)
+    candles = Candles(bodies.ago(0), bodies.ago(1), bodies.ago(2), bodies.ago(3), _against_trend(close)[3:], gap_slack)
     for column, name in enumerate(CANDLESTICKS):
         marks[3:, column] = RULES[name](candles)
     return marks
@@ -274,7 +275,9 @@ RULES: Final[dict[str, Callable[[Candles], SideArray]]] = {
     "three_inside": _three_inside,
     "three_outside": _three_outside,
 }
-CANDLES_OF: Final = {name: 3 if name.startswith(("three", "morning", "evening")) else 2 for name in CANDLESTICKS} | dict.fromkeys(
-    CANDLESTICKS[:3] + ("marubozu",), 1
-)
+CANDLES_OF: Final = dict.fromkeys(CANDLESTICKS, 2) | {
+    **dict.fromkeys(("doji", "dragonfly_doji", "gravestone_doji", "marubozu"), 1),
+    **dict.fromkeys(("morning_star", "evening_star"), 3),
+    **dict.fromkeys(("three_white_soldiers", "three_black_crows", "three_inside", "three_outside"), 3),
+}
 """How many candles each candlestick consists of."""

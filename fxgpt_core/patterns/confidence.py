@@ -9,8 +9,20 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fxgpt_core.compiled import compiled
-from fxgpt_core.patterns.prices import FloatArray, IntArray, Prices
-from fxgpt_core.patterns.swings import supported, touches
+from fxgpt_core.patterns.prices import FloatArray, IntArray, Prices, sums
+from fxgpt_core.patterns.shapes import (
+    ANCHOR,
+    COMPLETED,
+    CONFIDENCE,
+    FIRST_POINT,
+    QUALITY,
+    SIDE,
+    SUPPORT,
+    TREND,
+    VOLUME,
+    Shapes,
+)
+from fxgpt_core.patterns.swings import MOST_TOUCHES, touches
 
 NEAR_RANGES: Final = 0.5
 """A swing touches a price when it turned within this share of the mean true range."""
@@ -33,67 +45,58 @@ class Weights(NamedTuple):
     trend: float
 
 
-class Judged(NamedTuple):
-    """What surrounded each of E patterns at its completion, float64[E]; NaN of those that are not complete.
-
-    `support`, `trend` and `confidence` in [0, 1]; `volume` as a multiple of the mean, NaN where that is 0 or not known yet.
-    """
-
-    support: FloatArray
-    trend: FloatArray
-    volume: FloatArray
-    confidence: FloatArray
-
-
 @compiled
-def judged(
-    prices: Prices, swings: Swings, patterns: tuple[IntArray, IntArray, IntArray, FloatArray, FloatArray], weights: Weights
-) -> Judged:
-    """Judges patterns by their side, row of completion, rows of points, anchor and quality."""
-    side, completed, points, anchor, quality = patterns
-    n = len(side)
-    found = Judged(np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan))
-    lookback = weights.lookback
-    for e in range(n):
-        at, first = completed[e], points[e, 0]
+def judge(shapes: Shapes, prices: Prices, swings: Swings, weights: Weights) -> None:
+    """Fills in support, trend and confidence, in [0, 1], of each shape that is complete, from what was known then."""
+    towards = trend(prices.close, weights.lookback)
+    for m in range(len(shapes.rows)):
+        shape, values = shapes.rows[m], shapes.values[m]
+        at, first = shape[COMPLETED], shape[FIRST_POINT]
         if at < 0:
             continue
         near = NEAR_RANGES * prices.range[at]
         # The shape's own swings do not hold it, and a swing counts once it is known.
-        window = (first - lookback, min(first, at - swings.width + 1))
-        held = touches(anchor[e], near, swings.lows, prices.low, window)
-        held += touches(anchor[e], near, swings.highs, prices.high, window)
-        found.support[e] = supported(held)
-        found.trend[e] = 0.5 + 0.5 * side[e] * trend(prices.close, at, lookback)
-        found.volume[e] = volume_ratio(prices.volume, at, lookback)
-        parts = quality[e] + weights.support * found.support[e] + weights.trend * found.trend[e]
-        found.confidence[e] = parts / (1.0 + weights.support + weights.trend)
+        window = (first - weights.lookback, min(first, at - swings.width + 1))
+        held = touches(values[ANCHOR], near, swings.lows, prices.low, window)
+        held += touches(values[ANCHOR], near, swings.highs, prices.high, window)
+        values[SUPPORT] = min(held, MOST_TOUCHES) / MOST_TOUCHES
+        values[TREND] = 0.5 + 0.5 * shape[SIDE] * towards[at]
+        parts = values[QUALITY] + weights.support * values[SUPPORT] + weights.trend * values[TREND]
+        values[CONFIDENCE] = parts / (1.0 + weights.support + weights.trend)
+
+
+@compiled
+def weigh(shapes: Shapes, ratio: FloatArray) -> None:
+    """Fills in the volume at completion; `ratio` is that of each candle."""
+    for m in range(len(shapes.rows)):
+        if shapes.rows[m, COMPLETED] >= 0:
+            shapes.values[m, VOLUME] = ratio[shapes.rows[m, COMPLETED]]
+
+
+@compiled
+def trend(close: FloatArray, span: int) -> FloatArray:
+    """float64[N] in [-1, 1]: the net move of `span` candles over twice what a random walk of as large moves makes.
+
+    It is Kaufman's efficiency ratio (Trading Systems and Methods, 1987) × √span / 2, cut off at 1; 0 where nothing moved or too
+    few candles are known.
+    """
+    n = len(close)
+    moves, found = np.full(n, np.nan), np.zeros(n)
+    for i in range(1, n):
+        moves[i] = abs(close[i] - close[i - 1])
+    path = sums(moves, span)
+    for i in range(span, n):
+        if path[i] > 0.0:
+            ratio = (close[i] - close[i - span]) * math.sqrt(span) / (FULL_TREND * path[i])
+            found[i] = max(-1.0, min(1.0, ratio))
     return found
 
 
 @compiled
-def trend(close: FloatArray, at: int, span: int) -> float:
-    """In [-1, 1]: the net move of `span` candles over twice what a random walk of as large moves makes; 0 where not known.
-
-    It is Kaufman's efficiency ratio (Trading Systems and Methods, 1987) × √span / 2, cut off at 1.
-    """
-    if at < span:
-        return 0.0
-    path = 0.0
-    for i in range(at - span + 1, at + 1):
-        path += abs(close[i] - close[i - 1])
-    if path == 0.0:
-        return 0.0
-    ratio = (close[at] - close[at - span]) * math.sqrt(span) / (FULL_TREND * path)
-    return max(-1.0, min(1.0, ratio))
-
-
-@compiled
-def volume_ratio(volume: FloatArray, at: int, span: int) -> float:
-    """The volume of a candle over the mean of the `span` before it; NaN where that is 0 or not known yet."""
-    if at < span:
-        return np.nan
-    total = 0.0
-    for i in range(at - span, at):
-        total += volume[i]
-    return volume[at] * span / total if total > 0.0 else np.nan
+def volume_ratio(volume: FloatArray, span: int) -> FloatArray:
+    """float64[N]: the volume of a candle over the mean of the `span` before it; NaN where that is 0 or not known yet."""
+    total, found = sums(volume, span), np.full(len(volume), np.nan)
+    for i in range(span, len(volume)):
+        if total[i - 1] > 0.0:
+            found[i] = volume[i] * span / total[i - 1]
+    return found

@@ -1,163 +1,125 @@
-"""All patterns of a series, each with what surrounded it: the table that signals and events are made of."""
+"""All patterns of a series, whatever the filters of signals will make of them."""
 
-from dataclasses import dataclass, fields
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.compiled import compiled
 from fxgpt_core.patterns.breakouts import upward_breakouts
 from fxgpt_core.patterns.candlesticks import CANDLES_OF, FX_GAP_SLACK, candlesticks
-from fxgpt_core.patterns.confidence import Judged, Swings, Weights, judged
+from fxgpt_core.patterns.confidence import Swings, Weights, judge, volume_ratio, weigh
 from fxgpt_core.patterns.double_bottoms import double_bottoms
 from fxgpt_core.patterns.head_and_shoulders import inverse_heads
 from fxgpt_core.patterns.names import CANDLESTICKS, CHART_SHAPES, CONFIRMED
 from fxgpt_core.patterns.parameters import PatternParameters
-from fxgpt_core.patterns.prices import FloatArray, IntArray, Prices, mirrored
+from fxgpt_core.patterns.prices import IntArray, Prices, mirrored
 from fxgpt_core.patterns.shapes import (
     ANCHOR,
     COMPLETED,
     CONFIRMED_AT,
     FATE,
     FIRST_POINT,
+    FORMED,
     HEIGHT,
+    KIND,
     LEVEL,
-    N_POINTS,
-    NOT_YET,
     QUALITY,
+    SIDE,
+    VOLUME,
     Shapes,
     follow,
+    room_for,
 )
 from fxgpt_core.patterns.swings import swing_lows
 
-LARGE_RANGES = 2.0
-_CANDLES_OF = np.array([CANDLES_OF[name] for name in CANDLESTICKS])
+LARGE_RANGES: Final = 2.0
+_CANDLES_OF: Final = np.array([CANDLES_OF[name] for name in CANDLESTICKS])
+_NEVER: Final = np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True, eq=False)
-class Patterns:
-    """E patterns in the order of the candle that confirmed them, those that none confirmed first.
-
-    `kind` codes of `PATTERN_NAMES`, `side` 1 or -1, `fate` codes of `FATES`, all int64[E]; `completed` and `confirmed` are rows,
-    `NOT_YET` where there is none; `points` int64[E,5] rows, the rest `NOT_YET`. `level` (NaN of a candlestick), `height` and
-    `anchor` are in quote currency, `quality` in [0, 1]. `judged` holds what surrounded each at its completion.
-    """
-
-    kind: IntArray
-    side: IntArray
-    fate: IntArray
-    completed: IntArray
-    confirmed: IntArray
-    points: IntArray
-    level: FloatArray
-    height: FloatArray
-    anchor: FloatArray
-    quality: FloatArray
-    judged: Judged
-
-    def __len__(self) -> int:
-        return len(self.kind)
-
-    def select(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Patterns":
-        """Some of the patterns."""
-        columns = {item.name: getattr(self, item.name)[rows] for item in fields(self)[:-1]}
-        return Patterns(**columns, judged=Judged(*(column[rows] for column in self.judged)))
+def detected(prices: Prices, parameters: PatternParameters) -> Shapes:
+    """Every pattern, judged, in the order of the candles that confirmed them; those that none confirmed come last."""
+    return _judged(_found(prices, parameters), prices, parameters)
 
 
-@dataclass(frozen=True, eq=False)
-class Unjudged:
-    """Patterns before anybody looked around them; the columns are those of `Patterns`."""
-
-    kind: IntArray
-    side: IntArray
-    fate: IntArray
-    completed: IntArray
-    confirmed: IntArray
-    points: IntArray
-    level: FloatArray
-    height: FloatArray
-    anchor: FloatArray
-    quality: FloatArray
+def tradable(prices: Prices, parameters: PatternParameters) -> Shapes:
+    """Of `detected` those that are confirmed, and had enough volume at completion where that is asked for and known."""
+    return _judged([_chosen(part, parameters) for part in _found(prices, parameters)], prices, parameters)
 
 
-def detected(prices: Prices, parameters: PatternParameters) -> Patterns:
-    """Every pattern of the series, whatever the filters of signals will make of it."""
+def _chosen(shapes: Shapes, parameters: PatternParameters) -> Shapes:
+    chosen = shapes.rows[:, CONFIRMED_AT] >= 0
+    if parameters.use_volume_confirmation:
+        # Not known is no reason against a pattern: many feeds of currencies have no volume.
+        chosen &= ~(shapes.values[:, VOLUME] < parameters.volume_threshold)
+    return shapes.select(chosen)
+
+
+def _found(prices: Prices, parameters: PatternParameters) -> list[Shapes]:
     width = parameters.swing_width
-    swings = Swings(swing_lows(prices.low, width), swing_lows(-prices.high, width), width)
     upside_down = mirrored(prices)
     found = [
-        *_chart_shapes(prices, swings.lows, parameters, 1),
-        *_chart_shapes(upside_down, swings.highs, parameters, -1),
-        _candlesticks(prices),
+        *_chart_shapes(prices, swing_lows(prices.low, width), parameters, 1),
+        *_chart_shapes(upside_down, swing_lows(upside_down.low, width), parameters, -1),
+        candlestick_shapes(prices, candlesticks(*prices[:4], FX_GAP_SLACK), _CANDLES_OF),
     ]
-    columns = {item.name: np.concatenate([getattr(one, item.name) for one in found]) for item in fields(Unjudged)}
-    order = np.lexsort((columns["side"], columns["kind"], columns["completed"], columns["confirmed"]))
-    columns = {name: column[order] for name, column in columns.items()}
-    weights = Weights(parameters.lookback_period, parameters.support_resistance_weight, parameters.trend_alignment_weight)
-    events = tuple(columns[name] for name in ("side", "completed", "points", "anchor", "quality"))
-    return Patterns(**columns, judged=judged(prices, swings, events, weights))
-
-
-def _chart_shapes(prices: Prices, lows: IntArray, parameters: PatternParameters, side: int) -> list[Unjudged]:
-    """Double bottoms, inverse heads and breakouts upwards, or, of mirrored prices and side -1, what these are there."""
-    width, lookback = parameters.swing_width, parameters.lookback_period
-    sizes = (parameters.min_pattern_size, parameters.max_pattern_size)
-    retest_bars = parameters.breakout_retest_bars if parameters.false_breakout_filter else 0
-    families = (
-        double_bottoms(prices, lows, width, sizes),
-        inverse_heads(prices, lows, width, sizes, lookback),
-        upward_breakouts(prices, lookback, sizes),
-    )
-    found = []
-    for number, shapes in enumerate(families):
-        follow(shapes, prices, retest_bars)
-        found.append(_columns(shapes, 2 * number + (side < 0), side))
+    ratio = volume_ratio(prices.volume, parameters.lookback_period)
+    for part in found:
+        weigh(part, ratio)
     return found
 
 
-def _columns(shapes: Shapes, kind: int, side: int) -> Unjudged:
-    rows, prices = shapes
-    return Unjudged(
-        kind=np.full(len(rows), kind),
-        side=np.full(len(rows), side),
-        fate=rows[:, FATE],
-        completed=rows[:, COMPLETED],
-        confirmed=rows[:, CONFIRMED_AT],
-        points=rows[:, FIRST_POINT:],
-        level=side * prices[:, LEVEL],
-        height=prices[:, HEIGHT],
-        anchor=side * prices[:, ANCHOR],
-        quality=prices[:, QUALITY],
-    )
+def _judged(parts: list[Shapes], prices: Prices, parameters: PatternParameters) -> Shapes:
+    width = parameters.swing_width
+    shapes = Shapes(np.concatenate([part.rows for part in parts]), np.concatenate([part.values for part in parts]))
+    confirmed = shapes.rows[:, CONFIRMED_AT]
+    ordered = shapes.select(np.argsort(np.where(confirmed < 0, _NEVER, confirmed), kind="stable"))
+    swings = Swings(swing_lows(prices.low, width), swing_lows(-prices.high, width), width)
+    weights = Weights(parameters.lookback_period, parameters.support_resistance_weight, parameters.trend_alignment_weight)
+    judge(ordered, prices, swings, weights)
+    return ordered
 
 
-def _candlesticks(prices: Prices) -> Unjudged:
-    """Candlesticks as patterns: complete and confirmed at once, as high as their candles and at least one mean range.
+def _chart_shapes(prices: Prices, lows: IntArray, parameters: PatternParameters, side: int) -> list[Shapes]:
+    """Double bottoms, inverse heads and breakouts upwards, or, of mirrored prices and side -1, what these are there."""
+    width, lookback = parameters.swing_width, parameters.lookback_period
+    sizes = (parameters.min_pattern_size, parameters.max_pattern_size)
+    families = [
+        double_bottoms(prices, lows, width, sizes),
+        inverse_heads(prices, lows, width, sizes, lookback),
+        upward_breakouts(prices, lookback, sizes),
+    ]
+    for number, shapes in enumerate(families):
+        follow(shapes, prices, parameters.breakout_retest_bars if parameters.false_breakout_filter else 0)
+        shapes.rows[:, KIND], shapes.rows[:, SIDE] = 2 * number + (side < 0), side
+        shapes.values[:, [LEVEL, ANCHOR]] *= side
+    return families
+
+
+@compiled
+def candlestick_shapes(prices: Prices, marks: npt.NDArray[np.int8], candles_of: IntArray) -> Shapes:
+    """Candlesticks int8[N,18] as shapes: complete and confirmed at once, as high as their candles and at least one mean range.
 
     Quality: the height of the candles over two mean ranges, at most 1. They lean on their own extreme.
     """
-    marks = candlesticks(prices.open, prices.high, prices.low, prices.close, FX_GAP_SLACK)
-    last, which = np.nonzero(marks)
-    known = prices.range[last] > 0.0
-    last, which = last[known], which[known]
-    side = marks[last, which].astype(np.int64)
-    points = np.full((len(last), N_POINTS), NOT_YET)
-    high, low = prices.high[last], prices.low[last]
-    for place in range(3):
-        row = last - (_CANDLES_OF[which] - 1) + place
-        inside = row <= last
-        points[inside, place] = row[inside]
-        earlier = np.minimum(row, last)
-        high, low = np.maximum(high, prices.high[earlier]), np.minimum(low, prices.low[earlier])
-    usual = prices.range[last]
-    return Unjudged(
-        kind=which + len(CHART_SHAPES),
-        side=side,
-        fate=np.full(len(last), CONFIRMED),
-        completed=last,
-        confirmed=last,
-        points=points,
-        level=np.full(len(last), np.nan),
-        height=np.maximum(high - low, usual),
-        anchor=np.where(side > 0, low, high),
-        quality=np.minimum(1.0, (high - low) / (LARGE_RANGES * usual)),
-    )
+    shapes, found = room_for(int(np.count_nonzero(marks))), 0
+    for i in range(len(marks)):
+        usual = prices.range[i]
+        if not usual > 0.0:
+            continue
+        for kind in range(marks.shape[1]):
+            side = marks[i, kind]
+            if side == 0:
+                continue
+            shape, values, first = shapes.rows[found], shapes.values[found], i - candles_of[kind] + 1
+            shape[KIND], shape[SIDE], shape[FATE] = kind + len(CHART_SHAPES), side, CONFIRMED
+            shape[FORMED] = shape[COMPLETED] = shape[CONFIRMED_AT] = i
+            high, low = prices.high[i], prices.low[i]
+            for row in range(first, i + 1):
+                shape[FIRST_POINT + row - first] = row
+                high, low = max(high, prices.high[row]), min(low, prices.low[row])
+            values[HEIGHT], values[ANCHOR] = max(high - low, usual), low if side > 0 else high
+            values[QUALITY] = min(1.0, (high - low) / (LARGE_RANGES * usual))
+            found += 1
+    return Shapes(shapes.rows[:found], shapes.values[:found])

@@ -58,7 +58,7 @@ def double_bottoms(prices: Prices, lows: IntArray, width: int, sizes: tuple[int,
         bottom = min(prices.low[best], prices.low[second])
         top = highest(prices.high, best + 1, second)
         height = prices.high[top] - bottom
-        shape, values = shapes.rows[found], shapes.prices[found]
+        shape, values = shapes.rows[found], shapes.values[found]
         shape[FORMED], shape[DEADLINE] = second + width, second + sizes[1]
         shape[FIRST_POINT], shape[FIRST_POINT + 1], shape[FIRST_POINT + 2] = best, top, second
         values[LEVEL], values[BOTTOM], values[HEIGHT] = prices.high[top], bottom, height
@@ -66,7 +66,7 @@ def double_bottoms(prices: Prices, lows: IntArray, width: int, sizes: tuple[int,
         values[QUALITY] = 0.5 * evenness + 0.5 * min(1.0, height / (LARGE_RANGES * prices.range[second]))
         values[ANCHOR] = bottom
         found += 1
-    return Shapes(shapes.rows[:found], shapes.prices[:found])
+    return Shapes(shapes.rows[:found], shapes.values[:found])
 
 
 @compiled
@@ -82,4 +82,4 @@ def _fits(prices: Prices, first: int, second: int) -> bool:
     large = height >= LEAST_RANGES * prices.range[second]
     empty = prices.low[lowest(prices.low, first + 1, second)] >= bottom
     came_down = prices.high[highest(prices.high, first - size, first)] > level
-    return even and large and empty and came_down
+    return bool(even and large and empty and came_down)

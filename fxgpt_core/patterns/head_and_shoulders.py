@@ -1,7 +1,7 @@
 """Inverse head and shoulders, and in mirrored prices head and shoulders: three bottoms, the middle one the lowest.
 
-Definition after Bulkowski, Encyclopedia of Chart Patterns (2nd edition, 2005), and Lo, Mamaysky and Wang, Foundations of Technical
-Analysis (2000), with shares of the height in place of their 1.5 percent.
+Definition after Bulkowski, Encyclopedia of Chart Patterns (2nd edition, 2005), and Lo, Mamaysky and Wang, Foundations of
+Technical Analysis (2000), with shares of the height in place of their 1.5 percent.
 """
 
 from typing import Final
@@ -55,7 +55,7 @@ def inverse_heads(prices: Prices, lows: IntArray, width: int, sizes: tuple[int, 
         first, second = highest(prices.high, left + 1, head), highest(prices.high, head + 1, right)
         level = max(prices.high[first], prices.high[second])
         height = level - prices.low[head]
-        shape, values = shapes.rows[found], shapes.prices[found]
+        shape, values = shapes.rows[found], shapes.values[found]
         shape[FORMED], shape[DEADLINE] = right + width, right + sizes[1]
         points = (left, first, head, second, right)
         for p in range(len(points)):
@@ -66,7 +66,7 @@ def inverse_heads(prices: Prices, lows: IntArray, width: int, sizes: tuple[int, 
         values[QUALITY] = (shoulders + turns + min(1.0, height / (LARGE_RANGES * prices.range[right]))) / 3.0
         values[ANCHOR] = min(prices.low[left], prices.low[right])
         found += 1
-    return Shapes(shapes.rows[:found], shapes.prices[:found])
+    return Shapes(shapes.rows[:found], shapes.values[:found])
 
 
 @compiled
@@ -106,4 +106,4 @@ def _fits(prices: Prices, left: int, head: int, right: int) -> bool:
     shoulders = min(first, second) - max(low[left], low[right]) >= SHOULDER * height
     deepest = low[lowest(low, left, right + 1)] >= low[head]
     came_down = prices.high[highest(prices.high, left - size, left)] > level
-    return even and shoulders and deepest and came_down
+    return bool(even and shoulders and deepest and came_down)

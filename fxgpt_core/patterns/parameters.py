@@ -1,4 +1,4 @@
-"""The twenty parameters of chart patterns, with their ranges: what a shape is, what confirms it, how it is believed and traded."""
+"""The twenty parameters of patterns and their ranges: what a shape is, what confirms it, how it is believed and traded."""
 
 from dataclasses import dataclass, fields
 from typing import Final

@@ -1,5 +1,6 @@
 """Candles as the compiled detectors read them, and their mirror image, so that each shape is written once, for the long side."""
 
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.compiled import compiled
+from fxgpt_core.market.sessions import stretches
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -31,6 +33,11 @@ def prices_of(candles: CandleArrays) -> Prices:
     return Prices(candles.open, candles.high, candles.low, candles.close, candles.volume, true_range)
 
 
+def unbroken(candles: CandleArrays) -> list[tuple[int, int]]:
+    """First row and last row + 1 of each stretch: across a hole candles are no neighbours."""
+    return list(pairwise([*stretches(candles.open_time_us, candles.timeframe).tolist(), len(candles)]))
+
+
 def mirrored(prices: Prices) -> Prices:
     """The same candles upside down: prices negated, which is exact, highs for lows. What falls in one rises in the other."""
     return prices._replace(open=-prices.open, high=-prices.low, low=-prices.high, close=-prices.close)
@@ -38,14 +45,25 @@ def mirrored(prices: Prices) -> Prices:
 
 @compiled
 def mean_true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
-    """float64[N]: mean of the last fourteen true ranges (Wilder 1978, with a plain mean), the oldest added first; NaN before."""
-    n = len(close)
-    true_range, means = np.empty(n), np.full(n, np.nan)
-    for i in range(1, n):
+    """float64[N]: mean of the last fourteen true ranges (Wilder 1978, with a plain mean); NaN before there are so many."""
+    true_range = np.full(len(close), np.nan)
+    for i in range(1, len(close)):
         true_range[i] = max(high[i], close[i - 1]) - min(low[i], close[i - 1])
-    for i in range(RANGE_SPAN, n):
-        total = 0.0
-        for j in range(i - RANGE_SPAN + 1, i + 1):
-            total += true_range[j]
-        means[i] = total / RANGE_SPAN
-    return means
+    return sums(true_range, RANGE_SPAN) / RANGE_SPAN
+
+
+@compiled
+def sums(values: FloatArray, span: int) -> FloatArray:
+    """float64[N]: sum of the last `span` values, the oldest added first; NaN where there are fewer.
+
+    No running sum, which would depend on where the series begins.
+    """
+    n = len(values)
+    total = np.full(n, np.nan)
+    if n >= span:
+        total[span - 1 :] = 0.0
+        for lag in range(span - 1, -1, -1):
+            # One lag at a time for all rows, which the compiler does several at once.
+            for i in range(span - 1, n):
+                total[i] += values[i - lag]
+    return total

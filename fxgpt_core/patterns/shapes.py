@@ -1,4 +1,4 @@
-"""What every detector of chart shapes fills: one row of whole numbers and one of prices for each shape.
+"""What every detector fills: one row of whole numbers and one of values for each shape.
 
 Shapes are written for the long side: a bottom, and a level above it whose break by a close completes the shape. The short side is
 the same in `mirrored` prices.
@@ -18,27 +18,33 @@ IntArray = npt.NDArray[np.int64]
 
 NOT_YET: Final = -1
 N_POINTS: Final = 5
-FORMED, DEADLINE, COMPLETED, CONFIRMED_AT, FATE, FIRST_POINT = range(6)
+KIND, SIDE, FORMED, DEADLINE, COMPLETED, CONFIRMED_AT, FATE, FIRST_POINT = range(8)
 N_ROWS: Final = FIRST_POINT + N_POINTS
-LEVEL, BOTTOM, HEIGHT, QUALITY, ANCHOR = range(5)
-N_PRICES: Final = 5
+LEVEL, BOTTOM, HEIGHT, ANCHOR, QUALITY, SUPPORT, TREND, VOLUME, CONFIDENCE = range(9)
+N_VALUES: Final = 9
 RETEST_RANGES: Final = 0.1
 
 
 class Shapes(NamedTuple):
-    """M shapes. `rows` int64[M,10]: the candle they are known at, the last that may break the level, the one that did, the one
-    that confirmed it, the fate, and the points, `NOT_YET` where there is none. `prices` float64[M,5]: the level; the price
-    that must not be undercut before the break; the height; the quality in [0, 1]; the price that earlier swings may support.
+    """M shapes. `rows` int64[M,12]: kind, side (1 or -1), the candle it is known at, the last that may break the level, the one
+    that did, the one that confirmed it, the fate, and the points; `NOT_YET` where there is none.
+
+    `values` float64[M,9]: the level, the price that must not be undercut before the break, the height, the price that earlier
+    swings may hold, all in quote currency; then quality, support, trend, volume and confidence, as `confidence.judge` tells.
     """
 
     rows: IntArray
-    prices: FloatArray
+    values: FloatArray
+
+    def select(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Shapes":
+        """Some of the shapes, as copies."""
+        return Shapes(self.rows[which], self.values[which])
 
 
 @compiled
 def room_for(count: int) -> Shapes:
     """So many empty shapes."""
-    return Shapes(np.full((count, N_ROWS), NOT_YET), np.empty((count, N_PRICES)))
+    return Shapes(np.full((count, N_ROWS), NOT_YET), np.full((count, N_VALUES), np.nan))
 
 
 @compiled
@@ -72,11 +78,11 @@ def follow(shapes: Shapes, prices: Prices, retest_bars: int) -> None:
     """
     n = len(prices.close)
     for m in range(len(shapes.rows)):
-        shape, level = shapes.rows[m], shapes.prices[m, LEVEL]
+        shape, level = shapes.rows[m], shapes.values[m, LEVEL]
         shape[FATE] = WAITING
         last_point = shape[FIRST_POINT : FIRST_POINT + N_POINTS].max()
         for i in range(last_point + 1, min(shape[DEADLINE] + 1, n)):
-            if prices.low[i] < shapes.prices[m, BOTTOM]:
+            if prices.low[i] < shapes.values[m, BOTTOM]:
                 shape[FATE] = EXPIRED
                 break
             if i >= shape[FORMED] and prices.close[i] > level:

@@ -13,12 +13,12 @@ from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.rows import Rows
-from fxgpt_core.market.sessions import stretches
-from fxgpt_core.patterns.detection import Patterns, detected
+from fxgpt_core.patterns.detection import tradable
 from fxgpt_core.patterns.filters import Gates, gates
 from fxgpt_core.patterns.names import CONTINUATIONS, NO_PATTERN, PATTERN_NAMES
 from fxgpt_core.patterns.parameters import RANGES, PatternParameters
-from fxgpt_core.patterns.prices import FloatArray, IntArray, prices_of
+from fxgpt_core.patterns.prices import FloatArray, IntArray, prices_of, unbroken
+from fxgpt_core.patterns.shapes import COMPLETED, CONFIDENCE, CONFIRMED_AT, HEIGHT, KIND, SIDE, Shapes
 
 CodeArray = npt.NDArray[np.int8]
 
@@ -28,6 +28,10 @@ PATTERN_LOOKBACK: Final = int(RANGES["max_age_bars"][1] + 2 * RANGES["lookback_p
 The oldest is a breakout at the end of its life, of a level as old as the lookback period, with swings that touched that level a
 lookback period before, which stand out from half the smallest size of candles on their left.
 """
+
+OF_KIND, OF_SIDE, BEGAN, FROM, STOP, TARGET, FULL, BELIEVED = range(8)
+LIVING: Final = 8
+"""What is kept of a living shape: kind, side, row of completion, close that confirmed it, distances, confidence then and now."""
 
 _CONTINUES = np.isin(PATTERN_NAMES, CONTINUATIONS)
 
@@ -55,6 +59,10 @@ class PatternSignals:
         """Those of some of the candles."""
         return PatternSignals(*(getattr(self, item.name)[rows] for item in fields(self)))
 
+    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The columns by name, for a table."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
 
 class Life(NamedTuple):
     """How long a signal lives (candles), what confidence it needs, what agreement weighs, and its multiples of the height."""
@@ -64,17 +72,6 @@ class Life(NamedTuple):
     confluence: float
     target: float
     stop: float
-
-
-class Active(NamedTuple):
-    """E confirmed patterns in the order of the candle that confirmed them: int64[E] four times, then float64[E] twice."""
-
-    kind: IntArray
-    side: IntArray
-    completed: IntArray
-    confirmed: IntArray
-    confidence: FloatArray
-    height: FloatArray
 
 
 class Found(NamedTuple):
@@ -96,18 +93,15 @@ def patterns_of(candles: CandleArrays, parameters: PatternParameters, regime: Co
     """
     if regime is not None and len(regime) != len(candles):
         raise BadInputError(f"{len(regime)} regimes were given for {len(candles)} candles; each candle has one: give as many")
-    begins = stretches(candles.open_time_us, candles.timeframe).tolist()
     parts = [
         _of_stretch(candles.slice(start, stop), parameters, None if regime is None else regime[start:stop])
-        for start, stop in zip(begins, [*begins[1:], len(candles)], strict=True)
+        for start, stop in unbroken(candles)
     ] or [empty(0)]
     return PatternSignals(candles.known_at_us, *(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _of_stretch(candles: CandleArrays, parameters: PatternParameters, regime: CodeArray | None) -> Found:
     prices = prices_of(candles)
-    patterns = detected(prices, parameters)
-    active = patterns.select(tradable(patterns, parameters))
     life = Life(
         parameters.max_age_bars,
         parameters.confidence_threshold,
@@ -115,17 +109,8 @@ def _of_stretch(candles: CandleArrays, parameters: PatternParameters, regime: Co
         parameters.target_multiplier,
         parameters.stop_loss_multiplier,
     )
-    columns = Active(active.kind, active.side, active.completed, active.confirmed, active.judged.confidence, active.height)
-    return signalled(columns, prices.close, gates(prices.close, parameters, regime), _CONTINUES, life)
-
-
-def tradable(patterns: Patterns, parameters: PatternParameters) -> npt.NDArray[np.bool_]:
-    """bool[E]: confirmed, and with enough volume at completion where that is asked for and known."""
-    confirmed = patterns.confirmed >= 0
-    if not parameters.use_volume_confirmation:
-        return confirmed
-    # Not known is no reason against a pattern: many feeds of currencies have no volume.
-    return confirmed & ~(patterns.judged.volume < parameters.volume_threshold)
+    passes = gates(prices.close, parameters, regime)
+    return signalled(tradable(prices, parameters), prices.close, passes, _CONTINUES, life)
 
 
 @compiled
@@ -137,70 +122,75 @@ def empty(n: int) -> Found:
 
 
 @compiled
-def signalled(patterns: Active, close: FloatArray, gate: Gates, continues: npt.NDArray[np.bool_], life: Life) -> Found:
-    """The best of the patterns that live at each candle and pass its gate, where it is believed enough."""
-    found = empty(len(close))
-    living, believed = np.empty(len(patterns.kind), np.int64), np.empty(len(patterns.kind))
+def signalled(shapes: Shapes, close: FloatArray, passes: Gates, continues: npt.NDArray[np.bool_], life: Life) -> Found:
+    """The best of the confirmed shapes that live at each candle and pass its gate, where it is believed enough."""
+    found, rows = empty(len(close)), shapes.rows
+    living = np.empty((len(rows), LIVING))
     count, coming = 0, 0
     for i in range(len(close)):
-        left = 0
-        for a in range(count):
-            if lives(patterns, living[a], close, i, life):
-                living[left] = living[a]
-                left += 1
-        count = left
-        while coming < len(patterns.kind) and patterns.confirmed[coming] <= i:
-            if patterns.confirmed[coming] == i and i - patterns.completed[coming] <= life.max_age:
-                living[count] = coming
-                count += 1
+        count = alive(living, count, close[i], i - life.max_age)
+        while coming < len(rows) and rows[coming, CONFIRMED_AT] == i:
+            enlist(living[count], rows[coming], shapes.values[coming], close[i], life)
+            count += 1
             coming += 1
         best = -1
         for a in range(count):
-            e = living[a]
-            believed[a] = faded(patterns, e, i, life)
-            longs, goes_on = int(patterns.side[e] > 0), int(continues[patterns.kind[e]])
-            # Later patterns come later in the list: of equals the youngest counts.
-            if gate[i, longs, goes_on] and (best < 0 or believed[a] >= believed[best]):
-                best = a
+            one = living[a]
+            # Half of it is left at the end of a life.
+            one[BELIEVED] = one[FULL] * (1.0 - 0.5 * (i - one[BEGAN]) / life.max_age)
+            # Of equals the one that was confirmed last counts.
+            if best < 0 or one[BELIEVED] >= living[best, BELIEVED]:
+                kind = int(one[OF_KIND])
+                if passes[i, int(one[OF_SIDE] > 0.0), int(continues[kind])]:
+                    best = a
         if best < 0:
             continue
-        e = living[best]
-        confidence = agreed(patterns, living[:count], believed[:count], best, life.confluence)
+        confidence = agreed(living[:count], best, life.confluence)
         if confidence >= life.threshold:
-            found.side[i], found.confidence[i], found.kind[i] = patterns.side[e], confidence, patterns.kind[e]
-            found.age[i] = i - patterns.completed[e]
-            found.stop[i], found.target[i] = life.stop * patterns.height[e], life.target * patterns.height[e]
+            one = living[best]
+            found.side[i], found.confidence[i], found.kind[i] = int(one[OF_SIDE]), confidence, int(one[OF_KIND])
+            found.age[i], found.stop[i], found.target[i] = i - int(one[BEGAN]), one[STOP], one[TARGET]
     return found
 
 
 @compiled
-def lives(patterns: Active, e: int, close: FloatArray, i: int, life: Life) -> bool:
-    """Whether a confirmed pattern still signals: not too old, and its target or stop distance not gone by closes."""
-    moved = patterns.side[e] * (close[i] - close[patterns.confirmed[e]])
-    within = -life.stop * patterns.height[e] < moved < life.target * patterns.height[e]
-    return within and i - patterns.completed[e] <= life.max_age
+def enlist(one: FloatArray, shape: IntArray, values: FloatArray, close: float, life: Life) -> None:
+    """Writes what counts of a shape while it lives side by side in memory: the loop reads it at every candle."""
+    one[OF_KIND], one[OF_SIDE], one[BEGAN] = shape[KIND], shape[SIDE], shape[COMPLETED]
+    one[FROM], one[FULL] = close, values[CONFIDENCE]
+    one[STOP], one[TARGET] = life.stop * values[HEIGHT], life.target * values[HEIGHT]
 
 
 @compiled
-def faded(patterns: Active, e: int, i: int, life: Life) -> float:
-    """The confidence of a pattern, which falls to half by the end of its life."""
-    return patterns.confidence[e] * (1.0 - 0.5 * (i - patterns.completed[e]) / life.max_age)
+def alive(living: FloatArray, count: int, close: float, oldest: int) -> int:
+    """Keeps, in their order, those of `count` shapes that still signal, and says how many they are.
+
+    A shape ends when it is too old, and when a close is its stop or target distance away from the close that confirmed it.
+    """
+    left = 0
+    for a in range(count):
+        one = living[a]
+        if one[BEGAN] >= oldest and -one[STOP] < one[OF_SIDE] * (close - one[FROM]) < one[TARGET]:
+            if left < a:
+                living[left] = one
+            left += 1
+    return left
 
 
 @compiled
-def agreed(patterns: Active, living: IntArray, believed: FloatArray, best: int, weight: float) -> float:
-    """The confidence of the best pattern after the others had their say, in [0, 1].
+def agreed(living: FloatArray, best: int, weight: float) -> float:
+    """The confidence of the best shape after the others had their say, in [0, 1].
 
     A = the largest confidence of another kind on its side less the largest on the other side; it gains `weight` × A of what is
     missing to 1, or loses `weight` × −A of what it has.
     """
-    e = living[best]
+    mine = living[best]
     for_it, against = 0.0, 0.0
     for a in range(len(living)):
         other = living[a]
-        if patterns.side[other] != patterns.side[e]:
-            against = max(against, believed[a])
-        elif patterns.kind[other] != patterns.kind[e]:
-            for_it = max(for_it, believed[a])
-    agreement, confidence = weight * (for_it - against), believed[best]
-    return confidence + agreement * (1.0 - confidence if agreement > 0.0 else confidence)
+        if other[OF_SIDE] != mine[OF_SIDE]:
+            against = max(against, other[BELIEVED])
+        elif other[OF_KIND] != mine[OF_KIND]:
+            for_it = max(for_it, other[BELIEVED])
+    agreement, confidence = weight * (for_it - against), mine[BELIEVED]
+    return float(confidence + agreement * (1.0 - confidence if agreement > 0.0 else confidence))

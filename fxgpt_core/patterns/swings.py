@@ -1,5 +1,7 @@
 """Swings: lows and highs that stand out from the candles on both sides, and how often a price was turned at before."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,7 +10,8 @@ from fxgpt_core.compiled import compiled
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-MOST_TOUCHES = 3
+MOST_TOUCHES: Final = 3
+"""So many earlier turns at a price hold it wholly."""
 
 
 @compiled
@@ -40,9 +43,3 @@ def touches(price: float, near: float, at: IntArray, values: FloatArray, window:
         if abs(values[at[s]] - price) <= near:
             count += 1
     return count
-
-
-@compiled
-def supported(touched: int) -> float:
-    """In [0, 1]: how well so many earlier turns at a price hold it; three do wholly."""
-    return min(touched, MOST_TOUCHES) / MOST_TOUCHES
