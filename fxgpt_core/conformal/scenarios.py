@@ -20,14 +20,17 @@ FloatArray = npt.NDArray[np.float64]
 Side = npt.NDArray[np.int8]
 
 _SAME_DRIFT = 1e-9
+_SQRT_2 = math.sqrt(2.0)
+# In deviations of the step: barriers so near that one is met for certain (to 1e-8), an image too far to add 1e-18, and a tail of 0.
+_SOON, _NEVER, _NEVER_AT_ALL = 0.5, 9.0, 37.0
 
 
 @dataclass(frozen=True, eq=False)
 class Scenarios:
     """Probabilities float64[N]. `bull`, `bear`, `base`: the return at the step is above the cost, below minus the cost, between.
 
-    `target`, `stop`: it lies beyond them at the step; `target_first`: the target is met before the stop, whenever that is. These
-    three are of the wished side, and NaN where there is none.
+    Of the wished side, and NaN where there is none: `target`, `stop`: the return lies beyond them at the step; `target_met`,
+    `stop_met`: they are met by then, and before the other; `target_first`: the target is met before the stop, whenever that is.
     """
 
     bull: FloatArray
@@ -35,6 +38,8 @@ class Scenarios:
     bear: FloatArray
     target: FloatArray
     stop: FloatArray
+    target_met: FloatArray
+    stop_met: FloatArray
     target_first: FloatArray
 
 
@@ -56,10 +61,11 @@ def moments(bands: Bands, step: int) -> tuple[FloatArray, FloatArray]:
 def scenarios(bands: Bands, step: int, side: Side, cost: float, target: FloatArray, stop: FloatArray) -> Scenarios:
     """The scenarios of N wishes: `side` int8[N] (1, 0, −1), the round-trip `cost`, and the distances of target and stop.
 
-    Cost and distances (float64[N] each) are fractions of the close. That the target is met first is asked of a Brownian motion
-    with the mean and the variance of the band at the step (ruin of a gambler; Karlin & Taylor 1975, 15.3): it assumes that
-    drift and volatility of the horizon last until one of the two is met, and that price does not jump over them. Raises
-    `BadInputError` for a step that the bands do not have, and for a cost or a distance outside [0, 1).
+    Cost and distances (float64[N] each) are fractions of the close. Which is met first is asked of a Brownian motion with the mean
+    and the variance of the band at the step: until then (first passage of two barriers; Borodin & Salminen 2002, II.3.0), or for
+    as long as it takes (ruin of a gambler; Karlin & Taylor 1975, 15.3). It assumes that drift and volatility are even, and price
+    does not jump over a level. Raises `BadInputError` for a step that the bands do not have, and for a cost or a distance
+    outside [0, 1).
     """
     for name, value in (("cost", np.array([cost])), ("target", target), ("stop", stop)):
         if ((value < 0.0) | (value >= 1.0)).any():
@@ -105,20 +111,25 @@ def _each_moments(at: _AtStep) -> tuple[FloatArray, FloatArray]:
 
 @compiled
 def _each_scenarios(at: _AtStep, side: Side, cost: float, target: FloatArray, stop: FloatArray) -> FloatArray:
-    """float64[6,N] in the order of `Scenarios`."""
-    found = np.full((6, len(side)), np.nan)
+    """float64[8,N] in the order of `Scenarios`."""
+    found = np.full((8, len(side)), np.nan)
     rises, falls = math.log1p(cost), math.log1p(-cost)
     for row in range(len(side)):
         found[0, row], found[2, row] = _above(at, row, rises), _below(at, row, falls)
         found[1, row] = 1.0 - found[0, row] - found[2, row]
+        if side[row] == 0:
+            continue
+        mean, variance = _moments(at, row)
         if side[row] > 0:
             up, down = math.log1p(target[row]), -math.log1p(-stop[row])
             found[3, row], found[4, row] = _above(at, row, up), _below(at, row, -down)
-            found[5, row] = _up_first(at, row, up, down)
-        elif side[row] < 0:
+            found[5, row], found[6, row] = _met(mean, variance, up, down), _met(-mean, variance, down, up)
+            found[7, row] = _first(mean, variance, up, down)
+        else:
             up, down = math.log1p(stop[row]), -math.log1p(-target[row])
             found[3, row], found[4, row] = _below(at, row, -down), _above(at, row, up)
-            found[5, row] = 1.0 - _up_first(at, row, up, down)
+            found[5, row], found[6, row] = _met(-mean, variance, down, up), _met(mean, variance, up, down)
+            found[7, row] = _first(-mean, variance, down, up)
     return found
 
 
@@ -177,16 +188,42 @@ def _side_moments(at: _AtStep, row: int, edges: FloatArray) -> tuple[float, floa
 
 
 @uncounted
-def _up_first(at: _AtStep, row: int, up: float, down: float) -> float:
-    """That a Brownian motion with the moments of a row meets `up` before minus `down`."""
-    mean, variance = _moments(at, row)
-    if not (variance > 0.0 and up + down > 0.0):
+def _first(mean: float, variance: float, far: float, near: float) -> float:
+    """That a Brownian motion meets `far` before minus `near`; mean and variance are those of one span of time."""
+    if not (variance > 0.0 and far + near > 0.0):
         return math.nan
     drift = 2.0 * mean / variance
-    reach = drift * (up + down)
+    reach = drift * (far + near)
     if abs(reach) < _SAME_DRIFT:
-        return down / (up + down)
+        return near / (far + near)
     # Each form has no exponential that could grow beyond all bounds.
     if drift > 0.0:
-        return math.expm1(-drift * down) / math.expm1(-reach)
-    return math.exp(drift * up) * math.expm1(drift * down) / math.expm1(reach)
+        return math.expm1(-drift * near) / math.expm1(-reach)
+    return math.exp(drift * far) * math.expm1(drift * near) / math.expm1(reach)
+
+
+@uncounted
+def _met(mean: float, variance: float, far: float, near: float) -> float:
+    """The same, within the span of time: images of the barrier at `far` in both barriers, with alternating signs."""
+    if not (variance > 0.0 and far + near > 0.0):
+        return math.nan
+    deviation = math.sqrt(variance)
+    level, drift, width = far / deviation, mean / deviation, (far + near) / deviation
+    if width < _SOON:
+        return _first(mean, variance, far, near)
+    met, image = _passage(level, drift, level), 2.0 * width
+    while image - level < _NEVER + abs(drift):
+        met += _passage(level, drift, image + level) - _passage(level, drift, image - level)
+        image += 2.0 * width
+    return min(max(met, 0.0), 1.0)
+
+
+@uncounted
+def _passage(level: float, drift: float, image: float) -> float:
+    """exp(drift · (level − image)) times the probability to pass a single barrier at `image` in a unit of time, of unit variance."""
+    speed = abs(drift)
+    passed = math.exp(drift * level - speed * image) * 0.5 * math.erfc((image - speed) / _SQRT_2)
+    # Where the tail is zero, the exponential beside it may be beyond all bounds.
+    if image + speed < _NEVER_AT_ALL:
+        passed += math.exp(drift * level + speed * image) * 0.5 * math.erfc((image + speed) / _SQRT_2)
+    return passed

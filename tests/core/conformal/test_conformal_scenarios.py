@@ -1,16 +1,17 @@
 """Scenario probabilities: by hand, against scipy, numerical integration and simulated random walks."""
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, stats
 
 from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.conformal.calibration import COVERAGES
-from fxgpt_core.conformal.scenarios import moments, probability_below, scenarios
+from fxgpt_core.conformal.scenarios import Scenarios, moments, probability_below, scenarios
 from fxgpt_core.errors import BadInputError
 
 STEP = 4
@@ -92,11 +93,12 @@ def test_target_and_stop_change_places_with_the_side():
     assert long.target[0] == short.stop[0] == pytest.approx(1.0 - below(bands, [math.log1p(0.02)])[0])
     assert long.stop[0] == short.target[0] == below(bands, [math.log1p(-0.01)])[0]
     assert long.target_first[0] == pytest.approx(1.0 - short.target_first[0], abs=1e-15)
+    assert (long.target_met[0], long.stop_met[0]) == (short.stop_met[0], short.target_met[0])
 
 
 def test_without_a_wish_there_is_no_target():
     found = wishes(gaussian(2), 0, 0.01, 0.1, 0.1)
-    assert np.isnan([found.target, found.stop, found.target_first]).all()
+    assert np.isnan([found.target, found.stop, found.target_met, found.stop_met, found.target_first]).all()
     assert np.isfinite([found.bull, found.base, found.bear]).all()
 
 
@@ -136,14 +138,15 @@ def test_a_drift_that_overwhelms_decides_without_overflow():
 
 def test_unknown_levels_give_unknown_probabilities():
     found = wishes(gaussian(1), 1, 0.01, math.nan, math.nan)
-    assert np.isnan([found.target[0], found.stop[0], found.target_first[0]]).all()
+    assert np.isnan([found.target[0], found.stop[0], found.target_met[0], found.stop_met[0], found.target_first[0]]).all()
     assert math.isnan(below(gaussian(1), [math.nan])[0])
 
 
 def test_a_band_without_width_is_a_certainty():
     certain = bands_of([[0.1] * 6] * 3, [[0.1] * 6] * 3, [0.1] * 3)
     assert below(certain, [0.0, 0.1, 0.2]).tolist() == [0.0, 1.0, 1.0]
-    assert np.isnan(wishes(certain, 1, 0.0, 0.1, 0.1).target_first).all()
+    found = wishes(certain, 1, 0.0, 0.1, 0.1)
+    assert np.isnan([found.target_first, found.target_met, found.stop_met]).all()
 
 
 def test_an_unknown_step_and_levels_that_are_no_fractions_are_refused():
@@ -153,6 +156,63 @@ def test_an_unknown_step_and_levels_that_are_no_fractions_are_refused():
         wishes(gaussian(1), 1, 0.0, 0.1, 20.0)
     with pytest.raises(BadInputError, match="the cost"):
         wishes(gaussian(1), 1, -0.1, 0.1, 0.1)
+
+
+def neither_met(mean, deviation, up, down):
+    """The probability that a Brownian motion stays between −`down` and `up` for a unit of time: by sines, in place of images."""
+    drift, bottom, width = mean / deviation, down / deviation, (up + down) / deviation
+    total = 0.0
+    for n in range(1, 60):
+        weighed, _ = integrate.quad(lambda y, n=n: math.exp(drift * (y - bottom)) * math.sin(n * math.pi * y / width), 0, width)
+        total += 2 / width * math.sin(n * math.pi * bottom / width) * math.exp(-((n * math.pi / width) ** 2) / 2) * weighed
+    return total * math.exp(-(drift**2) / 2)
+
+
+@pytest.mark.parametrize(
+    ("mean", "up", "down"),
+    [
+        (0.0, 0.01, 0.01),
+        (0.0, 0.02, 0.01),
+        (0.005, 0.01, 0.02),
+        (-0.007, 0.015, 0.006),
+        (0.02, 0.005, 0.004),
+        (0.0, 0.001, 0.002),
+    ],
+)
+def test_what_is_met_within_the_step_is_all_but_what_stays_between(mean, up, down):
+    bands = gaussian(1, mean, 0.01)
+    found = wishes(bands, 1, 0.0, math.expm1(up), -math.expm1(-down))
+    deviation = math.sqrt(moments(bands, STEP)[1][0])
+    assert found.target_met[0] + found.stop_met[0] == pytest.approx(1.0 - neither_met(mean, deviation, up, down), abs=1e-7)
+
+
+@pytest.mark.parametrize("mean", [-0.01, 0.0, 0.004])
+def test_with_a_far_stop_a_target_is_met_as_often_as_a_single_barrier(mean):
+    bands = gaussian(1, mean, 0.01)
+    deviation, up = math.sqrt(moments(bands, STEP)[1][0]), 0.012
+    # Reflection principle with drift (Bachelier-Lévy).
+    expected = stats.norm.cdf((mean - up) / deviation)
+    expected += math.exp(2 * mean * up / deviation**2) * stats.norm.cdf((-up - mean) / deviation)
+    assert wishes(bands, 1, 0.0, math.expm1(up), 0.5).target_met[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_very_near_levels_are_met_within_the_step_for_certain_and_very_far_ones_never():
+    bands = gaussian(1, 0.0, 0.01)
+    near, far = wishes(bands, 1, 0.0, 0.002, 0.001), wishes(bands, 1, 0.0, 0.5, 0.5)
+    assert near.target_met[0] + near.stop_met[0] == pytest.approx(1.0, abs=1e-7)
+    assert near.target_met[0] == pytest.approx(near.target_first[0], abs=1e-7)
+    assert far.target_met[0] == far.stop_met[0] == pytest.approx(0.0, abs=1e-15)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.floats(-3.0, 3.0), st.floats(1e-4, 1.0), st.floats(0.0, 0.9), st.floats(0.0, 0.9))
+def test_what_is_met_is_a_probability_for_any_drift_and_any_levels(mean, deviation, target, stop):
+    found = wishes(gaussian(1, mean, deviation), -1, 0.0, target, stop)
+    if target + stop > 0.0:
+        assert 0.0 <= found.target_met[0] <= 1.0
+        assert 0.0 <= found.stop_met[0] <= 1.0
+        assert found.target_met[0] + found.stop_met[0] <= 1.0 + 1e-9
+        assert 0.0 <= found.target_first[0] <= 1.0
 
 
 widths = st.lists(st.floats(0.0, 1.0), min_size=12, max_size=12)
@@ -186,7 +246,7 @@ def test_a_row_is_the_same_to_the_last_bit_alone_and_among_others(table, data):
     among = scenarios(bands, STEP, side, 0.001, *levels)
     one = slice(row, row + 1)
     alone = scenarios(bands.select(one), STEP, side[one], 0.001, levels[0, one], levels[1, one])
-    for name in ("bull", "base", "bear", "target", "stop", "target_first"):
+    for name in (item.name for item in fields(Scenarios)):
         assert getattr(among, name)[one].tobytes() == getattr(alone, name).tobytes()
 
 
