@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def live_components(deployed: "Deployed", candles: "CandleArrays", others: "Mapping[str, pl.DataFrame]") -> "Components":
     """What the deployment's components say at its candles; `others` are live candles of the symbols that share its capital.
 
-    Context is that of the deployment, carried on for a while and then unknown, which is neutral. Raises `RefusedError` where another
-    symbol has no candles of late: its share of the capital would be a guess.
+    Context is that of the deployment, carried on for a while and then unknown, which is neutral. Raises `RefusedError` where
+    another symbol has no candles of late: its share of the capital would be a guess.
     """
     from dataclasses import replace
 
@@ -54,7 +54,7 @@ def _continued(known: "Known", live: "pl.DataFrame | None", name: str, now_us: i
     if missing_us > LONGEST_CLOSURE.total_seconds() * 1_000_000:
         raise RefusedError(
             f"{name}, which shares the capital, has no candle for {missing_us / HOUR_US:.0f} hours of open market; at most "
-            f"{LONGEST_CLOSURE.total_seconds() / 3600:.0f} may be: release its candles too, or deploy a set that was searched without "
-            "allocation and policy"
+            f"{LONGEST_CLOSURE.total_seconds() / 3600:.0f} may be: release its candles too, or deploy a set that was searched "
+            "without allocation and policy"
         )
     return series

@@ -124,9 +124,10 @@ def decisions_at(
 
     `live_candles` follow the history, whose features and forecasts are those that were stored; only the live candles' are
     computed, and those of earlier live candles, which the calibration learns from, taken from the folder `cache` where they were
-    computed before (None: all again). `others` are live candles of the symbols that share the capital. Bit-equal whether one candle is asked or all of them, and whatever comes later: features
-    are causal, and always continued from the same row; a forecast depends on seed and candles up to its own; the calibration
-    learns in the order of time; `decide` is elementwise.
+    computed before (None: all again). `others` are live candles of the symbols that share the capital. Bit-equal whether one
+    candle is asked or all of them, and whatever comes later: features and components are causal, and always continued from the
+    same row; a forecast depends on seed and candles up to its own; the calibration learns in the order of time; `decide` is
+    elementwise.
     """
     import numpy as np
 
