@@ -9,11 +9,15 @@ windows, at the end of that half. `volatility` is the standard deviation of the 
 inputs without a network; `principal components` the linear network of the same latent size. Areas under the curve are of freak
 windows planted into the second half against its own windows. What a detector foretells is what the next 24 candles are beyond
 volatilities of 24, 50 and 240 candles: a regression is fitted on 50–65 % of the series and scored behind it.
+
+`by score`: what the log of the error adds; `by flag`: what the flag alone adds; both are shares of variance, and 0 is nothing.
 """
 
 import argparse
 import json
 import math
+import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +30,7 @@ from benchmarks.planted_anomalies import FREAKS, area_under_curve, planted
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.candles.providers.files import read_candle_file
 from fxgpt_core.candles.schema import check_candles
-from fxgpt_core.errors import MissingError
+from fxgpt_core.errors import FxgptError, MissingError
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.patterns.anomalies import AnomalyModel, Layer, anomaly_of
 from fxgpt_core.training.autoencoder_parameters import preset
@@ -123,15 +127,14 @@ def areas(case: Case, score: Score, scores: FloatArray) -> dict[str, float]:
     return found
 
 
-def foretold(case: Case, scores: FloatArray) -> dict[str, float]:
-    """Share of the variance of each target explained on the judged part, by the log of the score and the past's volatilities, less
-    what these explain alone.
+def foretold(case: Case, column: FloatArray) -> dict[str, float]:
+    """Share of the variance of each target explained on the judged part by this column float64[N] and the past's volatilities,
+    less what these explain alone.
     """
     past = np.column_stack([np.log(volatility(case.candles, span)) for span in PAST])
-    own = np.log(scores)
+    with_it = np.column_stack((past, column))
     return {
-        name: _explained(case, np.column_stack((past, own)), target) - _explained(case, past, target)
-        for name, target in targets(case.candles).items()
+        name: _explained(case, with_it, target) - _explained(case, past, target) for name, target in targets(case.candles).items()
     }
 
 
@@ -154,8 +157,8 @@ def _explained(case: Case, columns: FloatArray, target: FloatArray) -> float:
 
 
 def after_flags(case: Case, flagged: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """At the first candle of each run of flags, runs apart by a day: mean return of the next day over its deviation, its t, and the
-    size of the next day's move over that of all days.
+    """At the first candle of each run of flags, runs apart by a day: mean return of the next day over its deviation, its t, and
+    the size of the next day's move over that of all days.
     """
     log_close = np.log(case.candles.close)
     begun = np.flatnonzero(flagged[1:] & ~flagged[:-1]) + 1
@@ -184,10 +187,26 @@ def measured(case: Case) -> dict[str, dict[str, Any]]:
         found[name] = {
             "flagged": float(flagged[case.judged].mean()),
             "areas": areas(case, score, scores),
-            "foretold": foretold(case, scores),
+            "by score": foretold(case, np.log(scores)),
+            "by flag": foretold(case, np.where(np.isfinite(scores), flagged, np.nan)),
             "after": after_flags(case, flagged),
         }
     return found
+
+
+def timed(case: Case) -> dict[str, float]:
+    """Seconds of the training and of the whole history, and milliseconds of one candle from all it needs: the best of some."""
+    model, n = case.trained.model, len(case.candles)
+    latest = case.candles.slice(n - model.candles_needed, n)
+    whole = min(_seconds(lambda: anomaly_of(model, case.candles)) for _ in range(3))
+    one = min(_seconds(lambda: anomaly_of(model, latest)) for _ in range(200))
+    return {"training_s": case.trained.seconds, "history_s": whole, "candles": n, "candle_ms": 1e3 * one}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def mean_over(results: Mapping[str, Mapping[str, Any]], detector: str, *keys: str) -> float:
@@ -200,34 +219,49 @@ def mean_over(results: Mapping[str, Mapping[str, Any]], detector: str, *keys: st
     return float(np.nanmean(values))
 
 
-def tell(results: Mapping[str, Mapping[str, Any]]) -> None:
+def tell(results: Mapping[str, Mapping[str, Any]], times: Mapping[str, Mapping[str, float]]) -> None:
     names = list(next(iter(results.values())))
-    columns = [*(("areas", name) for name in FREAKS), *(("foretold", name) for name in TARGETS), ("after", "size"), ("flagged",)]
     print(f"means over {', '.join(results)}")
-    for keys in columns:
-        values = {name: mean_over(results, name, *keys) for name in names}
-        best = max(values, key=lambda name: values[name])
-        shown = "  ".join(f"{name} {value:+.4f}" for name, value in values.items())
-        print(f"{' '.join(keys):<28} {shown}" + ("" if keys in (("flagged",), ("after", "size")) else f"  best: {best}"))
-    areas_of = {name: float(np.mean([mean_over(results, name, "areas", freak) for freak in FREAKS])) for name in names}
-    print(f"mean area: {'  '.join(f'{name} {value:.4f}' for name, value in areas_of.items())}")
-    print("the day after the first candle of a run of flags, by symbol: runs, mean return in deviations, its t, size of the move")
+    print(f"{'':<38}" + "".join(f"{name:>22}" for name in names))
+    rows: list[tuple[str, ...]] = [("areas", name) for name in FREAKS]
+    rows += [(by, name) for by in ("by score", "by flag") for name in TARGETS] + [("after", "size"), ("flagged",)]
+    for keys in rows:
+        print(f"{' '.join(keys):<38}" + "".join(f"{mean_over(results, name, *keys):>22.4f}" for name in names))
+    of_all = [np.mean([mean_over(results, name, "areas", freak) for freak in FREAKS]) for name in names]
+    print(f"{'areas, mean':<38}" + "".join(f"{area:>22.4f}" for area in of_all))
+    print("share flagged; the day after a run of flags begins: runs, mean return in deviations, its t, size of the move")
     for symbol, of_symbol in results.items():
         for name in names:
             after = of_symbol[name]["after"]
-            print(f"  {symbol} {name:<21} {after['runs']:4.0f} {after['mean']:+.3f} {after['t']:+.2f} {after['size']:.2f}")
+            said = f"{after['runs']:5.0f}{after['mean']:+8.3f}{after['t']:+7.2f}{after['size']:6.2f}"
+            print(f"  {symbol} {name:<21}{of_symbol[name]['flagged']:6.3f}{said}")
+    for symbol, of in times.items():
+        said = f"{of['candles']} candles in {of['history_s']:.2f} s, one in {of['candle_ms']:.3f} ms"
+        print(f"{symbol}: trained in {of['training_s']:.1f} s, {said}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+def main(arguments: list[str]) -> int:
+    """Measure and print; 0, or the exit code of what was wrong with the folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path)
     parser.add_argument("--preset", default="small", help="tiny, small or base")
-    parser.add_argument("--symbols", nargs="+", default=list(SYMBOLS))
+    parser.add_argument("--symbols", nargs="+", default=list(SYMBOLS), choices=SYMBOLS)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    results = {symbol: measured(case_of(symbol, read(asked.path, symbol), asked.preset)) for symbol in asked.symbols}
-    print(json.dumps(results)) if asked.json else tell(results)
+    asked = parser.parse_args(arguments)
+    results, times = {}, {}
+    try:
+        for symbol in asked.symbols:
+            case = case_of(symbol, read(asked.path, symbol), asked.preset)
+            results[symbol], times[symbol] = measured(case), timed(case)
+    except FxgptError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    if asked.json:
+        print(json.dumps({"detectors": results, "times": times}))
+    else:
+        tell(results, times)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

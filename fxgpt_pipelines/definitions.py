@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 
 from fxgpt_pipelines.assets import (
-    anomalies,
     allocation,
+    anomalies,
     calibration,
     candles,
     context,
@@ -15,9 +15,10 @@ from fxgpt_pipelines.assets import (
     live,
     models,
     optimization,
+    patterns,
+    policy,
     quantile_head,
     regimes,
-    policy,
     validation,
 )
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
@@ -31,6 +32,7 @@ ASSETS = [
     features.feature_matrix,
     features.intermarket_features,
     regimes.regimes,
+    patterns.chart_patterns,
     models.diffusion_model,
     quantile_head.quantile_head,
     anomalies.pattern_autoencoder,

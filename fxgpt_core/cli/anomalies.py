@@ -2,20 +2,23 @@
 
 import math
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, minute, say, tell_pairs, tell_table
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.patterns.anomalies import AnomalySeries
+    from fxgpt_core.patterns.anomaly_shares import FlaggedRun
     from fxgpt_core.registry.artifact import Artifact
 
 ASSET = "pattern_autoencoder"
 SPANS = ("train", "calibration", "test")
+SECOND_US = 1_000_000
 
 RunsOption = Annotated[int, typer.Option("--runs", min=0, help="How many of the latest runs of flagged candles are told.")]
 
@@ -43,7 +46,7 @@ def anomalies(symbol: SymbolOption, timeframe: TimeframeOption, runs: RunsOption
     model = anomaly_model_of(stored.bytes(), stored.sha256, str(stored.path))
     series = anomaly_of(model, candles)
     found = flagged_runs(series)
-    told = [_told(candles, run.first, run.last, run.peak) | {"highest": run.highest} for run in found[len(found) - runs :]]
+    told = [_told(candles, run) for run in found[max(0, len(found) - runs) :]]
     payload: dict[str, Any] = {
         "symbol": wanted.name,
         "timeframe": str(length),
@@ -64,31 +67,34 @@ def anomalies(symbol: SymbolOption, timeframe: TimeframeOption, runs: RunsOption
         say()
         tell_table(payload["shares"], "no error is known in any span")
         say()
-        tell_table(payload["latest_runs"], "no run of flagged candles is told")
+        times = ("first", "last", "peak")
+        rows = [run | {name: minute(run[name]) for name in times} for run in payload["latest_runs"]]
+        tell_table(rows, "no run of flagged candles is told")
         say()
         say(_now(payload["latest"]))
 
     answer(payload, json, tell)
 
 
-def _told(candles: "CandleArrays", first: int, last: int, peak: int) -> dict[str, Any]:
-    """Open times of the first, last and most unusual candle of a run."""
-    times = candles.open_time_us.astype("datetime64[us]")
-    return {name: times[row].item() for name, row in (("first", first), ("last", last), ("peak", peak))} | {
-        "candles": last - first + 1
-    }
+def _told(candles: "CandleArrays", run: "FlaggedRun") -> dict[str, Any]:
+    """Open times of the first, last and most unusual candle of a run, its length and its highest ratio."""
+    first, last, peak = (_opened(candles, row) for row in (run.first, run.last, run.peak))
+    return {"first": first, "last": last, "candles": run.last - run.first + 1, "peak": peak, "highest": run.highest}
 
 
 def _latest(candles: "CandleArrays", series: "AnomalySeries") -> dict[str, Any]:
-    opened = candles.open_time_us[-1:].astype("datetime64[us]")[0].item()
-    return {"open_time": opened, "ratio": float(series.ratio[-1]), "flagged": bool(series.flagged[-1])}
+    return {"open_time": _opened(candles, -1), "ratio": float(series.ratio[-1]), "flagged": bool(series.flagged[-1])}
+
+
+def _opened(candles: "CandleArrays", row: int) -> datetime:
+    return datetime.fromtimestamp(int(candles.open_time_us[row]) / SECOND_US, UTC)
 
 
 def _now(latest: dict[str, Any]) -> str:
     if math.isnan(latest["ratio"]):
-        return f"the latest candle, {latest['open_time']}: not known, a hole lies too near, or the series is too short"
+        return f"the latest candle, {minute(latest['open_time'])}: not known, a hole lies too near, or the series is too short"
     verdict = "an anomaly" if latest["flagged"] else "normal"
-    return f"the latest candle, {latest['open_time']}: {verdict}, its error is {latest['ratio']:.2f} of the threshold"
+    return f"the latest candle, {minute(latest['open_time'])}: {verdict}, its error is {latest['ratio']:.2f} of the threshold"
 
 
 def _shares(stored: "Artifact", series: "AnomalySeries", candles: "CandleArrays") -> list[dict[str, Any]]:

@@ -22,8 +22,8 @@ VOLATILITY_ADJUSTED: Final = "volatility_adjusted"
 METHODS: Final = (FIXED_FRACTION, KELLY, OPTIMAL_F, VOLATILITY_ADJUSTED)
 
 MAX_TRADE_RISK: Final = 0.03
-"""No trade risks more of the equity than this, whatever the method and the multipliers. A jump of five mean ranges, which every set
-must survive (docs/stress.md), costs five times the risk of a trade whose stop is one range away: 15 % of the equity."""
+"""No trade risks more of the equity than this, whatever the method and the multipliers. A jump of five mean ranges, which every
+set must survive (docs/stress.md), costs five times the risk of a trade whose stop is one range away: 15 % of the equity."""
 
 VOLATILITY_MULTIPLIER: Final = (0.5, 1.5)
 """The bounds of usual over present volatility as a multiplier."""
