@@ -85,3 +85,10 @@ def _walk(prices: Prices, rows: slice, moves: FloatArray, wick: float) -> None:
 def _whole(prices: Prices, rows: slice) -> None:
     prices[rows, 1] = prices[rows].max(axis=1)
     prices[rows, 2] = prices[rows].min(axis=1)
+
+
+def area_under_curve(freaks: FloatArray, others: FloatArray) -> float:
+    """The probability that a freak has the higher score than another window, ties counted half (Hanley & McNeil 1982)."""
+    ascending = np.sort(others)
+    below = np.searchsorted(ascending, freaks, "left") + np.searchsorted(ascending, freaks, "right")
+    return float(below.mean() / (2.0 * len(others)))

@@ -14,7 +14,8 @@ _PATTERNS = (*_CANDLES, "patterns", "regimes/regime.py", "performance/bootstrap.
 _FORECASTS = (*_FEATURES, "forecasts", "networks", "diffusion", "training", "validation/spans.py")
 _FOLDS = (*_FORECASTS, "validation")
 _CALIBRATION = ("market", "forecasts", "conformal")
-_STRATEGY = (*_CANDLES, "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
+_DECIDING = (*_FEATURES, "context", "regimes", "patterns", "forecasts", "conformal", "strategy", "portfolio")
+_STRATEGY = (*_DECIDING, "backtest", "performance", "validation")
 _SEARCH = (*_STRATEGY, "optimization", "registry/trials.py")
 _LIVE = (*_FORECASTS, *_STRATEGY)
 
@@ -24,16 +25,20 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "context_series": (*_CANDLES, "context"),
     "features": _FEATURES,
     "intermarket_features": _FEATURES,
+    "regimes": (*_CANDLES, "regimes", "forecasts/horizons.py", "validation/lookahead.py", "validation/spans.py"),
     "patterns": _PATTERNS,
     "diffusion_model": _FORECASTS,
     "quantile_head": _FORECASTS,
+    "pattern_autoencoder": (*_FORECASTS, "patterns", "array_file.py"),
     "forecasts": _FORECASTS,
     "calibration_quantiles": _CALIBRATION,
     "walk_forward_validation": _STRATEGY,
     **{f"validation_fold_{number}": _FOLDS for number in range(1, 6)},
     "horizon_validation": ("forecasts",),
+    "allocation": (*_CANDLES, "portfolio", "validation/lookahead.py"),
     "optimized_parameters": _SEARCH,
     "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_evidence.py"),
+    "rl_agent": (*_LIVE, "context", "rl"),
     "deployment": ("registry",),
     "live_orders": ("registry/tables.py",),
     "adherence": _LIVE,

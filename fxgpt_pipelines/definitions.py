@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 
 from fxgpt_pipelines.assets import (
+    allocation,
+    anomalies,
     calibration,
     candles,
     context,
@@ -14,7 +16,9 @@ from fxgpt_pipelines.assets import (
     models,
     optimization,
     patterns,
+    policy,
     quantile_head,
+    regimes,
     validation,
 )
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
@@ -27,14 +31,18 @@ ASSETS = [
     context.context_series,
     features.feature_matrix,
     features.intermarket_features,
+    regimes.regimes,
     patterns.chart_patterns,
     models.diffusion_model,
     quantile_head.quantile_head,
+    anomalies.pattern_autoencoder,
     calibration.out_of_sample_forecasts,
     calibration.calibration_quantiles,
     calibration.walk_forward_validation,
     *validation.FOLDS,
     validation.horizon_validation,
+    allocation.allocation,
+    policy.rl_agent,
     optimization.optimized_parameters,
     optimization.robustness,
     live.deployment,

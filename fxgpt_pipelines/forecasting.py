@@ -66,9 +66,37 @@ def forecast_span(
         "method": "quantile_head" if head else "paths",
         "caution": caution,
         "seed": config["seed"],
+        "sssd": None if head else _named(sampling, forecaster.model.schedule),
         **asdict(sampling),
     }
     return making.write_frame(frame, summary)
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a `forecasts` artifact: a sampler given as `sssd` becomes the one it names, and is one by both names.
+
+    Raises `BadInputError` where both are given, `ParameterError` for a value outside its range.
+    """
+    from fxgpt_core.diffusion import sssd_parameters
+    from fxgpt_core.diffusion.sampling_parameters import SamplingParameters
+    from fxgpt_core.errors import BadInputError
+
+    settings = {name: value for name, value in config.items() if name != "sssd"}
+    if config["sssd"] is None:
+        return settings
+    usual = asdict(SamplingParameters())
+    changed = [f"{name}={settings[name]!r}" for name in usual if settings[name] != usual[name]]
+    if changed:
+        raise BadInputError(f"the sampler is given as sssd and by {', '.join(changed)}; give it one way")
+    return settings | asdict(sssd_parameters.sampling_of(sssd_parameters.SssdParameters(**config["sssd"])))
+
+
+def _named(sampling: "SamplingParameters", schedule: str) -> dict[str, Any] | None:
+    """The sampler in the strategy's names, or None."""
+    from fxgpt_core.diffusion.sssd_parameters import sssd_of
+
+    found = sssd_of(sampling, schedule)
+    return None if found is None else asdict(found)
 
 
 def inputs_of(settings: Mapping[str, Any]) -> tuple[str, ...]:

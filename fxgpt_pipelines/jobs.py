@@ -16,10 +16,11 @@ candles_to_features = dg.define_asset_job(
     description="Candles, context and features: what a backfill over many symbols and timeframes brings up to date.",
 )
 
-# Deployment is not part of it: what trades is a person's decision.
+# Deployment is not part of it: what trades is a person's decision. Nor is the policy, which reads the forecasts of every symbol.
 candles_to_gates = dg.define_asset_job(
     "candles_to_gates",
-    selection=dg.AssetSelection.groups("candles", "features", "models", "calibration", "optimization"),
+    selection=dg.AssetSelection.groups("candles", "features", "models", "calibration", "optimization")
+    - dg.AssetSelection.assets("rl_agent"),
     tags=BATCH_LANE,
     executor_def=dg.in_process_executor,
     description="Everything of one symbol and timeframe up to the gate board.",

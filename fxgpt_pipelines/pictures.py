@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import polars as pl
     from matplotlib.axes import Axes
+
+    from fxgpt_core.candles.arrays import CandleArrays
 
 MAX_BYTES = 36_000  # a third more as base64: it is stored in every event row
 POINTS = 600
 SIZE_INCHES = (7.0, 2.8)
 BLUE, ORANGE, GREY = "#2563eb", "#ea580c", "#94a3b8"
+REGIME_POINTS = 800
+REGIME_COLORS = {
+    "unknown": GREY,
+    "trending_up": "#16a34a",
+    "trending_down": "#dc2626",
+    "ranging": BLUE,
+    "volatile": "#f59e0b",
+}
 GRADE_COLORS = {"YELLOW": "#eab308", "RED": "#dc2626"}
 
 
@@ -59,6 +71,36 @@ def graded_line(title: str, x: "pl.Series", y: "pl.Series", grades: Mapping[str,
                 days = timedelta(days=monthrange(first.year, first.month)[1])
                 axes.axvspan(first, first + days, color=color, alpha=0.3, label=label)  # type: ignore[arg-type]
         axes.set_xlim(x[0], x[-1])
+
+    return picture(title, draw)
+
+
+def regime_line(
+    title: str, candles: "CandleArrays", regime: "npt.NDArray[np.int8]", split_us: int | None
+) -> dg.MarkdownMetadataValue:
+    """Closes over time, each in the colour of its regime (int8[N] codes), and an upright line at a moment, if one is given."""
+    import numpy as np
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    from fxgpt_core.regimes.regime import REGIMES, UNKNOWN, regime_name
+
+    every = thinned(len(candles), REGIME_POINTS)
+    times, close, codes = candles.known_at_us[every].astype("datetime64[us]"), candles.close[every], regime[every]
+
+    def draw(axes: "Axes") -> None:
+        for code in (UNKNOWN, *range(len(REGIMES))):
+            of_it = codes == code
+            # A line needs a second point: each run goes on to the first of the next.
+            drawn = of_it | np.append(False, of_it[:-1])
+            if of_it.any():
+                name = regime_name(code)
+                axes.plot(times, np.where(drawn, close, np.nan), color=REGIME_COLORS[name], label=name, linewidth=1.0)
+        if split_us is not None:
+            axes.axvline(np.int64(split_us).astype("datetime64[us]"), color=GREY, linewidth=0.8)
+        locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.set_ylabel("close")
 
     return picture(title, draw)
 

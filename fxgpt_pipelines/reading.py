@@ -1,10 +1,12 @@
 """From stored artifacts to the core's records: the same few steps that several assets begin with."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.conformal.bands import Bands
     from fxgpt_core.conformal.calibration import Calibration
@@ -51,6 +53,15 @@ def test_bands(
     every = forecasts_of(forecasts)
     bands = bands_behind(calibration_of(calibration, forecasts), every, candles)
     return every.select(spans.test.mask(every.known_at_us)), bands.select(spans.test.mask(bands.known_at_us))
+
+
+def spans_under(config: "Mapping[str, Any]", candles: "CandleArrays") -> "Spans":
+    """The spans of a series by the shares of a configuration: one division for every asset that is fitted to its train span."""
+    from fxgpt_core.forecasts.horizons import longest_step
+    from fxgpt_core.validation.spans import SpanParameters, split_spans
+
+    shares = SpanParameters(config["train_share"], config["calibration_share"], longest_step(candles.timeframe))
+    return split_spans(candles.known_at_us, shares)
 
 
 def spans_to_json(spans: "Spans") -> dict[str, object]:

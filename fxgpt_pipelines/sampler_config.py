@@ -18,3 +18,18 @@ class SamplerConfig(dg.Config):
     guidance: float = 1.0
     temperature: float = 1.0
     ensemble: bool = True
+
+
+class SssdConfig(dg.Config):
+    """The same sampler in the strategy's names, without their prefix `sssd_`: `diffusion_steps` of `sampling_method` (ddpm, ddim)
+    along `noise_schedule`; `guidance_scale`; `temperature`; `min_samples` paths; `use_ensemble`.
+    """
+
+    # The fields and defaults of fxgpt_core.diffusion.sssd_parameters, which loads torch as well.
+    diffusion_steps: int = 50
+    noise_schedule: str = "linear"
+    sampling_method: str = "ddpm"
+    guidance_scale: float = 1.0
+    temperature: float = 1.0
+    min_samples: int = 200
+    use_ensemble: bool = True

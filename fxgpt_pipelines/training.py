@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from fxgpt_core import content_hash
-from fxgpt_pipelines.reading import arrays_of, spans_to_json
+from fxgpt_pipelines import model_version
+from fxgpt_pipelines.reading import arrays_of, spans_to_json, spans_under
 from fxgpt_pipelines.recording import table
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], N
 
     A training that was killed or stopped goes on from its snapshot below `folder`, which is removed once the model is stored.
     """
-    from fxgpt_core.forecasts.horizons import longest_step
     from fxgpt_core.training.checkpoints import model_bytes
     from fxgpt_core.training.diffusion_training import train
     from fxgpt_core.training.hardware import detected
@@ -48,12 +48,10 @@ def trained(making: "Making", config: Mapping[str, Any], tell: Callable[[str], N
     from fxgpt_core.training.snapshots import Snapshots
     from fxgpt_core.training.surroundings import Surroundings
     from fxgpt_core.training.training_parameters import preset
-    from fxgpt_core.validation.spans import SpanParameters, split_spans
 
     candles, features = making.read("candles"), making.read("features")
     arrays = arrays_of(candles)
-    shares = SpanParameters(config["train_share"], config["calibration_share"], longest_step(arrays.timeframe))
-    spans = split_spans(arrays.known_at_us, shares)
+    spans = spans_under(config, arrays)
     stop = spans.train.slice(arrays.known_at_us).stop
     parameters = preset(config["preset"])
     plan, decisions = planned(detected(folder), parameters, config["force"])
@@ -98,7 +96,7 @@ def progress_line(progress: "TrainingProgress") -> str:
     return line
 
 
-def curve(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
+def curve(summary: Mapping[str, Any], title: str = "loss (an untrained network has about 1)") -> dg.MarkdownMetadataValue:
     """Training and validation loss of each member over the steps."""
     from fxgpt_pipelines.pictures import BLUE, ORANGE, picture
 
@@ -110,7 +108,7 @@ def curve(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
                 axes.plot(steps, [point[name] for point in losses], color=color, label=label, linewidth=1.2)
         axes.set_xlabel("step")
 
-    return picture("loss (an untrained network has about 1)", draw)
+    return picture(title, draw)
 
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,39 +193,23 @@ def _named(scores: Mapping[str, Mapping[float, float]]) -> dict[str, dict[str, f
 
 
 def registered(making: "Making", artifact: "Artifact", tracking: "Callable[[], Tracking]") -> "Artifact":
-    """The artifact with its MLflow version, which is made when there is none: a crash may have come between the two."""
-    if artifact.model_version is not None:
-        return artifact
+    """The artifact with its MLflow version, which is made when there is none."""
+    return model_version.registered(making, artifact, tracking, _version)
+
+
+def _version(artifact: "Artifact") -> model_version.Version:
     from fxgpt_core.content_hash import canonical_json
-    from fxgpt_core.registry import lineage
-    from fxgpt_core.registry.code_identity import code_diff
     from fxgpt_core.training.checkpoints import description_of
 
     weights = artifact.bytes()
-    with making.lake.ledger.reading() as connection:
-        ledger_head = lineage.head_hash(connection)
-    version = tracking().register_model(
-        f"fxgpt-{artifact.symbol}-{artifact.timeframe}",
-        {
-            "model.safetensors": weights,
-            "model.json": canonical_json(description_of(weights)).encode(),
-            "code.diff": code_diff(),
-        },
-        parameters={**artifact.settings, **artifact.summary["parameters"]},
+    return model_version.Version(
+        name=f"fxgpt-{artifact.symbol}-{artifact.timeframe}",
+        files={"model.safetensors": weights, "model.json": canonical_json(description_of(weights)).encode()},
         metrics={name: float(artifact.summary[name]) for name in ("best_validation_loss", "seconds", "n_windows")}
         | {f"{of}_{horizon}": factor for of in BELIEF for horizon, factor in artifact.summary[of].items()}
         | {"best_step": float(best_step(artifact.summary))},
-        tags={
-            "artifact_id": artifact.id,
-            "artifact_sha256": artifact.sha256,
-            "dagster_run_id": making.origin.run_id,
-            "code_sha256": artifact.code_sha256,
-            "data_sha256": making.read("features").sha256,
-            "ledger_head": ledger_head,
-        },
-        inputs={one.place: one.sha256 for one in making.read_so_far.values()},
+        learned_from="features",
     )
-    return making.lake.record_model(artifact, version.run_id, version.name, version.version)
 
 
 def kept(artifact: "Artifact", root: Path) -> Path:
@@ -256,11 +238,5 @@ def kept(artifact: "Artifact", root: Path) -> Path:
 
 
 def version_facts(artifact: "Artifact") -> dict[str, Any]:
-    """The artifact's MLflow version as metadata; the page is there while `make ui` runs."""
-    page = f"http://127.0.0.1:5000/#/models/{artifact.model_name}/versions/{artifact.model_version}"
-    return {
-        "mlflow_run_id": artifact.mlflow_run_id or "",
-        "model_version": f"{artifact.model_name} version {artifact.model_version}",
-        "mlflow": dg.MetadataValue.url(page),
-        "best_step": best_step(artifact.summary),
-    }
+    """The artifact's MLflow version as metadata, and the step of its weights."""
+    return model_version.facts(artifact) | {"best_step": best_step(artifact.summary)}

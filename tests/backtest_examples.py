@@ -105,7 +105,7 @@ def wishes(draw, known_at_us, tick):
         tick * column([1.0, 2.0, 4.0, 7.0, 12.0, 25.0]),
         column([0.0051, 0.0203, 0.31, 1.03]),
         np.zeros(n, np.int8),
-        {"entry_offset": offsets, "atr": tick * column([1.0, 3.5])},
+        {"entry_offset": offsets, "atr": tick * column([1.0, 3.5]), "pattern_led": column([0.0, 1.0])},
     )
 
 
@@ -114,14 +114,19 @@ def executions(draw, tick):
     def one(*values):
         return draw(st.sampled_from(values))
 
+    def plan():
+        triggers = one(math.inf, 0.003, 0.02), one(math.inf, 0.0, 0.01)
+        return ExitPlan(*triggers, one(0.0, 0.0031, 0.011), one(0.0, 0.0041), one(0.0, tick))
+
     return ExecutionParameters(
-        ExitPlan(one(math.inf, 0.003, 0.02), one(math.inf, 0.0, 0.01), one(0.0, 0.0031, 0.011), one(0.0, 0.0041), one(0.0, tick)),
+        plan(),
         max_candles=one(0, 0, 1, 3, 8),
         daily_loss_limit=one(1.0, 1.0, 0.011, 0.053),
         max_margin_fraction=one(0.0507, 0.21, 1.0),
         signal_exit=one(0, 1, 2, 3),
         wait_candles=one(1, 2, 5),
         trailing_atr=one(0.0, 0.0, 0.53),
+        pattern_plan=plan() if draw(st.booleans()) else None,
     )
 
 

@@ -31,9 +31,10 @@ def play(rows, side=1, costs=None, *, execution=OFF, account=None, finer=None, a
     candles = candles_of(rows, times)
     n, sides = len(candles), np.zeros(len(candles), np.int8)
     sides[at] = side
-    number = {"stop": 5.0, "target": 5.0, "risk": 0.01, "offset": 0.0} | wished
-    stop, target, risk, offset = (np.full(n, number[name]) for name in ("stop", "target", "risk", "offset"))
-    decisions = Decisions(candles.known_at_us, sides, stop, target, risk, np.zeros(n, np.int8), {"entry_offset": offset})
+    number = {"stop": 5.0, "target": 5.0, "risk": 0.01, "offset": 0.0, "led": 0.0} | wished
+    stop, target, risk, offset, led = (np.full(n, number[name]) for name in ("stop", "target", "risk", "offset", "led"))
+    numbers = {"entry_offset": offset, "pattern_led": led}
+    decisions = Decisions(candles.known_at_us, sides, stop, target, risk, np.zeros(n, np.int8), numbers)
     return backtest(candles, decisions, execution, costs or fx(), account, finer=finer)
 
 

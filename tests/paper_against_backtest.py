@@ -97,7 +97,8 @@ class Case:
             broker.close(held.position_id, f"{held.client_order_id}-time", "time")
             return
         assert held.stop_price is not None
-        stop, _ = tightened_stop(int(held.side), held.entry_price, close, held.stop_price, 0, self.execution.plan)
+        plan = self.execution.plan_of(self.decisions.numbers["pattern_led"][int(held.client_order_id[1:])] == 1.0)
+        stop, _ = tightened_stop(int(held.side), held.entry_price, close, held.stop_price, 0, plan)
         if stop != held.stop_price:
             broker.amend(held.position_id, stop, held.target_price)
 
@@ -153,10 +154,15 @@ def random_case(seed: int, name: str, currency: str, n: int = 200) -> Case:
     side[0] = 0
     distance = price * np.abs(rng.normal(0.006, 0.003, n)) + price * 0.001
     risk = rng.choice([0.01, 0.2, 1.0], n)
-    decisions = Decisions(candles.known_at_us, side, distance, 1.5 * distance, risk, np.zeros(n, np.int8))
+    led = {"pattern_led": rng.choice([0.0, 1.0], n)}
+    decisions = Decisions(candles.known_at_us, side, distance, 1.5 * distance, risk, np.zeros(n, np.int8), led)
     plan = ExitPlan(0.004, 0.005, 0.004) if seed % 2 else ExitPlan(math.inf, math.inf, 0.01)
     execution = ExecutionParameters(
-        plan, max_candles=(0, 5, 40)[seed % 3], daily_loss_limit=1.0, max_margin_fraction=(0.97, 1.0)[seed // 2 % 2]
+        plan,
+        max_candles=(0, 5, 40)[seed % 3],
+        daily_loss_limit=1.0,
+        max_margin_fraction=(0.97, 1.0)[seed // 2 % 2],
+        pattern_plan=ExitPlan(math.inf, 0.003, 0.002, trailing_step=0.001),
     )
     stop_out, swap = (0.5, 0.9, 0.5, 0.0)[seed % 4], SwapRates(0.09, -0.04)
     charges = Charges(account_currency=currency, commission_per_lot=3.0, depth=1e6, swap=swap, stop_out=stop_out)

@@ -142,7 +142,7 @@ class SlowBacktest:
         if price is None:
             return
         self.order = None
-        held = SlowTrade(i, order.side, order.units, price, order.stop, order.target, order.atr)
+        held = SlowTrade(i, order.side, order.units, price, order.stop, order.target, order.atr, order.pattern_led)
         self.pay_entry(i, held, order.kind)
         commission = self.commission(i, held.units, held.entry_price)
         # Not told: backtesting.py judges by the commission on the price before the spread.
@@ -246,7 +246,7 @@ class SlowBacktest:
             self.tighten(i)
 
     def tighten(self, i):
-        held, plan = self.position, self.execution.plan
+        held, plan = self.position, self.plan(self.position)
         close = self.bar(i, -held.side).close
         profit = (close - held.entry_price) * held.side
         if profit >= plan.breakeven_trigger * held.entry_price and (held.entry_price - held.stop) * held.side > 0.0:
@@ -256,6 +256,10 @@ class SlowBacktest:
             stop = close * (1.0 - held.side * plan.trailing_distance) - held.side * away
             if (stop - held.stop) * held.side > plan.trailing_step * close:
                 held.stop, held.stop_reason = stop, "trailing"
+
+    def plan(self, held):
+        other = self.execution.pattern_plan
+        return other if held.pattern_led and other is not None else self.execution.plan
 
     def order_of(self, i):
         """The order that the wish at this close becomes; None if there is no wish, or it cannot be placed."""
@@ -272,7 +276,8 @@ class SlowBacktest:
         units = math.floor(min(risked, quote * self.execution.max_margin_fraction * self.account.usable_leverage / level))
         kind = "market" if offset == 0.0 else "stop" if offset > 0.0 else "limit"
         atr = number_at(wish.numbers.get("atr", [0.0]), i)
-        return Order(i, side, units, level, kind, stop, target, atr) if units >= 1 else None
+        led = number_at(wish.numbers.get("pattern_led", [0.0]), i) == 1.0
+        return Order(i, side, units, level, kind, stop, target, atr, led) if units >= 1 else None
 
     def bracket_holds(self, i, side, bracket, waits):
         level, stop, target = bracket

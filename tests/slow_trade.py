@@ -24,6 +24,7 @@ class Order:
     stop: float
     target: float
     atr: float
+    pattern_led: bool = False
 
     def reached_by(self, bar):
         return bar.high >= self.level if self.waits_for_a_rise else bar.low <= self.level
@@ -45,6 +46,7 @@ class SlowTrade:
     stop: float
     target: float
     atr: float
+    pattern_led: bool = False
     stop_reason: str = "stop"
     closing: str = ""
     exit_index: int = -1

@@ -10,6 +10,8 @@ from pathlib import Path
 import typer
 
 from fxgpt_core.cli import (
+    allocation,
+    anomalies,
     backtest,
     candles,
     context,
@@ -24,6 +26,8 @@ from fxgpt_core.cli import (
     orders,
     parameters,
     patterns,
+    policy,
+    regimes,
     registry,
     setup,
     stress,
@@ -52,9 +56,11 @@ app.add_typer(context.app, name="context")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
-app.add_typer(parameters.app, name="parameters")
+app.add_typer(regimes.app, name="regimes")
 app.add_typer(patterns.app, name="patterns")
-for room in (setup, doctor, train, backtest, stress, optimize, luck, registry, orders, gateway):
+app.add_typer(policy.app, name="policy")
+app.add_typer(parameters.app, name="parameters")
+for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 

@@ -26,8 +26,8 @@ def stress_play(problem: Problem, choices: Sequence[tuple[StrategyParameters, Wi
         known_at = problem.bands.known_at_us
         bands = problem.bands.select(np.isin(known_at, conditions.candles.known_at_us))
         components = problem.components.select(np.isin(problem.candles.known_at_us, conditions.candles.known_at_us))
-        stays = {"bands": bands, "components": components}
-        met = replace(problem, candles=conditions.candles, paid=conditions.costs, finer=None, **stays)
+        met = replace(problem, bands=bands, components=components, finer=None)
+        met = replace(met, candles=conditions.candles, paid=conditions.costs)
         whole = walked_forward(met, choices)
         return whole.candles, whole.result
 

@@ -83,16 +83,10 @@ def anomaly_of(model: AnomalyModel, candles: CandleArrays) -> AnomalySeries:
     return AnomalySeries(error, ratio, ratio > 1.0)
 
 
-def window_ends(inputs: Floats, window: int) -> IntArray:
-    """int64[M]: rows of inputs float32[N,C] at which a window without a missing value ends; it then lies in one stretch."""
-    missing = np.concatenate(([0], np.cumsum(~np.isfinite(inputs).all(axis=1))))
+def window_ends(values: Floats | FloatArray, window: int) -> IntArray:
+    """int64[M]: rows of channels [N,C] at which a window without a missing value ends; it then lies in one stretch."""
+    missing = np.concatenate(([0], np.cumsum(~np.isfinite(values).all(axis=1))))
     return np.flatnonzero(missing[window:] == missing[:-window]) + (window - 1)
-
-
-def flagged_runs(series: AnomalySeries) -> list[tuple[int, int]]:
-    """First row, and the row behind the last, of each run of flagged candles."""
-    edges = np.flatnonzero(np.diff(series.flagged.astype(np.int8), prepend=0, append=0))
-    return [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2)]
 
 
 @compiled

@@ -1,7 +1,7 @@
 """A trained policy as plain arrays: from the state of each day to weights of the symbols and cash, without torch.
 
-Every sum has one order, so that a day's weights are the same to the last bit alone or among thousands. An LSTM begins anew at days
-that the calendar alone tells, so that it too depends on a bounded past. K symbols, D days, H hidden numbers.
+Every sum has one order, so that a day's weights are the same to the last bit alone or among thousands. An LSTM begins anew at
+days that the calendar alone tells, so that it too depends on a bounded past. K symbols, D days, H hidden numbers.
 """
 
 import math
@@ -14,10 +14,8 @@ import numpy.typing as npt
 from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.portfolio.policy_state import PAST_DAYS, SIZE
-from fxgpt_core.portfolio.universe import Universe
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Days = npt.NDArray[np.int32]
 
@@ -39,8 +37,9 @@ class Layer(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """An LSTM (Hochreiter & Schmidhuber 1997) of H cells, gates in the order input, forget, cell, output: `enter` float32[C,4H] of
-    the state, `keep` float32[H,4H] of its own last output, `bias` float32[4H].
+    """An LSTM (Hochreiter & Schmidhuber 1997) of H cells, gates in the order input, forget, cell, output.
+
+    `enter` float32[C,4H] of the state, `keep` float32[H,4H] of its own last output, `bias` float32[4H].
     """
 
     enter: Floats
@@ -76,8 +75,8 @@ class PlainPolicy:
 def policy_weights(policy: PlainPolicy, states: FloatArray, day: Days) -> FloatArray:
     """float64[D,K+1]: the weights chosen at the end of each day, cash last; they are positive and their sum is 1.
 
-    `states` float64[D,137] and `day` int32[D], ascending, are those of consecutive rows of a universe. With an LSTM a row depends on
-    the rows since its `MEMORY_DAYS` began. Raises `BadInputError` for another shape.
+    `states` float64[D,137] and `day` int32[D], ascending, are those of consecutive rows of a universe. With an LSTM a row
+    depends on the rows since its `MEMORY_DAYS` began. Raises `BadInputError` for another shape.
     """
     if states.shape != (len(day), SIZE):
         raise BadInputError(
@@ -100,7 +99,7 @@ def memory_begins(day: Days) -> npt.NDArray[np.bool_]:
 
 @compiled
 def weights_of(scores: FloatArray) -> FloatArray:
-    """float64[D,K+1]: weights of scores float64[D,K+1]: cut at ±1, times `SCORE_SCALE`, softmax. The environment calls it too."""
+    """float64[D,K+1]: weights of scores float64[D,K+1]: cut at ±1, times `SCORE_SCALE`, softmax."""
     found = np.empty_like(scores)
     for day in range(len(scores)):
         total = 0.0
@@ -110,21 +109,6 @@ def weights_of(scores: FloatArray) -> FloatArray:
         for place in range(scores.shape[1]):
             found[day, place] /= total
     return found
-
-
-def multipliers(universe: Universe, weights: FloatArray, name: str, known_at_us: IntArray) -> FloatArray:
-    """float64[N]: the factor of a symbol's risk at candles known at int64[N] in µs: its weight float64[D,K or K+1] × K.
-
-    The weights of a day hold from its end to the end of the next; NaN before the first day has ended. Raises `BadInputError`.
-    """
-    n_symbols, column = universe.close.shape[1], universe.column(name)
-    if len(weights) != len(universe) or weights.shape[1] - n_symbols not in (0, 1):
-        raise BadInputError(
-            f"weights of {weights.shape} found for {len(universe)} days of {n_symbols} symbols; give a row for each day"
-        )
-    row = universe.complete_days(known_at_us) - 1
-    of_day = weights[:, column] * n_symbols
-    return np.where(row >= 0, of_day[np.maximum(row, 0)], np.nan)
 
 
 @compiled

@@ -1,23 +1,19 @@
 """A policy as one safetensors file: its arrays as tensors, everything else as JSON in its header. No pickle, no torch."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from fxgpt_core import content_hash
+from fxgpt_core.array_file import about_of, array_file, arrays_of
 from fxgpt_core.errors import BadInputError, CorruptArtifactError
 from fxgpt_core.portfolio.policy import Layer, Memory, PlainPolicy
 from fxgpt_core.portfolio.policy_parameters import PolicyParameters
 from fxgpt_core.portfolio.policy_state import NAMES
 
 FORMAT: Final = "fxgpt-policy-1"
-_KEY: Final = "fxgpt"
-_LENGTH_BYTES: Final = 8
 _MEMORY: Final = "memory."
 
 
@@ -35,8 +31,7 @@ def policy_bytes(policy: PlainPolicy, parameters: PolicyParameters, trained: Map
         "parameters": asdict(parameters),
         "trained": dict(trained),
     }
-    plain = {name: np.ascontiguousarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
-    return save(plain, metadata={_KEY: content_hash.canonical_json(about)})
+    return array_file(tensors, about)
 
 
 def policy_of_bytes(data: bytes, expected_sha256: str, source: str) -> PlainPolicy:
@@ -51,7 +46,7 @@ def policy_of_bytes(data: bytes, expected_sha256: str, source: str) -> PlainPoli
             "restore the file or materialize rl_agent again"
         )
     try:
-        return _policy(load(data), about_policy(data))
+        return _policy(arrays_of(data), about_policy(data))
     except (SafetensorError, BadInputError, KeyError, TypeError, ValueError) as error:
         raise CorruptArtifactError(
             f"policy {source} is not a whole {FORMAT} policy ({type(error).__name__}: {error}); materialize rl_agent again"
@@ -60,11 +55,9 @@ def policy_of_bytes(data: bytes, expected_sha256: str, source: str) -> PlainPoli
 
 def about_policy(data: bytes) -> dict[str, Any]:
     """What a file says of its policy, from its header alone: symbols, parameters, how it was trained. Raises `ValueError`."""
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length])
-    about: dict[str, Any] = json.loads(header["__metadata__"][_KEY])
-    if about["format"] != FORMAT or about["state"] != content_hash.of_json(list(NAMES)):
-        raise ValueError(f"format {about['format']!r}, expected {FORMAT!r} with this version's layout of the state")
+    about = about_of(data, FORMAT)
+    if about["state"] != content_hash.of_json(list(NAMES)):
+        raise ValueError("the layout of its state is another version's")
     return about
 
 

@@ -28,11 +28,11 @@ _RANGES: Final = {
 class PolicyParameters:
     """PPO as in Schulman et al. 2017 (arXiv:1707.06347); the defaults and ranges are those of the specification.
 
-    `actor_lr`, `critic_lr`: steps of Adam. `gamma`: discount of a day. `clip_epsilon`: how far an update may move a probability.
-    `gae_lambda`: of advantages (arXiv:1506.02438). `entropy_coef`, `value_coef`: weights in the loss. `max_grad_norm`: of all
-    gradients together. `ppo_epochs` over each rollout, in batches of `mini_batch_size` days. Layers are lists of widths as text.
-    `lstm_hidden_size` counts with `use_lstm` only. `hybrid_alpha`: the policy's share of a hybrid; the rest is the allocation's.
-    Raises `BadInputError` for a value outside its range.
+    `actor_lr`, `critic_lr`: steps of Adam. `gamma`: discount of a day. `clip_epsilon`: how far an update may move a
+    probability. `gae_lambda`: of advantages (arXiv:1506.02438). `entropy_coef`, `value_coef`: weights in the loss.
+    `max_grad_norm`: of all gradients together. `ppo_epochs` over each rollout, in batches of `mini_batch_size` days. Layers are
+    lists of widths as text. `lstm_hidden_size` counts with `use_lstm` only. `hybrid_alpha`: the policy's share of a hybrid; the
+    rest is the allocation's. Raises `BadInputError` for a value outside its range.
     """
 
     actor_lr: float = 3e-4

@@ -1,12 +1,11 @@
 """What the policy of portfolio weights sees at the end of each FX day: 137 numbers of the market, and none of the account.
 
-The layout is that of the integration specification (section 4.6.4: returns of 20 days, volatility, correlations, VaR, CVaR, Sharpe,
-Sortino, VIX, sentiment) for up to five symbols, in the order of the universe; docs/policy.md has it as a table. The account's own
-equity is left out, so that live and backtest see the same numbers.
+The layout is that of the integration specification (section 4.6.4: returns of 20 days, volatility, correlations, VaR, CVaR,
+Sharpe, Sortino, VIX, sentiment) for up to five symbols, in the order of the universe; docs/policy.md has it as a table. The
+account's own equity is left out, so that live and backtest see the same numbers.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.portfolio.daily_context import DailyContext
 from fxgpt_core.portfolio.universe import Universe
 
 FloatArray = npt.NDArray[np.float64]
@@ -57,37 +57,19 @@ _VOLATILITY, _CORRELATION, _RISK, _VIX, _CROWD, _CONFIDENCE, _NEWS, _PRESENCE = 
 )
 
 
-@dataclass(frozen=True, eq=False)
-class DailyContext:
-    """What is known besides prices at the end of each of D days of K symbols; NaN is missing, and becomes the neutral 0.
-
-    `vix` float64[D], a level; `crowd_long` float64[D,K], the share of clients that are long, 0 to 1; `crowd_confidence`
-    float64[D,K], 0 to 1; `news` float64[D,K], scores from −1 (bad for the base currency) to 1.
-    """
-
-    vix: FloatArray
-    crowd_long: FloatArray
-    crowd_confidence: FloatArray
-    news: FloatArray
-
-    @classmethod
-    def nothing(cls, days: int, symbols: int) -> "DailyContext":
-        """Nothing is known on any of the days."""
-        return cls(np.full(days, np.nan), *(np.full((days, symbols), np.nan) for _ in range(3)))
-
-
 def states(universe: Universe, context: DailyContext | None = None) -> FloatArray:
     """float64[D,137]: the state at the end of each day, by `NAMES`; each row depends on the last `PAST_DAYS` rows only.
 
-    Returns are in units of the symbol's standard deviation of these 20 days; volatility is ln(annual / 10 %), level ln(VIX / 20),
-    the percentile runs from −1 to 1 over the last 252 days; VaR and CVaR (the worst 5 % of 60 days, historical) in percent, Sharpe
-    and Sortino annual and without risk-free rate, of the portfolio of equal weights. Everything is cut at ±`LIMIT`, and what is
-    not known, or no symbol, is 0. Raises `BadInputError` for more than five symbols, or a context of another shape.
+    Returns are in units of the symbol's standard deviation of these 20 days; volatility is ln(annual / 10 %), level ln(VIX /
+    20), the percentile runs from −1 to 1 over the last 252 days; VaR and CVaR (the worst 5 % of 60 days, historical) in
+    percent, Sharpe and Sortino annual and without risk-free rate, of the portfolio of equal weights. Everything is cut at
+    ±`LIMIT`, and what is not known, or no symbol, is 0. Raises `BadInputError` for more than five symbols, or a context of
+    another shape.
     """
     n_days, n_symbols = universe.close.shape
     if n_symbols > SLOTS:
         raise BadInputError(
-            f"{n_symbols} symbols found ({', '.join(universe.names)}); the policy's state has places for {SLOTS}; name at most {SLOTS}"
+            f"{n_symbols} symbols found ({', '.join(universe.names)}); the policy's state has places for {SLOTS}; name fewer"
         )
     known = context or DailyContext.nothing(n_days, n_symbols)
     _check_shapes(known, n_days, n_symbols)

@@ -21,9 +21,9 @@ OPTIMAL_F: Final = "optimal_f"
 VOLATILITY_ADJUSTED: Final = "volatility_adjusted"
 METHODS: Final = (FIXED_FRACTION, KELLY, OPTIMAL_F, VOLATILITY_ADJUSTED)
 
-MAX_TRADE_RISK: Final = 0.05
-"""No trade risks more of the equity than this, whatever the multipliers: as much as the widest daily loss limit that may be set,
-so that one stop never loses more than a day may."""
+MAX_TRADE_RISK: Final = 0.03
+"""No trade risks more of the equity than this, whatever the method and the multipliers. A jump of five mean ranges, which every
+set must survive (docs/stress.md), costs five times the risk of a trade whose stop is one range away: 15 % of the equity."""
 
 VOLATILITY_MULTIPLIER: Final = (0.5, 1.5)
 """The bounds of usual over present volatility as a multiplier."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.sessions import fx_day
+from fxgpt_core.market.symbols import SYMBOLS
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -46,6 +49,23 @@ class Universe:
                 f"{name} is not among the symbols {', '.join(self.names)}; add its candles, or choose one of these"
             )
         return self.names.index(name)
+
+    def to_frame(self) -> pl.DataFrame:
+        """A row a day, its date in `day` and a column of closes for each symbol, null where not known."""
+        closes = {name: self.close[:, column] for column, name in enumerate(self.names)}
+        return pl.DataFrame({"day": pl.Series(self.day, dtype=pl.Int32).cast(pl.Date), **closes}, nan_to_null=True)
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame) -> Self:
+        """The universe of a frame as `to_frame` makes it; columns that are no symbols are left aside. Raises `BadInputError`."""
+        names = tuple(name for name in frame.columns if name in SYMBOLS)
+        if not names or frame.schema.get("day") != pl.Date or not frame["day"].is_sorted():
+            raise BadInputError(
+                f"the columns {', '.join(frame.columns) or 'none'} are no universe; a date in `day`, ascending, and closes in a "
+                "column named by each symbol are needed"
+            )
+        close = np.column_stack([frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in names])
+        return cls(names, frame["day"].to_physical().to_numpy().astype(np.int32), np.ascontiguousarray(close))
 
 
 def universe_of(candles: Mapping[str, CandleArrays]) -> Universe:

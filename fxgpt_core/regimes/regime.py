@@ -9,3 +9,8 @@ TRENDING_UP, TRENDING_DOWN, RANGING, VOLATILE = range(len(REGIMES))
 
 UNKNOWN: Final = -1
 """Before a regime can be told."""
+
+
+def regime_name(code: int) -> str:
+    """The name of a code; "unknown" for UNKNOWN."""
+    return "unknown" if code == UNKNOWN else REGIMES[code]

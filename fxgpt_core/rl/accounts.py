@@ -1,7 +1,7 @@
-"""The accounts that a policy's weights are played on: one a symbol, of equal capital, each by the compiled kernel of the backtest.
+"""The accounts that a policy's weights are played on: one a symbol, of equal capital, each by the kernel of the backtest.
 
-Rows are the days of the universe. Weights chosen at the end of day r rule the decisions from then to the end of day r + 1; what they
-earn is the change of equity over day r + 1.
+Rows are the days of the universe. Weights chosen at the end of day r rule the decisions from then to the end of day r + 1; what
+they earn is the change of equity over day r + 1.
 """
 
 from dataclasses import dataclass, field, replace
@@ -51,8 +51,9 @@ class Traded:
 
 
 class _Played(NamedTuple):
-    """What the kernel needs of a symbol. `ruled_by` int64[N]: the row whose weights rule each candle's decision; `stop` int64[D]:
-    the candle behind each day's last.
+    """What the kernel needs of a symbol.
+
+    `ruled_by` int64[N]: the row whose weights rule each candle's decision; `stop` int64[D]: the candle behind each day's last.
     """
 
     tape: Tape
@@ -74,7 +75,7 @@ class Accounts:
     def __post_init__(self) -> None:
         if len(self.traded) != len(self.universe.names):
             raise BadInputError(
-                f"{len(self.traded)} series found for the symbols {', '.join(self.universe.names)}; give one of each, in that order"
+                f"{len(self.traded)} series found for the symbols {', '.join(self.universe.names)}; give one of each, in order"
             )
         for each in self.traded:
             check_same_times(each.candles, each.decisions)
@@ -84,16 +85,17 @@ class Accounts:
     def day_equity(self, weights: FloatArray, first: int, *, closed: bool = True) -> FloatArray:
         """float64[L]: the mean of the symbols' equities over their capital, at the end of the L days behind row `first`.
 
-        `weights` float64[L,K] or [L,K+1]: those of the rows first, first + 1, …; a weight times K is the factor of the risk. All
-        accounts are flat when the first weights are chosen. `closed`: positions are closed at the end of the last day; else they
-        stay open there, which needs one candle more. Raises `BadInputError` for rows that the universe or the candles lack.
+        `weights` float64[L,K] or [L,K+1]: those of the rows first, first + 1, …; a weight times K is the factor of the risk.
+        All accounts are flat when the first weights are chosen. `closed`: positions are closed at the end of the last day; else
+        they stay open there, which needs one candle more. Raises `BadInputError` for rows that the universe or the candles
+        lack.
         """
         days, last = len(weights), first + len(weights)
         n_symbols = len(self.traded)
         if days < 1 or first < 0 or last >= len(self.universe) or any(each.stop[first] < 2 for each in self._played):
             raise BadInputError(
-                f"weights of {days} days from row {first} found; the universe has {len(self.universe)} days, and each symbol needs two "
-                "candles up to the first; choose rows within"
+                f"weights of {days} days from row {first} found; the universe has {len(self.universe)} days, and each symbol "
+                "needs two candles up to the first; choose rows within"
             )
         total = np.zeros(days)
         for column, each in enumerate(self._played):
@@ -108,7 +110,7 @@ class Accounts:
         )
 
     def scaled(self, weights: FloatArray, first: int) -> tuple[Decisions, ...]:
-        """The decisions of each symbol with their risk times weight × K, as `day_equity` plays them; 0 where no weights rule."""
+        """The decisions of each symbol with their risk times weight × K, as `day_equity` plays them; 0 where none rule."""
         found = []
         for column, (each, traded) in enumerate(zip(self._played, self.traded, strict=True)):
             place = each.ruled_by - first
@@ -159,7 +161,7 @@ class Accounts:
 
 
 def _weighed(each: _Played, factors: FloatArray, first: int, window: tuple[int, int]) -> Wishes:
-    """The wishes within a window, their risk times the factor of the row that rules them; behind the last row its factor holds."""
+    """The wishes within a window, their risk times the factor of the row that rules them; the last holds on."""
     begin, end = np.searchsorted(each.wishes.at, window)
     at, rows = each.wishes.at[begin:end], each.wishes.rows[begin:end].copy()
     place = each.ruled_by[at] - first

@@ -1,7 +1,7 @@
-"""A gymnasium environment that is the backtest: an action is the weights of a day, a reward what the compiled kernel says it earned.
+"""A gymnasium environment that is the backtest: an action is the weights of a day, a reward what the kernel says it earned.
 
-Each step replays the episode up to its end, with all actions so far, and reads the equity there: it is the backtest by construction,
-and takes some tens of microseconds a symbol.
+Each step replays the episode up to its end, with all actions so far, and reads the equity there: it is the backtest by
+construction, and takes some tens of microseconds a symbol.
 """
 
 import math
@@ -37,14 +37,13 @@ class EpisodeRows:
 
     @property
     def days(self) -> int:
-        """Days of an episode. Raises `BadInputError` when the rows are too few for one."""
-        days = min(EPISODE_DAYS, self.stop - self.first - 1)
-        if days < FEWEST_DAYS:
+        """Days of an episode: half of the rows at most, so that episodes differ. Raises `BadInputError` for too few rows."""
+        if self.stop - self.first <= FEWEST_DAYS:
             raise BadInputError(
-                f"{self.stop - self.first} FX days found to train the policy on; {FEWEST_DAYS + 1} are needed; give more candles, or a "
-                "larger calibration_share to diffusion_model"
+                f"{self.stop - self.first} FX days found to train on; {FEWEST_DAYS + 1} are needed; give more candles, "
+                "or a larger calibration_share to diffusion_model"
             )
-        return days
+        return min(EPISODE_DAYS, max(FEWEST_DAYS, (self.stop - self.first) // 2))
 
 
 class PolicyEnvironment(gymnasium.Env[Floats, Floats]):
@@ -57,8 +56,8 @@ class PolicyEnvironment(gymnasium.Env[Floats, Floats]):
     def __init__(self, accounts: Accounts, states: FloatArray, rows: EpisodeRows) -> None:
         if states.shape != (len(accounts.universe), SIZE) or not 0 <= rows.first < rows.stop <= len(states):
             raise BadInputError(
-                f"states of {states.shape} and {rows} found for {len(accounts.universe)} days; give a state of {SIZE} for each day, "
-                "and rows within"
+                f"states of {states.shape} and {rows} found for {len(accounts.universe)} days; give a state of {SIZE} for each "
+                "day, and rows within"
             )
         self.accounts, self.rows, self.days = accounts, rows, rows.days
         self._states = states.astype(np.float32)
@@ -66,7 +65,8 @@ class PolicyEnvironment(gymnasium.Env[Floats, Floats]):
         self.observation_space = gymnasium.spaces.Box(-LIMIT, LIMIT, (SIZE,), np.float32)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (n_scores,), np.float32)
         self._start, self._equity = rows.first, 1.0
-        self._weights = np.empty((0, n_scores))
+        self._nothing = np.empty((0, n_scores))
+        self._weights = self._nothing
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """A new episode; the same seed draws the same episodes."""
@@ -79,7 +79,7 @@ class PolicyEnvironment(gymnasium.Env[Floats, Floats]):
     def begin(self, start: int, weights: FloatArray | None = None) -> Floats:
         """An episode from a row of one's own choice, with the weights float64[t,K+1] of days already lived, if any."""
         self._start = start
-        self._weights = np.empty((0, *self.action_space.shape)) if weights is None else weights
+        self._weights = self._nothing if weights is None else weights
         self._equity = self._total()
         return self._observed()
 
@@ -104,7 +104,8 @@ class PolicyEnvironment(gymnasium.Env[Floats, Floats]):
         return content_hash.of_json([self.accounts.sha256, states, self.rows.first, self.rows.stop])
 
     def _observed(self) -> Floats:
-        return self._states[self._start + len(self._weights)].copy()
+        seen: Floats = self._states[self._start + len(self._weights)].copy()
+        return seen
 
     def _total(self) -> float:
         """The total equity over the capital now; at the end of the episode all positions are closed."""

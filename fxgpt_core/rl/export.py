@@ -1,5 +1,7 @@
 """A trained actor as plain arrays; the critic stays behind, since only learning needs it."""
 
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -14,7 +16,8 @@ def plain_policy(made: Learner, symbols: tuple[str, ...]) -> PlainPolicy:
     actor = made.policy
     linear = [layer for layer in actor.mlp_extractor.policy_net if isinstance(layer, nn.Linear)]
     memory = getattr(actor, "lstm_actor", None)
-    return PlainPolicy(symbols, tuple(map(_layer, [*linear, actor.action_net])), None if memory is None else _memory(memory))
+    layers = tuple(map(_layer, [*linear, cast(nn.Linear, actor.action_net)]))
+    return PlainPolicy(symbols, layers, _memory(memory) if isinstance(memory, nn.LSTM) else None)
 
 
 def _layer(layer: nn.Linear) -> Layer:
@@ -22,9 +25,9 @@ def _layer(layer: nn.Linear) -> Layer:
 
 
 def _memory(lstm: nn.LSTM) -> Memory:
-    """torch has two biases, whose sum alone counts."""
-    enter, keep = lstm.weight_ih_l0.T, lstm.weight_hh_l0.T
-    return Memory(_array(enter), _array(keep), _array(lstm.bias_ih_l0.double() + lstm.bias_hh_l0.double()))
+    """Of the two biases that torch has, the sum."""
+    enter, keep, bias, other = (getattr(lstm, name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"))
+    return Memory(_array(enter.T), _array(keep.T), _array(bias.double() + other.double()))
 
 
 def _array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:

@@ -17,14 +17,14 @@ ADAM_EPSILON: Final = 1e-5
 CRITIC: Final = ("mlp_extractor.value_net.", "value_net.", "lstm_critic.")
 
 
-class TwoRatePpo(PPO):  # type: ignore[misc]
+class TwoRatePpo(PPO):
     """PPO whose optimizer keeps the rates it was given."""
 
     def _update_learning_rate(self, optimizers: Any) -> None:
         """Nothing: the schedule of stable-baselines3 knows one rate, and would lay it on both groups."""
 
 
-class TwoRateRecurrentPpo(RecurrentPPO):  # type: ignore[misc]
+class TwoRateRecurrentPpo(RecurrentPPO):
     """PPO with an LSTM each for actor and critic, whose optimizer keeps the rates it was given."""
 
     def _update_learning_rate(self, optimizers: Any) -> None:
@@ -41,11 +41,10 @@ def rollout_days(parameters: PolicyParameters) -> int:
 
 def learner(environment: PolicyEnvironment, parameters: PolicyParameters, seed: int) -> Learner:
     """An untrained actor and critic with their optimizer, on the processor; the same seed gives the same weights."""
-    kind, policy, memory = TwoRatePpo, "MlpPolicy", {}
-    if parameters.use_lstm:
-        kind, policy, memory = TwoRateRecurrentPpo, "MlpLstmPolicy", {"lstm_hidden_size": int(parameters.lstm_hidden_size)}
+    kind = TwoRateRecurrentPpo if parameters.use_lstm else TwoRatePpo
+    memory = {"lstm_hidden_size": int(parameters.lstm_hidden_size)} if parameters.use_lstm else {}
     made: Learner = kind(
-        policy,
+        "MlpLstmPolicy" if parameters.use_lstm else "MlpPolicy",
         DummyVecEnv([lambda: environment]),
         n_steps=rollout_days(parameters),
         batch_size=int(parameters.mini_batch_size),

@@ -1,4 +1,4 @@
-"""The training of a policy: rollout after rollout, on one thread, so that the same seed gives the same policy to the last bit."""
+"""The training of a policy: rollout after rollout, on one thread, so that a seed gives the same policy to the last bit."""
 
 import random
 import time
@@ -81,7 +81,7 @@ def train_policy(
             watched.tell(f"resumed behind day {made.num_timesteps} of {n_days}, from its snapshot")
         began, before = time.monotonic(), made.num_timesteps
         while made.num_timesteps < n_days:
-            made.learn(made.n_steps, log_interval=None, reset_num_timesteps=made.num_timesteps == 0)
+            made.learn(made.n_steps, reset_num_timesteps=made.num_timesteps == 0)
             curve.append(LearningPoint(made.num_timesteps, float(made.rollout_buffer.rewards.mean())))
             _require_finite(curve[-1])
             pace = (time.monotonic() - began) / (made.num_timesteps - before)
@@ -116,7 +116,7 @@ def _own_chance() -> Iterator[None]:
 def _require_finite(point: LearningPoint) -> None:
     if not np.isfinite(point.reward):
         raise BadInputError(
-            f"the rewards up to day {point.days} are no numbers; candles, costs or decisions hold some that are not finite: check them"
+            f"the rewards up to day {point.days} are no numbers; candles, costs or decisions hold some that are not finite"
         )
 
 

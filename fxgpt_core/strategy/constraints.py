@@ -44,12 +44,11 @@ CONSTRAINTS: Final = (
     Constraint("pattern_stop_loss_multiplier", "pattern_target_multiplier", "a pattern's position risks more than it can win"),
     Constraint("pattern_max_pattern_size", "pattern_lookback_period", "a shape is larger than what is looked at", may_equal=True),
     Constraint("pattern_breakout_retest_bars", "pattern_max_age_bars", "a breakout ends before it is confirmed", may_equal=True),
-    Constraint("filter_vix_high_threshold", "filter_vix_extreme_threshold", "nothing lies between them", "filter_vix_enabled"),
+    Constraint("filter_vix_high_threshold", "filter_vix_extreme_threshold", "nothing lies between them"),
     Constraint(
         "filter_vix_high_reduction_pct",
         "filter_vix_extreme_reduction_pct",
         "more is traded in an extreme VIX than in a high one",
-        "filter_vix_enabled",
         may_equal=True,
     ),
 )

@@ -129,8 +129,9 @@ class Decisions:
 def decide(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Decisions:
     """The decision at every row of the view.
 
-    A wish of the forecast, or of a pattern where the forecast has no side (`wishes`), is refused by an anomaly, by a market filter,
-    by a sizing method that sees no edge, and where no capital is allocated. What is left risks what `portfolio.sizing` says.
+    A wish of the forecast, or of a pattern where the forecast has no side (`wishes`), is refused by an anomaly, by a market
+    filter, by a sizing method that sees no edge, and where no capital is allocated. What is left risks what `portfolio.sizing`
+    says.
     """
     wished = wishes(view, parameters, costs)
     answers, found = _answers(view, wished, parameters), odds(view, wished, costs)

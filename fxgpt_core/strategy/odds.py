@@ -25,8 +25,8 @@ class Odds:
 def odds(view: MarketView, wished: Wishes, costs: Costs) -> Odds:
     """The odds of every wish, at the horizon of the decision.
 
-    Of a level at a distance d a random walk meets twice as many as end beyond it (reflection principle; Feller 1968, III.1), so
-    target or stop is met with about twice the probability to end beyond one of the two, and the target first as `scenarios` has it.
+    A random walk meets a level twice as often as it ends beyond it (reflection principle; Feller 1968, III.1), so target or stop
+    is met with about twice the probability to end beyond one of the two, and the target first as `scenarios` has it.
     """
     with np.errstate(invalid="ignore"):
         target, stop = wished.target / view.close, wished.stop / view.close

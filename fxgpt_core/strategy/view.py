@@ -18,6 +18,7 @@ from fxgpt_core.market.rows import Rows
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.patterns.parameters import PatternParameters
 from fxgpt_core.patterns.signals import PATTERN_LOOKBACK, PatternSignals, patterns_of
+from fxgpt_core.portfolio.optimal_weights import AllocationParameters
 from fxgpt_core.strategy.components import NONE, Components, record_of
 from fxgpt_core.strategy.parameters import StrategyParameters, definition
 from fxgpt_core.strategy.volume_measures import VolumeFilterParameters, VolumeMeasures, past_candles, volume_measures
@@ -30,7 +31,7 @@ SLOW_ATR_PERIODS = 10
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """The bands of all coverages and a horizon of theirs in candles; `row` int64[N]: which is that of each candle, −1 for none."""
+    """The bands of all coverages and one of their horizons in candles; `row` int64[N]: which is that of a candle, −1 for none."""
 
     bands: Bands
     step: int
@@ -88,8 +89,8 @@ def _part(values: Any, rows: slice) -> Any:
 def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParameters, components: Components = NONE) -> MarketView:
     """The view of every candle, for which the components have a value each; NaN rows where there is no forecast.
 
-    Raises `ParameterError` when the bands lack the horizon or do not span the confidence, or a parameter is not what the components
-    were made with; `BadInputError` when a band belongs to no candle.
+    Raises `ParameterError` when the bands lack the horizon or do not span the confidence, or a parameter is not what the
+    components were made with; `BadInputError` when a band belongs to no candle.
     """
     components.check(parameters)
     step = _step_index(bands, parameters.sssd_forecast_horizon)
@@ -116,14 +117,15 @@ def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParamet
         context=components.context,
         pattern=_pattern(candles, parameters, components),
         volume=_volume(candles, parameters),
+        capital=_capital(candles, parameters, components),
     )
 
 
 def lookback_candles(timeframe: Timeframe) -> int:
     """How many candles before a row are enough to know its view to the last bit, whatever the parameters."""
     slowest_range = int(definition("risk_atr_period").high or 0) * SLOW_ATR_PERIODS + 1
-    windows = {name: int(definition(f"filter_volume_{name}").high or 0) for name in ("obv_period", "vwap_period")}
-    volume = past_candles(timeframe, VolumeFilterParameters(**windows))
+    obv, vwap = (int(definition(f"filter_volume_{name}_period").high or 0) for name in ("obv", "vwap"))
+    volume = past_candles(timeframe, VolumeFilterParameters(obv_period=obv, vwap_period=vwap))
     return max(slowest_range, PATTERN_LOOKBACK, volume)
 
 
@@ -131,6 +133,13 @@ def _pattern(candles: CandleArrays, parameters: StrategyParameters, components: 
     if not components.patterns:
         return None
     return patterns_of(candles, record_of(PatternParameters, parameters, "pattern_"), components.regime)
+
+
+def _capital(candles: CandleArrays, parameters: StrategyParameters, components: Components) -> FloatArray | None:
+    if components.capital is None:
+        return None
+    sharing = record_of(AllocationParameters, parameters, "riskfolio_")
+    return components.capital.multiples(candles.known_at_us, sharing, parameters.rl_hybrid_alpha)
 
 
 def _volume(candles: CandleArrays, parameters: StrategyParameters) -> VolumeMeasures | None:

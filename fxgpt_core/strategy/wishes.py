@@ -1,4 +1,4 @@
-"""What a forecast wishes, what a pattern wishes, and what becomes of both: a side with its stop and target, or the reason for none.
+"""What a forecast wishes, what a pattern wishes, and what becomes of both: a side, its stop and target, or the reason for none.
 
 Distances are in quote currency from the close. Every number of a row depends on that row of the view only.
 """
@@ -41,10 +41,10 @@ _UNDECIDED: Final = (MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL)
 
 @dataclass(frozen=True, eq=False)
 class Wishes:
-    """N wishes: `reason` int8 codes of `REASONS`, which tell the side; stop and target in quote currency; `certainty` in [0, 1].
+    """N wishes: `reason` int8 codes of `REASONS` tell the side; stop and target in quote currency; `certainty` in [0, 1].
 
-    `led` bool[N]: a pattern set stop and target. `move` and `excess` are the forecast's median move as a fraction of the close, and
-    the width of its band over that of a random walk, less 1.
+    `led` bool[N]: a pattern set stop and target. `move` and `excess` are the forecast's median move as a fraction of the close,
+    and the width of its band over that of a random walk, less 1.
     """
 
     reason: Codes

@@ -22,10 +22,10 @@ class AutoencoderParameters:
     percentile: float = 95.0
     hidden: int = 64
     latent: int = 16
-    n_steps: int = 1_500
+    n_steps: int = 1_000
     batch: int = 128
     learning_rate: float = 2e-3
-    warm_up_steps: int = 150
+    warm_up_steps: int = 100
     restarts: int = 0
     weight_decay: float = 1e-2
     ema_decay: float = 0.99

@@ -32,16 +32,12 @@ _SEED_STRIDE = 1_000_003
 
 @dataclass(frozen=True, eq=False)
 class TrainedAutoencoder:
-    """The model, the losses on its way, and the `errors` float64[V] of the validation windows that gave its threshold.
-
-    `n_windows` of normal history were trained on, `n_left_out` lay too far from it.
-    """
+    """The model, losses on its way, windows, and the `errors` float64[V] of the validation windows that gave its threshold."""
 
     model: AnomalyModel
     losses: tuple[LossPoint, ...]
+    data: AutoencoderWindows
     errors: FloatArray
-    n_windows: int
-    n_left_out: int
     seconds: float
     device: str
 
@@ -71,7 +67,7 @@ def train_autoencoder(
     threshold = threshold_of(errors, parameters.percentile)
     model = AnomalyModel(symbol, candles.timeframe, parameters.window, threshold, data.usual, layers)
     spent = time.monotonic() - started
-    return TrainedAutoencoder(model, losses, errors, len(data.normal), data.n_left_out, spent, surroundings.plan.device)
+    return TrainedAutoencoder(model, losses, data, errors, spent, surroundings.plan.device)
 
 
 def threshold_of(errors: FloatArray, percentile: float) -> float:

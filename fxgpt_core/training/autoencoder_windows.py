@@ -39,15 +39,15 @@ def autoencoder_windows(candles: CandleArrays, parameters: AutoencoderParameters
     """The windows of a span; no candle is in windows of both parts. Raises `BadInputError` when either would be empty."""
     values, window = channels(candles), parameters.window
     n_training = int(len(candles) * (1.0 - parameters.validation_share))
-    usual = fit_usual(values[:n_training], candles.open_time_us[:n_training])
-    inputs = usual.inputs(values, candles.open_time_us)
-    ends = window_ends(inputs, window)
+    ends = window_ends(values, window)
     training, validation = ends[ends < n_training], ends[ends >= n_training + window - 1]
     if len(training) == 0 or len(validation) == 0:
         raise BadInputError(
             f"{len(candles)} candles give {len(training)} windows to train on and {len(validation)} that judge; a stretch needs "
             f"{LOOKBACK + 1 + window} candles for one, in either part; import more candles or use a shorter window"
         )
+    usual = fit_usual(values[:n_training], candles.open_time_us[:n_training])
+    inputs = usual.inputs(values, candles.open_time_us)
     normal = _nearest(inputs, training, window, parameters.left_out_share)
     return AutoencoderWindows(inputs, usual, normal, validation, len(training) - len(normal))
 

@@ -14,18 +14,20 @@ from fxgpt_pipelines.partitions import grid
 from fxgpt_pipelines.reading import arrays_of, calibration_of, forecasts_of, spans_of, test_bands
 from fxgpt_pipelines.recording import materialized
 from fxgpt_pipelines.resources import LakeResource
-from fxgpt_pipelines.sampler_config import SamplerConfig
+from fxgpt_pipelines.sampler_config import SamplerConfig, SssdConfig
 
 GROUP = "calibration"
+NOT_IN_NAMES = "not expressible: the sssd parameters name ddpm and ddim (eta 0) within their ranges, and no quantile head"
 
 
 class ForecastsConfig(SamplerConfig):
     """`method`: paths, or quantile_head, which is what the head distilled from the same sampler says of them; `seed` of the
-    noise; and the sampler.
+    noise; and the sampler, either by its own settings or as `sssd`, in the names that a strategy's parameters have.
     """
 
     method: str = "paths"
     seed: int = 11
+    sssd: SssdConfig | None = None
 
 
 class CalibrationConfig(dg.Config):
@@ -69,10 +71,11 @@ def out_of_sample_forecasts(
     from fxgpt_pipelines import forecasting
     from fxgpt_pipelines.pictures import picture
 
-    with lake.making(context, config.model_dump(), seed=config.seed) as making:
-        inputs = tuple(making.read(asset) for asset in forecasting.inputs_of(config.model_dump()))
+    settings = forecasting.settings_of(config.model_dump())
+    with lake.making(context, settings, seed=config.seed) as making:
+        inputs = tuple(making.read(asset) for asset in forecasting.inputs_of(settings))
         reused = making.unchanged()
-        artifact = reused or forecasting.forecast_span(making, inputs, config.model_dump(), context.log.info)
+        artifact = reused or forecasting.forecast_span(making, inputs, settings, context.log.info)
     forecasts = forecasts_of(artifact)
     return materialized(
         artifact,
@@ -81,6 +84,7 @@ def out_of_sample_forecasts(
             "last_forecast": picture(f"{context.partition_key}: the last forecast", forecasting.fan(forecasts)),
             "origins": len(forecasts),
             "left_out": artifact.summary["left_out"],
+            "sssd": artifact.summary["sssd"] or NOT_IN_NAMES,
         },
     )
 

@@ -76,9 +76,15 @@ def test_a_shorter_series_ends_earlier_and_is_the_same_before(played, data):
     assert found.equity[: n - 1].tolist() == cut.equity[: n - 1].tolist()
 
 
+def with_plans(execution, changed):
+    """The same with each of its plans changed."""
+    other = execution.pattern_plan
+    return replace(execution, plan=changed(execution.plan), pattern_plan=None if other is None else changed(other))
+
+
 def in_other_money(played, times):
     """The same market in a currency of which `times` as much is needed: prices, price distances, cash and money a unit."""
-    wished, costs, plan = played.decisions, played.costs, played.execution.plan
+    wished, costs = played.decisions, played.costs
     if isinstance(costs, FxCosts):
         scaled = {name: getattr(costs, name) * times for name in ("spread", "swap_long", "swap_short", "unit_commission")}
         costs = replace(costs, **scaled)
@@ -86,13 +92,13 @@ def in_other_money(played, times):
         wished,
         stop_distance=wished.stop_distance * times,
         target_distance=wished.target_distance * times,
-        numbers={name: values * times for name, values in wished.numbers.items()},
+        numbers={name: values * (1.0 if name == "pattern_led" else times) for name, values in wished.numbers.items()},
     )
     finer = played.finer
     other = played.but(
         decisions=decisions,
         costs=costs,
-        execution=replace(played.execution, plan=plan._replace(trailing_gap=plan.trailing_gap * times)),
+        execution=with_plans(played.execution, lambda plan: plan._replace(trailing_gap=plan.trailing_gap * times)),
         account=BacktestAccount(played.account.cash * times, played.account.leverage),
         finer=None if finer is None else candles_of(finer.open_time_us, price_rows(finer) * times, finer.timeframe),
     )
@@ -173,8 +179,8 @@ def test_one_trade_without_costs_earns_more_by_exactly_its_costs(played, at):
     So: no breakeven or trailing stop, which begin at the entry price; no stop-out; a spread that stays for a short or a waiting
     order, since its ask decides what is touched, and a wider one may even save it from a larger loss; one conversion.
     """
-    plan = played.execution.plan._replace(breakeven_trigger=np.inf, trailing_activation=np.inf)
-    played = with_one_wish(without_stop_out(played), at).but(execution=replace(played.execution, plan=plan))
+    never = with_plans(played.execution, lambda plan: plan._replace(breakeven_trigger=np.inf, trailing_activation=np.inf))
+    played = with_one_wish(without_stop_out(played), at).but(execution=never)
     keeps_spread = bool(played.decisions.side[at] < 0 or played.decisions.numbers["entry_offset"][at] != 0.0)
     if isinstance(played.costs, FxCosts):
         played = played.but(costs=replace(played.costs, conversion=played.costs.conversion[:1]))

@@ -176,11 +176,15 @@ def test_holding_hours_become_candles_of_the_timeframe(timeframe, candles):
 
 def test_execution_parameters_are_fractions_and_switches_off_are_infinite():
     found = execution_parameters(StrategyParameters(), Timeframe.H1)
-    assert found == ExecutionParameters(ExitPlan(0.01, 0.01, 0.01), 24, 0.03, 0.2)
+    pattern_plan = ExitPlan(0.01, 0.01, 0.01 / 1.01, trailing_step=0.002)
+    assert found == ExecutionParameters(ExitPlan(0.01, 0.01, 0.01), 24, 0.03, 0.2, pattern_plan=pattern_plan)
     off = StrategyParameters().replace(
         risk_use_time_based_exit=False, risk_use_trailing_stop=False, risk_use_breakeven_stop=False
     )
-    assert execution_parameters(off, Timeframe.H1) == ExecutionParameters(ExitPlan(math.inf, math.inf, 0.01), 0, 0.03, 0.2)
+    never = ExitPlan(math.inf, math.inf, 0.01)
+    assert execution_parameters(off, Timeframe.H1) == ExecutionParameters(
+        never, 0, 0.03, 0.2, pattern_plan=never._replace(trailing_distance=0.01 / 1.01, trailing_step=0.002)
+    )
     assert execution_parameters(StrategyParameters().replace(risk_max_holding_hours=7), Timeframe.H4).max_candles == 2
 
 

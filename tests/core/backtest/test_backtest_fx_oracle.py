@@ -66,6 +66,16 @@ class StopNeverTightened(SlowBacktest):
         pass
 
 
+class PatternPlanForgotten(SlowBacktest):
+    def plan(self, held):
+        return self.execution.plan
+
+
+class PatternPlanForAll(SlowBacktest):
+    def plan(self, held):
+        return self.execution.pattern_plan or self.execution.plan
+
+
 class OrderWaitsForEver(SlowBacktest):
     def decide(self, i):
         if self.position or self.order is None:
@@ -86,7 +96,7 @@ class PeeksAtTheNextCandle(SlowBacktest):
 
 DEFECTS = (
     ShortLeavesAtTheBid, TargetFirst, SwapForgotten, StopOutForgotten, ImpactOfOneUnit, ConversionOfTheFirstCandle,
-    StopNeverTightened, OrderWaitsForEver, FinerCandlesForgotten, PeeksAtTheNextCandle,
+    StopNeverTightened, PatternPlanForgotten, PatternPlanForAll, OrderWaitsForEver, FinerCandlesForgotten, PeeksAtTheNextCandle,
 )  # fmt: skip
 
 

@@ -36,26 +36,33 @@ def random_decisions(candles, rng, density, distance, risk):
     risk_fraction = risk * rng.uniform(0.3, 2.0, n)
     waits = rng.random() < 0.5
     offset = np.where(rng.random(n) < 0.7, rng.uniform(-0.5, 0.5, n), 0.0) * distance * candles.close if waits else np.zeros(1)
-    numbers = {"entry_offset": offset, "atr": 0.5 * distance * candles.close}
+    led = rng.choice([0.0, 1.0], n)
+    numbers = {"entry_offset": offset, "atr": 0.5 * distance * candles.close, "pattern_led": led}
     return Decisions(candles.known_at_us, side, stop, target, risk_fraction, np.zeros(n, np.int8), numbers)
 
 
 def random_execution(rng, scale):
     """Every switch on or off by chance; `scale` is the size of the levels as a fraction of the price."""
-    on = rng.random(4) < 0.6
+    on = rng.random(3) < 0.6
     return ExecutionParameters(
-        plan=ExitPlan(
-            breakeven_trigger=scale * rng.uniform(0.2, 1.5) if on[0] else math.inf,
-            trailing_activation=scale * rng.uniform(0.2, 1.5) if on[1] else math.inf,
-            trailing_distance=scale * rng.uniform(0.0, 1.5),
-            trailing_step=scale * rng.choice([0.0, 0.3]),
-        ),
-        max_candles=int(rng.integers(1, 40)) if on[2] else 0,
-        daily_loss_limit=rng.uniform(0.002, 0.05) if on[3] else 1.0,
+        plan=random_plan(rng, scale),
+        max_candles=int(rng.integers(1, 40)) if on[0] else 0,
+        daily_loss_limit=rng.uniform(0.002, 0.05) if on[1] else 1.0,
         max_margin_fraction=rng.choice([0.1, 0.5, 1.0]),
         signal_exit=int(rng.integers(0, len(SIGNAL_EXITS))),
         wait_candles=int(rng.integers(1, 5)),
         trailing_atr=rng.choice([0.0, 1.0]),
+        pattern_plan=random_plan(rng, scale) if on[2] else None,
+    )
+
+
+def random_plan(rng, scale):
+    on = rng.random(2) < 0.6
+    return ExitPlan(
+        breakeven_trigger=scale * rng.uniform(0.2, 1.5) if on[0] else math.inf,
+        trailing_activation=scale * rng.uniform(0.2, 1.5) if on[1] else math.inf,
+        trailing_distance=scale * rng.uniform(0.0, 1.5),
+        trailing_step=scale * rng.choice([0.0, 0.3]),
     )
 
 
@@ -114,15 +121,20 @@ def coarse_runs(draw):
     risk = np.full(n, draw(st.sampled_from([0.01, 0.3, 3.0])))
     offset = np.array(draw(st.lists(st.sampled_from([-2, -1, 0, 0, 1, 2]), min_size=n, max_size=n)), dtype=np.float64) / 8.0
     numbers = {"entry_offset": offset, "atr": np.full(n, 0.125)} if draw(st.booleans()) else {}
+    if draw(st.booleans()):
+        numbers["pattern_led"] = np.array(draw(st.lists(st.sampled_from([0.0, 1.0]), min_size=n, max_size=n)))
     level = st.sampled_from([0.0, 0.125, 0.25, math.inf])
+    distances = st.sampled_from([0.0, 0.125, 0.5]), st.sampled_from([0.0, 0.125])
+    plans = st.tuples(level, level, *distances).map(lambda numbers: ExitPlan(*numbers))
     execution = ExecutionParameters(
-        plan=ExitPlan(draw(level), draw(level), draw(st.sampled_from([0.0, 0.125, 0.5])), draw(st.sampled_from([0.0, 0.125]))),
+        plan=draw(plans),
         max_candles=draw(st.integers(0, 4)),
         daily_loss_limit=draw(st.sampled_from([0.02, 0.3, 1.0])),
         max_margin_fraction=draw(st.sampled_from([0.1, 1.0])),
         signal_exit=draw(st.integers(0, len(SIGNAL_EXITS) - 1)),
         wait_candles=draw(st.integers(1, 3)),
-        trailing_atr=draw(st.sampled_from([0.0, 1.0])) if numbers else 0.0,
+        trailing_atr=draw(st.sampled_from([0.0, 1.0])) if "atr" in numbers else 0.0,
+        pattern_plan=draw(st.none() | plans),
     )
     costs = Costs(draw(st.sampled_from([0.0, 0.01])), draw(st.sampled_from([0.0, 0.02])))
     account = BacktestAccount(cash=draw(st.sampled_from([100.0, 10_000.0])), leverage=draw(st.sampled_from([1.0, 30.0])))

@@ -57,26 +57,33 @@ def drawn_decisions(candles, rng):
     waits = rng.random() < 0.5
     offset = np.where(rng.random(n) < 0.5, rng.uniform(-1.0, 1.0, n), 0.0) * ranges if waits else np.zeros(1)
     risk = rng.choice([0.001, 0.01, 0.05]) * rng.uniform(0.3, 2.0, n)
-    return Decisions(candles.known_at_us, side, stop, target, risk, np.zeros(n, np.int8), {"entry_offset": offset, "atr": ranges})
+    numbers = {"entry_offset": offset, "atr": ranges, "pattern_led": rng.choice([0.0, 1.0], n)}
+    return Decisions(candles.known_at_us, side, stop, target, risk, np.zeros(n, np.int8), numbers)
 
 
 def drawn_execution(candles, rng):
     """Every switch on or off by chance; levels around the usual range of a candle."""
-    on, level = rng.random(4) < 0.6, float(np.median(average_range(candles) / candles.close))
+    on, level = rng.random(3) < 0.6, float(np.median(average_range(candles) / candles.close))
     return ExecutionParameters(
-        plan=ExitPlan(
-            breakeven_trigger=level * rng.uniform(0.5, 3.0) if on[0] else math.inf,
-            trailing_activation=level * rng.uniform(0.5, 3.0) if on[1] else math.inf,
-            trailing_distance=level * rng.uniform(0.0, 3.0),
-            trailing_step=level * rng.choice([0.0, 0.3]),
-            trailing_gap=float(candles.close[0]) * level * rng.choice([0.0, 0.5]),
-        ),
-        max_candles=int(rng.integers(1, 80)) if on[2] else 0,
-        daily_loss_limit=rng.uniform(0.002, 0.05) if on[3] else 1.0,
+        plan=drawn_plan(float(candles.close[0]), level, rng),
+        max_candles=int(rng.integers(1, 80)) if on[0] else 0,
+        daily_loss_limit=rng.uniform(0.002, 0.05) if on[1] else 1.0,
         max_margin_fraction=rng.choice([0.1, 0.5, 1.0]),
         signal_exit=int(rng.integers(len(SIGNAL_EXITS))),
         wait_candles=int(rng.integers(1, 6)),
         trailing_atr=rng.choice([0.0, 1.0, 2.0]),
+        pattern_plan=drawn_plan(float(candles.close[0]), level, rng) if on[2] else None,
+    )
+
+
+def drawn_plan(price, level, rng):
+    on = rng.random(2) < 0.6
+    return ExitPlan(
+        breakeven_trigger=level * rng.uniform(0.5, 3.0) if on[0] else math.inf,
+        trailing_activation=level * rng.uniform(0.5, 3.0) if on[1] else math.inf,
+        trailing_distance=level * rng.uniform(0.0, 3.0),
+        trailing_step=level * rng.choice([0.0, 0.3]),
+        trailing_gap=price * level * rng.choice([0.0, 0.5]),
     )
 
 

@@ -36,6 +36,7 @@ def drawn(candles, seed):
     side = np.where(rng.random(n) < 0.1, rng.choice([1, -1], n), 0).astype(np.int8)
     stop, target = (0.003 * candles.close * rng.uniform(0.5, 2.0, n) for _ in range(2))
     numbers = {"entry_offset": np.where(rng.random(n) < 0.3, 0.001, 0.0), "atr": np.full(n, 0.002)}
+    numbers["pattern_led"] = rng.choice([0.0, 1.0], n)
     return Decisions(candles.known_at_us, side, stop, target, np.full(n, 0.01), np.zeros(n, np.int8), numbers)
 
 
@@ -52,6 +53,7 @@ def drawn_sets(n):
                 signal_exit=int(rng.integers(len(SIGNAL_EXITS))),
                 wait_candles=int(rng.integers(1, 5)),
                 trailing_atr=rng.choice([0.0, 1.0]),
+                pattern_plan=ExitPlan(rng.choice([0.002, math.inf]), 0.0012, 0.0008, 0.0002) if rng.random() < 0.7 else None,
             ),
         )
         for _ in range(n)

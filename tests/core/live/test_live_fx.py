@@ -1,8 +1,10 @@
 """The trading process at an account's charges: live is the backtest in mode FX too."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from live_stage import Stage, closed, stage
 from sqlalchemy import select
@@ -61,6 +63,22 @@ def test_gateway_position_that_the_broker_stops_out_is_managed_and_named_as_in_t
     reasons = Counter(row[-1] for row in live_trades(made))
     assert reasons["stop_out"] >= 2
     assert len(reasons) >= 3
+
+
+@pytest.mark.parametrize("charges", [None, Charges(swap=SWAP)], ids=["parity", "fx"])
+def test_gateway_positions_that_a_pattern_led_into_trail_by_their_own_plan_whatever_restarts(
+    tmp_path: Path, charges: Charges | None
+) -> None:
+    """Every other wish is led by a pattern; six processes follow each other, so that positions outlive the one that entered."""
+    plain = stage(tmp_path, n=240, seed=26, charges=charges)
+    led = {**plain.decisions.numbers, "pattern_led": np.arange(240) % 2.0}
+    made = replace(plain, decisions=replace(plain.decisions, numbers=led))
+    for start in range(0, 240, 40):
+        made.release(start, min(start + 40, 239))
+        made.play_all(made.gateway())
+    assert live_trades(made) == backtest_trades(made)
+    others = set(live_trades(made)) - set(backtest_trades(plain))
+    assert sum(row[-1] in {"breakeven", "trailing"} for row in others) >= 2
 
 
 def test_gateway_with_and_without_charges_trades_differently(tmp_path: Path) -> None:

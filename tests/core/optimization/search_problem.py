@@ -1,14 +1,18 @@
 """A small problem with a planted edge, and a store of its trials, shared by the tests of the search."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import SearchParameters
 from fxgpt_core.registry.trials import RunRequest, TrialRecord
+from fxgpt_core.strategy.components import Components
 from fxgpt_core.validation.folds import FoldParameters
 
 STEPS = 24
@@ -77,10 +81,27 @@ def problem(n: int = 24 * 40, *, edge: float = 0.5, seed: int = 3) -> Problem:
         high=np.maximum(opening, close) * (1 + spread[0]),
         low=np.minimum(opening, close) * (1 - spread[1]),
         close=close,
-        volume=np.ones(n),
+        volume=np.zeros(n),
         timeframe=Timeframe("1h"),
     )
     return Problem("EURUSD", candles, _bands(candles, rng, edge), Costs(spread=0.00008, commission=0.00002))
+
+
+def with_components(small: Problem, seed: int = 5) -> Problem:
+    """The same problem with volume, and with every component saying something else at each candle."""
+    rng, n = np.random.default_rng(seed), len(small.candles)
+    components = Components(
+        patterns=True,
+        regime=np.repeat(rng.integers(-1, 4, n // 8 + 1), 8)[:n].astype(np.int8),
+        anomaly=rng.uniform(0.3, 1.1, n),
+        context=MarketContext(
+            vix=rng.uniform(10.0, 70.0, n),
+            crowd_long=rng.uniform(0.0, 1.0, n),
+            crowd_confidence=rng.uniform(0.0, 1.0, n),
+            news=rng.uniform(-1.0, 1.0, n),
+        ),
+    )
+    return replace(small, candles=replace(small.candles, volume=rng.lognormal(5.0, 0.7, n)), components=components)
 
 
 def _bands(candles: CandleArrays, rng: np.random.Generator, edge: float) -> Bands:

@@ -9,6 +9,7 @@ from search_problem import SMALL, MemoryStore, problem
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.other_histories import OtherHistories, at_other_times, on_other_candles
 from fxgpt_core.optimization.outcome import OptimizationOutcome
+from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import optimize
 
 LONG = replace(SMALL, max_folds=20, n_trials=3, n_final_trials=3)
@@ -35,6 +36,28 @@ def test_what_is_observed_is_the_stitched_record(outcomes, played):
     # Each window begins with the same cash, so that whole units are rounded elsewhere.
     assert found.observed_equity == pytest.approx(stitched.result.final_equity, rel=1e-4)
     assert found.observed_sharpe == pytest.approx(stitched.metrics.sharpe_ratio, rel=1e-3)
+
+
+class OfPatterns(Problem):
+    """Every entry is led by a chart pattern."""
+
+    def decisions(self, parameters, window):
+        found = super().decisions(parameters, window)
+        return replace(found, numbers={**found.numbers, "pattern_led": np.ones(len(found))})
+
+
+@KINDS
+def test_entries_that_patterns_led_into_are_so_in_other_histories_too(outcomes, played):
+    """All others trail from a gain of 2 % on, those from one of half a percent."""
+    trail = {"pattern_trailing_activation_pct": 0.5, "risk_trailing_activation_pct": 2.0, "sssd_forecast_horizon": 24}
+    folds = [replace(fold, parameters=fold.parameters.replace(**trail)) for fold in outcomes[0.6].folds]
+    trailing = replace(outcomes[0.6], folds=tuple(folds))
+    observed = {}
+    for each in (long(0.6), OfPatterns(**vars(long(0.6)))):
+        observed[type(each)] = played(each, trailing, rng(), 1).observed_equity
+        ends = [each.evaluate(fold.parameters, fold.fold.test).result.final_equity for fold in folds]
+        assert observed[type(each)] == pytest.approx(each.account.cash * np.prod(np.divide(ends, each.account.cash)), rel=1e-9)
+    assert observed[OfPatterns] != pytest.approx(observed[Problem], rel=1e-3)
 
 
 @KINDS

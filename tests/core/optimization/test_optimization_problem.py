@@ -4,15 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import problem
+from search_problem import problem, with_components
 
 from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.optimization.outcome import walked_forward
-from fxgpt_core.optimization.problem import LOOKBACK_CANDLES
 from fxgpt_core.strategy.decision import decide
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.view import market_view
+from fxgpt_core.strategy.reasons import (
+    ANOMALY,
+    CROWD,
+    ILLIQUID,
+    LONG,
+    PATTERN_AGAINST,
+    PATTERN_LONG,
+    SHORT,
+)
+from fxgpt_core.strategy.view import lookback_candles, market_view
 from fxgpt_core.validation.folds import Window
 
 SET = StrategyParameters.default().replace(sizing_method="volatility_adjusted", risk_atr_period=30)
@@ -24,14 +32,17 @@ def window(small: object, start: int, stop: int) -> Window:
 
 
 def test_decisions_of_a_window_equal_that_part_of_the_whole_series_to_the_bit() -> None:
-    small = problem(24 * 40)
-    whole = decide(market_view(small.candles, small.bands, SET), SET, small.costs)
-    for start, stop in ((0, 50), (LOOKBACK_CANDLES, 600), (450, 451), (700, 950)):
+    small = with_components(problem(24 * 70))
+    whole = decide(market_view(small.candles, small.bands, SET, small.components), SET, small.costs)
+    lookback = lookback_candles(small.candles.timeframe)
+    for start, stop in ((0, 50), (lookback, 900), (lookback + 1, 1400), (450, 451), (700, 950), (1500, 1600)):
         part = small.decisions(SET, window(small, start, stop))
         for name in ("known_at_us", "side", "stop_distance", "target_distance", "risk_fraction", "reason"):
             ours, theirs = getattr(part, name), getattr(whole, name)[start:stop]
             assert ours.tobytes() == theirs.tobytes()
-    assert (whole.side != 0).any()
+        for name, theirs in whole.numbers.items():
+            assert part.numbers[name].tobytes() == theirs[start:stop].tobytes(), name
+    assert set(np.unique(whole.reason)) >= {LONG, SHORT, PATTERN_LONG, PATTERN_AGAINST, ANOMALY, CROWD, ILLIQUID}
 
 
 def test_what_happens_after_a_window_does_not_change_it() -> None:

@@ -1,12 +1,13 @@
 """The closes of several symbols by FX day, and from when on each may be used."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
-from fxgpt_core.portfolio.universe import universe_of
+from fxgpt_core.portfolio.universe import Universe, universe_of
 
 # Thursday 2024-01-04 22:00 UTC is 17:00 New York: the FX day of Friday begins.
 FRIDAY_US = 1_704_405_600_000_000
@@ -51,3 +52,18 @@ def test_no_symbol_no_candle_and_an_unknown_symbol_are_refused():
         universe_of({"A": _candles([0], [1.0]), "B": _candles([], [])})
     with pytest.raises(BadInputError, match="GBPUSD is not among the symbols A"):
         universe_of({"A": _candles([0], [1.0])}).column("GBPUSD")
+
+
+def test_a_universe_is_the_same_after_a_frame():
+    made = universe_of({"EURUSD": _candles([-2, -1, 0, 23], [1.0, 1.1, 1.2, 1.3]), "USDJPY": _candles([5], [140.0])})
+    frame = made.to_frame()
+    assert [str(day) for day in frame["day"]] == ["2024-01-04", "2024-01-05"]
+    assert frame["USDJPY"].to_list() == [None, 140.0]
+    read = Universe.from_frame(frame.with_columns(weight_EURUSD=pl.lit(0.5)))
+    assert (read.names, read.day.tolist()) == (made.names, made.day.tolist())
+    assert read.close.tobytes() == made.close.tobytes()
+
+
+def test_a_frame_that_is_no_universe_is_refused():
+    with pytest.raises(BadInputError, match="the columns day are no universe"):
+        Universe.from_frame(pl.DataFrame({"day": [1]}))

@@ -21,7 +21,7 @@ from fxgpt_core.strategy import reasons as rule
 from fxgpt_core.strategy.decision import Decisions, decide
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.reasons import REASONS
-from fxgpt_core.strategy.view import MarketView, average_true_range, market_view
+from fxgpt_core.strategy.view import MarketView, average_true_range, lookback_candles, market_view
 
 COVERAGES = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
 START_US = 1_500_000_000_000_000 // HOUR_US * HOUR_US
@@ -190,12 +190,12 @@ def test_a_decision_is_the_same_to_the_bit_without_the_rows_after_it(method):
 
 
 def test_a_decision_is_the_same_to_the_bit_without_the_rows_long_before_it():
-    candles, bands = walk(400, seed=3)
+    candles, bands = walk(1200, seed=3)
     parameters = DEFAULT.replace(sizing_method="volatility_adjusted")
     whole = decide(market_view(candles, bands, parameters), parameters, COSTS)
-    late = candles.slice(200, 400)
+    late, past = candles.slice(200, 1200), lookback_candles(candles.timeframe)
     cut = decide(market_view(late, bands.select(bands.known_at_us >= late.known_at_us[0]), parameters), parameters, COSTS)
-    assert_same_rows(cut.slice(141, 200), whole.slice(341, 400))
+    assert_same_rows(cut.slice(past, 1000), whole.slice(200 + past, 1200))
 
 
 @settings(max_examples=25, deadline=None)
