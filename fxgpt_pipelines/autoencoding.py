@@ -66,6 +66,7 @@ def trained(making: "Making", candles: "Artifact", config: Mapping[str, Any], te
     found = train_autoencoder(span, parameters, symbol=candles.symbol, seed=config["seed"], surroundings=surroundings)
     series = anomaly_of(found.model, arrays)
     summary = _summary(found) | {"parameters": asdict(parameters), "preset": config["preset"], "spans": spans_to_json(spans)}
+    summary["learned_until_us"] = spans.train.stop_us
     summary |= {"look_ahead": _looked_ahead(found.model, candles.frame())}
     summary |= {"shares": _shares(found, series, arrays, spans), "histogram": _counted(found, series, arrays, spans)}
     return Made(anomaly_bytes(found.model), summary, surroundings)

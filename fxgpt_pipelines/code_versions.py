@@ -10,10 +10,12 @@ ROOT = Path(fxgpt_core.__file__).resolve().parents[1]
 
 _CANDLES = ("market", "candles")
 _FEATURES = (*_CANDLES, "features", "validation/lookahead.py")
+_PATTERNS = (*_CANDLES, "patterns", "regimes/regime.py", "performance/bootstrap.py", "validation")
 _FORECASTS = (*_FEATURES, "forecasts", "networks", "diffusion", "training", "validation/spans.py")
 _FOLDS = (*_FORECASTS, "validation")
 _CALIBRATION = ("market", "forecasts", "conformal")
-_STRATEGY = (*_CANDLES, "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
+_DECIDING = (*_FEATURES, "context", "regimes", "patterns", "forecasts", "conformal", "strategy", "portfolio")
+_STRATEGY = (*_DECIDING, "backtest", "performance", "validation")
 _SEARCH = (*_STRATEGY, "optimization", "registry/trials.py")
 _LIVE = (*_FORECASTS, *_STRATEGY)
 
@@ -24,6 +26,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "features": _FEATURES,
     "intermarket_features": _FEATURES,
     "regimes": (*_CANDLES, "regimes", "forecasts/horizons.py", "validation/lookahead.py", "validation/spans.py"),
+    "patterns": _PATTERNS,
     "diffusion_model": _FORECASTS,
     "quantile_head": _FORECASTS,
     "pattern_autoencoder": (*_FORECASTS, "patterns", "array_file.py"),

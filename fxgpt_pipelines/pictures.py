@@ -21,7 +21,7 @@ MAX_BYTES = 36_000  # a third more as base64: it is stored in every event row
 POINTS = 600
 SIZE_INCHES = (7.0, 2.8)
 BLUE, ORANGE, GREY = "#2563eb", "#ea580c", "#94a3b8"
-REGIME_POINTS = 4_000
+REGIME_POINTS = 800
 REGIME_COLORS = {
     "unknown": GREY,
     "trending_up": "#16a34a",
@@ -80,6 +80,7 @@ def regime_line(
 ) -> dg.MarkdownMetadataValue:
     """Closes over time, each in the colour of its regime (int8[N] codes), and an upright line at a moment, if one is given."""
     import numpy as np
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     from fxgpt_core.regimes.regime import REGIMES, UNKNOWN, regime_name
 
@@ -95,7 +96,10 @@ def regime_line(
                 name = regime_name(code)
                 axes.plot(times, np.where(drawn, close, np.nan), color=REGIME_COLORS[name], label=name, linewidth=1.0)
         if split_us is not None:
-            axes.axvline(np.int64(split_us).astype("datetime64[us]"), color=GREY, linewidth=0.8)  # type: ignore[arg-type]
+            axes.axvline(np.int64(split_us).astype("datetime64[us]"), color=GREY, linewidth=0.8)
+        locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
         axes.set_ylabel("close")
 
     return picture(title, draw)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from fxgpt_core.candles.arrays import CandleArrays
     from fxgpt_core.conformal.bands import Bands
-    from fxgpt_core.portfolio.daily_context import DailyContext
-    from fxgpt_core.portfolio.universe import Universe
+    from fxgpt_core.context.market_context import MarketContext
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Making
     from fxgpt_core.rl.accounts import Accounts, Traded
@@ -32,11 +32,15 @@ Sources = Mapping[str, "Mapping[str, Artifact]"]
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """The accounts of one span, the states of their universe float64[D,137], and the rows of it that lie in the span."""
+    """The accounts of one span, the states of their universe float64[D,137], and the rows of it that lie in the span.
+
+    `learned_until_us`: from then on nothing was seen.
+    """
 
     accounts: "Accounts"
     states: "FloatArray"
     rows: "EpisodeRows"
+    learned_until_us: int
 
     @property
     def entries(self) -> int:
@@ -67,9 +71,11 @@ def sources_of(making: "Making", wanted: list[str] | None) -> Sources:
 def market(sources: Sources, span: str) -> Market:
     """The accounts of the calibration or the test span, of candles up to its end: nothing behind it is there to be seen.
 
-    The span is what those of all symbols have in common. Decisions are those of the default parameters, by forecasts alone; in
-    the calibration span by bands rehearsed there. Raises `BadInputError` for more than five symbols, or no day in common.
+    The span is what those of all symbols have in common. Decisions are those of the default parameters, by forecasts and chart
+    patterns, with market filters; in the calibration span by bands rehearsed there. Raises `BadInputError` for more than five
+    symbols, or no day in common.
     """
+    from fxgpt_core.portfolio.daily_context import daily_context
     from fxgpt_core.portfolio.policy_state import states
     from fxgpt_core.portfolio.universe import universe_of
     from fxgpt_core.rl.accounts import Accounts
@@ -80,12 +86,16 @@ def market(sources: Sources, span: str) -> Market:
     stop_us = min(getattr(spans_of(of_symbol["diffusion_model"]), span).stop_us for of_symbol in sources.values())
     if start_us >= stop_us:
         raise BadInputError(f"the {span} spans of {', '.join(sources)} have no candle in common; name symbols of the same years")
-    traded = {name: _traded(name, of_symbol, bands[name], stop_us) for name, of_symbol in sources.items()}
+    contexts = {name: _context(of_symbol[CONTEXT]) for name, of_symbol in sources.items() if CONTEXT in of_symbol}
+    traded = {
+        name: _traded(of_symbol, bands[name].select(bands[name].known_at_us < stop_us), contexts.get(name), stop_us)
+        for name, of_symbol in sources.items()
+    }
     universe = universe_of({name: each.candles for name, each in traded.items()})
-    known = states(universe, _context(universe, sources, traded))
+    context = daily_context(universe, {name: _up_to(traded[name].candles, known) for name, known in contexts.items()})
     # The day that is under way at the start is the first whose end is in the span.
     first, stop = universe.complete_days(_array(start_us, stop_us)).tolist()
-    return Market(Accounts(universe, tuple(traded.values())), known, EpisodeRows(first, stop))
+    return Market(Accounts(universe, tuple(traded.values())), states(universe, context), EpisodeRows(first, stop), stop_us)
 
 
 def _bands(of_symbol: "Mapping[str, Artifact]", span: str) -> "Bands":
@@ -99,35 +109,34 @@ def _bands(of_symbol: "Mapping[str, Artifact]", span: str) -> "Bands":
     return rehearsed_bands(forecasts_of(forecasts), arrays, spans.calibration, parameters)
 
 
-def _traded(name: str, of_symbol: "Mapping[str, Artifact]", bands: "Bands", stop_us: int) -> "Traded":
+def _traded(of_symbol: "Mapping[str, Artifact]", bands: "Bands", context: "MarketContext | None", stop_us: int) -> "Traded":
+    """What is decided, and what it costs, up to a moment; `context` of all candles."""
     import numpy as np
 
     from fxgpt_core.backtest.engine import execution_parameters
     from fxgpt_core.rl.accounts import Traded
+    from fxgpt_core.strategy.components import Components
     from fxgpt_core.strategy.decision import decide
     from fxgpt_core.strategy.parameters import StrategyParameters
     from fxgpt_core.strategy.view import market_view
 
-    whole = arrays_of(of_symbol["candles"])
-    candles = whole.slice(0, int(np.searchsorted(whole.known_at_us, stop_us)))
-    parameters = StrategyParameters.default()
-    costs = costs_of(name, whole, spans_of(of_symbol["diffusion_model"]))
-    seen = bands.select(bands.known_at_us < stop_us)
-    decisions = decide(market_view(candles, seen, parameters), parameters, costs)
+    stored = of_symbol["candles"]
+    whole, parameters = arrays_of(stored), StrategyParameters.default()
+    n = int(np.searchsorted(whole.known_at_us, stop_us))
+    candles, costs = whole.slice(0, n), costs_of(stored.symbol, whole, spans_of(of_symbol["diffusion_model"]))
+    components = Components(patterns=True, context=None if context is None else context.select(slice(n)))
+    decisions = decide(market_view(candles, bands, parameters, components), parameters, costs)
     return Traded(candles, decisions, costs, execution_parameters(parameters, candles.timeframe))
 
 
-def _context(universe: "Universe", sources: Sources, traded: "Mapping[str, Traded]") -> "DailyContext":
+def _context(stored: "Artifact") -> "MarketContext":
     from fxgpt_core.context.market_context import market_context
-    from fxgpt_core.portfolio.daily_context import daily_context
 
-    known = {}
-    for name, of_symbol in sources.items():
-        if CONTEXT in of_symbol:
-            candles = traded[name].candles
-            frame = of_symbol[CONTEXT].frame().head(len(candles))
-            known[name] = candles, market_context(frame)
-    return daily_context(universe, known)
+    return market_context(stored.frame())
+
+
+def _up_to(candles: "CandleArrays", context: "MarketContext") -> "tuple[CandleArrays, MarketContext]":
+    return candles, context.select(slice(len(candles)))
 
 
 def _array(*times_us: int) -> "npt.NDArray[np.int64]":

@@ -44,6 +44,7 @@ def trained(
         "symbols": list(found.policy.symbols),
         "days_lived": found.days,
         "days_trained_on": days,
+        "learned_until_us": learning.learned_until_us,
         "days_tested": test.rows.stop - test.rows.first - 1,
         "entries_trained_on": learning.entries,
         "entries_tested": test.entries,

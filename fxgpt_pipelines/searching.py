@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fxgpt_core.market.charges import Charges
     from fxgpt_core.market.timeframes import Timeframe
     from fxgpt_core.optimization.judged_luck import JudgedLuck
+    from fxgpt_core.optimization.made_components import Used
     from fxgpt_core.optimization.outcome import OptimizationOutcome
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.optimization.study import SearchParameters, SearchProgress
@@ -45,26 +46,42 @@ def charges_of(config: Mapping[str, Any]) -> "Charges | None":
     return None if currency is None and values is None else account_charges(currency, values)
 
 
-def inputs_of(making: "Making", charges: "Charges | None") -> "dict[str, Artifact]":
+def used_of(making: "Making", config: Mapping[str, Any]) -> "Used":
+    """The components of a configuration: those it names, or all that have been made. Raises `BadInputError`."""
+    from fxgpt_core.errors import BadInputError
+    from fxgpt_core.optimization.made_components import Used, parts_of
+    from fxgpt_core.portfolio.policy_blend import PolicyMode
+
+    modes = [str(mode) for mode in PolicyMode]
+    if config["policy_mode"] not in modes:
+        raise BadInputError(f"the policy's mode {config['policy_mode']!r} is unknown; known: {', '.join(modes)}; choose one")
+    place = (making.origin.symbol, making.origin.timeframe)
+    return Used(parts_of(making.lake, *place, config["components"]), PolicyMode(config["policy_mode"]))
+
+
+def inputs_of(making: "Making", charges: "Charges | None", used: "Used") -> "dict[str, Artifact]":
     """What a search rests on, by role, read through the making; candles of another symbol if the account's money needs them."""
     from fxgpt_core.market.conversion import CONVERTING_CANDLES, joining_symbol
     from fxgpt_core.market.symbols import symbol
+    from fxgpt_core.optimization.made_components import read_parts
 
     found = {asset: making.read(asset) for asset in INPUTS}
     joining = joining_symbol(symbol(making.origin.symbol), charges.account_currency) if charges else None
     if joining is not None:
         found[CONVERTING_CANDLES] = making.read("candles", symbol=joining.name, role=CONVERTING_CANDLES)
-    return found
+    return found | read_parts(used.parts, making.origin.symbol, making.read)
 
 
-def problem_of(making: "Making", charges: "Charges | None") -> "Problem":
-    """Candles, calibrated bands of the test span and costs, read through the making."""
+def problem_of(making: "Making", charges: "Charges | None", used: "Used") -> "Problem":
+    """Candles, calibrated bands of the test span, components and costs, read through the making."""
     from fxgpt_core.market.conversion import CONVERTING_CANDLES
+    from fxgpt_core.optimization.made_components import components_of, known_of
     from fxgpt_core.optimization.problem import Problem
 
-    read = inputs_of(making, charges)
+    read = inputs_of(making, charges, used)
     candles, model, forecasts, calibration = (read[asset] for asset in INPUTS)
     arrays, spans = arrays_of(candles), spans_of(model)
+    known = known_of(candles.symbol, arrays, used, read)
     return Problem(
         symbol=candles.symbol,
         candles=arrays,
@@ -72,6 +89,7 @@ def problem_of(making: "Making", charges: "Charges | None") -> "Problem":
         costs=costs_of(candles.symbol, arrays, spans),
         code_sha256=code_version("optimized_parameters"),
         paid=None if charges is None else quotes_of(candles, charges, read.get(CONVERTING_CANDLES)),
+        components=components_of(candles.symbol, known, read, used, spans.test.start_us),
     )
 
 
@@ -89,8 +107,8 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
     """Run or resume the search and store the proposed parameter set."""
     from fxgpt_core.optimization.study import optimize
 
-    charges = charges_of(config)
-    problem = problem_of(making, charges)
+    charges, used = charges_of(config), used_of(making, config)
+    problem = problem_of(making, charges, used)
     parameters = search_parameters(config, problem.candles.timeframe)
     outcome = optimize(problem, parameters, store, progress=lambda progress: _tell(progress, tell))
     proposal = {
@@ -108,6 +126,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
         "folds": [_fold(fold) for fold in outcome.folds],
         "costs": asdict(problem.costs),
         "charges": charges and charges.to_json(),
+        "components": used.to_json(),
         "problem_sha256": problem.sha256,
         "search": asdict(parameters),
     }
@@ -118,9 +137,10 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
 def judged(making: "Making", proposal: Mapping[str, Any], store: "TrialStore") -> Judged:
     """The outcome of the proposal's run again, from the ledger's own trials. Raises `BrokenLineageError` when they differ."""
     from fxgpt_core.market.charges import charges_of_proposal
+    from fxgpt_core.optimization.made_components import Used
     from fxgpt_core.optimization.study import concluded_again
 
-    problem = problem_of(making, charges_of_proposal(proposal))
+    problem = problem_of(making, charges_of_proposal(proposal), Used.of_proposal(proposal))
     return Judged(problem, concluded_again(problem, proposal, store.trials(proposal["run_id"])))
 
 

@@ -47,13 +47,14 @@ def luck(
     from fxgpt_core.cli.stored import opened_ledger, problem_of, read_only_lake
     from fxgpt_core.market.charges import charges_of_proposal
     from fxgpt_core.market.conversion import CONVERTING_CANDLES
+    from fxgpt_core.optimization.made_components import Used
 
     settings = read_settings()
     ledger = opened_ledger(settings)
     lake = read_only_lake(settings, ledger)
     parameter_set = _searched_by(lake, symbol, timeframe, run)
     inputs, proposal = {edge.role: edge.parent for edge in lake.inputs(parameter_set.id)}, parameter_set.json()
-    stored, charges = problem_of(inputs), charges_of_proposal(proposal)
+    stored, charges = problem_of(inputs, Used.of_proposal(proposal)), charges_of_proposal(proposal)
     if charges is not None:
         stored = with_charges(stored, charges, inputs.get(CONVERTING_CANDLES))
     from fxgpt_core.optimization.judged_luck import judged_luck

@@ -25,6 +25,9 @@ from fxgpt_core.cli import (
     optimize,
     orders,
     parameters,
+    patterns,
+    policy,
+    regimes,
     registry,
     setup,
     stress,
@@ -53,6 +56,9 @@ app.add_typer(context.app, name="context")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
+app.add_typer(regimes.app, name="regimes")
+app.add_typer(patterns.app, name="patterns")
+app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
 for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():

@@ -12,10 +12,12 @@ from fxgpt_core.settings import Settings
 
 if TYPE_CHECKING:
     from fxgpt_core.market.charges import Charges
+    from fxgpt_core.optimization.made_components import Used
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.registry.ledger import Ledger
+    from fxgpt_core.strategy.definitions import ParameterValue
     from fxgpt_core.strategy.parameters import StrategyParameters
     from fxgpt_core.validation.folds import Window
 
@@ -24,7 +26,10 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PROPOSAL_HASH = "params_sha256"
 SHOWN = 5
 RESTS_ON = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
-SEARCH_ROOMS = ("market", "candles", "forecasts", "conformal", "strategy", "portfolio", "backtest", "performance", "validation")
+SEARCH_ROOMS = (
+    "market", "candles", "context", "features", "regimes", "patterns", "forecasts", "conformal", "strategy", "portfolio",
+    "backtest", "performance", "validation",
+)  # fmt: skip
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -65,8 +70,19 @@ class StoredProblem:
     charges: "Charges | None" = None
 
 
-def stored_problem(settings: Settings, symbol: str, timeframe: str) -> StoredProblem:
-    """The latest candles, forecasts and calibration of a symbol and timeframe.
+def parts_named(text: str | None) -> tuple[str, ...]:
+    """The components of a list with commas. Raises `BadInputError` for one that is unknown."""
+    from fxgpt_core.optimization.made_components import known_parts
+
+    return known_parts([name.strip() for name in text.split(",")]) if text else ()
+
+
+def stored_problem(
+    settings: Settings, symbol: str, timeframe: str, used: "Used | None" = None, without: tuple[str, ...] = ()
+) -> StoredProblem:
+    """The latest candles, forecasts, calibration and components of a symbol and timeframe.
+
+    Components are those that are used; by default patterns and all that have been made, but for those `without`.
 
     Raises `UnknownSymbolError`, `UnknownTimeframeError`, `LedgerMissingError`, `MissingError` naming the asset to make, and
     `CorruptArtifactError` when the bytes are not those that were written.
@@ -75,17 +91,29 @@ def stored_problem(settings: Settings, symbol: str, timeframe: str) -> StoredPro
 
     wanted, length = symbols.symbol(symbol), timeframes.timeframe(timeframe)
     lake = read_only_lake(settings, opened_ledger(settings))
-    return problem_of({name: lake.latest(name, wanted.name, str(length)) for name in RESTS_ON})
+    from fxgpt_core.optimization.made_components import Used, parts_of, read_parts
+
+    def read(asset: str, symbol: str | None = None, role: str | None = None) -> "Artifact":
+        return lake.latest(asset, symbol or wanted.name, str(length))
+
+    found = {name: read(name) for name in RESTS_ON}
+    made = parts_of(lake, wanted.name, str(length), None)
+    used = used or Used(tuple(part for part in made if part not in without))
+    return problem_of(found | read_parts(used.parts, wanted.name, read), used)
 
 
-def problem_of(stored: "Mapping[str, Artifact]") -> StoredProblem:
-    """The problem of certain artifacts, one of each of `RESTS_ON`. Raises `CorruptArtifactError`, `RefusedError`."""
+def problem_of(stored: "Mapping[str, Artifact]", used: "Used") -> StoredProblem:
+    """The problem of certain artifacts by role, one of each of `RESTS_ON` and those of the components that are used.
+
+    Raises `CorruptArtifactError`, `RefusedError`.
+    """
     from fxgpt_core import content_hash
     from fxgpt_core.candles.arrays import candle_arrays
     from fxgpt_core.conformal.bands import bands_behind
     from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.market import costs, symbols, timeframes
+    from fxgpt_core.optimization.made_components import components_of, known_of
     from fxgpt_core.optimization.problem import Problem
     from fxgpt_core.validation.folds import Window
 
@@ -108,17 +136,19 @@ def problem_of(stored: "Mapping[str, Artifact]") -> StoredProblem:
         bands=bands.select(unseen.mask(bands.known_at_us)),
         costs=costs.costs_for(wanted, float(candles.close[last_trained])),
         code_sha256=content_hash.of_code(PROJECT_ROOT / "fxgpt_core", (*SEARCH_ROOMS, "optimization")),
+        components=components_of(wanted.name, known_of(wanted.name, candles, used, stored), stored, used, unseen.start_us),
     )
     return StoredProblem(problem, unseen, {name: artifact.id for name, artifact in stored.items()})
 
 
-def read_parameters(file: Path | None) -> "StrategyParameters":
-    """The defaults, changed by the names in a JSON file if one is given. Raises `BadInputError`, `ParameterError`."""
+def read_parameters(file: Path | None, fitted: "Mapping[str, ParameterValue] | None" = None) -> "StrategyParameters":
+    """The defaults, those that assets were made with (`fitted`) as these were, changed by the names in a JSON file if one is given.
+
+    Raises `BadInputError`, `ParameterError`.
+    """
     from fxgpt_core.strategy.parameters import StrategyParameters
 
-    if file is None:
-        return StrategyParameters.default()
-    return StrategyParameters.default().replace(**read_changes(file))
+    return StrategyParameters.default().replace(**{**(fitted or {}), **(read_changes(file) if file is not None else {})})
 
 
 def read_changes(file: Path) -> dict[str, Any]:

@@ -93,7 +93,9 @@ class Problem:
     def sha256(self) -> str:
         """Content hash of the problem: symbol, candles, bands, components, costs, account and code."""
         owners: dict[str, Any] = {"candles": self.candles, "bands": self.bands, "paid": self.paid, "finer": self.finer}
-        owners |= {"components": self.components, "context": self.components.context}
+        known, capital = self.components, self.components.capital
+        owners |= {"components": known, "context": known.context, "capital": capital}
+        owners["universe"] = capital and capital.universe
         arrays = {
             f"{owner}.{item.name}": _array_sha256(getattr(record, item.name))
             for owner, record in owners.items()
@@ -101,14 +103,15 @@ class Problem:
             for item in dataclasses.fields(record)
             if isinstance(getattr(record, item.name), np.ndarray)
         }
-        rest = {
+        rest: dict[str, Any] = {
             "symbol": self.symbol,
             "timeframe": str(self.candles.timeframe),
             "costs": dataclasses.asdict(self.costs),
             "account": dataclasses.asdict(self.account),
             "code": self.code_sha256,
         }
-        rest["components"] = {"patterns": self.components.patterns, "fitted": dict(self.components.fitted)}
+        rest["components"] = {"patterns": known.patterns, "fitted": dict(known.fitted)}
+        rest["capital"] = capital and [capital.symbol, *capital.universe.names, str(capital.mode)]
         if self.paid is not None:
             rest["charges"] = {name: value for name, value in vars(self.paid).items() if isinstance(value, float)}
         return content_hash.of_json({**arrays, **rest})

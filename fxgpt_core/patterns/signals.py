@@ -59,6 +59,10 @@ class PatternSignals:
         """Those of some of the candles."""
         return PatternSignals(*(getattr(self, item.name)[rows] for item in fields(self)))
 
+    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The columns by name, for a table."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
 
 class Life(NamedTuple):
     """How long a signal lives (candles), what confidence it needs, what agreement weighs, and its multiples of the height."""

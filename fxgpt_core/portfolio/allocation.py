@@ -1,6 +1,7 @@
 """How the capital is shared among the symbols day by day: rebalanced by the calendar and on drift, from complete days only."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,8 @@ from fxgpt_core.portfolio.optimal_weights import (
     solution,
 )
 from fxgpt_core.portfolio.universe import Universe
+
+_KEPT = 128
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -75,8 +78,9 @@ def latest_window(universe: Universe, parameters: AllocationParameters) -> tuple
     return tuple(universe.names[column] for column in known), window[:, known]
 
 
+@lru_cache(maxsize=_KEPT)
 def allocation(universe: Universe, parameters: AllocationParameters) -> Allocation:
-    """The weights at the end of each day, from the returns of `window` days up to it.
+    """The weights at the end of each day, from the returns of `window` days up to it; read-only, and kept for the same universe.
 
     They are optimal on the first day of each block of `rebalance_freq` calendar days counted from 1970-01-01, and when one has
     drifted from its target by more than `drift`; in between they drift with the prices. So they do not depend on where the
@@ -101,6 +105,8 @@ def allocation(universe: Universe, parameters: AllocationParameters) -> Allocati
             reason[row] = found if why is None or found != SCHEDULED else why
             reason[row + 1 : until] = HELD if rebalanced[row] else NOT_KNOWN
             row, why = until, DRIFTED
+    for column in (weights, rebalanced, reason):
+        column.flags.writeable = False
     return Allocation(universe.names, universe.day, weights, rebalanced, reason)
 
 

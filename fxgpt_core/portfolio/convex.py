@@ -18,6 +18,9 @@ FloatArray = npt.NDArray[np.float64]
 TAIL: Final = 0.05
 """CVaR, CDaR and EVaR look at the worst twentieth of the days."""
 
+STEP_FRACTION: Final = 0.95
+"""Of the solver: by its default, 0.99, it gives up on about one in 200 programmes with exponential cones."""
+
 NONNEGATIVE, SECOND_ORDER, EXPONENTIAL, ZERO = "nonnegative", "second order", "exponential", "zero"
 
 
@@ -195,8 +198,7 @@ def _solved(
     cones = [cone for part in every for cone in _cones(clarabel, part)]
     settings = clarabel.DefaultSettings()
     settings.verbose, settings.max_threads, settings.direct_solve_method = False, 1, "qdldl"
-    # By the default, 0.99, it gives up on about one in 200 programmes with exponential cones, by this on none of thousands.
-    settings.max_step_fraction = 0.95
+    settings.max_step_fraction = STEP_FRACTION
     right = np.concatenate([part.right for part in every])
     solution = clarabel.DefaultSolver(curvature, linear, left, right, cones, settings).solve()
     if solution.status != clarabel.SolverStatus.Solved:

@@ -57,7 +57,7 @@ class Edge:
 
 
 def kelly(edge: Edge) -> FloatArray:
-    """float64[N]: f* = p − (1 − p) / b, the share of the capital to risk (Kelly 1956; Thorp 2006, eq. 2.3), 0 without an edge.
+    """float64[N]: f* = p − (1 − p) / b, the share of the capital to risk (Kelly 1956; Thorp 2006), 0 without an edge.
 
     p is the probability of the target where target or stop is reached. That is Kelly's own answer where the trades that reach
     neither pay nothing: they add p·log(1) to the growth. NaN where not known.

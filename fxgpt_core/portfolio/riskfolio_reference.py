@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.portfolio.convex import STEP_FRACTION
 from fxgpt_core.portfolio.optimal_weights import (
     DAYS_A_YEAR,
     SHARPE,
@@ -64,7 +65,7 @@ def reference_weights(returns: FloatArray, parameters: AllocationParameters) -> 
             )
     if found is None:
         raise BadInputError(
-            f"Riskfolio-Lib finds no portfolio for {measure} and {objective}: no mix may earn more than cash; try MinRisk"
+            f"Riskfolio-Lib finds no portfolio for {measure} and {objective}; for Sharpe one must earn more than cash"
         )
     return np.asarray(found.to_numpy(), dtype=np.float64).ravel()
 
@@ -106,6 +107,7 @@ def _portfolio(returns: FloatArray, parameters: AllocationParameters) -> tuple[A
     )
     portfolio.assets_stats(method_mu="hist", method_cov="hist")
     portfolio.solvers = ["CLARABEL"]
+    portfolio.sol_params = {"CLARABEL": {"max_step_fraction": STEP_FRACTION}}
     return portfolio, size
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.errors import ParameterError
 from fxgpt_core.market.rows import Rows
+from fxgpt_core.portfolio.capital import Capital
 from fxgpt_core.strategy.definitions import ParameterValue
 from fxgpt_core.strategy.parameters import StrategyParameters
 
@@ -22,14 +23,16 @@ class Components:
     """One value for each of N candles, known at its close; None (or False) where the strategy goes without.
 
     `patterns`: whether chart patterns are looked for. `regime` int8[N], codes of `REGIMES` or `UNKNOWN`; `anomaly` float64[N],
-    the error of the window up to the candle over the error that flags it, NaN where not known. `fitted`: the values of
-    parameters that assets were made with, by name; those of parameters that nothing in use was made with are left out.
+    the error of the window up to the candle over the error that flags it, NaN where not known. `capital` is of days and holds
+    whatever the candles. `fitted`: the values of parameters that assets were made with, by name; those of parameters that
+    nothing in use was made with are left out.
     """
 
     patterns: bool = False
     regime: npt.NDArray[np.int8] | None = None
     anomaly: npt.NDArray[np.float64] | None = None
     context: MarketContext | None = None
+    capital: Capital | None = None
     fitted: Mapping[str, ParameterValue] = field(default_factory=dict)
 
     def select(self, rows: Rows) -> "Components":

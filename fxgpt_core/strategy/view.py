@@ -18,6 +18,7 @@ from fxgpt_core.market.rows import Rows
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.patterns.parameters import PatternParameters
 from fxgpt_core.patterns.signals import PATTERN_LOOKBACK, PatternSignals, patterns_of
+from fxgpt_core.portfolio.optimal_weights import AllocationParameters
 from fxgpt_core.strategy.components import NONE, Components, record_of
 from fxgpt_core.strategy.parameters import StrategyParameters, definition
 from fxgpt_core.strategy.volume_measures import VolumeFilterParameters, VolumeMeasures, past_candles, volume_measures
@@ -116,14 +117,15 @@ def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParamet
         context=components.context,
         pattern=_pattern(candles, parameters, components),
         volume=_volume(candles, parameters),
+        capital=_capital(candles, parameters, components),
     )
 
 
 def lookback_candles(timeframe: Timeframe) -> int:
     """How many candles before a row are enough to know its view to the last bit, whatever the parameters."""
     slowest_range = int(definition("risk_atr_period").high or 0) * SLOW_ATR_PERIODS + 1
-    windows = {name: int(definition(f"filter_volume_{name}").high or 0) for name in ("obv_period", "vwap_period")}
-    volume = past_candles(timeframe, VolumeFilterParameters(**windows))
+    obv, vwap = (int(definition(f"filter_volume_{name}_period").high or 0) for name in ("obv", "vwap"))
+    volume = past_candles(timeframe, VolumeFilterParameters(obv_period=obv, vwap_period=vwap))
     return max(slowest_range, PATTERN_LOOKBACK, volume)
 
 
@@ -131,6 +133,13 @@ def _pattern(candles: CandleArrays, parameters: StrategyParameters, components: 
     if not components.patterns:
         return None
     return patterns_of(candles, record_of(PatternParameters, parameters, "pattern_"), components.regime)
+
+
+def _capital(candles: CandleArrays, parameters: StrategyParameters, components: Components) -> FloatArray | None:
+    if components.capital is None:
+        return None
+    sharing = record_of(AllocationParameters, parameters, "riskfolio_")
+    return components.capital.multiples(candles.known_at_us, sharing, parameters.rl_hybrid_alpha)
 
 
 def _volume(candles: CandleArrays, parameters: StrategyParameters) -> VolumeMeasures | None:

@@ -15,6 +15,8 @@ from fxgpt_pipelines.recording import materialized, table, two_columns
 from fxgpt_pipelines.resources import LakeResource
 
 GROUP = "optimization"
+# By name: allocation is of this group, and its module reads GROUP.
+COMPONENTS = tuple(map(dg.AssetKey, ("regimes", "pattern_autoencoder", "context_series", "allocation", "rl_agent")))
 
 
 class SearchConfig(dg.Config):
@@ -23,7 +25,9 @@ class SearchConfig(dg.Config):
     Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD, or
     the account's own `charges`, such as {"commission": 0, "commission_per_lot": 3.5} (docs/costs.md names all; the others stay at
     their defaults), trials are played by the rules of FX (bid and ask, slippage, swap, conversion, stop-out), and so is paper
-    trading of what they find; without, by those of PARITY, with flat costs.
+    trading of what they find; without, by those of PARITY, with flat costs. `components` are those that decide besides the
+    forecast: patterns, regimes, anomalies, context, allocation, policy; by default patterns and all others whose asset has been
+    made. `policy_mode`: hybrid, rl_only or advisory.
     """
 
     seed: int = 7
@@ -35,13 +39,15 @@ class SearchConfig(dg.Config):
     step_days: float | None = None
     account_currency: str | None = None
     charges: dict[str, Any] | None = None
+    components: list[str] | None = None
+    policy_mode: str = "hybrid"
 
 
 @dg.asset(
     partitions_def=grid,
     group_name=GROUP,
     code_version=code_version("optimized_parameters"),
-    deps=[calibration_quantiles],
+    deps=[calibration_quantiles, *COMPONENTS],
     kinds={"optuna", "numba"},
 )
 def optimized_parameters(
@@ -54,9 +60,10 @@ def optimized_parameters(
 
     store = TrialStore(lake.ledger)
     with lake.making(context, config.model_dump(), seed=config.seed) as making:
-        searching.inputs_of(making, searching.charges_of(config.model_dump()))
+        asked = config.model_dump()
+        searching.inputs_of(making, searching.charges_of(asked), searching.used_of(making, asked))
         reused = making.unchanged()
-        artifact = reused or searching.search(making, config.model_dump(), store, context.log.info)
+        artifact = reused or searching.search(making, asked, store, context.log.info)
         proposal, root = artifact.json(), lake.settings().report_root
         report = reporting.report(making, artifact, lambda: searching.judged(making, proposal, store), root)
     numbers = {name: proposal["out_of_sample"][name] for name in searching.METRICS}

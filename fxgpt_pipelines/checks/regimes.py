@@ -18,14 +18,14 @@ REGIME_CHECKS = [
 def named(summary: Mapping[str, Any]) -> dg.AssetCheckResult:
     """The verdict on the fit, a warning: what has no state is never told, and the others are told as they are."""
     states = [state["regime"] for state in summary["states"]]
-    without = [row["regime"] for row in summary["train"] if row["regime"] not in states]
+    without = sorted({row["regime"] for row in summary["statistics"]} - set(states))
     return dg.AssetCheckResult(
         asset_key="regimes",
         check_name="named",
-        passed=not without and summary["converged"],
+        passed=not without and summary["fitted_on"]["converged"],
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            "converged": summary["converged"],
+            "converged": summary["fitted_on"]["converged"],
             "regimes_without_a_state": ", ".join(without) or "none",
             "remedy": "give a longer train span, more n_states, or a larger prior_weight",
         },

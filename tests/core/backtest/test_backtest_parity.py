@@ -124,7 +124,8 @@ def coarse_runs(draw):
     if draw(st.booleans()):
         numbers["pattern_led"] = np.array(draw(st.lists(st.sampled_from([0.0, 1.0]), min_size=n, max_size=n)))
     level = st.sampled_from([0.0, 0.125, 0.25, math.inf])
-    plans = st.builds(ExitPlan, level, level, st.sampled_from([0.0, 0.125, 0.5]), st.sampled_from([0.0, 0.125]))
+    distances = st.sampled_from([0.0, 0.125, 0.5]), st.sampled_from([0.0, 0.125])
+    plans = st.tuples(level, level, *distances).map(lambda numbers: ExitPlan(*numbers))
     execution = ExecutionParameters(
         plan=draw(plans),
         max_candles=draw(st.integers(0, 4)),

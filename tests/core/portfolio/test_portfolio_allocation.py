@@ -124,3 +124,13 @@ def test_equal_weights_multiply_by_one_however_many_symbols_have_one():
     times = universe.day.astype(np.int64) * 24 * HOUR_US + 23 * HOUR_US
     np.testing.assert_allclose(made.multiplier_at(universe, times, "C"), [1.0, 1.0, 0.6])
     np.testing.assert_allclose(made.multiplier_at(universe, times, "A"), [1.0, 1.0, 1.8])
+
+
+def test_what_was_allocated_is_kept_and_cannot_be_changed():
+    universe = universe_of_days(days=80)
+    found = allocation(universe, SHORT)
+    assert allocation(universe, dataclasses.replace(SHORT)) is found
+    assert allocation(universe_of_days(days=80), SHORT) is not found
+    for column in (found.weights, found.rebalanced, found.reason):
+        with pytest.raises(ValueError, match="read-only"):
+            column[:] = 0

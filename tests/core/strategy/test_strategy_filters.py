@@ -158,21 +158,21 @@ def test_the_answers_together_are_the_first_refusal_and_the_product_of_the_facto
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("record", "values", "message"),
     [
-        lambda: VixFilterParameters(high_threshold=40.0, extreme_threshold=35.0),
-        lambda: VixFilterParameters(high_reduction_pct=0.7, extreme_reduction_pct=0.5),
-        lambda: VixFilterParameters(extreme_reduction_pct=1.1),
-        lambda: SentimentFilterParameters(contrarian_threshold=0.5),
-        lambda: SentimentFilterParameters(confidence_threshold=0.0),
-        lambda: SentimentFilterParameters(fade_strength=-0.1),
-        lambda: VolumeFilterParameters(obv_period=0),
-        lambda: VolumeFilterParameters(min_liquidity_pct=2.0, spike_threshold=1.5),
+        (VixFilterParameters, {"high_threshold": 40.0, "extreme_threshold": 35.0}, "above 40.0 and 0.7 above 35.0"),
+        (VixFilterParameters, {"high_reduction_pct": 0.7, "extreme_reduction_pct": 0.5}, "takes 0.7 of the size"),
+        (VixFilterParameters, {"extreme_reduction_pct": 1.1}, "from 0 to 1"),
+        (SentimentFilterParameters, {"contrarian_threshold": 0.5}, "a crowd from 0.5"),
+        (SentimentFilterParameters, {"confidence_threshold": 0.0}, "confidence from 0.0"),
+        (SentimentFilterParameters, {"fade_strength": -0.1}, "strength -0.1"),
+        (VolumeFilterParameters, {"obv_period": 0}, "OBV over 0"),
+        (VolumeFilterParameters, {"min_liquidity_pct": 2.0, "spike_threshold": 1.5}, "liquidity from 2.0 and spikes above 1.5"),
     ],
 )
-def test_parameters_that_contradict_each_other_are_refused(wrong):
-    with pytest.raises(ParameterError):
-        wrong()
+def test_parameters_that_contradict_each_other_are_refused(record, values, message):
+    with pytest.raises(ParameterError, match=message):
+        record(**values)
 
 
 numbers = st.one_of(st.just(math.nan), st.floats(-1.0, 1.0))
