@@ -229,11 +229,12 @@ def tell(results: Mapping[str, Mapping[str, Any]], times: Mapping[str, Mapping[s
         print(f"{' '.join(keys):<38}" + "".join(f"{mean_over(results, name, *keys):>22.4f}" for name in names))
     of_all = [np.mean([mean_over(results, name, "areas", freak) for freak in FREAKS]) for name in names]
     print(f"{'areas, mean':<38}" + "".join(f"{area:>22.4f}" for area in of_all))
-    print("the day after the first candle of a run of flags: runs, mean return in deviations, its t, size of the move")
+    print("share flagged; the day after a run of flags begins: runs, mean return in deviations, its t, size of the move")
     for symbol, of_symbol in results.items():
         for name in names:
             after = of_symbol[name]["after"]
-            print(f"  {symbol} {name:<21}{after['runs']:5.0f}{after['mean']:+8.3f}{after['t']:+7.2f}{after['size']:6.2f}")
+            said = f"{after['runs']:5.0f}{after['mean']:+8.3f}{after['t']:+7.2f}{after['size']:6.2f}"
+            print(f"  {symbol} {name:<21}{of_symbol[name]['flagged']:6.3f}{said}")
     for symbol, of in times.items():
         said = f"{of['candles']} candles in {of['history_s']:.2f} s, one in {of['candle_ms']:.3f} ms"
         print(f"{symbol}: trained in {of['training_s']:.1f} s, {said}")

@@ -6,8 +6,9 @@
 DATA_DIR holds fx/oanda_h1/SYMBOL_h1.parquet (hourly candles to 2022-06, `ts` their open in UTC). Bands are those of a random walk
 with season, fitted to 2020, by the tracker started on 2021-H1; cases are the candles from July 2021 on. "Beyond" asks whether
 the return at the step is farther than so many scales up, or down. "Before" asks which of a target and a stop, so many scales
-away, is met first, for a long and for a short at every candle: told by the Brownian motion, and by the highs and lows of the
-candles of a week. Cases whose candle holds both, or that meet neither, do not count.
+away, is met first, for a long and for a short at every candle: told by the bands, and happened by the highs and lows of the
+candles of a week. "Within" asks the same of the candles up to the step, where neither may be met. Cases whose candle holds both,
+or with a hole, do not count, and for "before" those that meet neither.
 """
 
 import argparse
@@ -45,6 +46,7 @@ DISTANCES: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 PAIRS: Final = ((1.0, 0.5), (1.0, 1.0), (2.0, 1.0), (1.0, 2.0), (3.0, 1.0))
 """Target and stop, in scales of the step."""
 WEEK: Final = 120
+NEITHER, TARGET, STOP, UNCLEAR = range(4)
 
 
 @dataclass(frozen=True)
@@ -122,27 +124,29 @@ def _first(series: Series, step: int) -> Iterator[tuple[str, FloatArray]]:
     for target, stop in PAIRS:
         for sign in (1, -1):
             side = np.full(len(scale), sign, dtype=np.int8)
-            told = scenarios(bands, step, side, 0.0, np.expm1(target * scale), np.expm1(stop * scale)).target_first
-            happened = _met_first(series, sign, target * scale, stop * scale)
-            counts = np.isfinite(happened)
-            yield f"target {target} before stop {stop} scales", np.column_stack([told, happened])[counts]
+            told = scenarios(bands, step, side, 0.0, np.expm1(target * scale), np.expm1(stop * scale))
+            for within, question in ((WEEK, "before"), (step, "within the step before")):
+                happened = _met_first(series, sign, (target * scale, stop * scale), within)
+                counts = (happened == TARGET) | (happened == STOP) | ((happened == NEITHER) & (within == step))
+                shares = told.target_met if within == step else told.target_first
+                cases = np.column_stack([shares, happened == TARGET])[counts]
+                yield f"target {target} {question} stop {stop}", cases
 
 
-def _met_first(series: Series, sign: int, target: FloatArray, stop: FloatArray) -> FloatArray:
-    """float64[N]: 1 where the target was met first, 0 the stop; NaN for neither within a week, both in a candle, or a hole."""
-    candles, found = series.candles, np.full(len(series.rows), np.nan)
+def _met_first(series: Series, sign: int, distances: tuple[FloatArray, FloatArray], within: int) -> IntArray:
+    """int64[N]: `TARGET`, `STOP` or `NEITHER` in the candles `within`; `UNCLEAR` where one holds both, or a hole comes first."""
+    candles, found = series.candles, np.full(len(series.rows), NEITHER)
     starts = stretch_starts(candles.open_time_us, Timeframe.H1)
-    close, open_ = candles.close[series.rows], np.ones(len(found), dtype=bool)
-    far, near = close * np.exp(sign * target), close * np.exp(-sign * stop)
-    for ahead in range(1, WEEK + 1):
-        row = series.rows + ahead
-        open_ &= row < len(candles)
-        row = np.minimum(row, len(candles) - 1)
-        open_ &= starts[row] == starts[series.rows]
+    close = candles.close[series.rows]
+    far, near = close * np.exp(sign * distances[0]), close * np.exp(-sign * distances[1])
+    for ahead in range(1, within + 1):
+        row = np.minimum(series.rows + ahead, len(candles) - 1)
+        open_ = found == NEITHER
+        found[open_ & ((series.rows + ahead >= len(candles)) | (starts[row] != starts[series.rows]))] = UNCLEAR
+        open_ = found == NEITHER
         high, low = candles.high[row], candles.low[row]
         won, lost = (high >= far, low <= near) if sign > 0 else (low <= far, high >= near)
-        found[open_ & won & ~lost], found[open_ & lost & ~won] = 1.0, 0.0
-        open_ &= ~(won | lost)
+        found[open_ & won], found[open_ & lost], found[open_ & won & lost] = TARGET, STOP, UNCLEAR
     return found
 
 
@@ -160,9 +164,9 @@ def main(arguments: list[str]) -> int:
     if chosen.json:
         print(json.dumps([asdict(row) for row in rows]))
         return 0
-    print(f"{'question':<36}{'step':>6}{'told':>10}{'happened':>10}{'cases':>9}")
+    print(f"{'question':<44}{'step':>6}{'told':>10}{'happened':>10}{'cases':>9}")
     for row in rows:
-        print(f"{row.question:<36}{row.step:6d}{row.told:10.4f}{row.happened:10.4f}{row.n:9d}")
+        print(f"{row.question:<44}{row.step:6d}{row.told:10.4f}{row.happened:10.4f}{row.n:9d}")
     return 0
 
 

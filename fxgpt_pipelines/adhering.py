@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fxgpt_pipelines.live_decision import decisions_at, deployed
-from fxgpt_pipelines.live_recording import frame_of, ids_of
+from fxgpt_pipelines.live_recording import frame_of, ids_of, others_of
 
 if TYPE_CHECKING:
     from fxgpt_core.registry.deployments import Deployment
@@ -58,8 +58,9 @@ def _of(lake: "Lake", deployment: "Deployment") -> tuple[int, list[dict[str, Any
     recorded = live_decisions(lake.ledger, deployment.id)
     if not recorded:
         return 0, []
-    ready = deployed(lake, ids_of(deployment))
-    everything = received(lake.ledger, deployment.symbol, deployment.timeframe, np.iinfo(np.int64).max)
+    ready, place = deployed(lake, ids_of(deployment)), (deployment.symbol, deployment.timeframe)
+    last = np.iinfo(np.int64).max
+    everything, others = received(lake.ledger, *place, last), others_of(lake.ledger, ready, last)
     closes = np.array([decision.known_at_us for decision in recorded], dtype=np.int64)
-    found = differences(recorded, decisions_at(ready, frame_of(everything, ready), closes))
+    found = differences(recorded, decisions_at(ready, frame_of(everything, ready), closes, others=others))
     return len(recorded), [{"deployment_id": deployment.id, **asdict(difference)} for difference in found]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fxgpt_core.diffusion.quantile_head_forecaster import QuantileHeadForecaster
     from fxgpt_core.forecasts.forecast import Forecasts
     from fxgpt_core.market.costs import Costs
+    from fxgpt_core.optimization.made_components import Used
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.strategy.decision import Decisions
@@ -45,7 +46,7 @@ class Deployed:
     """A deployment made ready to decide: every artifact read and its bytes verified.
 
     `history`: the stored candles that were known at deployment, `features` those of them, `forecasts` those behind training;
-    `inputs`: artifact id and hash by role.
+    `used`: its components, `stored` what they and the forecasts were made with; `inputs`: artifact id and hash by role.
     """
 
     symbol: str
@@ -58,7 +59,16 @@ class Deployed:
     calibration: "Calibration"
     parameters: "StrategyParameters"
     costs: "Costs"
+    used: "Used"
+    stored: "Mapping[str, Artifact]"
     inputs: Mapping[str, Mapping[str, str]]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The symbols that share the capital with this one."""
+        from fxgpt_core.optimization.made_components import others_of
+
+        return others_of(self.used.parts, self.symbol, self.stored)
 
 
 def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
@@ -68,11 +78,16 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
     """
     from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.market.costs import Costs
+    from fxgpt_core.optimization.made_components import Used, read_parts
     from fxgpt_core.strategy.parameters import StrategyParameters
     from fxgpt_pipelines.forecasting import forecaster_of
 
     parameter_set = lake.get(ids.parameter_set_id)
-    read = {"optimized_parameters": parameter_set} | _inputs_of(lake, parameter_set)
+    edges = {edge.role: edge.parent for edge in lake.inputs(parameter_set.id)}
+    proposal = parameter_set.json()
+    used = Used.of_proposal(proposal)
+    parts = read_parts(used.parts, parameter_set.symbol, lambda asset, symbol=None, role=None: edges[role or asset])
+    read = {"optimized_parameters": parameter_set} | {role: edges[role] for role in ROLES} | parts
     model, forecasts = lake.get(ids.model_id), read["forecasts"]
     behind = {edge.role: edge.parent for edge in lake.inputs(forecasts.id)}
     features, calibration_artifact = behind["features"], lake.get(ids.calibration_id)
@@ -81,7 +96,6 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
     forecaster = forecaster_of(forecasts.settings, model, behind.get("quantile_head"))
     calibration = Calibration.from_json(calibration_artifact.bytes().decode())
     calibration.require(model.sha256, forecaster.sampling_sha256)
-    proposal = parameter_set.json()
     return Deployed(
         symbol=parameter_set.symbol,
         timeframe=parameter_set.timeframe,
@@ -93,20 +107,27 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
         calibration=calibration,
         parameters=StrategyParameters.from_json(proposal["parameters"]),
         costs=Costs(**proposal["costs"]),
+        used=used,
+        stored=read,
         inputs={role: {"id": artifact.id, "sha256": artifact.sha256} for role, artifact in sorted(read.items())},
     )
 
 
 def decisions_at(
-    deployed: Deployed, live_candles: "pl.DataFrame", known_at_us: "npt.NDArray[np.int64]", cache: "Path | None" = None
+    deployed: Deployed,
+    live_candles: "pl.DataFrame",
+    known_at_us: "npt.NDArray[np.int64]",
+    cache: "Path | None" = None,
+    others: "Mapping[str, pl.DataFrame] | None" = None,
 ) -> "Decisions":
     """The decisions at every candle of history and live candles; only the closes `known_at_us` [N], ascending, have a band.
 
     `live_candles` follow the history, whose features and forecasts are those that were stored; only the live candles' are
     computed, and those of earlier live candles, which the calibration learns from, taken from the folder `cache` where they were
-    computed before (None: all again). Bit-equal whether one candle is asked or all of them, and whatever comes later: features
-    are causal, and always continued from the same row; a forecast depends on seed and candles up to its own; the calibration
-    learns in the order of time; `decide` is elementwise.
+    computed before (None: all again). `others` are live candles of the symbols that share the capital. Bit-equal whether one
+    candle is asked or all of them, and whatever comes later: features and components are causal, and always continued from the
+    same row; a forecast depends on seed and candles up to its own; the calibration learns in the order of time; `decide` is
+    elementwise.
     """
     import numpy as np
 
@@ -116,6 +137,7 @@ def decisions_at(
     from fxgpt_core.forecasts.forecast import joined
     from fxgpt_core.strategy.decision import decide
     from fxgpt_core.strategy.view import market_view
+    from fxgpt_pipelines.live_components import live_components
 
     timeframe = timeframe_of(deployed.timeframe)
     frame = continued(deployed, live_candles)
@@ -123,7 +145,8 @@ def decisions_at(
     features = extended(deployed.features, frame, timeframe)
     live = live_forecasts(deployed, features, candles, np.searchsorted(candles.known_at_us, known_at_us), cache)
     bands = bands_behind(deployed.calibration, joined([deployed.forecasts, live]), candles)
-    view = market_view(candles, bands.select(np.isin(bands.known_at_us, known_at_us)), deployed.parameters)
+    components = live_components(deployed, candles, others or {})
+    view = market_view(candles, bands.select(np.isin(bands.known_at_us, known_at_us)), deployed.parameters, components)
     return decide(view, deployed.parameters, deployed.costs)
 
 
@@ -161,8 +184,3 @@ def _require_no_hole(open_times: "pl.Series", deployed: Deployed) -> None:
             f"{open_times[longest - 1]} and {open_times[longest]}; at most {allowed:.0f} (holidays) may be: release "
             "those in between, or optimize and deploy on newer candles"
         )
-
-
-def _inputs_of(lake: "Lake", parameter_set: "Artifact") -> "dict[str, Artifact]":
-    edges = {edge.role: edge.parent for edge in lake.inputs(parameter_set.id)}
-    return {role: edges[role] for role in ROLES}

@@ -39,7 +39,8 @@ def decide_and_record(lake: "Lake", deployment_id: int, known_at_us: int, run_id
         )
     ready = deployed(lake, ids_of(deployment))
     asked = np.array([known_at_us], dtype=np.int64)
-    decision = decisions_at(ready, frame_of(feed, ready), asked, cache=lake.root / FOLDER).row(-1)
+    others = others_of(lake.ledger, ready, known_at_us)
+    decision = decisions_at(ready, frame_of(feed, ready), asked, cache=lake.root / FOLDER, others=others).row(-1)
     _record(lake.ledger, deployment, decision, payload_of(lake, decision, ready, feed, run_id))
     return f"{decision.reason} (side {decision.side})"
 
@@ -53,9 +54,22 @@ def frame_of(feed: "ReceivedCandles", ready: Deployed) -> "pl.DataFrame":
     """The candles of a feed, at least one, that lie behind the history, as a candle frame."""
     import polars as pl
 
+    return _frame(feed).filter(pl.col("open_time") > ready.history["open_time"][-1])
+
+
+def others_of(ledger: "Ledger", ready: Deployed, until_known_at_us: int) -> "dict[str, pl.DataFrame]":
+    """The live candles of the symbols that share the deployment's capital, of those that have any."""
+    from fxgpt_core.live.candle_feed import received
+
+    feeds = {name: received(ledger, name, ready.timeframe, until_known_at_us) for name in ready.others}
+    return {name: _frame(feed) for name, feed in feeds.items() if feed.candles}
+
+
+def _frame(feed: "ReceivedCandles") -> "pl.DataFrame":
+    import polars as pl
+
     frame = pl.DataFrame([asdict(candle) for candle in feed.candles], schema_overrides={"spread": pl.Float64})
-    frame = frame.with_columns(pl.col("open_time_us").cast(pl.Datetime("us", "UTC")).alias("open_time")).drop("open_time_us")
-    return frame.filter(pl.col("open_time") > ready.history["open_time"][-1])
+    return frame.with_columns(pl.col("open_time_us").cast(pl.Datetime("us", "UTC")).alias("open_time")).drop("open_time_us")
 
 
 def payload_of(lake: "Lake", decision: "Decision", ready: Deployed, feed: "ReceivedCandles", run_id: str) -> dict[str, Any]:

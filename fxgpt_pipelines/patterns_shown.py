@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TOLD = ("signals", "event_study_verdict", "last_candles", "kinds", "event_study")
 CANDLES = 200
+NAME_APART = 10
 LEVEL = 0.05
 COLORS = {1: BLUE, -1: ORANGE}
 SHORT_NAMES = {"inverse_head_and_shoulders": "inverse H&S", "head_and_shoulders": "H&S"}
@@ -84,18 +85,26 @@ def _drawn(events: "pl.DataFrame", candles: "pl.DataFrame") -> dg.MarkdownMetada
             row = mark["completed_row"]
             price = candles["low"][row] if mark["side"] > 0 else candles["high"][row]
             axes.plot([row], [price], marker="^" if mark["side"] > 0 else "v", color=COLORS[mark["side"]], markersize=3)
-        for shape in shapes:
+        named: dict[str, int] = {}
+        for shape in sorted(shapes, key=lambda shape: shape["confirmed_row"]):
             _draw_shape(axes, shape)
-        axes.set_xlabel(f"candles, to {candles['open_time'][-1]:%Y-%m-%d %H:%M}")
+            # Of the same shape seen twice within a few candles one name can be read.
+            if shape["confirmed_row"] - named.get(shape["kind"], -CANDLES) > NAME_APART:
+                named[shape["kind"]] = shape["confirmed_row"]
+                _name(axes, shape)
+        axes.set_xlabel(f"candles, to {candles['open_time'][-1]:%Y-%m-%d %H:%M}; long blue, short orange", fontsize=8)
 
     return picture(f"chart shapes and candlesticks of the last {len(last)} candles", draw)
 
 
 def _draw_shape(axes: "Axes", shape: dict[str, Any]) -> None:
-    """A line through the points to the candle that confirmed it, the level dashed from the first point on, and the name."""
+    """A line through the points, and the level dashed from the first point to the candle that confirmed it."""
     color, end = COLORS[shape["side"]], shape["confirmed_row"]
     axes.plot(shape["point_rows"], shape["point_prices"], color=color, linewidth=1.1)
     axes.plot([shape["first_row"], end], [shape["level"]] * 2, color=color, linewidth=0.9, linestyle="dashed")
-    axes.axvline(end, color=color, linewidth=0.5, alpha=0.4)
+
+
+def _name(axes: "Axes", shape: dict[str, Any]) -> None:
     name = SHORT_NAMES.get(shape["kind"], shape["kind"].replace("_", " "))
-    axes.annotate(name, (end, shape["level"]), fontsize=6, color=color, rotation=0, xytext=(2, 3), textcoords="offset points")
+    place = (shape["confirmed_row"], shape["level"])
+    axes.annotate(name, place, fontsize=7, color=COLORS[shape["side"]], xytext=(2, 3), textcoords="offset points")

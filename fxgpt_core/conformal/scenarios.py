@@ -20,14 +20,18 @@ FloatArray = npt.NDArray[np.float64]
 Side = npt.NDArray[np.int8]
 
 _SAME_DRIFT = 1e-9
+_NEGLIGIBLE = 1e-8
+# Levels so near each other, in deviations of the step, that one of them is met within it for certain.
+_SOON = 0.2
+_LARGEST_POWER = 700.0
 
 
 @dataclass(frozen=True, eq=False)
 class Scenarios:
     """Probabilities float64[N]. `bull`, `bear`, `base`: the return at the step is above the cost, below minus the cost, between.
 
-    `target`, `stop`: it lies beyond them at the step; `target_first`: the target is met before the stop, whenever that is. These
-    three are of the wished side, and NaN where there is none.
+    Of the wished side, and NaN where there is none: `target`, `stop`: the return lies beyond them at the step; `target_met`,
+    `stop_met`: they are met by then, and before the other; `target_first`: the target is met before the stop, at any time.
     """
 
     bull: FloatArray
@@ -35,6 +39,8 @@ class Scenarios:
     bear: FloatArray
     target: FloatArray
     stop: FloatArray
+    target_met: FloatArray
+    stop_met: FloatArray
     target_first: FloatArray
 
 
@@ -56,9 +62,10 @@ def moments(bands: Bands, step: int) -> tuple[FloatArray, FloatArray]:
 def scenarios(bands: Bands, step: int, side: Side, cost: float, target: FloatArray, stop: FloatArray) -> Scenarios:
     """The scenarios of N wishes: `side` int8[N] (1, 0, −1), the round-trip `cost`, and the distances of target and stop.
 
-    Cost and distances (float64[N] each) are fractions of the close. That the target is met first is asked of a Brownian motion
-    with the mean and the variance of the band at the step (ruin of a gambler; Karlin & Taylor 1975, 15.3): it assumes that
-    drift and volatility of the horizon last until one of the two is met, and that price does not jump over them. Raises
+    Cost and distances (float64[N] each) are fractions of the close. Within the step, what is met first follows from where walks
+    end: of those that met a level half end beyond it (reflection principle, with images in both levels; Feller 1971, X.5),
+    whatever volatility does on the way; drift tilts this as it does for a Brownian motion. At any time, it is the ruin of a
+    gambler (Karlin & Taylor 1975, 15.3) with the mean and the variance of the step. Price does not jump over a level. Raises
     `BadInputError` for a step that the bands do not have, and for a cost or a distance outside [0, 1).
     """
     for name, value in (("cost", np.array([cost])), ("target", target), ("stop", stop)):
@@ -71,20 +78,25 @@ def scenarios(bands: Bands, step: int, side: Side, cost: float, target: FloatArr
 
 
 class _AtStep(NamedTuple):
-    """The bands of one step: `median` float64[N], `lower`, `upper` float64[N,C], `tails` float64[C]: what lies beyond an edge."""
+    """The bands of one step: `median` float64[N], `lower`, `upper` float64[N,C], `tails` float64[C]: what lies beyond an edge.
+
+    `fall` is the logarithm of how much less lies beyond the widest edges than beyond those before.
+    """
 
     median: FloatArray
     lower: FloatArray
     upper: FloatArray
     tails: FloatArray
+    fall: float
 
 
 def _at(bands: Bands, step: int) -> _AtStep:
     found = np.flatnonzero(bands.steps == step)
     if len(found) == 0:
         raise BadInputError(f"the bands have no step {step}; they have {bands.steps.tolist()}; choose one of them")
-    index = int(found[0])
-    return _AtStep(bands.median[:, index], bands.lower[:, index], bands.upper[:, index], (1.0 - bands.coverages) / 2.0)
+    index, tails = int(found[0]), (1.0 - bands.coverages) / 2.0
+    fall = math.log((tails[-2] if len(tails) > 1 else 0.5) / tails[-1])
+    return _AtStep(bands.median[:, index], bands.lower[:, index], bands.upper[:, index], tails, fall)
 
 
 @compiled
@@ -105,20 +117,24 @@ def _each_moments(at: _AtStep) -> tuple[FloatArray, FloatArray]:
 
 @compiled
 def _each_scenarios(at: _AtStep, side: Side, cost: float, target: FloatArray, stop: FloatArray) -> FloatArray:
-    """float64[6,N] in the order of `Scenarios`."""
-    found = np.full((6, len(side)), np.nan)
+    """float64[8,N] in the order of `Scenarios`."""
+    found = np.full((8, len(side)), np.nan)
     rises, falls = math.log1p(cost), math.log1p(-cost)
     for row in range(len(side)):
         found[0, row], found[2, row] = _above(at, row, rises), _below(at, row, falls)
         found[1, row] = 1.0 - found[0, row] - found[2, row]
+        if side[row] == 0:
+            continue
+        up, down = (target[row], stop[row]) if side[row] > 0 else (stop[row], target[row])
+        high, low = math.log1p(up), math.log1p(-down)
+        above, below = _above(at, row, high), _below(at, row, low)
+        met_high, met_low, high_first = _passages(at, row, high, low)
         if side[row] > 0:
-            up, down = math.log1p(target[row]), -math.log1p(-stop[row])
-            found[3, row], found[4, row] = _above(at, row, up), _below(at, row, -down)
-            found[5, row] = _up_first(at, row, up, down)
-        elif side[row] < 0:
-            up, down = math.log1p(stop[row]), -math.log1p(-target[row])
-            found[3, row], found[4, row] = _below(at, row, -down), _above(at, row, up)
-            found[5, row] = 1.0 - _up_first(at, row, up, down)
+            found[3, row], found[4, row] = above, below
+            found[5, row], found[6, row], found[7, row] = met_high, met_low, high_first
+        else:
+            found[3, row], found[4, row] = below, above
+            found[5, row], found[6, row], found[7, row] = met_low, met_high, 1.0 - high_first
     return found
 
 
@@ -140,17 +156,16 @@ def _beyond(at: _AtStep, row: int, distance: float) -> float:
     if math.isnan(distance):
         return math.nan
     edges, far = at.upper if distance >= 0.0 else at.lower, abs(distance)
-    near, left_near, width, fall = 0.0, 0.5, 0.0, 1.0
+    near, left_near, width = 0.0, 0.5, 0.0
     for c in range(len(at.tails)):
         edge, left = float(abs(edges[row, c] - at.median[row])), float(at.tails[c])
         if far < edge:
             return left + (edge - far) / (edge - near) * (left_near - left)
-        width, fall = edge - near, left_near / left
-        near, left_near = edge, left
+        width, near, left_near = edge - near, edge, left
     # Two widest edges in one place: nothing is known to lie beyond them.
     if width == 0.0:
         return 0.0
-    return left_near * math.exp(-math.log(fall) * (far - near) / width)
+    return left_near * math.exp(-at.fall * (far - near) / width)
 
 
 @uncounted
@@ -164,29 +179,74 @@ def _moments(at: _AtStep, row: int) -> tuple[float, float]:
 @uncounted
 def _side_moments(at: _AtStep, row: int, edges: FloatArray) -> tuple[float, float]:
     """The parts of one side in the mean distance from the median, and in the mean square of it."""
-    near, left_near, width, fall = 0.0, 0.5, 0.0, 1.0
+    near, left_near, width = 0.0, 0.5, 0.0
     mean, square = 0.0, 0.0
     for c in range(len(at.tails)):
         edge, left = float(abs(edges[row, c] - at.median[row])), float(at.tails[c])
         mean += (left_near - left) * (near + edge) / 2.0
         square += (left_near - left) * (near * near + near * edge + edge * edge) / 3.0
-        width, fall = edge - near, left_near / left
-        near, left_near = edge, left
-    length = width / math.log(fall)
+        width, near, left_near = edge - near, edge, left
+    length = width / at.fall
     return mean + left_near * (near + length), square + left_near * (near * near + 2.0 * near * length + 2.0 * length * length)
 
 
 @uncounted
-def _up_first(at: _AtStep, row: int, up: float, down: float) -> float:
-    """That a Brownian motion with the moments of a row meets `up` before minus `down`."""
+def _passages(at: _AtStep, row: int, high: float, low: float) -> tuple[float, float, float]:
+    """That `high` is met within the step and before `low`, the reverse, and that `high` is met first, whenever that is."""
     mean, variance = _moments(at, row)
-    if not (variance > 0.0 and up + down > 0.0):
-        return math.nan
-    drift = 2.0 * mean / variance
-    reach = drift * (up + down)
+    if not (variance > 0.0 and high - low > 0.0):
+        return math.nan, math.nan, math.nan
+    first = _first(2.0 * mean / variance, high, -low)
+    if high - low < _SOON * math.sqrt(variance):
+        return first, 1.0 - first, first
+    tilt = _tilt(at, row, mean, variance)
+    met_high, met_low = _met(at, row, tilt, high, low), _met(at, row, tilt, low, high)
+    # Between edges the distribution is no mixture of normal ones, and the images may add up to a little more than certainty.
+    total = max(met_high + met_low, 1.0)
+    return met_high / total, met_low / total, first
+
+
+@uncounted
+def _first(drift: float, high: float, low: float) -> float:
+    """That a Brownian motion of this drift, in units of half the variance, meets `high` before minus `low`."""
+    reach = drift * (high + low)
     if abs(reach) < _SAME_DRIFT:
-        return down / (up + down)
+        return low / (high + low)
     # Each form has no exponential that could grow beyond all bounds.
     if drift > 0.0:
-        return math.expm1(-drift * down) / math.expm1(-reach)
-    return math.exp(drift * up) * math.expm1(drift * down) / math.expm1(reach)
+        return math.expm1(-drift * low) / math.expm1(-reach)
+    return math.exp(drift * high) * math.expm1(drift * low) / math.expm1(reach)
+
+
+@uncounted
+def _met(at: _AtStep, row: int, tilt: float, far: float, near: float) -> float:
+    """That `far` (negative: below) is met within the step and before `near` on the other side: images of it in both."""
+    level, width = abs(far), abs(far) + abs(near)
+    met, image = _passage(at, row, tilt, far, level), 2.0 * width
+    while True:
+        beyond, before = _passage(at, row, tilt, far, image + level), _passage(at, row, tilt, far, image - level)
+        met += beyond - before
+        image += 2.0 * width
+        if not max(beyond, before) > _NEGLIGIBLE:
+            return min(max(met, 0.0), 1.0)
+
+
+@uncounted
+def _passage(at: _AtStep, row: int, tilt: float, far: float, image: float) -> float:
+    """The part of one image: the walk ends beyond it, or was mirrored by it and ends as far on the other side."""
+    above, below = _above(at, row, image), _below(at, row, -image)
+    # The tails fall faster than these grow, and are zero long before.
+    up, down = min(tilt * (far - image), _LARGEST_POWER), min(tilt * (far + image), _LARGEST_POWER)
+    return math.exp(up) * above + math.exp(down) * below
+
+
+@uncounted
+def _tilt(at: _AtStep, row: int, mean: float, variance: float) -> float:
+    """Drift over variance; at most half the rate at which the tails fall, so that farther images count less."""
+    last, limit = len(at.tails) - 1, math.inf
+    for edges in (at.lower, at.upper):
+        before = edges[row, last - 1] if last > 0 else at.median[row]
+        width = abs(edges[row, last] - before)
+        if width > 0.0:
+            limit = min(limit, 0.5 * at.fall / width)
+    return min(max(mean / variance, -limit), limit)

@@ -14,6 +14,7 @@ import polars as pl
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.context.market_context import MarketContext, market_context, unknown_context
 from fxgpt_core.errors import BadInputError, RefusedError
+from fxgpt_core.market.timeframes import HOUR_US
 from fxgpt_core.portfolio.capital import Capital
 from fxgpt_core.portfolio.daily_context import daily_context
 from fxgpt_core.portfolio.policy import policy_weights
@@ -41,6 +42,8 @@ MADE_BY: Final = {
 """The asset of each part that is made; patterns are looked for in the candles themselves."""
 PARTS: Final = (PATTERNS, *MADE_BY)
 CANDLES, CONTEXT = "candles", "context_series"
+CARRIED_US: Final = 36 * HOUR_US
+"""Candles behind those that the context was joined to, as live ones are, take its last row for so long."""
 _SHARING: Final = ("policy", "allocation")
 
 
@@ -54,13 +57,18 @@ class Known:
 
 def parts_of(lake: "Lake", symbol: str, timeframe: str, wanted: list[str] | None) -> tuple[str, ...]:
     """The parts that are wanted; by default patterns and all whose asset has been made. Raises `BadInputError`."""
-    unknown = sorted(set(wanted or ()) - set(PARTS))
-    if unknown:
-        raise BadInputError(f"the components {', '.join(unknown)} are unknown; known: {', '.join(PARTS)}; choose some of them")
     if wanted is not None:
-        return tuple(part for part in PARTS if part in wanted)
+        return known_parts(wanted)
     made = [part for part, asset in MADE_BY.items() if symbol in lake.symbols(asset, timeframe)]
     return (PATTERNS, *made)
+
+
+def known_parts(wanted: list[str]) -> tuple[str, ...]:
+    """The parts of these names, in the order of `PARTS`. Raises `BadInputError` for a name that is none."""
+    unknown = sorted(set(wanted) - set(PARTS))
+    if unknown:
+        raise BadInputError(f"the components {', '.join(unknown)} are unknown; known: {', '.join(PARTS)}; choose some of them")
+    return tuple(part for part in PARTS if part in wanted)
 
 
 def read_parts(parts: tuple[str, ...], symbol: str, read: "Callable[..., Artifact]") -> "dict[str, Artifact]":
@@ -88,7 +96,7 @@ def known_of(symbol: str, candles: CandleArrays, used: "Used", stored: "Mapping[
     found = {symbol: Known(candles, own)}
     for name in others_of(used.parts, symbol, stored):
         frame, context = stored[f"{CANDLES}_{name}"].frame(), stored.get(f"{CONTEXT}_{name}")
-        found[name] = Known(candle_arrays(frame, candles.timeframe), context and context.frame())
+        found[name] = Known(candle_arrays(frame, candles.timeframe), None if context is None else context.frame())
     return found
 
 
@@ -146,14 +154,14 @@ def _anomaly(candles: CandleArrays, stored: "Artifact") -> npt.NDArray[np.float6
 
 
 def _context(known: Known) -> MarketContext:
-    """The context at the candles; nothing is known where its frame has no row."""
+    """The context at the candles: that of the latest row of its frame, and nothing where that is older than `CARRIED`."""
     found = unknown_context(len(known.candles))
     if known.context is None or known.context.is_empty():
         return found
     whole = market_context(known.context)
     rows = known.context["known_at"].to_physical().to_numpy()
-    place = np.minimum(np.searchsorted(rows, known.candles.known_at_us), len(rows) - 1)
-    there = rows[place] == known.candles.known_at_us
+    place = np.searchsorted(rows, known.candles.known_at_us, side="right") - 1
+    there = (place >= 0) & (known.candles.known_at_us - rows[place] <= CARRIED_US)
     for name, values in vars(found).items():
         values[there] = getattr(whole, name)[place[there]]
     return found

@@ -14,10 +14,8 @@ import numpy.typing as npt
 from fxgpt_core.compiled import compiled
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.portfolio.policy_state import PAST_DAYS, SIZE
-from fxgpt_core.portfolio.universe import Universe
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Days = npt.NDArray[np.int32]
 
@@ -111,21 +109,6 @@ def weights_of(scores: FloatArray) -> FloatArray:
         for place in range(scores.shape[1]):
             found[day, place] /= total
     return found
-
-
-def multipliers(universe: Universe, weights: FloatArray, name: str, known_at_us: IntArray) -> FloatArray:
-    """float64[N]: the factor of a symbol's risk at candles known at int64[N] in µs: its weight float64[D,K or K+1] × K.
-
-    The weights of a day hold from its end to the end of the next; NaN before the first day has ended. Raises `BadInputError`.
-    """
-    n_symbols, column = universe.close.shape[1], universe.column(name)
-    if len(weights) != len(universe) or weights.shape[1] - n_symbols not in (0, 1):
-        raise BadInputError(
-            f"weights of {weights.shape} found for {len(universe)} days of {n_symbols} symbols; give a row for each day"
-        )
-    row = universe.complete_days(known_at_us) - 1
-    of_day = weights[:, column] * n_symbols
-    return np.where(row >= 0, of_day[np.maximum(row, 0)], np.nan)
 
 
 @compiled

@@ -37,10 +37,10 @@ def blended(
 ) -> FloatArray:
     """float64[D,K]: weights of K symbols, what is left of 1 is cash: alpha · policy + (1 − alpha) · allocation in hybrid.
 
-    Both are float64[D,K], without the column of cash. A row that one of them does not know (NaN) is the other's in hybrid, and
-    NaN in the mode that needs it. Then each weight is cut to the bounds, and where their sum is above 1, what lies above the
-    least weight is made smaller in proportion. Raises `BadInputError` for other shapes, an alpha outside 0 to 1, or a least
-    weight that K symbols cannot all have.
+    Both are float64[D,K], without the column of cash. In hybrid a row of which one of them knows nothing (NaN) is the other's,
+    and a symbol that one of them does not know has the other's part only; else what is not known stays NaN. Then each weight is
+    cut to the bounds, and where their sum is above 1, what lies above the least weight is made smaller in proportion. Raises
+    `BadInputError` for other shapes, an alpha outside 0 to 1, or a least weight that K symbols cannot all have.
     """
     bounds = bounds or WeightBounds()
     if policy.shape != allocation.shape or policy.ndim != 2 or not (math.isfinite(alpha) and 0.0 <= alpha <= 1.0):
@@ -60,18 +60,19 @@ def _mixed(policy: FloatArray, allocation: FloatArray, alpha: float, mode: Polic
         return policy
     if mode is PolicyMode.ADVISORY:
         return allocation
-    unknown, unallocated = (np.isnan(weights).any(axis=1, keepdims=True) for weights in (policy, allocation))
-    mixed = alpha * policy + (1.0 - alpha) * allocation
-    return np.where(unknown, allocation, np.where(unallocated, policy, mixed))
+    nobody, nothing = (np.isnan(weights).all(axis=1, keepdims=True) for weights in (policy, allocation))
+    mixed = alpha * np.nan_to_num(policy, nan=0.0) + (1.0 - alpha) * np.nan_to_num(allocation, nan=0.0)
+    return np.where(nobody, allocation, np.where(nothing, policy, mixed))
 
 
 def _bounded(weights: FloatArray, bounds: WeightBounds) -> FloatArray:
     cut = np.clip(weights, bounds.least, bounds.most)
-    floor = bounds.least * cut.shape[1]
-    total = np.zeros(len(cut))
+    floor, total = (np.zeros(len(cut)) for _ in range(2))
     # One column after the other: the same order of sums whatever the number of rows.
     for column in range(cut.shape[1]):
-        total += cut[:, column]
+        known = np.isfinite(cut[:, column])
+        floor += np.where(known, bounds.least, 0.0)
+        total += np.where(known, cut[:, column], 0.0)
     over = total > 1.0
     share = np.where(over, (1.0 - floor) / np.where(over, total - floor, 1.0), 1.0)
     return np.where(over[:, None], bounds.least + (cut - bounds.least) * share[:, None], cut)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fxgpt_core.market.timeframes import Timeframe
 
 GROUP = "features"
+# Signals are rare, and a detector takes milliseconds: more cuts than features have.
+CUTS = 20
 
 
 class PatternConfig(dg.Config):
@@ -50,7 +52,7 @@ def chart_patterns(
     from fxgpt_core.patterns.events import events
     from fxgpt_core.patterns.parameters import PatternParameters
     from fxgpt_core.patterns.signals import patterns_of
-    from fxgpt_core.validation.lookahead import lookahead_differences
+    from fxgpt_core.validation.lookahead import lookahead_differences, spread_cuts
     from fxgpt_core.validation.spans import SpanParameters, split_spans
     from fxgpt_pipelines import patterns_shown
 
@@ -60,7 +62,8 @@ def chart_patterns(
         frame = read.frame()
         reused = artifact = making.unchanged()
         if artifact is None:
-            seen = checks.looked_ahead(lookahead_differences(lambda part: _signals(part, timeframe), frame))
+            cuts = spread_cuts(len(frame), CUTS)
+            seen = checks.looked_ahead(lookahead_differences(lambda part: _signals(part, timeframe), frame, cuts))
             if seen["differences"]:
                 yield checks.lookahead("patterns", seen)
                 raise _leaking(seen)

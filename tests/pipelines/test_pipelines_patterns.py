@@ -65,7 +65,7 @@ def test_a_detector_that_sees_the_future_stops_them(made: SetUp, monkeypatch: py
 
     def leaking(*given: object) -> signals.PatternSignals:
         found = honest(*given)
-        return replace(found, side=np.roll(found.side, -1))
+        return replace(found, side=np.roll(found.side, -5))
 
     monkeypatch.setattr(signals, "patterns_of", leaking)
     with pytest.raises(BrokenLineageError, match="patterns whose side change when the future is cut off"):

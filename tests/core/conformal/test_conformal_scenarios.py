@@ -1,16 +1,17 @@
 """Scenario probabilities: by hand, against scipy, numerical integration and simulated random walks."""
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, optimize, stats
 
 from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.conformal.calibration import COVERAGES
-from fxgpt_core.conformal.scenarios import moments, probability_below, scenarios
+from fxgpt_core.conformal.scenarios import Scenarios, moments, probability_below, scenarios
 from fxgpt_core.errors import BadInputError
 
 STEP = 4
@@ -92,11 +93,12 @@ def test_target_and_stop_change_places_with_the_side():
     assert long.target[0] == short.stop[0] == pytest.approx(1.0 - below(bands, [math.log1p(0.02)])[0])
     assert long.stop[0] == short.target[0] == below(bands, [math.log1p(-0.01)])[0]
     assert long.target_first[0] == pytest.approx(1.0 - short.target_first[0], abs=1e-15)
+    assert (long.target_met[0], long.stop_met[0]) == (short.stop_met[0], short.target_met[0])
 
 
 def test_without_a_wish_there_is_no_target():
     found = wishes(gaussian(2), 0, 0.01, 0.1, 0.1)
-    assert np.isnan([found.target, found.stop, found.target_first]).all()
+    assert np.isnan([found.target, found.stop, found.target_met, found.stop_met, found.target_first]).all()
     assert np.isfinite([found.bull, found.base, found.bear]).all()
 
 
@@ -136,14 +138,15 @@ def test_a_drift_that_overwhelms_decides_without_overflow():
 
 def test_unknown_levels_give_unknown_probabilities():
     found = wishes(gaussian(1), 1, 0.01, math.nan, math.nan)
-    assert np.isnan([found.target[0], found.stop[0], found.target_first[0]]).all()
+    assert np.isnan([found.target[0], found.stop[0], found.target_met[0], found.stop_met[0], found.target_first[0]]).all()
     assert math.isnan(below(gaussian(1), [math.nan])[0])
 
 
 def test_a_band_without_width_is_a_certainty():
     certain = bands_of([[0.1] * 6] * 3, [[0.1] * 6] * 3, [0.1] * 3)
     assert below(certain, [0.0, 0.1, 0.2]).tolist() == [0.0, 1.0, 1.0]
-    assert np.isnan(wishes(certain, 1, 0.0, 0.1, 0.1).target_first).all()
+    found = wishes(certain, 1, 0.0, 0.1, 0.1)
+    assert np.isnan([found.target_first, found.target_met, found.stop_met]).all()
 
 
 def test_an_unknown_step_and_levels_that_are_no_fractions_are_refused():
@@ -153,6 +156,80 @@ def test_an_unknown_step_and_levels_that_are_no_fractions_are_refused():
         wishes(gaussian(1), 1, 0.0, 0.1, 20.0)
     with pytest.raises(BadInputError, match="the cost"):
         wishes(gaussian(1), 1, -0.1, 0.1, 0.1)
+
+
+def neither_met(mean, deviation, up, down):
+    """The probability that a Brownian motion stays between −`down` and `up` for a unit of time: by sines, in place of images."""
+    drift, bottom, width = mean / deviation, down / deviation, (up + down) / deviation
+    total = 0.0
+    for n in range(1, 60):
+        weighed, _ = integrate.quad(lambda y, n=n: math.exp(drift * (y - bottom)) * math.sin(n * math.pi * y / width), 0, width)
+        total += 2 / width * math.sin(n * math.pi * bottom / width) * math.exp(-((n * math.pi / width) ** 2) / 2) * weighed
+    return total * math.exp(-(drift**2) / 2)
+
+
+FINE = np.array([*np.round(np.arange(0.02, 0.99, 0.02), 2), 0.99, 0.995, 0.999, 0.9999])
+
+
+@pytest.mark.parametrize(
+    ("mean", "up", "down"),
+    [(0.0, 0.01, 0.01), (0.0, 0.02, 0.01), (0.005, 0.01, 0.02), (-0.007, 0.015, 0.006), (0.004, 0.005, 0.004)],
+)
+def test_what_is_met_within_the_step_is_all_but_what_stays_between(mean, up, down):
+    found = wishes(gaussian(1, mean, 0.01, FINE), 1, 0.0, math.expm1(up), -math.expm1(-down))
+    assert found.target_met[0] + found.stop_met[0] == pytest.approx(1.0 - neither_met(mean, 0.01, up, down), abs=0.005)
+
+
+@pytest.mark.parametrize("mean", [-0.005, 0.0, 0.004])
+def test_with_a_far_stop_a_target_is_met_as_often_as_a_single_barrier(mean):
+    # Reflection principle with drift (Bachelier-Lévy).
+    up = 0.012
+    expected = stats.norm.cdf((mean - up) / 0.01) + math.exp(2 * mean * up / 0.01**2) * stats.norm.cdf((-up - mean) / 0.01)
+    assert wishes(gaussian(1, mean, 0.01, FINE), 1, 0.0, math.expm1(up), 0.5).target_met[0] == pytest.approx(expected, abs=0.005)
+
+
+def top_met(deviation, up, down):
+    """The probability that a Brownian motion without drift meets `up` within a unit of time, and before −`down`: by sines."""
+    n, width = np.arange(1, 400), up + down
+    fading = np.exp(-((n * math.pi * deviation / width) ** 2) / 2)
+    return down / width + float((2 / (n * math.pi) * (-1.0) ** n * np.sin(n * math.pi * down / width) * fading).sum())
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.02, 0.01), (0.01, 0.01), (0.008, 0.02), (0.04, 0.01)])
+def test_a_walk_whose_volatility_is_drawn_meets_its_levels_as_told_by_where_it_ends(up, down):
+    """Of a calm and a wild market, each half the time, the bands are those of the mixture, and the answer is the mean of both."""
+    deviations = (0.004, 0.02)
+
+    def beyond(edge, left):
+        return sum(stats.norm.sf(edge, 0.0, deviation) for deviation in deviations) / 2 - left
+
+    edges = np.array([optimize.brentq(beyond, 0.0, 1.0, args=((1.0 - coverage) / 2,), xtol=1e-14) for coverage in FINE])
+    bands = bands_of([-edges], [edges], [0.0], FINE)
+    found = wishes(bands, 1, 0.0, math.expm1(up), -math.expm1(-down))
+    assert found.target_met[0] == pytest.approx(np.mean([top_met(each, up, down) for each in deviations]), abs=0.003)
+    assert found.stop_met[0] == pytest.approx(np.mean([top_met(each, down, up) for each in deviations]), abs=0.003)
+    # A single Brownian motion of the same variance is far from that.
+    assert abs(found.stop_met[0] - top_met(math.sqrt(moments(bands, STEP)[1][0]), down, up)) > 0.02
+
+
+def test_very_near_levels_are_met_within_the_step_for_certain_and_very_far_ones_never():
+    bands = gaussian(1, 0.0, 0.01)
+    near, far = wishes(bands, 1, 0.0, 0.001, 0.0005), wishes(bands, 1, 0.0, 0.5, 0.5)
+    assert near.target_met[0] + near.stop_met[0] == 1.0
+    assert near.target_met[0] == near.target_first[0]
+    assert max(far.target_met[0], far.stop_met[0]) < 1e-30
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.floats(-3.0, 3.0), st.floats(1e-4, 1.0), st.floats(0.0, 0.9), st.floats(0.0, 0.9))
+def test_what_is_met_is_a_probability_for_any_drift_and_any_levels(mean, deviation, target, stop):
+    found = wishes(gaussian(1, mean, deviation), -1, 0.0, target, stop)
+    assert math.isnan(found.target_met[0]) == (target + stop == 0.0)
+    if target + stop > 0.0:
+        assert 0.0 <= found.target_met[0] <= 1.0
+        assert 0.0 <= found.stop_met[0] <= 1.0
+        assert found.target_met[0] + found.stop_met[0] <= 1.0 + 1e-9
+        assert 0.0 <= found.target_first[0] <= 1.0
 
 
 widths = st.lists(st.floats(0.0, 1.0), min_size=12, max_size=12)
@@ -186,7 +263,7 @@ def test_a_row_is_the_same_to_the_last_bit_alone_and_among_others(table, data):
     among = scenarios(bands, STEP, side, 0.001, *levels)
     one = slice(row, row + 1)
     alone = scenarios(bands.select(one), STEP, side[one], 0.001, levels[0, one], levels[1, one])
-    for name in ("bull", "base", "bear", "target", "stop", "target_first"):
+    for name in (item.name for item in fields(Scenarios)):
         assert getattr(among, name)[one].tobytes() == getattr(alone, name).tobytes()
 
 

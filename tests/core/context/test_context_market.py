@@ -103,7 +103,7 @@ def test_scores_of_another_scale_and_rows_without_a_time_are_refused():
 
 
 def test_a_part_of_the_rows_is_cut_out_of_every_array():
-    found = market_context(rows(4, vix_close=[1.0, 2.0, 3.0, 4.0], news_score=[0.1, 0.2, 0.3, 0.4])).slice(1, 3)
+    found = market_context(rows(4, vix_close=[1.0, 2.0, 3.0, 4.0], news_score=[0.1, 0.2, 0.3, 0.4])).select(slice(1, 3))
     assert (found.vix.tolist(), found.news.tolist(), len(found)) == ([2.0, 3.0], [0.2, 0.3], 2)
 
 

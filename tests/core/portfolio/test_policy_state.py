@@ -1,6 +1,8 @@
 """The 137 numbers of the policy's state: against numpy and scipy, blind to the future, neutral where nothing is known."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from fxgpt_core.portfolio.daily_context import DailyContext, daily_context
 from fxgpt_core.portfolio.policy_state import LIMIT, NAMES, PAST_DAYS, SIZE, states
 from fxgpt_core.portfolio.universe import Universe, universe_of
 
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "policy.md"
 SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY")
 DAYS = 400
 
@@ -51,6 +54,13 @@ def test_there_are_137_numbers_each_with_a_name_of_its_own():
     assert NAMES[:2] == ("return_0_0", "return_0_1")
     assert NAMES[100] == "volatility_0"
     assert NAMES[-1] == "presence"
+
+
+def test_the_page_tells_the_layout_as_it_is():
+    rows = re.findall(r"^\| (\d+)–(\d+) \| `(\w+)` … `(\w+)` \|", PAGE.read_text(), flags=re.MULTILINE)
+    assert [(NAMES[int(first)], NAMES[int(last)]) for first, last, *_ in rows] == [(one, other) for *_, one, other in rows]
+    places = [place for first, last, *_ in rows for place in range(int(first), int(last) + 1)]
+    assert places == list(range(SIZE))
 
 
 def test_returns_volatility_and_correlation_are_those_of_numpy(universe):

@@ -1,5 +1,7 @@
 """From states to weights: against torch, bit for bit alone and in batch, blended, bounded, and told for each candle."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -7,17 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fxgpt_core import content_hash
-from fxgpt_core.candles.arrays import candle_arrays
-from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.errors import BadInputError, CorruptArtifactError
-from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.portfolio.daily_context import DailyContext
 from fxgpt_core.portfolio.policy import (
     MEMORY_DAYS,
+    PAST_CALENDAR_DAYS,
     Layer,
     Memory,
     PlainPolicy,
     memory_begins,
-    multipliers,
     policy_weights,
     weights_of,
 )
@@ -25,7 +25,9 @@ from fxgpt_core.portfolio.policy_blend import PolicyMode, WeightBounds, blended
 from fxgpt_core.portfolio.policy_file import about_policy, policy_bytes, policy_of_bytes
 from fxgpt_core.portfolio.policy_parameters import PolicyParameters
 from fxgpt_core.portfolio.policy_state import SIZE
-from fxgpt_core.portfolio.universe import universe_of
+from fxgpt_core.portfolio.policy_state import states as states_of
+from fxgpt_core.portfolio.universe import Universe
+from fxgpt_core.strategy.parameters import definition
 
 SYMBOLS = ("EURUSD", "GBPUSD")
 DAY = np.arange(17_000, 17_200, dtype=np.int32)
@@ -120,22 +122,19 @@ def test_a_file_gives_the_policy_back_and_no_other_bytes_do(memory, states):
         policy_of_bytes(data[:-4], content_hash.of_bytes(data[:-4]), "p")
 
 
-def test_multipliers_hold_from_the_end_of_a_day_to_the_end_of_the_next():
-    candles = candle_arrays(SampleProvider().candles("EURUSD", Timeframe.H1).head(24 * 5 * 3), Timeframe.H1)
-    universe = universe_of({"EURUSD": candles, "GBPUSD": candles})
-    weights = np.column_stack([np.arange(1.0, len(universe) + 1.0), np.zeros(len(universe))])
-    found = multipliers(universe, weights, "EURUSD", candles.known_at_us)
-    behind = universe.complete_days(candles.known_at_us)
-    assert np.isnan(found[behind == 0]).all()
-    assert (behind == 0).sum() > 5
-    assert found[behind > 0].tolist() == (2.0 * behind[behind > 0]).tolist()
-    # The last candle of a day knows its end; the one before it does not.
-    last = int(np.flatnonzero(np.diff(candles.fx_day))[2])
-    assert found[last] == found[last - 1] + 2.0
-    with pytest.raises(BadInputError, match="USDJPY is not among the symbols"):
-        multipliers(universe, weights, "USDJPY", candles.known_at_us)
-    with pytest.raises(BadInputError, match="give a row for each day"):
-        multipliers(universe, weights[1:], "EURUSD", candles.known_at_us)
+def test_weights_need_no_more_than_their_bounded_past():
+    rng = np.random.default_rng(8)
+    days = PAST_CALENDAR_DAYS + 130
+    close = np.exp(np.cumsum(rng.normal(0.0, 0.005, (days, 2)), axis=0))
+    whole = Universe(SYMBOLS, np.arange(17_000, 17_000 + days, dtype=np.int32), close)
+    context = DailyContext(20.0 + rng.random(days), *(rng.random((days, 2)) for _ in range(3)))
+    rows = slice(days - PAST_CALENDAR_DAYS, days)
+    part = Universe(SYMBOLS, whole.day[rows], close[rows])
+    known = DailyContext(context.vix[rows], context.crowd_long[rows], context.crowd_confidence[rows], context.news[rows])
+    for memory in (False, True):
+        weights = policy_weights(policy(memory), states_of(whole, context), whole.day)
+        alone = policy_weights(policy(memory), states_of(part, known), part.day)
+        assert alone[-1].tobytes() == weights[-1].tobytes()
 
 
 POLICY, ALLOCATION = np.array([[0.5, 0.1], [0.8, 0.2]]), np.array([[0.1, 0.3], [np.nan, np.nan]])
@@ -149,6 +148,14 @@ def test_a_hybrid_is_the_weighted_mean_and_the_other_modes_are_one_of_the_two():
     assert advised[0].tolist() == ALLOCATION[0].tolist()
     assert np.isnan(advised[1]).all()
     assert blended(POLICY, ALLOCATION, 1.0, PolicyMode.HYBRID)[0].tolist() == POLICY[0].tolist()
+
+
+def test_a_symbol_without_an_allocation_yet_has_the_policys_part_only():
+    partly = np.array([[np.nan, 0.4], [np.nan, np.nan]])
+    np.testing.assert_allclose(blended(POLICY, partly, 0.25, PolicyMode.HYBRID), [[0.125, 0.325], [0.8, 0.2]])
+    advised = blended(POLICY, np.array([[np.nan, 0.9], [0.7, 0.7]]), 0.25, PolicyMode.ADVISORY)
+    assert np.isnan(advised[0, 0])
+    np.testing.assert_allclose(advised[:, 1], [0.9, 0.5])
 
 
 def test_bounds_hold_and_what_exceeds_one_is_taken_from_above_the_least_weight():
@@ -195,3 +202,15 @@ def test_layers_are_one_of_those_specified():
     assert PolicyParameters(actor_hidden_layers="[256,256,128]").actor_widths == [256, 256, 128]
     with pytest.raises(BadInputError, match=r"critic_hidden_layers is '\[8\]'; allowed are \[256,128\]"):
         PolicyParameters(critic_hidden_layers="[8]")
+
+
+@pytest.mark.parametrize("field", fields(PolicyParameters), ids=lambda field: field.name)
+def test_defaults_and_ranges_are_those_of_the_strategys_parameter(field):
+    known = definition(f"rl_{field.name}")
+    assert field.default == known.default
+    if known.low is None:
+        return
+    PolicyParameters(**{field.name: known.low})
+    PolicyParameters(**{field.name: known.high})
+    with pytest.raises(BadInputError, match=field.name):
+        PolicyParameters(**{field.name: known.high * 1.01 + (1 if isinstance(known.high, int) else 0)})
