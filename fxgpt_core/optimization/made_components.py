@@ -57,13 +57,18 @@ class Known:
 
 def parts_of(lake: "Lake", symbol: str, timeframe: str, wanted: list[str] | None) -> tuple[str, ...]:
     """The parts that are wanted; by default patterns and all whose asset has been made. Raises `BadInputError`."""
-    unknown = sorted(set(wanted or ()) - set(PARTS))
-    if unknown:
-        raise BadInputError(f"the components {', '.join(unknown)} are unknown; known: {', '.join(PARTS)}; choose some of them")
     if wanted is not None:
-        return tuple(part for part in PARTS if part in wanted)
+        return known_parts(wanted)
     made = [part for part, asset in MADE_BY.items() if symbol in lake.symbols(asset, timeframe)]
     return (PATTERNS, *made)
+
+
+def known_parts(wanted: list[str]) -> tuple[str, ...]:
+    """The parts of these names, in the order of `PARTS`. Raises `BadInputError` for a name that is none."""
+    unknown = sorted(set(wanted) - set(PARTS))
+    if unknown:
+        raise BadInputError(f"the components {', '.join(unknown)} are unknown; known: {', '.join(PARTS)}; choose some of them")
+    return tuple(part for part in PARTS if part in wanted)
 
 
 def read_parts(parts: tuple[str, ...], symbol: str, read: "Callable[..., Artifact]") -> "dict[str, Artifact]":
