@@ -23,12 +23,19 @@ class Odds:
 
 
 def odds(view: MarketView, wished: Wishes, costs: Costs) -> Odds:
-    """The odds of every wish, within the horizon of the decision."""
+    """The odds of every wish: how often target or stop is met within the horizon, and the target first at any time.
+
+    What meets neither counts as nothing in an edge, though it ends on the side of the farther level on average. So the share of
+    the targets is that of `target_first`, by which a walk without drift has no edge at any distances; that of what is met within
+    the horizon favours the nearer level, and would bet most of an account on a near target with a far stop.
+    """
     side = wished.side
     with np.errstate(invalid="ignore"):
         target, stop = (np.where(side != 0, distance / view.close, np.nan) for distance in (wished.target, wished.stop))
     found = _scenarios(view, side, costs, (target, stop))
-    edge = Edge(found.target_met, found.stop_met, target, stop, np.full(len(view), costs.round_trip))
+    met = found.target_met + found.stop_met
+    shares = (found.target_first * met, (1.0 - found.target_first) * met)
+    edge = Edge(*shares, target, stop, np.full(len(view), costs.round_trip))
     return Odds(found, edge)
 
 
