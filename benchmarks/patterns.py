@@ -8,7 +8,9 @@ pattern signals and none is open, with the pattern's stop and target, 1 % of equ
 latest; costs are the typical spread and commission (docs/costs.md). Every quarter from the second year on is played once, by
 the kernel: with the default parameters, and with the set, of some drawn from all ranges, that had the best Sharpe ratio in the
 year before it. Random entries are those of the quarter, all moved by the same random number of whole days within it: as many, the
-same sides, stops, targets and hours. The p-value is the share of them that did as well. `--speed` measures patterns_of instead.
+same sides, stops, targets and hours. The p-value is the share of them that did as well.
+
+`--study` makes the event study of the first half of each series instead, and `--speed` measures `patterns_of`.
 """
 
 import argparse
@@ -30,12 +32,15 @@ from fxgpt_core.errors import FxgptError
 from fxgpt_core.market.costs import costs_for
 from fxgpt_core.market.fills import ExitPlan
 from fxgpt_core.market.symbols import symbol as symbol_of
+from fxgpt_core.patterns.event_study import StudyParameters, event_study
+from fxgpt_core.patterns.events import events
 from fxgpt_core.patterns.parameters import PatternParameters
 from fxgpt_core.patterns.signals import patterns_of
 from fxgpt_core.performance.bootstrap import rank_p_value, sharpe_ratios
 from fxgpt_core.performance.measures import periods_a_year
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.validation.folds import FoldParameters, walk_forward
+from fxgpt_core.validation.spans import SpanParameters, split_spans
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -129,6 +134,14 @@ def _moved(decisions: Decisions, candles: int) -> Decisions:
     return replace(decisions, **{name: np.roll(getattr(decisions, name), candles) for name in names})
 
 
+def study(candles: CandleArrays, seed: int) -> dict[str, Any]:
+    """How many kinds and horizons beat random entries in the train span, alone and after correction, and the best of them."""
+    train = split_spans(candles.known_at_us, SpanParameters()).train
+    found = event_study(candles, events(candles, PatternParameters()), train, StudyParameters(), seed).sort("p_value")
+    better = {f"{name}_below_5_pct": int((found[name] < 0.05).sum()) for name in ("p_value", "p_holm", "p_bh")}
+    return {"judged": len(found), **better, "best": found.row(0, named=True)}
+
+
 def speed(candles: CandleArrays) -> dict[str, float]:
     """Milliseconds of processor time of `patterns_of` on all candles and on 1,000: the median of twenty calls."""
     volume_off = replace(PatternParameters(), use_volume_confirmation=False)
@@ -173,18 +186,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sets", type=int, default=31, help="parameter sets drawn beside the defaults")
     parser.add_argument("--runs", type=int, default=500, help="random entries for each quarter")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--study", action="store_true")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     try:
         series = {name: read(asked.folder, name) for name in asked.symbols}
         found: dict[str, Any] = {
-            name: speed(candles) if asked.speed else measure(name, candles, asked) for name, candles in series.items()
+            name: speed(candles) if asked.speed else study(candles, asked.seed) if asked.study else measure(name, candles, asked)
+            for name, candles in series.items()
         }
     except FxgptError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    if asked.json or asked.speed:
+    if asked.json or asked.speed or asked.study:
         print(json.dumps(found, indent=2))
     else:
         print("\n".join(_lines(found)))

@@ -6,9 +6,9 @@
 DATA_DIR holds fx/oanda_h1/SYMBOL_h1.parquet (hourly candles to 2022-06, `ts` their open in UTC). Bands are those of a random walk
 with season, fitted to 2020, by the tracker started on 2021-H1; cases are the candles from July 2021 on. "Beyond" asks whether
 the return at the step is farther than so many scales up, or down. "Before" asks which of a target and a stop, so many scales
-away, is met first, for a long and for a short at every candle: told by the Brownian motion, and by the highs and lows of the
-candles of a week. "Within" asks the same of the candles up to the step, where neither may be met. Cases whose candle holds both, or
-a hole, do not count, and for "before" those that meet neither.
+away, is met first, for a long and for a short at every candle: told by the bands, and happened by the highs and lows of the
+candles of a week. "Within" asks the same of the candles up to the step, where neither may be met. Cases whose candle holds both,
+or with a hole, do not count, and for "before" those that meet neither.
 """
 
 import argparse

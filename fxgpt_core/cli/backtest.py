@@ -49,6 +49,9 @@ EngineOption = Annotated[Engine, typer.Option("--engine", help="kernel: compiled
 ReportOption = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write a report there: .html, one page for a browser, or .pdf.")
 ]
+WithoutOption = Annotated[
+    str | None, typer.Option("--without", metavar="PARTS", help="Components to leave out, such as patterns,regimes.")
+]
 StressFlag = Annotated[bool, typer.Option("--stress", help="Add synthetic shocks to the report, beside dearer costs and crises.")]
 
 
@@ -65,20 +68,23 @@ def backtest(
     folds: FoldsOption = None,
     report: ReportOption = None,
     stress: StressFlag = False,
+    without: WithoutOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen.
 
     Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --folds 30/7/7 --report backtest.html
     """
-    from fxgpt_core.cli.stored import read_parameters
+    from fxgpt_core.cli.stored import parts_named, read_parameters
 
     _require_report(report)
     _require_known_to(engine, mode, detail)
     _require_kernel(engine, folds)
     _require_played_again(stress, detail, report)
-    lengths, parameters, paid = fold_lengths(folds), read_parameters(params), chosen_charges(mode, account, charges)
-    run = _play(_stored(symbol, timeframe, detail, paid), parameters, engine, lengths)
+    lengths, paid, left_out = fold_lengths(folds), chosen_charges(mode, account, charges), parts_named(without)
+    read_parameters(params)
+    stored = _stored(symbol, timeframe, detail, paid, left_out)
+    run = _play(stored, read_parameters(params, stored.problem.components.fitted), engine, lengths)
     _write_report(run, report, _stressed(run, stress) if report and detail is None else ())
     payload = _payload(run) | {"engine": str(engine), "report": report}
 
@@ -137,12 +143,14 @@ def _require_played_again(stress: bool, detail: str | None, report: Path | None)
         raise BadInputError("--stress with --detail: shorter candles know nothing of a shock; leave one of them out")
 
 
-def _stored(symbol: str, timeframe: str, detail: str | None, charges: "Charges | None") -> "StoredProblem":
+def _stored(
+    symbol: str, timeframe: str, detail: str | None, charges: "Charges | None", left_out: tuple[str, ...]
+) -> "StoredProblem":
     from fxgpt_core.cli.quoted import with_detail, with_quotes
     from fxgpt_core.cli.stored import stored_problem
 
     settings = read_settings()
-    stored = stored_problem(settings, symbol, timeframe)
+    stored = stored_problem(settings, symbol, timeframe, without=left_out)
     if charges is not None:
         stored = with_quotes(stored, settings, charges)
     return stored if detail is None else with_detail(stored, settings, detail)

@@ -12,6 +12,7 @@ from fxgpt_core.settings import Settings
 
 if TYPE_CHECKING:
     from fxgpt_core.market.charges import Charges
+    from fxgpt_core.optimization.made_components import Used
     from fxgpt_core.registry.ledger import Ledger
     from fxgpt_core.strategy.parameters import StrategyParameters
 
@@ -39,16 +40,20 @@ class Choice:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A parameter set, in words where it came from, and what its search paid: None for flat costs, or where it is not told."""
+    """A parameter set, in words where it came from, what its search paid (None for flat costs, or where it is not told) and the
+    components it was searched with (None where they are not told).
+    """
 
     parameters: "StrategyParameters"
     origin: str
     charges: "Charges | None" = None
+    used: "Used | None" = None
 
 
 def chosen(choice: Choice, settings: Settings, symbol: str, timeframe: str) -> Chosen:
     """The parameter set of a choice. Raises `MissingError` where there is none, and as `read_parameters` does."""
     from fxgpt_core.market.charges import charges_of_proposal
+    from fxgpt_core.optimization.made_components import Used
     from fxgpt_core.strategy.parameters import StrategyParameters
 
     if choice.file is not None:
@@ -65,7 +70,8 @@ def chosen(choice: Choice, settings: Settings, symbol: str, timeframe: str) -> C
     else:
         stored, origin = lake.latest("optimized_parameters", symbol, timeframe), "the latest optimized set"
     proposal = stored.json()
-    return Chosen(StrategyParameters.from_json(proposal["parameters"]), origin, charges_of_proposal(proposal))
+    parameters = StrategyParameters.from_json(proposal["parameters"])
+    return Chosen(parameters, origin, charges_of_proposal(proposal), Used.of_proposal(proposal))
 
 
 def _deployed(ledger: "Ledger", symbol: str, timeframe: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.registry.ledger import Ledger
+    from fxgpt_core.strategy.definitions import ParameterValue
     from fxgpt_core.strategy.parameters import StrategyParameters
     from fxgpt_core.validation.folds import Window
 
@@ -69,8 +70,19 @@ class StoredProblem:
     charges: "Charges | None" = None
 
 
-def stored_problem(settings: Settings, symbol: str, timeframe: str, used: "Used | None" = None) -> StoredProblem:
-    """The latest candles, forecasts, calibration and components of a symbol and timeframe; by default all that have been made.
+def parts_named(text: str | None) -> tuple[str, ...]:
+    """The components of a list with commas. Raises `BadInputError` for one that is unknown."""
+    from fxgpt_core.optimization.made_components import known_parts
+
+    return known_parts([name.strip() for name in text.split(",")]) if text else ()
+
+
+def stored_problem(
+    settings: Settings, symbol: str, timeframe: str, used: "Used | None" = None, without: tuple[str, ...] = ()
+) -> StoredProblem:
+    """The latest candles, forecasts, calibration and components of a symbol and timeframe.
+
+    Components are those that are used; by default patterns and all that have been made, but for those `without`.
 
     Raises `UnknownSymbolError`, `UnknownTimeframeError`, `LedgerMissingError`, `MissingError` naming the asset to make, and
     `CorruptArtifactError` when the bytes are not those that were written.
@@ -85,7 +97,8 @@ def stored_problem(settings: Settings, symbol: str, timeframe: str, used: "Used 
         return lake.latest(asset, symbol or wanted.name, str(length))
 
     found = {name: read(name) for name in RESTS_ON}
-    used = used or Used(parts_of(lake, wanted.name, str(length), None))
+    made = parts_of(lake, wanted.name, str(length), None)
+    used = used or Used(tuple(part for part in made if part not in without))
     return problem_of(found | read_parts(used.parts, wanted.name, read), used)
 
 
@@ -128,13 +141,14 @@ def problem_of(stored: "Mapping[str, Artifact]", used: "Used") -> StoredProblem:
     return StoredProblem(problem, unseen, {name: artifact.id for name, artifact in stored.items()})
 
 
-def read_parameters(file: Path | None) -> "StrategyParameters":
-    """The defaults, changed by the names in a JSON file if one is given. Raises `BadInputError`, `ParameterError`."""
+def read_parameters(file: Path | None, fitted: "Mapping[str, ParameterValue] | None" = None) -> "StrategyParameters":
+    """The defaults, but what assets were made with as in `fitted`, changed by the names in a JSON file if one is given.
+
+    Raises `BadInputError`, `ParameterError`.
+    """
     from fxgpt_core.strategy.parameters import StrategyParameters
 
-    if file is None:
-        return StrategyParameters.default()
-    return StrategyParameters.default().replace(**read_changes(file))
+    return StrategyParameters.default().replace(**{**(fitted or {}), **(read_changes(file) if file is not None else {})})
 
 
 def read_changes(file: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """fxgpt stress: a parameter set at dearer costs, in the crises its unseen candles cover, and under synthetic shocks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,12 +52,15 @@ def stress(
     choice, asked = Choice(params, run, deployed), chosen_charges(mode or Mode.PARITY, account, charges)
     from fxgpt_core.backtest.stress_parameters import StressParameters
     from fxgpt_core.cli.quoted import with_quotes
-    from fxgpt_core.cli.stored import stored_problem
+    from fxgpt_core.cli.stored import read_parameters, stored_problem
+    from fxgpt_core.market import symbols, timeframes
     from fxgpt_core.optimization.survival import StressPlan, stressed
 
     settings = read_settings()
-    stored = stored_problem(settings, symbol, timeframe)
-    played = chosen(choice, settings, stored.problem.symbol, str(stored.problem.candles.timeframe))
+    played = chosen(choice, settings, symbols.symbol(symbol).name, str(timeframes.timeframe(timeframe)))
+    stored = stored_problem(settings, symbol, timeframe, played.used)
+    if choice.file is not None:
+        played = replace(played, parameters=read_parameters(choice.file, stored.problem.components.fitted))
     paid = played.charges if mode is None else asked
     if paid is not None:
         stored = with_quotes(stored, settings, paid)

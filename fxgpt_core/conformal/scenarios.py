@@ -20,9 +20,10 @@ FloatArray = npt.NDArray[np.float64]
 Side = npt.NDArray[np.int8]
 
 _SAME_DRIFT = 1e-9
-_SQRT_2 = math.sqrt(2.0)
-# In deviations of the step: barriers so near that one is met for certain (to 1e-8), an image too far to add 1e-18, and a tail of 0.
-_SOON, _NEVER, _NEVER_AT_ALL = 0.5, 9.0, 37.0
+_NEGLIGIBLE = 1e-8
+# Levels so near each other, in deviations of the step, that one of them is met within it for certain.
+_SOON = 0.2
+_LARGEST_POWER = 700.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Scenarios:
     """Probabilities float64[N]. `bull`, `bear`, `base`: the return at the step is above the cost, below minus the cost, between.
 
     Of the wished side, and NaN where there is none: `target`, `stop`: the return lies beyond them at the step; `target_met`,
-    `stop_met`: they are met by then, and before the other; `target_first`: the target is met before the stop, whenever that is.
+    `stop_met`: they are met by then, and before the other; `target_first`: the target is met before the stop, at any time.
     """
 
     bull: FloatArray
@@ -61,11 +62,11 @@ def moments(bands: Bands, step: int) -> tuple[FloatArray, FloatArray]:
 def scenarios(bands: Bands, step: int, side: Side, cost: float, target: FloatArray, stop: FloatArray) -> Scenarios:
     """The scenarios of N wishes: `side` int8[N] (1, 0, −1), the round-trip `cost`, and the distances of target and stop.
 
-    Cost and distances (float64[N] each) are fractions of the close. Which is met first is asked of a Brownian motion with the mean
-    and the variance of the band at the step: until then (first passage of two barriers; Borodin & Salminen 2002, II.3.0), or for
-    as long as it takes (ruin of a gambler; Karlin & Taylor 1975, 15.3). It assumes that drift and volatility are even, and price
-    does not jump over a level. Raises `BadInputError` for a step that the bands do not have, and for a cost or a distance
-    outside [0, 1).
+    Cost and distances (float64[N] each) are fractions of the close. Within the step, what is met first follows from where walks
+    end: of those that met a level half end beyond it (reflection principle, with images in both levels; Feller 1971, X.5),
+    whatever volatility does on the way; drift tilts this as it does for a Brownian motion. At any time, it is the ruin of a
+    gambler (Karlin & Taylor 1975, 15.3) with the mean and the variance of the step. Price does not jump over a level. Raises
+    `BadInputError` for a step that the bands do not have, and for a cost or a distance outside [0, 1).
     """
     for name, value in (("cost", np.array([cost])), ("target", target), ("stop", stop)):
         if ((value < 0.0) | (value >= 1.0)).any():
@@ -77,20 +78,25 @@ def scenarios(bands: Bands, step: int, side: Side, cost: float, target: FloatArr
 
 
 class _AtStep(NamedTuple):
-    """The bands of one step: `median` float64[N], `lower`, `upper` float64[N,C], `tails` float64[C]: what lies beyond an edge."""
+    """The bands of one step: `median` float64[N], `lower`, `upper` float64[N,C], `tails` float64[C]: what lies beyond an edge.
+
+    `fall` is the logarithm of how much less lies beyond the widest edges than beyond those before.
+    """
 
     median: FloatArray
     lower: FloatArray
     upper: FloatArray
     tails: FloatArray
+    fall: float
 
 
 def _at(bands: Bands, step: int) -> _AtStep:
     found = np.flatnonzero(bands.steps == step)
     if len(found) == 0:
         raise BadInputError(f"the bands have no step {step}; they have {bands.steps.tolist()}; choose one of them")
-    index = int(found[0])
-    return _AtStep(bands.median[:, index], bands.lower[:, index], bands.upper[:, index], (1.0 - bands.coverages) / 2.0)
+    index, tails = int(found[0]), (1.0 - bands.coverages) / 2.0
+    fall = math.log((tails[-2] if len(tails) > 1 else 0.5) / tails[-1])
+    return _AtStep(bands.median[:, index], bands.lower[:, index], bands.upper[:, index], tails, fall)
 
 
 @compiled
@@ -119,17 +125,16 @@ def _each_scenarios(at: _AtStep, side: Side, cost: float, target: FloatArray, st
         found[1, row] = 1.0 - found[0, row] - found[2, row]
         if side[row] == 0:
             continue
-        mean, variance = _moments(at, row)
+        up, down = (target[row], stop[row]) if side[row] > 0 else (stop[row], target[row])
+        high, low = math.log1p(up), math.log1p(-down)
+        above, below = _above(at, row, high), _below(at, row, low)
+        met_high, met_low, high_first = _passages(at, row, high, low)
         if side[row] > 0:
-            up, down = math.log1p(target[row]), -math.log1p(-stop[row])
-            found[3, row], found[4, row] = _above(at, row, up), _below(at, row, -down)
-            found[5, row], found[6, row] = _met(mean, variance, up, down), _met(-mean, variance, down, up)
-            found[7, row] = _first(mean, variance, up, down)
+            found[3, row], found[4, row] = above, below
+            found[5, row], found[6, row], found[7, row] = met_high, met_low, high_first
         else:
-            up, down = math.log1p(stop[row]), -math.log1p(-target[row])
-            found[3, row], found[4, row] = _below(at, row, -down), _above(at, row, up)
-            found[5, row], found[6, row] = _met(-mean, variance, down, up), _met(mean, variance, up, down)
-            found[7, row] = _first(-mean, variance, down, up)
+            found[3, row], found[4, row] = below, above
+            found[5, row], found[6, row], found[7, row] = met_low, met_high, 1.0 - high_first
     return found
 
 
@@ -151,17 +156,16 @@ def _beyond(at: _AtStep, row: int, distance: float) -> float:
     if math.isnan(distance):
         return math.nan
     edges, far = at.upper if distance >= 0.0 else at.lower, abs(distance)
-    near, left_near, width, fall = 0.0, 0.5, 0.0, 1.0
+    near, left_near, width = 0.0, 0.5, 0.0
     for c in range(len(at.tails)):
         edge, left = float(abs(edges[row, c] - at.median[row])), float(at.tails[c])
         if far < edge:
             return left + (edge - far) / (edge - near) * (left_near - left)
-        width, fall = edge - near, left_near / left
-        near, left_near = edge, left
+        width, near, left_near = edge - near, edge, left
     # Two widest edges in one place: nothing is known to lie beyond them.
     if width == 0.0:
         return 0.0
-    return left_near * math.exp(-math.log(fall) * (far - near) / width)
+    return left_near * math.exp(-at.fall * (far - near) / width)
 
 
 @uncounted
@@ -175,55 +179,74 @@ def _moments(at: _AtStep, row: int) -> tuple[float, float]:
 @uncounted
 def _side_moments(at: _AtStep, row: int, edges: FloatArray) -> tuple[float, float]:
     """The parts of one side in the mean distance from the median, and in the mean square of it."""
-    near, left_near, width, fall = 0.0, 0.5, 0.0, 1.0
+    near, left_near, width = 0.0, 0.5, 0.0
     mean, square = 0.0, 0.0
     for c in range(len(at.tails)):
         edge, left = float(abs(edges[row, c] - at.median[row])), float(at.tails[c])
         mean += (left_near - left) * (near + edge) / 2.0
         square += (left_near - left) * (near * near + near * edge + edge * edge) / 3.0
-        width, fall = edge - near, left_near / left
-        near, left_near = edge, left
-    length = width / math.log(fall)
+        width, near, left_near = edge - near, edge, left
+    length = width / at.fall
     return mean + left_near * (near + length), square + left_near * (near * near + 2.0 * near * length + 2.0 * length * length)
 
 
 @uncounted
-def _first(mean: float, variance: float, far: float, near: float) -> float:
-    """That a Brownian motion meets `far` before minus `near`; mean and variance are those of one span of time."""
-    if not (variance > 0.0 and far + near > 0.0):
-        return math.nan
-    drift = 2.0 * mean / variance
-    reach = drift * (far + near)
+def _passages(at: _AtStep, row: int, high: float, low: float) -> tuple[float, float, float]:
+    """That `high` is met within the step and before `low`, the reverse, and that `high` is met first, whenever that is."""
+    mean, variance = _moments(at, row)
+    if not (variance > 0.0 and high - low > 0.0):
+        return math.nan, math.nan, math.nan
+    first = _first(2.0 * mean / variance, high, -low)
+    if high - low < _SOON * math.sqrt(variance):
+        return first, 1.0 - first, first
+    tilt = _tilt(at, row, mean, variance)
+    met_high, met_low = _met(at, row, tilt, high, low), _met(at, row, tilt, low, high)
+    # Between edges the distribution is no mixture of normal ones, and the images may add up to a little more than certainty.
+    total = max(met_high + met_low, 1.0)
+    return met_high / total, met_low / total, first
+
+
+@uncounted
+def _first(drift: float, high: float, low: float) -> float:
+    """That a Brownian motion of this drift, in units of half the variance, meets `high` before minus `low`."""
+    reach = drift * (high + low)
     if abs(reach) < _SAME_DRIFT:
-        return near / (far + near)
+        return low / (high + low)
     # Each form has no exponential that could grow beyond all bounds.
     if drift > 0.0:
-        return math.expm1(-drift * near) / math.expm1(-reach)
-    return math.exp(drift * far) * math.expm1(drift * near) / math.expm1(reach)
+        return math.expm1(-drift * low) / math.expm1(-reach)
+    return math.exp(drift * high) * math.expm1(drift * low) / math.expm1(reach)
 
 
 @uncounted
-def _met(mean: float, variance: float, far: float, near: float) -> float:
-    """The same, within the span of time: images of the barrier at `far` in both barriers, with alternating signs."""
-    if not (variance > 0.0 and far + near > 0.0):
-        return math.nan
-    deviation = math.sqrt(variance)
-    level, drift, width = far / deviation, mean / deviation, (far + near) / deviation
-    if width < _SOON:
-        return _first(mean, variance, far, near)
-    met, image = _passage(level, drift, level), 2.0 * width
-    while image - level < _NEVER + abs(drift):
-        met += _passage(level, drift, image + level) - _passage(level, drift, image - level)
+def _met(at: _AtStep, row: int, tilt: float, far: float, near: float) -> float:
+    """That `far` (negative: below) is met within the step and before `near` on the other side: images of it in both."""
+    level, width = abs(far), abs(far) + abs(near)
+    met, image = _passage(at, row, tilt, far, level), 2.0 * width
+    while True:
+        beyond, before = _passage(at, row, tilt, far, image + level), _passage(at, row, tilt, far, image - level)
+        met += beyond - before
         image += 2.0 * width
-    return min(max(met, 0.0), 1.0)
+        if not max(beyond, before) > _NEGLIGIBLE:
+            return min(max(met, 0.0), 1.0)
 
 
 @uncounted
-def _passage(level: float, drift: float, image: float) -> float:
-    """exp(drift · (level − image)) times the probability to pass a single barrier at `image` in a unit of time, of unit variance."""
-    speed = abs(drift)
-    passed = math.exp(drift * level - speed * image) * 0.5 * math.erfc((image - speed) / _SQRT_2)
-    # Where the tail is zero, the exponential beside it may be beyond all bounds.
-    if image + speed < _NEVER_AT_ALL:
-        passed += math.exp(drift * level + speed * image) * 0.5 * math.erfc((image + speed) / _SQRT_2)
-    return passed
+def _passage(at: _AtStep, row: int, tilt: float, far: float, image: float) -> float:
+    """The part of one image: the walk ends beyond it, or was mirrored by it and ends as far on the other side."""
+    above, below = _above(at, row, image), _below(at, row, -image)
+    # The tails fall faster than these grow, and are zero long before.
+    up, down = min(tilt * (far - image), _LARGEST_POWER), min(tilt * (far + image), _LARGEST_POWER)
+    return math.exp(up) * above + math.exp(down) * below
+
+
+@uncounted
+def _tilt(at: _AtStep, row: int, mean: float, variance: float) -> float:
+    """Drift over variance; at most half the rate at which the tails fall, so that farther images count less."""
+    last, limit = len(at.tails) - 1, math.inf
+    for edges in (at.lower, at.upper):
+        before = edges[row, last - 1] if last > 0 else at.median[row]
+        width = abs(edges[row, last] - before)
+        if width > 0.0:
+            limit = min(limit, 0.5 * at.fall / width)
+    return min(max(mean / variance, -limit), limit)

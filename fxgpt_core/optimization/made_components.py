@@ -56,14 +56,25 @@ class Known:
 
 
 def parts_of(lake: "Lake", symbol: str, timeframe: str, wanted: list[str] | None) -> tuple[str, ...]:
-    """The parts that are wanted; by default patterns and all whose asset has been made. Raises `BadInputError`."""
-    unknown = sorted(set(wanted or ()) - set(PARTS))
+    """The parts that are wanted; by default patterns and all whose asset has been made, but for those that must be asked for.
+
+    A policy must be: none has beaten weights that never change (docs/policy.md). So must an allocation of a single symbol, which
+    can only take capital away from it. Raises `BadInputError`.
+    """
+    if wanted is not None:
+        return known_parts(wanted)
+    made = [part for part, asset in MADE_BY.items() if part != "policy" and symbol in lake.symbols(asset, timeframe)]
+    if "allocation" in made and len(lake.latest(MADE_BY["allocation"], symbol, timeframe).summary["symbols"]) == 1:
+        made.remove("allocation")
+    return (PATTERNS, *made)
+
+
+def known_parts(wanted: list[str]) -> tuple[str, ...]:
+    """The parts of these names, in the order of `PARTS`. Raises `BadInputError` for a name that is none."""
+    unknown = sorted(set(wanted) - set(PARTS))
     if unknown:
         raise BadInputError(f"the components {', '.join(unknown)} are unknown; known: {', '.join(PARTS)}; choose some of them")
-    if wanted is not None:
-        return tuple(part for part in PARTS if part in wanted)
-    made = [part for part, asset in MADE_BY.items() if symbol in lake.symbols(asset, timeframe)]
-    return (PATTERNS, *made)
+    return tuple(part for part in PARTS if part in wanted)
 
 
 def read_parts(parts: tuple[str, ...], symbol: str, read: "Callable[..., Artifact]") -> "dict[str, Artifact]":

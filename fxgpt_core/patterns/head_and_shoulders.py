@@ -84,6 +84,8 @@ def _best(prices: Prices, lows: IntArray, s: int, sizes: tuple[int, int], longes
             left = lows[r]
             if head - left > sizes[1] or right - left > longest:
                 break
+            if prices.low[left] <= prices.low[head]:
+                continue
             apart = abs(prices.low[left] - prices.low[right])
             if head - left >= sizes[0] and apart < best_apart and _fits(prices, left, head, right):
                 best_left, best_head, best_apart = left, head, apart
