@@ -17,6 +17,7 @@ believed regime, in basis points. Brackets are the central 95 % of a moving-bloc
 import argparse
 import json
 import sys
+import timeit
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,9 +31,11 @@ from fxgpt_core.candles.schema import check_candles
 from fxgpt_core.errors import FxgptError, MissingError
 from fxgpt_core.forecasts.paired import PairedDifference, paired_difference
 from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.regimes.detection import detect_regime
 from fxgpt_core.regimes.hidden_markov import fit_regimes
 from fxgpt_core.regimes.observations import VOLATILITY, observations
 from fxgpt_core.regimes.regime import REGIMES, UNKNOWN
+from fxgpt_core.regimes.regime_model import RegimeModel
 from fxgpt_core.regimes.regime_parameters import RegimeParameters
 from fxgpt_core.validation.expanding import ExpandingParameters, expanding_folds
 
@@ -140,7 +143,8 @@ def measured(candles: CandleArrays, n_folds: int, seed: int) -> dict[str, Any]:
     before: IntArray | None = None
     for fold in expanding_folds(candles.known_at_us, ExpandingParameters(n_folds, INITIAL_SHARE, DAY)):
         train, test = fold.train.slice(candles.known_at_us), fold.test.slice(candles.known_at_us)
-        series = fit_regimes(candles.slice(0, train.stop), parameters, seed).series(candles)
+        model = fit_regimes(candles.slice(0, train.stop), parameters, seed)
+        series = model.series(candles)
         found = series.regime.astype(np.int64)
         weights = {
             REGIME: weights_of(found),
@@ -158,11 +162,20 @@ def measured(candles: CandleArrays, n_folds: int, seed: int) -> dict[str, Any]:
     strung = {rule: _strung(scores) for rule, scores in by_rule.items()}
     return {
         "n_test": sum(len(one) for one in rows),
+        "n_candles": len(candles),
+        "ms": _milliseconds(model, candles),
         "names_kept": kept,
         "density": {ours: {theirs: _density(strung[ours], strung[theirs], seed) for theirs in THEIRS} for ours in OURS},
         "volatility": _explained(strung, seed),
         "drift": _drift(np.concatenate(regime), targets.returns[DAY][np.concatenate(rows)], seed),
     }
+
+
+def _milliseconds(model: RegimeModel, candles: CandleArrays) -> dict[str, float]:
+    """The best of five: the whole series, and the latest regime from the candles that it needs."""
+    latest = candles.slice(max(0, len(candles) - model.candles_needed), len(candles))
+    calls = {"series": lambda: model.series(candles), "latest": lambda: detect_regime(model, latest)}
+    return {name: 1e3 * min(timeit.repeat(call, number=1, repeat=5)) for name, call in calls.items()}
 
 
 def _strung(scores: list[Scores]) -> Scores:
@@ -211,7 +224,9 @@ def _text(found: dict[str, Any] | None, digits: int = 1) -> str:
 def _tell(symbol: str, found: dict[str, Any]) -> None:
     volatility = found["volatility"]
     kept = " ".join(f"{share:.0%}" for share in found["names_kept"])
+    ms = found["ms"]
     print(f"{symbol}: {found['n_test']} test candles; names kept from fold to fold {kept}")
+    print(f"  {found['n_candles']} candles in {ms['series']:.0f} ms, the latest regime in {ms['latest']:.2f} ms")
     for ours in OURS:
         for theirs in THEIRS:
             by_ahead = {ahead: _text(gain) for ahead, gain in found["density"][ours][theirs].items()}

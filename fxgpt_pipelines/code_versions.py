@@ -37,6 +37,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "horizon_validation": ("forecasts",),
     "allocation": (*_CANDLES, "portfolio", "validation/lookahead.py"),
     "optimized_parameters": _SEARCH,
+    "ablation": _SEARCH,
     "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_evidence.py"),
     "rl_agent": (*_LIVE, "context", "rl"),
     "deployment": ("registry",),

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from fxgpt_pipelines.assets import (
+    ablation,
     allocation,
     anomalies,
     calibration,
@@ -45,6 +46,7 @@ ASSETS = [
     policy.rl_agent,
     optimization.optimized_parameters,
     optimization.robustness,
+    ablation.ablation,
     live.deployment,
     live.live_orders,
     live.adherence,

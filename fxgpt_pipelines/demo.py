@@ -44,20 +44,24 @@ TYPICAL_S = {
     "raw_candles": 1.0,
     "candles": 2.0,
     "features": 2.0,
+    "regimes": 3.0,
+    "patterns": 5.0,
+    "pattern_autoencoder": 15.0,
     "diffusion_model": 25.0,
     "forecasts": 25.0,
     "calibration_quantiles": 1.0,
     "walk_forward_validation": 2.0,
     "optimized_parameters": 6.0,
     "robustness": 12.0,
+    "ablation": 2.0,
     "deployment": 1.0,
     "live decisions": 90.0,
     "live_orders": 2.0,
     "adherence": 4.0,
 }
 TO_THE_GATES = (
-    *("raw_candles", "candles", "features", "diffusion_model", "forecasts", "calibration_quantiles"),
-    *("walk_forward_validation", "optimized_parameters", "robustness"),
+    *("raw_candles", "candles", "features", "regimes", "patterns", "pattern_autoencoder", "diffusion_model", "forecasts"),
+    *("calibration_quantiles", "walk_forward_validation", "optimized_parameters", "robustness", "ablation"),
 )
 
 

@@ -27,7 +27,7 @@ def held_of(trade: Record, kind: int, stop: float, target: float) -> Held:
     """An open trade as the fill rule takes it, entered by an order of a kind, with one of its exits or both."""
     return Held(
         trade.side, trade.units, kind, trade.entry_index, trade.entry_price, stop, target, REASON_STOP, 0.0,
-        trade.commission, trade.spread_cost, trade.slippage, trade.impact,
+        trade.commission, trade.spread_cost, trade.slippage, trade.impact, False,
     )  # fmt: skip
 
 

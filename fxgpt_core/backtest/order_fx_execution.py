@@ -111,7 +111,7 @@ def enter_trade(run: FxRun, order: Record, entry: Entry, candle: Candle) -> None
 def _ordered(entry: Entry, kind: int, units: int, level: float) -> Held:
     """An entry as the fill rule takes it: an order of a kind, for units, at a level."""
     return Held(
-        entry.side, units, kind, 0, level, entry.stop_loss, entry.take_profit, REASON_STOP, 0.0, 0.0, 0.0, 0.0, 0.0
+        entry.side, units, kind, 0, level, entry.stop_loss, entry.take_profit, REASON_STOP, 0.0, 0.0, 0.0, 0.0, 0.0, False
     )  # fmt: skip
 
 

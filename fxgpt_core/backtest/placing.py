@@ -20,7 +20,7 @@ class Wish(NamedTuple):
     risk_fraction: float
     entry_offset: float
     trailing_gap: float
-    pattern_led: bool = False
+    pattern_led: bool
 
 
 @compiled

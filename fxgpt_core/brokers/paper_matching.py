@@ -160,7 +160,7 @@ class Match:
 def _ordered(order: sqlite3.Row) -> Held:
     """A market order without a stop, so that `entered` tells the price of the stop-out."""
     never = -math.inf * order["side"]
-    return Held(order["side"], order["units"], MARKET, 0, 0.0, never, -never, REASON_STOP, 0.0, 0.0, 0.0, 0.0, 0.0)
+    return Held(order["side"], order["units"], MARKET, 0, 0.0, never, -never, REASON_STOP, 0.0, 0.0, 0.0, 0.0, 0.0, False)
 
 
 def _held(row: sqlite3.Row) -> Held:
@@ -170,4 +170,4 @@ def _held(row: sqlite3.Row) -> Held:
     target = -never if row["target_price"] is None else row["target_price"]
     reason = REASON_STOP_OUT if is_stop_out else REASON_STOP
     level = never if stop is None else stop
-    return Held(row["side"], row["units"], MARKET, 0, row["entry_price"], level, target, reason, 0.0, 0.0, 0.0, 0.0, 0.0)
+    return Held(row["side"], row["units"], MARKET, 0, row["entry_price"], level, target, reason, 0.0, 0.0, 0.0, 0.0, 0.0, False)

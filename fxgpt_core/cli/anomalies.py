@@ -31,36 +31,13 @@ def anomalies(symbol: SymbolOption, timeframe: TimeframeOption, runs: RunsOption
 
     Example: fxgpt anomalies --symbol EURUSD --timeframe 1h --runs 5
     """
-    from fxgpt_core.candles.arrays import candle_arrays
     from fxgpt_core.cli.stored import opened_ledger, read_only_lake
     from fxgpt_core.market import symbols, timeframes
-    from fxgpt_core.patterns.anomalies import anomaly_of
-    from fxgpt_core.patterns.anomaly_file import anomaly_model_of
-    from fxgpt_core.patterns.anomaly_shares import flagged_runs
 
-    wanted, length = symbols.symbol(symbol), timeframes.timeframe(timeframe)
+    name, length = symbols.symbol(symbol).name, str(timeframes.timeframe(timeframe))
     settings = read_settings()
     lake = read_only_lake(settings, opened_ledger(settings))
-    stored, of = (lake.latest(name, wanted.name, str(length)) for name in (ASSET, "candles"))
-    candles = candle_arrays(of.frame(), length)
-    model = anomaly_model_of(stored.bytes(), stored.sha256, str(stored.path))
-    series = anomaly_of(model, candles)
-    found = flagged_runs(series)
-    told = [_told(candles, run) for run in found[max(0, len(found) - runs) :]]
-    payload: dict[str, Any] = {
-        "symbol": wanted.name,
-        "timeframe": str(length),
-        "window": model.window,
-        "threshold": model.threshold,
-        "candles": len(candles),
-        "known": int(series.known.sum()),
-        "flagged": int(series.flagged.sum()),
-        "runs": len(found),
-        "latest": _latest(candles, series),
-        "shares": _shares(stored, series, candles),
-        "latest_runs": told[::-1],
-        "artifacts": {ASSET: stored.id, "candles": of.id},
-    }
+    payload = _found(lake.latest(ASSET, name, length), lake.latest("candles", name, length), runs)
 
     def tell() -> None:
         tell_pairs({name: payload[name] for name in ("window", "threshold", "candles", "known", "flagged", "runs")})
@@ -74,6 +51,34 @@ def anomalies(symbol: SymbolOption, timeframe: TimeframeOption, runs: RunsOption
         say(_now(payload["latest"]))
 
     answer(payload, json, tell)
+
+
+def _found(stored: "Artifact", of: "Artifact", n_runs: int) -> dict[str, Any]:
+    """What the stored autoencoder finds in the candles, with the latest runs first."""
+    from fxgpt_core.candles.arrays import candle_arrays
+    from fxgpt_core.market.timeframes import timeframe
+    from fxgpt_core.patterns.anomalies import anomaly_of
+    from fxgpt_core.patterns.anomaly_file import anomaly_model_of
+    from fxgpt_core.patterns.anomaly_shares import flagged_runs
+
+    candles = candle_arrays(of.frame(), timeframe(of.timeframe))
+    model = anomaly_model_of(stored.bytes(), stored.sha256, str(stored.path))
+    series = anomaly_of(model, candles)
+    found = flagged_runs(series)
+    return {
+        "symbol": of.symbol,
+        "timeframe": of.timeframe,
+        "window": model.window,
+        "threshold": model.threshold,
+        "candles": len(candles),
+        "known": int(series.known.sum()),
+        "flagged": int(series.flagged.sum()),
+        "runs": len(found),
+        "latest": _latest(candles, series),
+        "shares": _shares(stored, series, candles),
+        "latest_runs": [_told(candles, run) for run in found[max(0, len(found) - n_runs) :]][::-1],
+        "artifacts": {ASSET: stored.id, "candles": of.id},
+    }
 
 
 def _told(candles: "CandleArrays", run: "FlaggedRun") -> dict[str, Any]:

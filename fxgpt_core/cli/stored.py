@@ -142,7 +142,7 @@ def problem_of(stored: "Mapping[str, Artifact]", used: "Used") -> StoredProblem:
 
 
 def read_parameters(file: Path | None, fitted: "Mapping[str, ParameterValue] | None" = None) -> "StrategyParameters":
-    """The defaults, those that assets were made with (`fitted`) as these were, changed by the names in a JSON file if one is given.
+    """The defaults, but what assets were made with as in `fitted`, changed by the names in a JSON file if one is given.
 
     Raises `BadInputError`, `ParameterError`.
     """

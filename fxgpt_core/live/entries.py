@@ -142,7 +142,7 @@ class Entries:
         if quote is None:
             return None
         candle = Candle(0, close, close, close, close, quote.spread, quote.spread, quote.conversion)
-        wish = Wish(signal.side, signal.stop_distance, signal.target_distance, signal.risk_fraction, 0.0, 0.0)
+        wish = Wish(signal.side, signal.stop_distance, signal.target_distance, signal.risk_fraction, 0.0, 0.0, False)
         terms = terms_of(moment.costs, account.balance, 1.0 / (1.0 / account.leverage))
         return placed(candle, wish, terms, account.equity, max_margin_fraction)
 

@@ -59,10 +59,10 @@ class Held(NamedTuple):
     spread_cost: float
     slippage: float
     impact: float
-    pattern_led: bool = False
+    pattern_led: bool
 
 
-NOTHING = Held(0, 0, MARKET, -1, 0.0, 0.0, 0.0, REASON_NONE, 0.0, 0.0, 0.0, 0.0, 0.0)
+NOTHING = Held(0, 0, MARKET, -1, 0.0, 0.0, 0.0, REASON_NONE, 0.0, 0.0, 0.0, 0.0, 0.0, False)
 """Neither a position nor an order."""
 
 

@@ -56,10 +56,16 @@ class Known:
 
 
 def parts_of(lake: "Lake", symbol: str, timeframe: str, wanted: list[str] | None) -> tuple[str, ...]:
-    """The parts that are wanted; by default patterns and all whose asset has been made. Raises `BadInputError`."""
+    """The parts that are wanted; by default patterns and all whose asset has been made, but for those that must be asked for.
+
+    A policy must be: none has beaten weights that never change (docs/policy.md). So must an allocation of a single symbol, which
+    can only take capital away from it. Raises `BadInputError`.
+    """
     if wanted is not None:
         return known_parts(wanted)
-    made = [part for part, asset in MADE_BY.items() if symbol in lake.symbols(asset, timeframe)]
+    made = [part for part, asset in MADE_BY.items() if part != "policy" and symbol in lake.symbols(asset, timeframe)]
+    if "allocation" in made and len(lake.latest(MADE_BY["allocation"], symbol, timeframe).summary["symbols"]) == 1:
+        made.remove("allocation")
     return (PATTERNS, *made)
 
 

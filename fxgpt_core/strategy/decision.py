@@ -203,9 +203,8 @@ def _numbers(view: MarketView, wished: Wishes, found: Odds, costs: Costs) -> dic
         "pattern_led": wished.led.astype(np.float64),
         "p_bull": found.scenarios.bull,
         "p_bear": found.scenarios.bear,
-        "p_target": found.scenarios.target,
-        "p_stop": found.scenarios.stop,
-        "p_target_first": found.scenarios.target_first,
+        "p_target": found.scenarios.target_met,
+        "p_stop": found.scenarios.stop_met,
     }
     return numbers | _numbers_of_components(view)
 

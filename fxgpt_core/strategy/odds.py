@@ -9,7 +9,7 @@ from fxgpt_core.conformal.scenarios import Scenarios, scenarios
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.portfolio.edge import Edge
 from fxgpt_core.strategy.view import MarketView
-from fxgpt_core.strategy.wishes import Wishes
+from fxgpt_core.strategy.wishes import Codes, Wishes
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -23,29 +23,26 @@ class Odds:
 
 
 def odds(view: MarketView, wished: Wishes, costs: Costs) -> Odds:
-    """The odds of every wish, at the horizon of the decision.
+    """The odds of every wish: how often target or stop is met within the horizon, and the target first at any time.
 
-    A random walk meets a level twice as often as it ends beyond it (reflection principle; Feller 1968, III.1), so target or stop
-    is met with about twice the probability to end beyond one of the two, and the target first as `scenarios` has it.
+    What meets neither counts as nothing in an edge, though it ends on the side of the farther level on average. So the share of
+    the targets is that of `target_first`, by which a walk without drift has no edge at any distances; that of what is met within
+    the horizon favours the nearer level, and would bet most of an account on a near target with a far stop.
     """
+    side = wished.side
     with np.errstate(invalid="ignore"):
-        target, stop = wished.target / view.close, wished.stop / view.close
-    found = _scenarios(view, wished, costs, (target, stop))
-    decided = np.minimum(2.0 * (found.target + found.stop), 1.0)
-    edge = Edge(
-        p_target=found.target_first * decided,
-        p_stop=(1.0 - found.target_first) * decided,
-        target=np.where(wished.side != 0, target, np.nan),
-        stop=np.where(wished.side != 0, stop, np.nan),
-        cost=np.full(len(view), costs.round_trip),
-    )
+        target, stop = (np.where(side != 0, distance / view.close, np.nan) for distance in (wished.target, wished.stop))
+    found = _scenarios(view, side, costs, (target, stop))
+    met = found.target_met + found.stop_met
+    shares = (found.target_first * met, (1.0 - found.target_first) * met)
+    edge = Edge(*shares, target, stop, np.full(len(view), costs.round_trip))
     return Odds(found, edge)
 
 
-def _scenarios(view: MarketView, wished: Wishes, costs: Costs, levels: tuple[FloatArray, FloatArray]) -> Scenarios:
+def _scenarios(view: MarketView, side: Codes, costs: Costs, levels: tuple[FloatArray, FloatArray]) -> Scenarios:
     """Only wishes are looked at: most candles have none."""
     columns = {item.name: np.full(len(view), np.nan) for item in fields(Scenarios)}
-    side, known = wished.side, view.distribution
+    known = view.distribution
     rows = np.flatnonzero((side != 0) & (known.row >= 0)) if known is not None else np.empty(0, np.int64)
     if known is not None and len(rows):
         bands = known.bands.select(known.row[rows])

@@ -27,7 +27,7 @@ class SearchConfig(dg.Config):
     their defaults), trials are played by the rules of FX (bid and ask, slippage, swap, conversion, stop-out), and so is paper
     trading of what they find; without, by those of PARITY, with flat costs. `components` are those that decide besides the
     forecast: patterns, regimes, anomalies, context, allocation, policy; by default patterns and all others whose asset has been
-    made. `policy_mode`: hybrid, rl_only or advisory.
+    made, but not the policy, nor an allocation of one symbol. `policy_mode`: hybrid, rl_only or advisory.
     """
 
     seed: int = 7

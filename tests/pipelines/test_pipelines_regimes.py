@@ -42,6 +42,7 @@ def test_the_model_is_that_of_the_train_span_and_of_nothing_behind_it(made: SetU
     expected = fit_regimes(candles.slice(0, len(candles) // 2), RegimeParameters(), 7)
     assert model.sha256 == expected.sha256 == artifact.sha256
     assert done.checks == {"no_look_ahead": True, "named": True}
+    assert artifact.summary["learned_until_us"] == candles.known_at_us[len(candles) // 2 - 1] + 1
     assert {edge.role for edge in made.lake.inputs(artifact.id)} == {"candles"}
 
 
