@@ -55,11 +55,8 @@ class Problem:
         rows = window.slice(self.candles.known_at_us)
         start = max(0, rows.start - lookback_candles(self.candles.timeframe))
         candles, components = self.candles.slice(start, rows.stop), self.components.select(slice(start, rows.stop))
-        known_at = candles.known_at_us
-        span = Window(int(known_at[0]), int(known_at[-1]) + 1) if len(candles) else window
-        bands = self.bands.select(span.slice(self.bands.known_at_us))
-        view = market_view(candles, bands, parameters, components).slice(rows.start - start, rows.stop - start)
-        return decide(view, parameters, self.costs)
+        bands = self.bands.select(window.slice(self.bands.known_at_us))
+        return decide(market_view(candles, bands, parameters, components, rows.start - start), parameters, self.costs)
 
     def evaluate(
         self,

@@ -38,9 +38,9 @@ LARGE_RANGES: Final = 4.0
 def double_bottoms(prices: Prices, lows: IntArray, width: int, sizes: tuple[int, int]) -> Shapes:
     """The double bottoms of swing lows that are known after `width` candles; `sizes`: candles between the two, least and most.
 
-    For each second bottom the first is the swing nearest in price that fits, the later of equal ones. The level is the
-    highest high between them; the price came down to the first bottom from above it; nothing between undercuts both.
-    Quality: half how even the bottoms are, half the height over four mean ranges, at most 1.
+    For each second bottom the first is the swing nearest in price that fits, the later of equal ones; one that has had its second
+    bottom gets no other. The level is the highest high between them; the price came down to the first bottom from above it, and
+    nothing between undercuts both. Quality: half how even the bottoms are, half the height over four mean ranges, at most 1.
     """
     shapes, found = room_for(len(lows)), 0
     for s in range(len(lows)):
@@ -53,7 +53,7 @@ def double_bottoms(prices: Prices, lows: IntArray, width: int, sizes: tuple[int,
             apart = abs(prices.low[second] - prices.low[first])
             if second - first >= sizes[0] and apart < best_apart and _fits(prices, first, second):
                 best, best_apart = first, apart
-        if best < 0:
+        if best < 0 or _had_before(prices, lows, s, best, sizes[0]):
             continue
         bottom = min(prices.low[best], prices.low[second])
         top = highest(prices.high, best + 1, second)
@@ -67,6 +67,17 @@ def double_bottoms(prices: Prices, lows: IntArray, width: int, sizes: tuple[int,
         values[ANCHOR] = bottom
         found += 1
     return Shapes(shapes.rows[:found], shapes.values[:found])
+
+
+@compiled
+def _had_before(prices: Prices, lows: IntArray, s: int, first: int, least: int) -> bool:
+    """Whether a swing before `s` made a double bottom with the same first one."""
+    for r in range(s - 1, -1, -1):
+        if lows[r] - first < least:
+            return False
+        if _fits(prices, first, lows[r]):
+            return True
+    return False
 
 
 @compiled

@@ -43,13 +43,14 @@ def inverse_heads(prices: Prices, lows: IntArray, width: int, sizes: tuple[int, 
     """The inverse head and shoulders of swing lows known after `width` candles.
 
     `sizes`: candles from head to shoulder, least and most; the whole has at most `longest`. For each right shoulder the shape
-    with the most even shoulders counts. The level is the higher of the two turns, so that a close above it breaks both.
-    Quality: a third each for even shoulders, for even turns, and for the height over four mean ranges, at most 1.
+    with the most even shoulders counts, and for each left shoulder and head the first right one. The level is the higher
+    of the two turns, so that a close above it breaks both. Quality: a third each for even shoulders, for even turns, and for the
+    height over four mean ranges, at most 1.
     """
     shapes, found = room_for(len(lows)), 0
     for s in range(len(lows)):
         left, head = _best(prices, lows, s, sizes, longest)
-        if left < 0:
+        if left < 0 or _had_before(prices, lows, s, (left, head), sizes[0]):
             continue
         right = lows[s]
         first, second = highest(prices.high, left + 1, head), highest(prices.high, head + 1, right)
@@ -90,6 +91,17 @@ def _best(prices: Prices, lows: IntArray, s: int, sizes: tuple[int, int], longes
             if head - left >= sizes[0] and apart < best_apart and _fits(prices, left, head, right):
                 best_left, best_head, best_apart = left, head, apart
     return best_left, best_head
+
+
+@compiled
+def _had_before(prices: Prices, lows: IntArray, s: int, points: tuple[int, int], least: int) -> bool:
+    """Whether a swing before `s` was the right shoulder of the same left one and head."""
+    for r in range(s - 1, -1, -1):
+        if lows[r] - points[1] < least:
+            return False
+        if _fits(prices, points[0], points[1], lows[r]):
+            return True
+    return False
 
 
 @compiled

@@ -1,6 +1,7 @@
 """What share of the capital a symbol has at each candle: the allocation's weight, the policy's, or a blend of both."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from fxgpt_core.portfolio.universe import Universe
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+_PARTS_KEPT: Final = 64
 NO_OPINION: Final = 1.0
 """The multiple where a symbol has no weight yet: as much as with equal weights."""
 
@@ -63,6 +65,12 @@ class Capital:
         bounds = WeightBounds(parameters.min_weight, parameters.max_weight)
         if policy is not None and self.mode is PolicyMode.RL_ONLY:
             return blended(policy, policy, alpha, self.mode, bounds)
-        part = replace(self.universe, day=self.universe.day[rows], close=self.universe.close[rows])
-        allocated = allocation(part, parameters).weights
+        allocated = _allocated(self.universe, rows.start, rows.stop, parameters)
         return allocated if policy is None else blended(policy, allocated, alpha, self.mode, bounds)
+
+
+@lru_cache(maxsize=_PARTS_KEPT)
+def _allocated(universe: Universe, first: int, stop: int, parameters: AllocationParameters) -> FloatArray:
+    """float64[stop − first, K]: kept, because the candles of one day all ask for the same days."""
+    part = replace(universe, day=universe.day[first:stop], close=universe.close[first:stop])
+    return allocation(part, parameters).weights

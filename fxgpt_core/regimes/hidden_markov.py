@@ -17,7 +17,7 @@ import numpy.typing as npt
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError, RefusedError
 from fxgpt_core.regimes.naming import ANCHORS, named
-from fxgpt_core.regimes.observations import OBSERVATIONS, TREND, VOLATILITY, observations
+from fxgpt_core.regimes.observations import OBSERVATIONS, TREND, VOLATILITY, observations, standardised
 from fxgpt_core.regimes.regime_model import FittedOn, RegimeModel
 from fxgpt_core.regimes.regime_parameters import RegimeParameters
 
@@ -56,7 +56,7 @@ def fit_regimes(candles: CandleArrays, parameters: RegimeParameters, seed: int) 
     # That nothing drifts is assumed, not estimated: return and trend are not centred.
     mean = np.where(np.arange(len(OBSERVATIONS)) == VOLATILITY, rows.mean(axis=0), 0.0)
     deviation = rows.std(axis=0)
-    standard = (rows - mean) / deviation
+    standard = standardised(rows, mean, deviation)
     anchors = _anchors(parameters.n_states, float(deviation[TREND]))
     rng = np.random.default_rng(seed)
     noise = [np.zeros_like(anchors), *START_NOISE * rng.standard_normal((parameters.n_restarts - 1, *anchors.shape))]

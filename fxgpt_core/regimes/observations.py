@@ -16,6 +16,8 @@ IntArray = npt.NDArray[np.int64]
 
 OBSERVATIONS: Final = ("return", "volatility", "trend")
 RETURN, VOLATILITY, TREND = range(len(OBSERVATIONS))
+FARTHEST: Final = 4.0
+"""Far out the widest Gaussian is the likeliest; where that is the volatile one, a dead market would be called by its name."""
 SMALLEST: Final = 1e-7
 """A volatility of a candle that a dead market does not fall below: its logarithm must stay finite."""
 
@@ -31,6 +33,11 @@ def observations(candles: CandleArrays, parameters: RegimeParameters) -> FloatAr
     np.subtract(np.log(candles.close[1:]), np.log(candles.close[:-1]), out=log_return[1:])
     begins = stretches(candles.open_time_us, candles.timeframe)
     return _observed(log_return, begins, parameters.volatility_span, parameters.trend_span)
+
+
+def standardised(observed: FloatArray, mean: FloatArray, deviation: FloatArray) -> FloatArray:
+    """Observations [N,3] in deviations from a mean ([3] both), those beyond `FARTHEST` as if they lay there."""
+    return np.clip((observed - mean) / deviation, -FARTHEST, FARTHEST)
 
 
 @compiled

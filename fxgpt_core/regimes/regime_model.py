@@ -15,7 +15,7 @@ from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.timeframes import Timeframe, timeframe
 from fxgpt_core.regimes import forward_filter
-from fxgpt_core.regimes.observations import observations
+from fxgpt_core.regimes.observations import observations, standardised
 from fxgpt_core.regimes.regime import REGIMES
 from fxgpt_core.regimes.regime_parameters import RegimeParameters
 from fxgpt_core.regimes.regime_series import RegimeSeries
@@ -86,7 +86,7 @@ class RegimeModel:
             raise BadInputError(
                 f"candles of {candles.timeframe} found; this model was fitted on {self.timeframe}; give those, or fit another"
             )
-        observed = (observations(candles, self.parameters) - self.observed_mean) / self.observed_deviation
+        observed = standardised(observations(candles, self.parameters), self.observed_mean, self.observed_deviation)
         probability, regime = np.empty((len(candles), len(REGIMES))), np.empty(len(candles), dtype=np.int8)
         for begin, first, stop in forward_filter.blocks(candles.open_time_us, self.timeframe):
             found = forward_filter.filtered(observed[begin:stop], *self._filter_arrays)

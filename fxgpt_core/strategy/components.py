@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,5 +63,10 @@ NONE = Components()
 def record_of(kind: type[Record], parameters: StrategyParameters, prefix: str) -> Record:
     """A component's own record of those of the 90 parameters that begin with `prefix`, which its fields lack."""
     wanted: Any = kind
-    names = [item.name for item in dataclasses.fields(wanted) if hasattr(parameters, prefix + item.name)]
-    return kind(**{name: getattr(parameters, prefix + name) for name in names})
+    return kind(**{name: getattr(parameters, prefix + name) for name in _shared_names(wanted, prefix)})
+
+
+@cache
+def _shared_names(kind: Any, prefix: str) -> tuple[str, ...]:
+    ninety = {item.name for item in dataclasses.fields(StrategyParameters)}
+    return tuple(item.name for item in dataclasses.fields(kind) if prefix + item.name in ninety)

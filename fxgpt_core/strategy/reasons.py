@@ -29,5 +29,7 @@ NO_FORECAST, NO_VOLATILITY, UNCALIBRATED, MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_
 LONG, SHORT, PATTERN_LONG, PATTERN_SHORT = range(6, 10)
 PATTERN_AGAINST, ANOMALY, CROWD, NEWS, ILLIQUID, VOLUME_AGAINST, SPIKE_AGAINST, NO_EDGE, NO_CAPITAL = range(10, len(REASONS))
 
-LONGS, SHORTS = (LONG, PATTERN_LONG), (SHORT, PATTERN_SHORT)
-"""The reasons that trade."""
+SIDES: Final = tuple(
+    1 if code in (LONG, PATTERN_LONG) else -1 if code in (SHORT, PATTERN_SHORT) else 0 for code in range(len(REASONS))
+)
+"""By reason code: the side that is traded, 0 for none."""

@@ -86,38 +86,44 @@ def _part(values: Any, rows: slice) -> Any:
     return values[rows] if isinstance(values, np.ndarray) else values.select(rows)
 
 
-def market_view(candles: CandleArrays, bands: Bands, parameters: StrategyParameters, components: Components = NONE) -> MarketView:
-    """The view of every candle, for which the components have a value each; NaN rows where there is no forecast.
+def market_view(
+    candles: CandleArrays, bands: Bands, parameters: StrategyParameters, components: Components = NONE, first: int = 0
+) -> MarketView:
+    """The view of every candle from row `first` on; components have a value for each candle. NaN rows where there is no forecast.
 
-    Raises `ParameterError` when the bands lack the horizon or do not span the confidence, or a parameter is not what the
-    components were made with; `BadInputError` when a band belongs to no candle.
+    Of the candles before `first` each part looks back as far as it must. Raises `ParameterError` when the bands lack the horizon
+    or do not span the confidence, or a parameter is not what the components were made with; `BadInputError` when a band belongs
+    to no candle.
     """
     components.check(parameters)
     step = _step_index(bands, parameters.sssd_forecast_horizon)
+    n, here = len(candles) - first, slice(first, len(candles))
+    band_row = _band_rows(candles, bands)[here]
+    placed = np.flatnonzero(band_row >= 0)
+    of_band = band_row[placed]
     lower, upper, uncalibrated = _at_confidence(bands, step, parameters.sssd_quantile_confidence)
-    rows = _candle_rows(candles, bands)
-    flagged = np.zeros(len(candles), dtype=bool)
-    flagged[rows] = uncalibrated
-    band_row = np.full(len(candles), -1)
-    band_row[rows] = np.arange(len(rows))
-    atr = average_true_range(candles, parameters.risk_atr_period)
+    flagged = np.zeros(n, dtype=bool)
+    flagged[placed] = uncalibrated[of_band]
+    recent = _since(candles, first, SLOW_ATR_PERIODS * parameters.risk_atr_period + 1)
+    atr = average_true_range(recent, parameters.risk_atr_period)
+    chosen = components if first == 0 else components.select(here)
     return MarketView(
-        known_at_us=candles.known_at_us,
-        close=candles.close,
-        atr=atr,
-        slow_atr=_mean_of_lags(atr, SLOW_ATR_PERIODS, parameters.risk_atr_period),
-        median=_placed(bands.median[:, step], rows, len(candles)),
-        lower=_placed(lower, rows, len(candles)),
-        upper=_placed(upper, rows, len(candles)),
-        scale=_placed(bands.scale[:, step], rows, len(candles)),
+        known_at_us=candles.known_at_us[here],
+        close=candles.close[here],
+        atr=atr[len(atr) - n :],
+        slow_atr=_mean_of_lags(atr, SLOW_ATR_PERIODS, parameters.risk_atr_period)[len(atr) - n :],
+        median=_placed(bands.median[of_band, step], placed, n),
+        lower=_placed(lower[of_band], placed, n),
+        upper=_placed(upper[of_band], placed, n),
+        scale=_placed(bands.scale[of_band, step], placed, n),
         uncalibrated=flagged,
         distribution=Distribution(bands, parameters.sssd_forecast_horizon, band_row),
-        regime=components.regime,
-        anomaly=components.anomaly,
-        context=components.context,
-        pattern=_pattern(candles, parameters, components),
-        volume=_volume(candles, parameters),
-        capital=_capital(candles, parameters, components),
+        regime=chosen.regime,
+        anomaly=chosen.anomaly,
+        context=chosen.context,
+        pattern=_pattern(candles, parameters, components, first),
+        volume=_volume(candles, parameters, first),
+        capital=_capital(candles.known_at_us[here], parameters, components),
     )
 
 
@@ -129,22 +135,33 @@ def lookback_candles(timeframe: Timeframe) -> int:
     return max(slowest_range, PATTERN_LOOKBACK, volume)
 
 
-def _pattern(candles: CandleArrays, parameters: StrategyParameters, components: Components) -> PatternSignals | None:
+def _since(candles: CandleArrays, first: int, past: int) -> CandleArrays:
+    """The candles from so many before row `first` on."""
+    return candles if first <= past else candles.slice(first - past, len(candles))
+
+
+def _pattern(candles: CandleArrays, parameters: StrategyParameters, components: Components, first: int) -> PatternSignals | None:
     if not components.patterns:
         return None
-    return patterns_of(candles, record_of(PatternParameters, parameters, "pattern_"), components.regime)
+    recent = _since(candles, first, PATTERN_LOOKBACK)
+    regime = None if components.regime is None else components.regime[len(candles) - len(recent) :]
+    found = patterns_of(recent, record_of(PatternParameters, parameters, "pattern_"), regime)
+    return found.select(slice(len(recent) - len(candles) + first, None))
 
 
-def _capital(candles: CandleArrays, parameters: StrategyParameters, components: Components) -> FloatArray | None:
+def _capital(known_at_us: IntArray, parameters: StrategyParameters, components: Components) -> FloatArray | None:
     if components.capital is None:
         return None
     sharing = record_of(AllocationParameters, parameters, "riskfolio_")
-    return components.capital.multiples(candles.known_at_us, sharing, parameters.rl_hybrid_alpha)
+    return components.capital.multiples(known_at_us, sharing, parameters.rl_hybrid_alpha)
 
 
-def _volume(candles: CandleArrays, parameters: StrategyParameters) -> VolumeMeasures | None:
+def _volume(candles: CandleArrays, parameters: StrategyParameters, first: int) -> VolumeMeasures | None:
     filtering = record_of(VolumeFilterParameters, parameters, "filter_volume_")
-    return volume_measures(candles, filtering) if filtering.enabled else None
+    if not filtering.enabled:
+        return None
+    recent = _since(candles, first, past_candles(candles.timeframe, filtering))
+    return volume_measures(recent, filtering).select(slice(len(recent) - len(candles) + first, None))
 
 
 def average_true_range(candles: CandleArrays, period: int) -> FloatArray:
@@ -203,7 +220,8 @@ def _at_confidence(bands: Bands, step: int, confidence: float) -> tuple[FloatArr
     return between(bands.lower), between(bands.upper), either
 
 
-def _candle_rows(candles: CandleArrays, bands: Bands) -> IntArray:
+def _band_rows(candles: CandleArrays, bands: Bands) -> IntArray:
+    """int64[N]: which band is that of each candle, −1 for none."""
     rows = np.searchsorted(candles.known_at_us, bands.known_at_us)
     inside = rows < len(candles)
     astray = ~inside
@@ -213,7 +231,9 @@ def _candle_rows(candles: CandleArrays, bands: Bands) -> IntArray:
             f"{int(astray.sum())} of {len(rows)} bands belong to no candle, "
             f"the first known at {int(bands.known_at_us[astray][0])} µs; use the candles that the forecasts were made from"
         )
-    return rows
+    found = np.full(len(candles), -1)
+    found[rows] = np.arange(len(rows))
+    return found
 
 
 def _placed(values: FloatArray, rows: IntArray, n: int) -> FloatArray:

@@ -5,8 +5,8 @@ Distances are in quote currency from the close. Every number of a row depends on
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ from fxgpt_core.market.costs import Costs
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.reasons import (
     LONG,
-    LONGS,
     MOVE_TOO_SMALL,
     NO_FORECAST,
     NO_VOLATILITY,
@@ -23,7 +22,7 @@ from fxgpt_core.strategy.reasons import (
     PATTERN_LONG,
     PATTERN_SHORT,
     SHORT,
-    SHORTS,
+    SIDES,
     TARGET_TOO_SMALL,
     TOO_UNCERTAIN,
     UNCALIBRATED,
@@ -35,8 +34,9 @@ Codes = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 
 _WIDEST_LOG_RETURN = 1.0
-_UNDECIDED: Final = (MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL)
-"""Where the forecast is known and has no side, a pattern may lead."""
+_SIDES = np.array(SIDES, dtype=np.int8)
+_UNDECIDED = np.isin(np.arange(len(SIDES)), (MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL))
+"""By reason code: whether the forecast is known and has no side, so that a pattern may lead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Wishes:
     move: FloatArray
     excess: FloatArray
 
-    @property
+    @cached_property
     def side(self) -> Codes:
         """int8[N]: 1, −1 or 0."""
         return side_of(self.reason)
@@ -63,7 +63,7 @@ class Wishes:
 
 def side_of(reason: Codes) -> Codes:
     """int8[N]: the side that reason codes trade: 1, −1, or 0 for none."""
-    return np.isin(reason, LONGS).astype(np.int8) - np.isin(reason, SHORTS).astype(np.int8)
+    return _SIDES[reason]
 
 
 def wishes(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Wishes:
@@ -77,7 +77,7 @@ def wishes(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Wi
     stop = np.minimum(np.maximum(pattern.stop_distance, view.atr), parameters.risk_stop_loss_pct / 100.0 * view.close)
     believed = pattern.confidence >= parameters.pattern_confidence_threshold
     side = np.where(believed, pattern.side, 0)
-    led = (side != 0) & np.isin(forecast.reason, _UNDECIDED) & (target > costs.round_trip * view.close)
+    led = (side != 0) & _UNDECIDED[forecast.reason] & (target > costs.round_trip * view.close)
     reason = np.where(led, np.where(side > 0, PATTERN_LONG, PATTERN_SHORT), forecast.reason).astype(np.int8)
     reason[(forecast.side != 0) & (side == -forecast.side)] = PATTERN_AGAINST
     over = (pattern.confidence - parameters.pattern_confidence_threshold) / (1.0 - parameters.pattern_confidence_threshold)

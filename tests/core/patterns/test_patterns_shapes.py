@@ -173,3 +173,16 @@ def test_noise_has_few_confirmed_shapes():
     a_thousand = {kind: confirmed.filter(pl.col("kind") == kind).height / 20.0 for kind in CHART_SHAPES}
     assert all(a_thousand[kind] < 3.0 for kind in CHART_SHAPES if "head" in kind), a_thousand
     assert all(a_thousand[kind] < 12.0 for kind in CHART_SHAPES), a_thousand
+
+
+def test_a_shape_is_not_found_again_with_a_later_last_point():
+    # A second bottom at row 42, and at 54 one that is nearer in price to the first.
+    thrice = [*DOUBLE_BOTTOM[:-1], (48, 109.5), (54, 100.1), (70, 116.1)]
+    table = found(thrice, PatternParameters(lookback_period=60, min_pattern_size=6, max_pattern_size=30))
+    assert table.filter(pl.col("kind") == "double_bottom")["point_rows"].to_list() == [[30, 36, 42]]
+    # Nor a head and shoulders with a later right shoulder.
+    twice = [*HEADS[:-1], (67, 110.0), (70, 104.0), (90, 124.0)]
+    table = found(twice, PatternParameters(lookback_period=60, min_pattern_size=6, max_pattern_size=30))
+    heads = table.filter(pl.col("kind") == "inverse_head_and_shoulders")["point_rows"].to_list()
+    assert [35, 42, 49, 57, 64] in heads
+    assert len({(rows[0], rows[2]) for rows in heads}) == len(heads)

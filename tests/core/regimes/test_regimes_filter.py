@@ -15,6 +15,7 @@ from scipy.stats import multivariate_normal
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.regimes import forward_filter
+from fxgpt_core.regimes import observations as observed_by
 from fxgpt_core.regimes.forward_filter import dwelt
 from fxgpt_core.regimes.observations import observations
 from fxgpt_core.regimes.regime import RANGING, UNKNOWN, VOLATILE
@@ -23,7 +24,8 @@ from fxgpt_core.validation.lookahead import lookahead_differences
 
 
 def standard(model, candles):
-    return (observations(candles, model.parameters) - model.observed_mean) / model.observed_deviation
+    far = (observations(candles, model.parameters) - model.observed_mean) / model.observed_deviation
+    return np.clip(far, -4.0, 4.0)
 
 
 def hmm_of(model):
@@ -193,6 +195,21 @@ def test_a_candle_of_a_hundred_sigmas_leaves_finite_probabilities():
     probability = fitted().series(dataclasses.replace(candles, close=close)).probability[120:]
     assert np.isfinite(probability).all()
     assert probability[200, VOLATILE] > 0.99
+
+
+def test_a_dead_market_is_not_volatile(monkeypatch):
+    """Where the volatile state is the widest, it would be the likeliest far out on the other side too."""
+    candles = sample().slice(0, 600)
+    close = candles.close.copy()
+    close[300:400] = close[300]
+    dead = dataclasses.replace(candles, close=close)
+    covariances = fitted().covariances.copy()
+    covariances[:, 1] *= np.where(np.arange(4) == VOLATILE, 1.3, 1.0)[:, None]
+    covariances[:, :, 1] *= np.where(np.arange(4) == VOLATILE, 1.3, 1.0)[:, None]
+    model = dataclasses.replace(fitted(), covariances=covariances)
+    assert (model.series(dead).probability[330:400, VOLATILE] < 0.5).all()
+    monkeypatch.setattr(observed_by, "FARTHEST", np.inf)
+    assert (model.series(dead).probability[330:400, VOLATILE] > 0.99).all()
 
 
 def test_json_comes_back_bit_for_bit_and_the_hash_is_of_its_text():
