@@ -5,7 +5,8 @@
 DATA_DIR holds fx/oanda_h1/SYMBOL_h1.parquet (hourly candles, `ts` their open in UTC) and macro/VIX_d1.parquet. Regimes and the
 autoencoder are fitted on the first half, which is training and told apart; the policy has the weights of no training, since it is
 only timed; bands are those of a random walk with season. One candle: regime, anomaly, and the decision with patterns, filters,
-odds, capital and size, each from as many candles as it looks back on; the forecast is not in it. A
+odds, capital and size, each from as many candles as it looks back on, and equal to that of the whole history to the last bit, or
+nothing is reported; the forecast is not in it. A
 history: every component at every candle, with the weights of every day and the decision of every candle.
 """
 
@@ -29,7 +30,7 @@ from fxgpt_core.candles.schema import check_candles
 from fxgpt_core.conformal.bands import Bands, raw_bands
 from fxgpt_core.context.kinds import KINDS, context_of_symbol
 from fxgpt_core.context.market_context import MarketContext, market_context
-from fxgpt_core.errors import FxgptError, MissingError
+from fxgpt_core.errors import BrokenLineageError, FxgptError, MissingError
 from fxgpt_core.forecasts.random_walk import RandomWalk
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.costs import Costs, costs_for
@@ -41,6 +42,7 @@ from fxgpt_core.portfolio.policy import Layer, PlainPolicy, policy_weights
 from fxgpt_core.portfolio.policy_state import SIZE, states
 from fxgpt_core.portfolio.universe import Universe, universe_of
 from fxgpt_core.regimes.hidden_markov import fit_regimes
+from fxgpt_core.regimes.regime import UNKNOWN
 from fxgpt_core.regimes.regime_model import RegimeModel
 from fxgpt_core.regimes.regime_parameters import RegimeParameters
 from fxgpt_core.strategy.components import Components
@@ -52,6 +54,8 @@ from fxgpt_core.training.autoencoder_training import train_autoencoder
 
 SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 CANDLES: Final = 300
+RECENT: Final = 10
+"""A pattern asks for the regime of as many candles."""
 PARAMETERS: Final = StrategyParameters.default()
 
 
@@ -140,9 +144,15 @@ def _row(case: Case) -> Row:
     # Compiled and loaded before anything is timed.
     _whole(replace(case, candles=case.candles.slice(0, 20_000), context=case.context.select(slice(0, 20_000)), bands=_none(case)))
     began = time.perf_counter()
-    capital = _whole(case)
+    capital, whole = _whole(case)
     history_s = time.perf_counter() - began
     took = [_seconds(partial(_one, case, capital, row)) for row in range(len(case.candles) - CANDLES, len(case.candles))]
+    for row in range(len(case.candles) - CANDLES, len(case.candles)):
+        alone, among = _one(case, capital, row).row(0), whole.row(row)
+        if alone != among:
+            raise BrokenLineageError(
+                f"candle {row} of {case.name} is decided as {alone} alone, and as {among} among all; repair that"
+            )
     middle, high = 1000.0 * np.quantile(took, (0.5, 0.95))
     return Row(case.name, len(case.candles), float(middle), float(high), history_s, case.training_s)
 
@@ -151,12 +161,11 @@ def _none(case: Case) -> Bands:
     return case.bands.select(slice(0, 0))
 
 
-def _whole(case: Case) -> Capital:
+def _whole(case: Case) -> tuple[Capital, Decisions]:
     capital = _capital(case)
     regime, anomaly = case.regimes.series(case.candles).regime, anomaly_of(case.anomalies, case.candles).ratio
     components = Components(True, regime, anomaly, case.context, capital)
-    decide(market_view(case.candles, case.bands, PARAMETERS, components), PARAMETERS, case.costs)
-    return capital
+    return capital, decide(market_view(case.candles, case.bands, PARAMETERS, components), PARAMETERS, case.costs)
 
 
 def _one(case: Case, capital: Capital, row: int) -> Decisions:
@@ -166,8 +175,8 @@ def _one(case: Case, capital: Capital, row: int) -> Decisions:
         return case.candles.slice(row - past, row + 1)
 
     past = lookback_candles(case.candles.timeframe)
-    candles, anomaly = tail(past), np.full(past + 1, np.nan)
-    regime = case.regimes.series(tail(case.regimes.candles_needed + past)).regime[-past - 1 :]
+    candles, anomaly, regime = tail(past), np.full(past + 1, np.nan), np.full(past + 1, UNKNOWN, dtype=np.int8)
+    regime[-RECENT:] = case.regimes.series(tail(case.regimes.candles_needed + RECENT)).regime[-RECENT:]
     anomaly[-1] = anomaly_of(case.anomalies, tail(case.anomalies.candles_needed - 1)).ratio[-1]
     components = Components(True, regime, anomaly, case.context.select(slice(row - past, row + 1)), capital)
     at = int(np.searchsorted(case.bands.known_at_us, candles.known_at_us[-1]))
