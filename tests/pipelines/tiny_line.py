@@ -21,14 +21,15 @@ from fxgpt_pipelines.running import Made, Runner
 N_CANDLES, HELD_OUT = 2_200, 6
 CONFIG = {
     "raw_candles": {"hold_out_candles": HELD_OUT},
+    "pattern_autoencoder": {"preset": "tiny"},
     "diffusion_model": {"preset": "tiny"},
     "forecasts": {"n_paths": 16, "n_steps": 1},
     "optimized_parameters": {"n_trials": 3, "n_final_trials": 3, "max_folds": 2},
     "deployment": {"override_reason": "a test"},
 }
 LINE = (
-    *("raw_candles", "candles", "features", "diffusion_model", "forecasts", "calibration_quantiles"),
-    *("walk_forward_validation", "optimized_parameters", "robustness"),
+    *("raw_candles", "candles", "context_series", "features", "regimes", "pattern_autoencoder", "diffusion_model", "forecasts"),
+    *("calibration_quantiles", "walk_forward_validation", "optimized_parameters", "robustness"),
 )
 
 
