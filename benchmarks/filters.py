@@ -38,7 +38,7 @@ from fxgpt_core.market.sessions import stretch_starts
 from fxgpt_core.market.symbols import symbol
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
 from fxgpt_core.performance.bootstrap import Resampling, stationary_indices
-from fxgpt_core.strategy import filters
+from fxgpt_core.strategy import reasons
 from fxgpt_core.strategy.filters import FilterParameters, SentimentFilterParameters, VixFilterParameters, filter_answers
 from fxgpt_core.strategy.volume_measures import VolumeFilterParameters, volume_measures
 
@@ -150,11 +150,11 @@ def _cases(candles: CandleArrays, context: MarketContext) -> Iterator[tuple[tupl
         rules = {
             "VIX high: smaller": ((vix.factor < 1.0) & ~extreme, ~vix.neutral & ~extreme),
             "VIX extreme: smaller": (extreme, ~vix.neutral),
-            "crowd on this side: refused": (sentiment.refusal == filters.CROWD, heard),
+            "crowd on this side: refused": (sentiment.refusal == reasons.CROWD, heard),
             "crowd on the other side: larger": (sentiment.factor > 1.0, heard),
-            "too little volume: refused": (volume.refusal == filters.ILLIQUID, ~volume.neutral),
-            "OBV and VWAP against: refused": (volume.refusal == filters.VOLUME_AGAINST, ~volume.neutral),
-            "spike against: refused": (volume.refusal == filters.SPIKE_AGAINST, ~volume.neutral),
+            "too little volume: refused": (volume.refusal == reasons.ILLIQUID, ~volume.neutral),
+            "OBV and VWAP against: refused": (volume.refusal == reasons.VOLUME_AGAINST, ~volume.neutral),
+            "spike against: refused": (volume.refusal == reasons.SPIKE_AGAINST, ~volume.neutral),
         }
         for rule, (inside, known) in rules.items():
             chosen = rows[(side[rows] != 0) & known[rows]]

@@ -57,6 +57,6 @@ def picture_of(stored: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
             axes.plot([row["gain_pct_a_year"]], [place], "o", color=color)
         axes.axvline(0.0, color=GREY, linewidth=0.8)
         axes.set_yticks(range(len(told)), [row["component"] for row in told])
-        axes.set_xlabel("% a year that it adds to all others, unseen candles, costs included; 95 % of resamples")
+        axes.set_xlabel("% a year that it adds to all others, with 95 % of resamples")
 
     return picture("what each component adds", draw)

@@ -38,22 +38,6 @@ class Allocation:
     rebalanced: npt.NDArray[np.bool_]
     reason: npt.NDArray[np.int8]
 
-    def at(self, universe: Universe, known_at_us: IntArray, name: str) -> FloatArray:
-        """float64[N]: the weight of a symbol at UTC times int64[N] in µs, by the days that had ended; NaN before the first.
-
-        `universe` is the one that was allocated. Raises `BadInputError` for a symbol that it lacks.
-        """
-        return self._then(self.weights[:, universe.column(name)], universe, known_at_us)
-
-    def multiplier_at(self, universe: Universe, known_at_us: IntArray, name: str) -> FloatArray:
-        """float64[N]: weight × number of symbols with one, so 1 for equal weights; 1 too where the symbol has none yet."""
-        multiplier = self.weights[:, universe.column(name)] * np.isfinite(self.weights).sum(axis=1)
-        return np.nan_to_num(self._then(multiplier, universe, known_at_us), nan=1.0)
-
-    def _then(self, values: FloatArray, universe: Universe, known_at_us: IntArray) -> FloatArray:
-        ended = universe.complete_days(known_at_us)
-        return np.where(ended > 0, values[ended - 1], np.nan)
-
     def to_frame(self) -> pl.DataFrame:
         """A row a day: its date, a column `weight_SYMBOL` for each symbol (null where it has none), `rebalanced` and `reason`."""
         weights = {f"weight_{name}": self.weights[:, column] for column, name in enumerate(self.names)}

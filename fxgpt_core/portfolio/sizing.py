@@ -98,13 +98,6 @@ def risk_fraction(edge: Edge, conditions: Conditions, parameters: SizingParamete
     return np.clip(risk, 0.0, MAX_TRADE_RISK)
 
 
-def without_edge(edge: Edge, parameters: SizingParameters) -> Mask:
-    """bool[N]: where the method itself says not to bet; never so by the methods that look at no probability."""
-    if parameters.method not in (KELLY, OPTIMAL_F):
-        return np.zeros(len(edge), dtype=bool)
-    return np.asarray(_by_method(edge, parameters) == 0.0)
-
-
 def _by_method(edge: Edge, parameters: SizingParameters) -> FloatArray:
     if parameters.method == KELLY:
         return parameters.kelly_fraction * kelly(edge)

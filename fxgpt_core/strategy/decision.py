@@ -18,6 +18,7 @@ from fxgpt_core.portfolio.sizing import Conditions, SizingParameters, risk_fract
 from fxgpt_core.regimes.regime import UNKNOWN
 from fxgpt_core.strategy.components import record_of
 from fxgpt_core.strategy.filters import (
+    NOT_REFUSED,
     FilterAnswers,
     FilterParameters,
     SentimentFilterParameters,
@@ -26,26 +27,13 @@ from fxgpt_core.strategy.filters import (
 )
 from fxgpt_core.strategy.odds import Odds, odds
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.reasons import (
-    ANOMALY,
-    CROWD,
-    ILLIQUID,
-    NEWS,
-    NO_CAPITAL,
-    NO_EDGE,
-    REASONS,
-    SPIKE_AGAINST,
-    VOLUME_AGAINST,
-)
+from fxgpt_core.strategy.reasons import ANOMALY, NO_CAPITAL, NO_EDGE, REASONS
 from fxgpt_core.strategy.view import MarketView
 from fxgpt_core.strategy.volume_measures import VolumeFilterParameters, unknown_measures
 from fxgpt_core.strategy.wishes import Codes, Wishes, side_of, wishes
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-_REASON_OF_REFUSAL = np.array([0, CROWD, NEWS, ILLIQUID, VOLUME_AGAINST, SPIKE_AGAINST], dtype=np.int8)
-"""By the code of a filter's refusal."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +166,8 @@ def _refused(view: MarketView, wished: Wishes, answers: FilterAnswers, risk: Flo
     """The reasons of the wishes, with those that are refused; of several refusals the last one here is told."""
     reason, wants = wished.reason.copy(), wished.side != 0
     reason[wants & ~(risk > 0.0)] = NO_EDGE
-    refusal = answers.refusal
-    reason[wants & (refusal != 0)] = _REASON_OF_REFUSAL[refusal[wants & (refusal != 0)]]
+    refused = wants & (answers.refusal != NOT_REFUSED)
+    reason[refused] = answers.refusal[refused]
     if view.anomaly is not None:
         reason[wants & (view.anomaly > 1.0)] = ANOMALY
     if view.capital is not None:

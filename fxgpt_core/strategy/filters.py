@@ -13,23 +13,14 @@ import numpy.typing as npt
 
 from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.errors import ParameterError
+from fxgpt_core.strategy.reasons import CROWD, ILLIQUID, NEWS, SPIKE_AGAINST, VOLUME_AGAINST
 from fxgpt_core.strategy.volume_measures import VolumeFilterParameters, VolumeMeasures
 
 FloatArray = npt.NDArray[np.float64]
 Side = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 
-REFUSALS: Final = (
-    "",
-    "the crowd is on this side",
-    "confident news is against this side",
-    "too little volume trades",
-    "on-balance volume and VWAP are against this side",
-    "a volume spike is against this side",
-)
-"""The text of each code of `FilterAnswer.refusal`; 0 is no refusal."""
-
-NOT_REFUSED, CROWD, NEWS, ILLIQUID, VOLUME_AGAINST, SPIKE_AGAINST = range(len(REFUSALS))
+NOT_REFUSED: Final = -1
 
 MOST_FADE: Final = 1.5
 """Fading the crowd multiplies a size by no more: as much as the most confident band does."""
@@ -91,7 +82,8 @@ class FilterParameters:
 
 @dataclass(frozen=True, eq=False)
 class FilterAnswer:
-    """What one filter says to N wishes: `refusal` int8 codes of `REFUSALS`, `factor` float64 on the size, `neutral` bool.
+    """What one filter says to N wishes: `refusal` int8, `NOT_REFUSED` or a code of `REASONS`; `factor` float64 on the size;
+    `neutral` bool.
 
     Neutral is a row at which the filter is on and lacks its series; it neither refuses nor changes the size there.
     """
@@ -116,7 +108,7 @@ class FilterAnswers:
 
     @cached_property
     def refusal(self) -> npt.NDArray[np.int8]:
-        """int8[N]: the code of a refusal, that of sentiment before that of volume; 0 where nothing refuses."""
+        """int8[N]: the code of a refusal, that of sentiment before that of volume."""
         return np.where(self.sentiment.refused, self.sentiment.refusal, self.volume.refusal)
 
     @cached_property

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxgpt_core.market.timeframes import HOUR_US
-from fxgpt_core.portfolio.allocation import Allocation, allocation, past_days
+from fxgpt_core.portfolio.allocation import allocation, past_days
 from fxgpt_core.portfolio.optimal_weights import DRIFTED, HELD, NOT_KNOWN, SCHEDULED, AllocationParameters, optimal_weights
 from fxgpt_core.portfolio.universe import Universe
 
@@ -104,26 +103,6 @@ def test_a_symbol_joins_when_a_whole_window_of_it_is_known():
     assert 130 <= joined < 140
     three = allocation(Universe(("A", "C", "D"), universe.day, universe.close[:, [0, 2, 3]]), SHORT)
     np.testing.assert_array_equal(found.weights[:joined, [0, 2, 3]], three.weights[:joined])
-
-
-def test_a_candle_has_the_weight_of_the_days_that_have_ended():
-    universe = universe_of_days(days=60)
-    found = allocation(universe, SHORT)
-    # FX days are counted on a clock at which 17:00 New York, 22:00 UTC in winter, is midnight.
-    midnight_us = universe.day.astype(np.int64) * 24 * HOUR_US - 2 * HOUR_US
-    row = 40
-    times = np.array([midnight_us[row], midnight_us[row] + 23 * HOUR_US, midnight_us[row + 1], midnight_us[0]])
-    np.testing.assert_array_equal(found.at(universe, times, "C"), [*found.weights[[row - 1, row - 1, row], 2], np.nan])
-    np.testing.assert_array_equal(found.multiplier_at(universe, times, "C"), [*(4.0 * found.weights[[39, 39, 40], 2]), 1.0])
-
-
-def test_equal_weights_multiply_by_one_however_many_symbols_have_one():
-    universe = universe_of_days(days=3, symbols=3)
-    weights = np.array([[0.5, 0.5, np.nan], [1 / 3, 1 / 3, 1 / 3], [0.6, 0.2, 0.2]])
-    made = Allocation(universe.names, universe.day, weights, np.ones(3, bool), np.zeros(3, np.int8))
-    times = universe.day.astype(np.int64) * 24 * HOUR_US + 23 * HOUR_US
-    np.testing.assert_allclose(made.multiplier_at(universe, times, "C"), [1.0, 1.0, 0.6])
-    np.testing.assert_allclose(made.multiplier_at(universe, times, "A"), [1.0, 1.0, 1.8])
 
 
 def test_what_was_allocated_is_kept_and_cannot_be_changed():

@@ -16,7 +16,6 @@ from fxgpt_core.portfolio.sizing import (
     SizingParameters,
     position_units,
     risk_fraction,
-    without_edge,
 )
 from fxgpt_core.regimes.regime import RANGING, TRENDING_DOWN, TRENDING_UP, UNKNOWN, VOLATILE
 
@@ -47,13 +46,11 @@ def test_kelly_and_optimal_f_take_their_fraction_of_the_bet():
         assert risk(dataclasses.replace(PLAIN, method=method, kelly_fraction=0.125), trade)[0] == pytest.approx(expected)
 
 
-def test_without_edge_nothing_is_risked_and_it_is_told_by_the_methods_that_ask():
+def test_without_edge_the_methods_that_ask_for_one_risk_nothing():
     losing = edge(p_target=0.45, p_stop=0.55)
     for method in METHODS:
         parameters = dataclasses.replace(PLAIN, method=method)
         asks = method in ("kelly", "optimal_f")
-        assert without_edge(losing, parameters).tolist() == [asks]
-        assert not without_edge(edge(), parameters).any()
         assert risk(parameters, losing, usual_volatility=column(1.0)).tolist() == [0.0 if asks else 0.01]
 
 

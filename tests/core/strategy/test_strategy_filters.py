@@ -13,7 +13,6 @@ from fxgpt_core.errors import ParameterError
 from fxgpt_core.strategy import filters
 from fxgpt_core.strategy.filters import (
     MOST_FADE,
-    REFUSALS,
     FilterParameters,
     SentimentFilterParameters,
     VixFilterParameters,
@@ -22,6 +21,7 @@ from fxgpt_core.strategy.filters import (
     vix_filter,
     volume_filter,
 )
+from fxgpt_core.strategy.reasons import REASONS
 from fxgpt_core.strategy.volume_measures import VolumeFilterParameters, VolumeMeasures
 
 VIX, SENTIMENT, VOLUME = VixFilterParameters(), SentimentFilterParameters(), VolumeFilterParameters()
@@ -40,8 +40,13 @@ def measures_of(**changed):
     return VolumeMeasures(**{name: np.array([value]) for name, value in (CALM | changed).items()})
 
 
+def refusal_of(answer):
+    code = answer.refusal[0]
+    return "" if code == filters.NOT_REFUSED else REASONS[code]
+
+
 def told(answer):
-    return REFUSALS[answer.refusal[0]], answer.factor[0], bool(answer.neutral[0])
+    return refusal_of(answer), answer.factor[0], bool(answer.neutral[0])
 
 
 def test_fear_takes_the_share_of_its_level_away():
@@ -132,7 +137,7 @@ def test_sentiment_is_neutral_where_nothing_of_it_is_known():
 )
 def test_volume_refuses_thin_markets_and_sides_it_is_against(side, changed, refusal):
     answer = volume_filter(sides(side), measures_of(**changed), VOLUME)
-    assert (REFUSALS[answer.refusal[0]], answer.factor[0]) == (refusal, 1.0)
+    assert (refusal_of(answer), answer.factor[0]) == (refusal, 1.0)
     assert answer.neutral[0] == math.isnan((CALM | changed)["obv"])
 
 
@@ -152,7 +157,7 @@ def test_the_switch_and_the_limits_of_volume_move_the_answer(changed, measures):
 def test_the_answers_together_are_the_first_refusal_and_the_product_of_the_factors():
     context = context_of(crowd_long=0.8, vix=40.0)
     answers = filter_answers(sides(-1), context, measures_of(), FilterParameters(VIX, SENTIMENT, VOLUME))
-    assert REFUSALS[answers.refusal[0]] == "on-balance volume and VWAP are against this side"
+    assert refusal_of(answers) == "on-balance volume and VWAP are against this side"
     assert answers.factor[0] == pytest.approx(0.5 * 1.2)
     assert filter_answers(sides(1), context, measures_of(), FilterParameters(VIX, SENTIMENT, VOLUME)).refusal[0] == filters.CROWD
 
@@ -203,7 +208,7 @@ def test_a_row_is_answered_alike_alone_and_among_others(table, data):
 def test_no_answer_leaves_its_bounds(table):
     side, answers = answered(table)
     assert ((answers.factor >= 1.0 - VIX.extreme_reduction_pct) & (answers.factor <= MOST_FADE)).all()
-    assert not answers.refusal[side == 0].any()
+    assert (answers.refusal[side == 0] == filters.NOT_REFUSED).all()
 
 
 def test_a_market_of_which_nothing_is_known_is_neutral_everywhere():
@@ -212,5 +217,5 @@ def test_a_market_of_which_nothing_is_known_is_neutral_everywhere():
     assert answers.vix.neutral.all()
     assert answers.sentiment.neutral.all()
     assert answers.volume.neutral.all()
-    assert not answers.refusal.any()
+    assert (answers.refusal == filters.NOT_REFUSED).all()
     assert (answers.factor == 1.0).all()
