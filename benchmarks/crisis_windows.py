@@ -8,8 +8,8 @@ Each symbol is played once from July 2019 on, by the rules of FX at usual charge
 parameters; a window is a stretch of that. Two kinds of decisions:
 
 `components`: `decide` with what can be made here: a random walk with season, fitted before 2019 (it has no median move, so that
-patterns lead every entry), bands calibrated on 2019-H1 and adapted since, regimes fitted before 2019, VIX and volume filters. No
-diffusion model, no anomalies, no allocation, no policy.
+patterns lead every entry), bands calibrated on 2019-H1 and adapted since, regimes and an autoencoder fitted before 2019, VIX and
+volume filters, the allocation among the four symbols, and a policy that learned nothing: equal weights, with cash among them.
 `coin`: long or short by chance at every close, 1 % of the equity at risk, stop and target twice the average range away, every
 other entry led by a pattern by chance: hardly ever out of the market, so that no window passes for want of a position.
 """
@@ -46,12 +46,19 @@ from fxgpt_core.market.conversion import Closes
 from fxgpt_core.market.costs import costs_for
 from fxgpt_core.market.symbols import Symbol, symbol
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
+from fxgpt_core.patterns.anomalies import anomaly_of
+from fxgpt_core.portfolio.capital import Capital
+from fxgpt_core.portfolio.policy import Layer, PlainPolicy, policy_weights
+from fxgpt_core.portfolio.policy_state import SIZE, states
+from fxgpt_core.portfolio.universe import universe_of
 from fxgpt_core.regimes.hidden_markov import fit_regimes
 from fxgpt_core.regimes.regime_parameters import RegimeParameters
 from fxgpt_core.strategy.components import Components
 from fxgpt_core.strategy.decision import Decisions, decide
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.view import average_true_range, market_view
+from fxgpt_core.training.autoencoder_parameters import preset
+from fxgpt_core.training.autoencoder_training import train_autoencoder
 from fxgpt_core.validation.folds import Window
 
 SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
@@ -100,7 +107,7 @@ def measured(folder: Path, seed: int) -> list[Row]:
 
 
 def _rows(folder: Path, traded: Symbol, seed: int) -> list[Row]:
-    frame = check_candles(read_candle_file(_file(folder, f"fx/oanda_h1/{traded.name}_h1.parquet")), Timeframe.H1)
+    frame = _frame(folder, traded.name)
     candles = candle_arrays(frame, Timeframe.H1)
     first = int(np.searchsorted(candles.known_at_us, CALIBRATED))
     by_kind = {
@@ -138,10 +145,23 @@ def _by_components(folder: Path, traded: Symbol, frame: pl.DataFrame, candles: C
     components = Components(
         patterns=True,
         regime=fit_regimes(train, RegimeParameters(), seed=0).series(candles).regime,
+        anomaly=anomaly_of(train_autoencoder(train, preset("small"), symbol=traded.name, seed=0).model, candles).ratio,
         context=market_context(context_of_symbol(times, [vix], traded)),
+        capital=_capital(folder, traded),
     )
     view = market_view(candles, bands.select(bands.known_at_us >= CALIBRATED), PARAMETERS, components)
     return decide(view, PARAMETERS, costs_for(traded, float(train.close[-1])))
+
+
+def _capital(folder: Path, traded: Symbol) -> Capital:
+    universe = universe_of({name: candle_arrays(_frame(folder, name), Timeframe.H1) for name in SYMBOLS})
+    flat = Layer(np.zeros((SIZE, len(SYMBOLS) + 1), np.float32), np.zeros(len(SYMBOLS) + 1, np.float32))
+    untrained = PlainPolicy(SYMBOLS, (flat,))
+    return Capital(traded.name, universe, policy_weights(untrained, states(universe), universe.day)[:, :-1])
+
+
+def _frame(folder: Path, name: str) -> pl.DataFrame:
+    return check_candles(read_candle_file(_file(folder, f"fx/oanda_h1/{name}_h1.parquet")), Timeframe.H1)
 
 
 def _by_coin(candles: CandleArrays, rng: np.random.Generator) -> Decisions:
