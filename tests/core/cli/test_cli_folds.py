@@ -125,7 +125,7 @@ def test_shorter_candles_reach_every_fold(fxgpt, problem):
 
 def test_another_parameter_set_plays_other_folds(fxgpt, problem, tmp_path):
     changed = tmp_path / "changed.json"
-    changed.write_text('{"risk_atr_multiplier": 1.0}')
+    changed.write_text('{"risk_atr_multiplier": 1.0, "pattern_stop_loss_multiplier": 0.6}')
     rows, moved = (folds(fxgpt, "30/7/7", *options)["rows"] for options in ((), ("--params", changed)))
     assert sum(ours["sharpe_ratio"] != theirs["sharpe_ratio"] for ours, theirs in zip(rows, moved, strict=True)) == len(rows)
 

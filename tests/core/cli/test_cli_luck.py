@@ -11,6 +11,7 @@ from fxgpt_core.cli.stored import RESTS_ON, problem_of
 from fxgpt_core.market.charges import Charges
 from fxgpt_core.optimization.judged_luck import judged_luck
 from fxgpt_core.optimization.luck_of_search import TrialsEver
+from fxgpt_core.optimization.made_components import Used
 from fxgpt_core.optimization.outcome import walked_forward
 from fxgpt_core.optimization.study import SearchParameters, optimize
 from fxgpt_core.registry.code_identity import CodeIdentity
@@ -29,7 +30,7 @@ def searched(ledger, seed, n_trials, charges=None):
     settings = read_settings()
     lake = Lake(settings.lake_root, ledger, CodeIdentity("c" * 40, None, "l" * 64))
     with lake.making("optimized_parameters", "EURUSD", "1h", {"seed": seed}, code_sha256="k" * 64, run_id="test") as making:
-        stored = problem_of({asset: making.read(asset) for asset in RESTS_ON})
+        stored = problem_of({asset: making.read(asset) for asset in RESTS_ON}, Used())
         problem = (stored if charges is None else with_charges(stored, charges, None)).problem
         search = SearchParameters(seed=seed, n_trials=n_trials, n_final_trials=n_trials)
         outcome = optimize(problem, search, TrialStore(ledger))

@@ -78,7 +78,8 @@ def test_every_stress_is_answered_and_nothing_is_stored(fxgpt, optimized, stored
 def test_the_plain_costs_are_those_of_the_backtest_of_the_same_set(fxgpt, optimized, tmp_path):
     file = tmp_path / "careful.json"
     file.write_text(json.dumps(CAREFUL.to_json()))
-    played = fxgpt("backtest", *PLACE, "--params", file, "--json").json
+    # The stored set was searched without components, and is played without them.
+    played = fxgpt("backtest", *PLACE, "--params", file, "--without", "patterns", "--json").json
     row = rows(fxgpt(*STRESS, "--json").json)["costs_x2", ""]
     assert row["unstressed"]["net_profit"] == pytest.approx(played["final_equity"] - 100_000.0)
     assert row["unstressed"]["trades"] == played["metrics"]["total_trades"]
