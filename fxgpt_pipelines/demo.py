@@ -79,6 +79,8 @@ class Plan:
         configs: dict[str, dict[str, Any]] = {
             "raw_candles": {"hold_out_candles": HELD_OUT},
             "diffusion_model": {"preset": self.preset},
+            # What trades every other day shows an order in the few candles that are held out.
+            "optimized_parameters": {"min_trades": 20},
         }
         return configs.get(asset)
 

@@ -99,7 +99,7 @@ def search_parameters(config: Mapping[str, Any], timeframe: "Timeframe") -> "Sea
     from fxgpt_core.validation.folds import fold_parameters
 
     days = fold_parameters(timeframe, **{name: config[name] for name in ("train_days", "test_days", "step_days")})
-    names = ("seed", "n_trials", "n_final_trials", "max_folds")
+    names = ("seed", "n_trials", "n_final_trials", "max_folds", "min_trades")
     return SearchParameters(folds=days, **{name: config[name] for name in names})
 
 

@@ -20,7 +20,8 @@ COMPONENTS = tuple(map(dg.AssetKey, ("regimes", "pattern_autoencoder", "context_
 
 
 class SearchConfig(dg.Config):
-    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days.
+    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days. A
+    set with fewer than `min_trades` on its train window is not chosen.
 
     Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD, or
     the account's own `charges`, such as {"commission": 0, "commission_per_lot": 3.5} (docs/costs.md names all; the others stay at
@@ -34,6 +35,7 @@ class SearchConfig(dg.Config):
     n_trials: int = 25
     n_final_trials: int = 40
     max_folds: int = 8
+    min_trades: int = 5
     train_days: float | None = None
     test_days: float | None = None
     step_days: float | None = None
