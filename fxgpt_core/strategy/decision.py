@@ -6,6 +6,7 @@ It is elementwise and has no state: row i of the result depends on row i of the 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,8 @@ from fxgpt_core.strategy.wishes import Codes, Wishes, side_of, wishes
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+FILTERS: Final = ("vix", "sentiment", "volume")
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -48,8 +51,15 @@ class Decision:
     reason: str
     numbers: Mapping[str, float | None]
 
+    @property
+    def neutral(self) -> tuple[str, ...]:
+        """What is on and had nothing to say here, for want of its series: it neither refused nor changed the size."""
+        silent = [name for name in FILTERS if self.numbers.get(f"{name}_neutral") == 1.0]
+        unknown = [name for name in ("regime", "anomaly") if self.numbers.get(name, 0.0) is None]
+        return (*unknown, *silent)
+
     def to_json(self) -> dict[str, object]:
-        """Every number of the decision, unknown ones as null."""
+        """Every number of the decision, unknown ones as null, and what was neutral."""
         return {
             "known_at_us": self.known_at_us,
             "side": self.side,
@@ -58,6 +68,7 @@ class Decision:
             "risk_fraction": self.risk_fraction,
             "reason": self.reason,
             "numbers": dict(self.numbers),
+            "neutral": list(self.neutral),
         }
 
 
@@ -134,7 +145,7 @@ def decide(view: MarketView, parameters: StrategyParameters, costs: Costs) -> De
         target_distance=np.where(wanted, wished.target, np.nan),
         risk_fraction=np.where(wanted, risk, np.nan),
         reason=reason,
-        numbers=_numbers(view, wished, found, costs),
+        numbers=_numbers(view, wished, found, costs) | _numbers_of_filters(view, answers),
     )
 
 
@@ -207,12 +218,17 @@ def _numbers_of_components(view: MarketView) -> dict[str, FloatArray]:
         there = view.pattern.side != 0
         columns = {f"pattern_{name}": getattr(view.pattern, name).astype(np.float64) for name in names}
         numbers |= {name: np.where(there, values, np.nan) for name, values in columns.items()}
-    if view.context is not None:
-        numbers |= {item.name: getattr(view.context, item.name) for item in fields(view.context)}
-    if view.volume is not None:
-        numbers |= {item.name: getattr(view.volume, item.name) for item in fields(view.volume)}
     optional = {"anomaly": view.anomaly, "capital": view.capital}
     return numbers | {name: values for name, values in optional.items() if values is not None}
+
+
+def _numbers_of_filters(view: MarketView, answers: FilterAnswers) -> dict[str, FloatArray]:
+    """What the filters read, where it is there, and 1 where a filter is on and lacks its series."""
+    numbers = {f"{name}_neutral": getattr(answers, name).neutral.astype(np.float64) for name in FILTERS}
+    for read in (view.context, view.volume):
+        if read is not None:
+            numbers |= {item.name: getattr(read, item.name) for item in fields(read)}
+    return numbers
 
 
 def _known(value: np.float64) -> float | None:

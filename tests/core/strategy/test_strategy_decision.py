@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fxgpt_core.backtest.engine import backtest, execution_parameters
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.errors import BadInputError, ParameterError
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
@@ -159,6 +160,15 @@ def test_a_row_as_json_holds_every_number_and_null_for_the_unknown():
     assert found["numbers"]["close"] == 2.0
     assert found["numbers"]["slow_atr"] is None
     assert set(found["numbers"]) >= {"median", "lower", "upper", "scale", "atr", "excess_uncertainty", "round_trip_cost"}
+
+
+def test_a_filter_that_is_on_without_its_series_is_named_as_neutral_and_one_that_is_off_is_not():
+    assert only(view_of()).neutral == ("vix", "sentiment", "volume")
+    assert only(view_of()).to_json()["neutral"] == ["vix", "sentiment", "volume"]
+    assert only(view_of(), DEFAULT.replace(filter_vix_enabled=False)).neutral == ("sentiment", "volume")
+    known = MarketContext(*(np.array([value]) for value in (15.0, 0.5, 0.9, math.nan)))
+    nowhere = dataclasses.replace(view_of(), context=known, regime=np.array([-1], np.int8), anomaly=np.array([math.nan]))
+    assert only(nowhere).neutral == ("regime", "anomaly", "volume")
 
 
 def test_a_row_that_does_not_exist_is_refused():
