@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from rl_examples import SYMBOLS, environment
+from rl_examples import SYMBOLS, environment, real_environment
 
 from fxgpt_core.errors import BadInputError, NotReadyError
 from fxgpt_core.portfolio.policy import memory_begins, policy_weights, weights_of
@@ -72,10 +72,20 @@ def test_all_parameters_but_the_blends_are_moved_below():
     assert {*MOVED, "lstm_hidden_size"} == set(TRAINED_BY)
 
 
+@pytest.fixture(scope="module")
+def real():
+    return real_environment()
+
+
+@pytest.fixture(scope="module")
+def plain_of_real(real):
+    return trained(real, days=512)
+
+
 @pytest.mark.parametrize("name", MOVED)
-def test_each_parameter_moves_the_policy(made, plain, name):
-    moved = trained(made, replace(DEFAULT, **{name: MOVED[name]}), days=512)
-    assert bits(moved.policy) != bits(plain.policy)
+def test_each_parameter_moves_the_policy_of_real_candles(real, plain_of_real, name):
+    moved = trained(real, replace(DEFAULT, **{name: MOVED[name]}), days=512)
+    assert bits(moved.policy) != bits(plain_of_real.policy)
 
 
 def test_the_size_of_the_memory_counts_where_there_is_one(made, plain):
