@@ -26,9 +26,13 @@ from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.optimization.problem import Evaluation, Problem
+from fxgpt_core.patterns.anomalies import anomaly_of
+from fxgpt_core.patterns.anomaly_file import anomaly_model_of
+from fxgpt_core.regimes.regime_model import RegimeModel
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.strategy.components import Components
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.training.checkpoints import load_model
 from fxgpt_core.validation.folds import Window
@@ -140,7 +144,16 @@ def expected(demo: Demo) -> tuple[Evaluation, dict[int, dict[str, Any]]]:
     forecaster = DiffusionForecaster(load_model(model.path, model.sha256), sampling)
     made = forecaster.forecast(features(frame, Timeframe.H1), candles, origins, seed=forecasts.settings["seed"])
     bands = bands_behind(Calibration.from_json(calibration.path.read_text()), joined([stored, made]), candles)
-    problem = Problem("EURUSD", candles, bands.select(bands.known_at_us >= first), Costs(**proposal.json()["costs"]))
+    assert proposal.json()["components"]["parts"] == ["patterns", "regimes", "anomalies"]
+    regimes, autoencoder = (lake.latest(asset, "EURUSD", "1h") for asset in ("regimes", "pattern_autoencoder"))
+    anomalies = anomaly_model_of(autoencoder.path.read_bytes(), autoencoder.sha256, "autoencoder")
+    components = Components(
+        patterns=True,
+        regime=RegimeModel.from_json(regimes.path.read_text()).series(candles).regime,
+        anomaly=anomaly_of(anomalies, candles).ratio,
+    )
+    bands, costs = bands.select(bands.known_at_us >= first), Costs(**proposal.json()["costs"])
+    problem = Problem("EURUSD", candles, bands, costs, components=components)
     parameters = StrategyParameters.from_json(proposal.json()["parameters"])
     # One candle earlier: as in backtesting.py, the first candle of a backtest is never decided on.
     window = Window(first - Timeframe.H1.us, last + 1)

@@ -51,7 +51,9 @@ def test_every_artifact_knows_what_it_was_made_of(line):
     assert roles["diffusion_model"] == {"candles", "features"}
     assert roles["forecasts"] == {"candles", "features", "diffusion_model"}
     assert roles["calibration_quantiles"] == {"candles", "diffusion_model", "forecasts"}
-    assert roles["optimized_parameters"] == {"candles", "diffusion_model", "forecasts", "calibration_quantiles"}
+    assert roles["regimes"] == roles["pattern_autoencoder"] == {"candles"}
+    components = {"regimes", "pattern_autoencoder", "context_series"}
+    assert roles["optimized_parameters"] == {"candles", "diffusion_model", "forecasts", "calibration_quantiles"} | components
     assert {"optimized_parameters", "walk_forward_validation"} <= roles["robustness"]
 
 
