@@ -181,16 +181,16 @@ def _returns(played: Evaluation) -> FloatArray:
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `Ablation.table` as people read it: the gain with its interval in one cell."""
+    """A row of `Ablation.table` as people read it: the gain with its interval in one cell, numbers with two decimals."""
     gain = row["gain_pct_a_year"]
     return {
         "component": row["component"],
         "how": row["how"],
-        "trades": row["trades"],
-        "return %": row["return_pct"],
-        "Sharpe": row["sharpe_ratio"],
-        "max drawdown %": row["max_drawdown_pct"],
-        "profit factor": row["profit_factor"],
-        "adds % a year": "" if gain is None else f"{gain:+.2f} ({row['gain_low']:+.2f} to {row['gain_high']:+.2f})",
         "verdict": row["verdict"],
+        "adds % a year": "" if gain is None else f"{gain:+.2f} ({row['gain_low']:+.2f} to {row['gain_high']:+.2f})",
+        "trades": row["trades"],
+        "return %": round(row["return_pct"], 2),
+        "Sharpe": round(row["sharpe_ratio"], 2),
+        "max drawdown %": round(row["max_drawdown_pct"], 2),
+        "profit factor": round(row["profit_factor"], 2),
     }
