@@ -16,17 +16,15 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.candles.arrays import candle_arrays
-from fxgpt_core.candles.providers.files import read_candle_file
-from fxgpt_core.candles.schema import check_candles
+from benchmarks.hourly_candles import SYMBOLS
+from benchmarks.hourly_candles import read as read_candles
 from fxgpt_core.errors import MissingError
 from fxgpt_core.market.symbols import symbol
-from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.performance.bootstrap import Resampling, block_length, stationary_indices
 from fxgpt_core.portfolio.allocation import allocation
 from fxgpt_core.portfolio.convex import MEASURES
@@ -36,23 +34,13 @@ from fxgpt_core.portfolio.universe import Universe, universe_of
 
 FloatArray = npt.NDArray[np.float64]
 
-SYMBOLS: Final = ("AUDUSD", "EURUSD", "GBPUSD", "USDJPY")
 TREND_DAYS = 20
 BOOKS = ("long", "trend")
 
 
 def read(folder: Path) -> Universe:
     """The closes of the four symbols by FX day. Raises `MissingError` naming the file that is not there."""
-    series = {}
-    for name in SYMBOLS:
-        places = [folder / f"{name}_h1.parquet", folder / "fx" / "oanda_h1" / f"{name}_h1.parquet"]
-        path = next((place for place in places if place.exists()), None)
-        if path is None:
-            raise MissingError(
-                f"{places[0].name} is neither in {places[0].parent} nor in {places[1].parent}; name another folder"
-            )
-        series[name] = candle_arrays(check_candles(read_candle_file(path), Timeframe.H1), Timeframe.H1)
-    return universe_of(series)
+    return universe_of({name: read_candles(folder, name) for name in SYMBOLS})
 
 
 def sides(universe: Universe, book: str) -> FloatArray:

@@ -26,12 +26,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.hourly_candles import SYMBOLS, read
 from benchmarks.planted_anomalies import FREAKS, area_under_curve, planted
-from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
-from fxgpt_core.candles.providers.files import read_candle_file
-from fxgpt_core.candles.schema import check_candles
-from fxgpt_core.errors import FxgptError, MissingError
-from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.errors import FxgptError
 from fxgpt_core.patterns.anomalies import AnomalyModel, Layer, anomaly_of
 from fxgpt_core.training.autoencoder_parameters import preset
 from fxgpt_core.training.autoencoder_training import TrainedAutoencoder, threshold_of, train_autoencoder
@@ -40,7 +38,6 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Score = Callable[[CandleArrays], FloatArray]
 
-SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 PERCENTILE = 95.0
 AHEAD = 24
 PAST = (24, 50, 240)
@@ -58,19 +55,6 @@ class Case:
     trained: TrainedAutoencoder
     fitted: slice
     judged: slice
-
-
-def read(folder: Path, symbol: str) -> CandleArrays:
-    """The candles of a symbol. Raises `MissingError` for an absent file."""
-    name = f"{symbol}_h1.parquet"
-    places = [folder / name, folder / "fx" / "oanda_h1" / name]
-    path = next((place for place in places if place.exists()), None)
-    if path is None:
-        raise MissingError(
-            f"{name} is neither in {places[0].parent} nor in {places[1].parent}; name a folder of hourly candles (OANDA's, which "
-            "are not part of this project)"
-        )
-    return candle_arrays(check_candles(read_candle_file(path), Timeframe.H1), Timeframe.H1)
 
 
 def case_of(symbol: str, candles: CandleArrays, size: str) -> Case:

@@ -27,9 +27,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
-from fxgpt_core.candles.providers.files import read_candle_file
-from fxgpt_core.candles.schema import check_candles
+from benchmarks.hourly_candles import SYMBOLS, read
+from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.context.kinds import KINDS, context_of_symbol
 from fxgpt_core.context.market_context import MarketContext, market_context
 from fxgpt_core.context.series import ContextSeries
@@ -46,7 +45,6 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 ALL: Final = "all"
 FILES: Final = {"vix": "macro/VIX_d1.parquet", "cot_legacy": "macro/COT_legacy_weekly.csv"}
 EURO_REPORTS: Final = "macro/COT_TFF_EUR_weekly.csv"
@@ -107,8 +105,7 @@ def measured(folder: Path, seed: int) -> list[Row]:
 
 def _read(folder: Path, name: str, context: list[ContextSeries]) -> tuple[CandleArrays, MarketContext]:
     """A symbol's candles and what was known at each."""
-    path = _file(folder, f"fx/oanda_h1/{name}_h1.parquet")
-    candles = candle_arrays(check_candles(read_candle_file(path), Timeframe.H1), Timeframe.H1)
+    candles = read(folder, name)
     known = pl.DataFrame({"known_at": pl.Series(candles.known_at_us).cast(pl.Datetime("us", "UTC"))})
     # The reports of the euro alone are of no other symbol.
     of = context if name == EURO else context[:-1]

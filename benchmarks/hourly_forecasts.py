@@ -27,12 +27,11 @@ import numpy.typing as npt
 import polars as pl
 
 from benchmarks.hourly_bound import Hindsight, hindsight
+from benchmarks.hourly_candles import SYMBOLS, read_frame
 from benchmarks.hourly_forecasters import FITS, REFERENCES, Fitted, Lesson
 from benchmarks.hourly_scores import AFTER, BEFORE, HORIZONS, calibrated_coverage, differences, horizon_scores
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
-from fxgpt_core.candles.providers.files import read_candle_file
-from fxgpt_core.candles.schema import check_candles
-from fxgpt_core.errors import BadInputError, FxgptError, MissingError
+from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.features.matrix import features
 from fxgpt_core.forecasts.forecast import Forecasts
 from fxgpt_core.forecasts.horizons import longest_step
@@ -42,7 +41,6 @@ from fxgpt_core.market.timeframes import Timeframe
 
 IntArray = npt.NDArray[np.int64]
 
-SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 TRAINED_UNTIL, CALIBRATED_UNTIL, TESTED_UNTIL = (
     int(datetime(*day, tzinfo=UTC).timestamp() * 1e6) for day in ((2021, 1, 1), (2021, 7, 1), (2022, 7, 1))
 )
@@ -64,15 +62,7 @@ class Series:
 
 def read(folder: Path, symbol: str, every: int) -> Series:
     """The series of a symbol. Raises `MissingError` for an absent file, `BadInputError` when it does not reach the test span."""
-    name = f"{symbol}_h1.parquet"
-    places = [folder / name, folder / "fx" / "oanda_h1" / name]
-    path = next((place for place in places if place.exists()), None)
-    if path is None:
-        raise MissingError(
-            f"{name} is neither in {places[0].parent} nor in {places[1].parent}; name a folder of hourly candles from 2016 to "
-            "2022-06 (OANDA's, which are not part of this project)"
-        )
-    frame = check_candles(read_candle_file(path), Timeframe.H1)
+    frame = read_frame(folder, symbol)
     candles = candle_arrays(frame, Timeframe.H1)
     rows = np.arange(len(candles))
     ready = rows - stretch_starts(candles.open_time_us, Timeframe.H1) >= READY
@@ -85,7 +75,7 @@ def read(folder: Path, symbol: str, every: int) -> Series:
     test = rows[(rows >= from_test) & (rows < stop) & ready][::every]
     if n_train <= READY or min(len(calibration), len(test)) * every < 2 * apart:
         raise BadInputError(
-            f"{path} has {n_train} candles to train on, {len(calibration)} origins to calibrate on and {len(test)} to test on; "
+            f"{symbol} has {n_train} candles to train on, {len(calibration)} origins to calibrate on and {len(test)} to test on; "
             "give candles from before 2021 to 2022-06, and a smaller --every"
         )
     return Series(symbol, features(frame, Timeframe.H1), candles, n_train, calibration, test)

@@ -24,7 +24,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.patterns_data import SYMBOLS, drawn_parameters, read
+from benchmarks.hourly_candles import SYMBOLS, read
+from benchmarks.patterns_data import drawn_parameters
 from fxgpt_core.backtest.engine import ExecutionParameters
 from fxgpt_core.backtest.sets import ParameterSet, Replay, play_sets
 from fxgpt_core.candles.arrays import CandleArrays

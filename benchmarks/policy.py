@@ -23,16 +23,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.hourly_forecasts import SYMBOLS, tell
+from benchmarks.hourly_candles import SYMBOLS, read
+from benchmarks.hourly_forecasts import tell
 from fxgpt_core.backtest.engine import ExecutionParameters
-from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
-from fxgpt_core.candles.providers.files import read_candle_file
-from fxgpt_core.candles.schema import check_candles
-from fxgpt_core.errors import BadInputError, FxgptError, MissingError
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.market.costs import costs_for
 from fxgpt_core.market.fills import ExitPlan
 from fxgpt_core.market.symbols import symbol as symbol_of
-from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.portfolio.daily_context import DailyContext, daily_context
 from fxgpt_core.portfolio.policy import policy_weights
 from fxgpt_core.portfolio.policy_parameters import PolicyParameters
@@ -51,17 +49,6 @@ FAST, SLOW, RANGE = 24, 120, 24
 STOP_RANGES, TARGET_RANGES, RISK, MOST_CANDLES = 3.0, 6.0, 0.01, 24
 EXECUTION: Final = ExecutionParameters(ExitPlan(math.inf, math.inf, 0.01), MOST_CANDLES, 0.03, 0.2)
 NAMES: Final = ("policy", "best static", "equal", "hindsight")
-
-
-def read(folder: Path, name: str) -> CandleArrays:
-    """The candles of a symbol. Raises `MissingError` for an absent file."""
-    places = [folder / f"{name}_h1.parquet", folder / "fx" / "oanda_h1" / f"{name}_h1.parquet"]
-    path = next((place for place in places if place.exists()), None)
-    if path is None:
-        raise MissingError(
-            f"{places[0].name} is neither in {places[0].parent} nor in {places[1].parent}; name a folder that has it"
-        )
-    return candle_arrays(check_candles(read_candle_file(path), Timeframe.H1), Timeframe.H1)
 
 
 def traded(name: str, candles: CandleArrays, sign: int) -> Traded:

@@ -25,12 +25,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
-from fxgpt_core.candles.providers.files import read_candle_file
-from fxgpt_core.candles.schema import check_candles
-from fxgpt_core.errors import FxgptError, MissingError
+from benchmarks.hourly_candles import SYMBOLS, read
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.errors import FxgptError
 from fxgpt_core.forecasts.paired import PairedDifference, paired_difference
-from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.regimes.detection import detect_regime
 from fxgpt_core.regimes.hidden_markov import fit_regimes
 from fxgpt_core.regimes.observations import VOLATILITY, observations
@@ -42,7 +40,6 @@ from fxgpt_core.validation.expanding import ExpandingParameters, expanding_folds
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 DAY, WEEK = 24, 120
 AHEAD: Final = (1, DAY)
 REGIME, PROBABILITY, TERCILES, ONE = "regime", "probability", "terciles", "one"
@@ -65,19 +62,6 @@ class Scores:
 
     losses: dict[int, FloatArray]
     squares: FloatArray
-
-
-def read(folder: Path, symbol: str) -> CandleArrays:
-    """The candles of a symbol. Raises `MissingError`."""
-    name = f"{symbol}_h1.parquet"
-    places = [folder / name, folder / "fx" / "oanda_h1" / name]
-    path = next((place for place in places if place.exists()), None)
-    if path is None:
-        raise MissingError(
-            f"{name} is neither in {places[0].parent} nor in {places[1].parent}; name a folder of hourly candles (OANDA's "
-            "of 2016 to 2022-06 made the figures of the page, and are not part of this project)"
-        )
-    return candle_arrays(check_candles(read_candle_file(path), Timeframe.H1), Timeframe.H1)
 
 
 def targets_of(candles: CandleArrays) -> Targets:

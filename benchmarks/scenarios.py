@@ -23,14 +23,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.hourly_candles import SYMBOLS, read_frame
 from fxgpt_core.candles.arrays import CandleArrays, candle_arrays
-from fxgpt_core.candles.providers.files import read_candle_file
-from fxgpt_core.candles.schema import check_candles
 from fxgpt_core.conformal.bands import Bands, bands_behind
 from fxgpt_core.conformal.calibration import fit
 from fxgpt_core.conformal.outcomes import outcomes_of
 from fxgpt_core.conformal.scenarios import probability_below, scenarios
-from fxgpt_core.errors import FxgptError, MissingError
+from fxgpt_core.errors import FxgptError
 from fxgpt_core.forecasts.random_walk import RandomWalk
 from fxgpt_core.forecasts.volatility import fit_volatility
 from fxgpt_core.market.sessions import stretch_starts
@@ -39,7 +38,6 @@ from fxgpt_core.market.timeframes import Timeframe
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 TRAINED, CALIBRATED = (int(datetime(2021, month, 1, tzinfo=UTC).timestamp()) * 1_000_000 for month in (1, 7))
 STEPS: Final = (4, 24)
 DISTANCES: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
@@ -72,10 +70,7 @@ class Series:
 
 def read(folder: Path, symbol: str) -> Series:
     """The series of a symbol. Raises `MissingError` for an absent file."""
-    path = folder / "fx" / "oanda_h1" / f"{symbol}_h1.parquet"
-    if not path.exists():
-        raise MissingError(f"{path} is not there; name a folder with fx/oanda_h1/{symbol}_h1.parquet: hourly candles to 2022-06")
-    frame = check_candles(read_candle_file(path), Timeframe.H1)
+    frame = read_frame(folder, symbol)
     candles = candle_arrays(frame, Timeframe.H1)
     n = int(np.searchsorted(candles.known_at_us, TRAINED))
     walk = RandomWalk(symbol, fit_volatility(candles.slice(0, n)))

@@ -9,7 +9,7 @@ import dagster as dg
 import numpy as np
 
 from fxgpt_pipelines import model_version
-from fxgpt_pipelines.reading import arrays_of, spans_to_json
+from fxgpt_pipelines.reading import arrays_of, spans_to_json, spans_under
 from fxgpt_pipelines.recording import table
 from fxgpt_pipelines.training import best_step, progress_line, snapshot_name
 from fxgpt_pipelines.training import curve as curve_of_losses
@@ -44,7 +44,6 @@ class Made:
 
 def trained(making: "Making", candles: "Artifact", config: Mapping[str, Any], tell: Callable[[str], None], folder: Path) -> Made:
     """Train on the training span of the candles. One that was killed or stopped goes on from its snapshot below `folder`."""
-    from fxgpt_core.forecasts.horizons import longest_step
     from fxgpt_core.patterns.anomalies import anomaly_of
     from fxgpt_core.patterns.anomaly_file import anomaly_bytes
     from fxgpt_core.training.autoencoder_training import train_autoencoder
@@ -52,11 +51,9 @@ def trained(making: "Making", candles: "Artifact", config: Mapping[str, Any], te
     from fxgpt_core.training.plan import TrainPlan
     from fxgpt_core.training.snapshots import Snapshots
     from fxgpt_core.training.surroundings import Surroundings
-    from fxgpt_core.validation.spans import SpanParameters, split_spans
 
     arrays = arrays_of(candles)
-    shares = SpanParameters(config["train_share"], config["calibration_share"], longest_step(arrays.timeframe))
-    spans = split_spans(arrays.known_at_us, shares)
+    spans = spans_under(config, arrays)
     span = arrays.slice(0, spans.train.slice(arrays.known_at_us).stop)
     parameters = parameters_of(config, len(span))
     plan = TrainPlan(device="cuda" if detected(folder).cuda else "cpu", threads=parameters.threads)

@@ -20,8 +20,10 @@ from fxgpt_core.performance.bootstrap import (
     mean_returns,
 )
 from fxgpt_core.performance.daily import daily
+from fxgpt_core.portfolio.capital import Capital
 from fxgpt_core.portfolio.policy_blend import PolicyMode
 from fxgpt_core.strategy.components import NONE, Components
+from fxgpt_core.strategy.decision import FILTERS
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
@@ -29,7 +31,6 @@ FloatArray = npt.NDArray[np.float64]
 
 RESAMPLES: Final = 2_000
 WITHOUT, ALONE = "without", "alone"
-FILTERS: Final = ("vix", "sentiment", "volume")
 _FIELDS: Final = ("patterns", "regime", "anomaly", "allocation", "policy")
 NAMES: Final = (*_FIELDS, *FILTERS)
 """What is taken away or left alone beside the forecast; the filters by their switches."""
@@ -152,7 +153,7 @@ def _only(
     return left, parameters.replace(**off)
 
 
-def _capital(wanted: tuple[str, ...], components: Components) -> Any:
+def _capital(wanted: tuple[str, ...], components: Components) -> Capital | None:
     capital = components.capital
     if capital is None or not {"allocation", "policy"} & set(wanted):
         return None

@@ -83,6 +83,9 @@ def read_parts(parts: tuple[str, ...], symbol: str, read: "Callable[..., Artifac
     Where capital is shared, the candles and the context of the other symbols are read too. Raises `MissingError`.
     """
     stored = {MADE_BY[part]: read(MADE_BY[part]) for part in parts if part in MADE_BY}
+    if "policy" in parts and CONTEXT not in stored:
+        # A policy sees the context of its own symbol too, whether or not the filters do.
+        stored[CONTEXT] = read(CONTEXT)
     for name in _symbols(parts, stored):
         if name != symbol:
             stored[f"{CANDLES}_{name}"] = read(CANDLES, symbol=name, role=f"{CANDLES}_{name}")

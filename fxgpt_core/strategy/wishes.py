@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.market.costs import Costs
+from fxgpt_core.portfolio.sizing import VOLATILITY_ADJUSTED
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.reasons import (
     LONG,
@@ -136,6 +137,6 @@ def _excess_uncertainty(view: MarketView, confidence: float) -> FloatArray:
 
 def _volatility_known(view: MarketView, parameters: StrategyParameters) -> Mask:
     known: Mask = view.atr > 0.0
-    if parameters.sizing_method == "volatility_adjusted":
+    if parameters.sizing_method == VOLATILITY_ADJUSTED:
         known &= view.slow_atr > 0.0
     return known

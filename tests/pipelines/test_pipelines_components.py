@@ -9,7 +9,7 @@ import pytest
 from fxgpt_core.cli.main import run
 from fxgpt_core.cli.stored import stored_problem
 from fxgpt_core.errors import BadInputError, MissingError, ParameterError, RefusedError
-from fxgpt_core.optimization.made_components import PARTS, Known, Used, components_of, parts_of
+from fxgpt_core.optimization.made_components import PARTS, Known, Used, components_of, parts_of, read_parts
 from fxgpt_core.regimes.regime_model import RegimeModel
 from fxgpt_core.strategy.parameters import StrategyParameters
 
@@ -128,3 +128,16 @@ def test_an_older_proposal_without_components_uses_none():
     used = Used(("patterns",))
     assert Used.of_proposal({"components": used.to_json()}) == used
     assert dataclasses.replace(used, parts=()).to_json()["parts"] == []
+
+
+def test_a_policy_reads_the_context_of_its_own_symbol_whether_or_not_the_filters_do(line):
+    agent = dataclasses.replace(line.at.lake.latest("regimes", *SERIES), summary={"symbols": ["GBPUSD", "EURUSD"]})
+    asked = []
+
+    def read(asset, symbol="EURUSD", role=None):
+        asked.append((asset, symbol))
+        return agent
+
+    stored = read_parts(("policy",), "EURUSD", read)
+    assert set(stored) == {"rl_agent", "context_series", "candles_GBPUSD", "context_series_GBPUSD"}
+    assert ("context_series", "EURUSD") in asked
