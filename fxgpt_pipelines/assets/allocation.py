@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from fxgpt_core.errors import BrokenLineageError
 from fxgpt_pipelines import allocation_shown
 from fxgpt_pipelines.assets.candles import candles
 from fxgpt_pipelines.assets.optimization import GROUP
@@ -51,7 +50,7 @@ def allocation(
             seen = _looked_ahead(closes)
             if seen["differences"]:
                 yield features.lookahead("allocation", seen)
-                raise BrokenLineageError("weights change when later days are cut off; none may; repair the allocation first")
+                raise features.leaking("weights", seen)
             frame = closes.hstack(_weights(closes).drop("day"))
             solved = checks.solved_of(frame)
             span = {"first": str(frame["day"][0]), "last": str(frame["day"][-1])}

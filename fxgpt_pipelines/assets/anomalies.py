@@ -5,9 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_core.errors import BrokenLineageError
 from fxgpt_pipelines.assets.candles import candles
 from fxgpt_pipelines.checks import anomalies as checks
+from fxgpt_pipelines.checks import features as feature_checks
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.partitions import grid
 from fxgpt_pipelines.recording import materialized, two_columns
@@ -53,9 +53,7 @@ def pattern_autoencoder(
             made = autoencoding.trained(making, read, config.model_dump(), context.log.info, folder)
             if made.summary["look_ahead"]["differences"]:
                 yield checks.look_ahead(made.summary)
-                raise BrokenLineageError(
-                    "anomalies change when the future is cut off; none may; repair fxgpt_core/patterns first"
-                )
+                raise feature_checks.leaking("anomalies", made.summary["look_ahead"])
             artifact = autoencoding.kept(making, made)
         artifact = autoencoding.registered(making, artifact, tracking.tracking)
     yield materialized(

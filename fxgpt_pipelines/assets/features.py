@@ -51,7 +51,7 @@ def feature_matrix(
             seen = _looked_ahead(lambda part: features(part, timeframe), frame)
             if seen["differences"]:
                 yield checks.lookahead("features", seen)
-                raise _leaking(seen)
+                raise checks.leaking("features", seen)
             matrix = features(frame, timeframe)
             found = checks.complete(matrix, FEATURES)
             found |= checks.settled(lambda part: features(part, timeframe, warm_up=0), frame, WARM_UP)
@@ -101,7 +101,7 @@ def intermarket_features(
             seen = _looked_ahead(of_part, frame)
             if seen["differences"]:
                 yield checks.lookahead("intermarket_features", seen)
-                raise _leaking(seen)
+                raise checks.leaking("features", seen)
             matrix = of_part(frame)
             about_others = {"index": index_of(about) or "none", "other_symbols": names}
             artifact = making.write_frame(matrix, {"look_ahead": seen, **about_others, **_span(matrix)})
@@ -114,11 +114,6 @@ def _looked_ahead(compute: "Callable[[pl.DataFrame], pl.DataFrame]", frame: "pl.
     from fxgpt_core.validation.lookahead import lookahead_differences
 
     return checks.looked_ahead(lookahead_differences(compute, frame))
-
-
-def _leaking(seen: dict[str, Any]) -> BrokenLineageError:
-    columns = ", ".join(difference["column"] for difference in seen["differences"])
-    return BrokenLineageError(f"features that change when the future is cut off: {columns}; none may; repair them first")
 
 
 def _unsettled(found: dict[str, Any]) -> BrokenLineageError:

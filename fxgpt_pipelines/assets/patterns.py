@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from fxgpt_core.errors import BrokenLineageError
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_pipelines.assets.candles import candles
 from fxgpt_pipelines.checks import features as checks
@@ -66,7 +65,7 @@ def chart_patterns(
             seen = checks.looked_ahead(lookahead_differences(lambda part: _signals(part, timeframe), frame, cuts))
             if seen["differences"]:
                 yield checks.lookahead("patterns", seen)
-                raise _leaking(seen)
+                raise checks.leaking("patterns", seen)
             arrays, parameters = candle_arrays(frame, timeframe), PatternParameters()
             found = events(arrays, parameters)
             train = split_spans(arrays.known_at_us, SpanParameters()).train
@@ -89,11 +88,6 @@ def _signals(part: "pl.DataFrame", timeframe: "Timeframe") -> "pl.DataFrame":
 
     signals = patterns_of(candle_arrays(part, timeframe), PatternParameters())
     return pl.DataFrame({"open_time": part["open_time"], **signals.columns()})
-
-
-def _leaking(seen: dict[str, Any]) -> BrokenLineageError:
-    columns = ", ".join(difference["column"] for difference in seen["differences"])
-    return BrokenLineageError(f"patterns whose {columns} change when the future is cut off; none may; repair the detector first")
 
 
 def _span(frame: "pl.DataFrame") -> dict[str, str]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from fxgpt_core.errors import BrokenLineageError
 from fxgpt_pipelines.assets.candles import candles
 from fxgpt_pipelines.checks import features as feature_checks
 from fxgpt_pipelines.checks import regimes as checks
@@ -60,7 +59,7 @@ def regimes(
             seen = feature_checks.looked_ahead(lookahead_differences(model.frame, frame, spread_cuts(len(frame), CUTS)))
             if seen["differences"]:
                 yield feature_checks.lookahead("regimes", seen)
-                raise _leaking(seen)
+                raise feature_checks.leaking("regimes", seen)
             artifact = detecting.stored(making, read, model, spans, seen)
     symbol, timeframe = cell(context.partition_key)
     pictures = told_before(context, artifact, "price", "latest") or detecting.drawn(
@@ -69,8 +68,3 @@ def regimes(
     yield materialized(artifact, reused=reused is not None, metadata=pictures | detecting.tables(artifact.summary))
     yield feature_checks.lookahead("regimes", artifact.summary["look_ahead"])
     yield checks.named(artifact.summary)
-
-
-def _leaking(seen: dict[str, Any]) -> BrokenLineageError:
-    columns = ", ".join(difference["column"] for difference in seen["differences"])
-    return BrokenLineageError(f"regimes that change when the future is cut off: {columns}; none may; repair the filter first")

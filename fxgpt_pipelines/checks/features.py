@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from fxgpt_core.errors import BrokenLineageError
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -31,6 +33,12 @@ def looked_ahead(report: "LookaheadReport") -> dict[str, Any]:
         for d in report.differences
     ]
     return {"cuts": list(report.cuts), "rows_compared": report.rows_compared, "differences": differences}
+
+
+def leaking(what: str, seen: Mapping[str, Any]) -> BrokenLineageError:
+    """The error that stops an asset whose values see the future; `what` they are, in the plural."""
+    columns = ", ".join(difference["column"] for difference in seen["differences"])
+    return BrokenLineageError(f"{what} that change when the future is cut off: {columns}; none may; repair them first")
 
 
 def lookahead(asset: str, seen: Mapping[str, Any]) -> dg.AssetCheckResult:

@@ -86,7 +86,7 @@ def test_weights_that_see_later_days_stop_it(made: SetUp, monkeypatch: pytest.Mo
         return dataclasses.replace(found, weights=found.weights + universe.close.max(axis=0))
 
     monkeypatch.setattr(of_portfolio, "allocation", leaking)
-    with pytest.raises(BrokenLineageError, match="weights change when later days are cut off"):
+    with pytest.raises(BrokenLineageError, match="weights that change when the future is cut off: weight_EURUSD;"):
         made.runner.materialize("allocation")
     with pytest.raises(MissingError, match="no allocation"):
         made.lake.latest("allocation", "EURUSD", "1h")

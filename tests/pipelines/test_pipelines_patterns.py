@@ -68,7 +68,7 @@ def test_a_detector_that_sees_the_future_stops_them(made: SetUp, monkeypatch: py
         return replace(found, side=np.roll(found.side, -5))
 
     monkeypatch.setattr(signals, "patterns_of", leaking)
-    with pytest.raises(BrokenLineageError, match="patterns whose side change when the future is cut off"):
+    with pytest.raises(BrokenLineageError, match="patterns that change when the future is cut off: side;"):
         made.runner.materialize("patterns", QUICK)
     with pytest.raises(MissingError, match="no patterns"):
         made.lake.latest("patterns", "EURUSD", "1h")
