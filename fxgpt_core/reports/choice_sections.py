@@ -15,7 +15,7 @@ from fxgpt_core.strategy.parameters import definitions
 SET_HEADS = ("parameter", "proposed", "default", "searched", "group")
 REGIME_HEADS = ("regime", "traded with", "set", "trades", "Sharpe ratio", "drawdown", "why")
 CHANGE_HEADS = ("parameter", "champion", "challenger", "default")
-NUMBER_HEADS = ("out of sample", "champion", "challenger")
+NUMBER_HEADS = ("measure", "champion", "challenger")
 FOLD_HEADS = ("fold", "champion's Sharpe ratio", "challenger's", "won by")
 
 

@@ -13,7 +13,8 @@ for (const choice of document.querySelectorAll("select[data-column]")) choice.ad
     const data = Object.fromEntries(source.columns().map(name => [name, source.get_column(name)]));
     source.data = {...data, [drawn]: data[wanted]};
   }
-  for (const axis of charts.select({name: drawn + "-axis"})) axis.axis_label = choice.selectedOptions[0].text;
+  const axis = named(drawn + "-axis");
+  if (axis) axis.axis_label = choice.selectedOptions[0].text;
 });
 for (const choice of document.querySelectorAll("select[data-search]")) choice.addEventListener("change", () => {
   const [searches, kind, chosen] = ["search", "kind", "chosen"].map(name => named("trials").get_column(name));

@@ -5,13 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import CDSView, Column, ColumnDataSource, FactorRange, HoverTool, IndexFilter, LayoutDOM, NumeralTickFormatter
+from bokeh.models import (
+    CDSView,
+    Column,
+    ColumnDataSource,
+    FactorRange,
+    HoverTool,
+    IndexFilter,
+    LayoutDOM,
+    NumeralTickFormatter,
+    Range1d,
+)
 from bokeh.plotting import figure
 
 from fxgpt_core.reports import optimization_points as points
 from fxgpt_core.reports.html_charts import LEFT, legend_above, plain
 from fxgpt_core.reports.optimization import FINAL, OptimizationReport
-from fxgpt_core.reports.palette import BLUE, GREY, INK, ORANGE, PALE, VERMILION
+from fxgpt_core.reports.palette import BLUE, GREY, INK, ORANGE, VERMILION
 from fxgpt_core.reports.section import Chart
 
 if TYPE_CHECKING:
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
 
 TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 MARKS = {
-    "infeasible": ("x", PALE, 5, "breaks one"),
+    "infeasible": ("x", GREY, 5, "breaks one"),
     "feasible": ("circle", BLUE, 5, "keeps every limit"),
     "front": ("diamond", VERMILION, 9, "on the front"),
 }
@@ -34,7 +44,9 @@ TIPS = [
     ("costs of gross profit", "@cost_ratio{0.0 %}"),
     ("weighted", "@value{0.00}"),
 ]
-SLICE_LAYOUT = ":host { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 12px; }"
+SLICE_LAYOUT = (
+    ":host { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); gap: 12px; }"
+)
 
 
 def figures(report: OptimizationReport, wanted: Sequence[Chart]) -> dict[Chart, LayoutDOM]:
@@ -127,9 +139,11 @@ def _slices(report: OptimizationReport) -> LayoutDOM:
 
 
 def _slice(each: points.Slice, source: ColumnDataSource, column: str) -> figure:
-    drawn = _over(230, each.name, points.VALUE.label, "slice")
+    drawn = _over(230, each.name, "", "")
     drawn.toolbar_location = None
+    drawn.axis.axis_label_text_font_size = "11px"
     if each.labels:
+        drawn.x_range = Range1d(start=-0.5, end=len(each.labels) - 0.5)
         drawn.xaxis.ticker = list(range(len(each.labels)))
         drawn.xaxis.major_label_overrides = dict(enumerate(each.labels))
     marked = _marks(drawn, source, column, "slice")
@@ -153,6 +167,7 @@ def _marks(
             size=size if kind == "front" or source.length <= MANY_MARKS else size - 2,
             fill_color=colour,
             fill_alpha=0.5 if kind == "feasible" else 0.9,
+            line_alpha=0.6,
             line_color=colour if shape == "x" else None,
             legend_label=label,
             source=source,
@@ -185,6 +200,7 @@ def _told(drawn: figure, marked: "list[GlyphRenderer[Scatter]]") -> LayoutDOM:
 
 
 def _over(height: int, across: str, up: str, target: str) -> figure:
+    """A figure whose upright axis can be called by what is drawn along it."""
     drawn = figure(
         height=height,
         sizing_mode="stretch_width",
@@ -195,7 +211,7 @@ def _over(height: int, across: str, up: str, target: str) -> figure:
         y_axis_label=up,
         min_border_left=LEFT,
     )
-    drawn.yaxis.name = f"{target}-axis"
+    drawn.yaxis.name = f"{target}-axis" if target else None
     drawn.axis.axis_label_text_font_style = "normal"
     drawn.axis.formatter = NumeralTickFormatter(format="0,0[.]00")
     return plain(drawn)

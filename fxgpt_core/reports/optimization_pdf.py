@@ -8,18 +8,18 @@ from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from fxgpt_core.reports import optimization_points as points
 from fxgpt_core.reports.optimization import FINAL, OptimizationReport
-from fxgpt_core.reports.palette import BLUE, GREY, INK, ORANGE, PALE, VERMILION
+from fxgpt_core.reports.palette import BLUE, GREY, INK, ORANGE, VERMILION
 from fxgpt_core.reports.pdf_charts import legend, plain
 from fxgpt_core.reports.pdf_pages import Pages
 from fxgpt_core.reports.section import Chart
 
 MARKS = {
-    "infeasible": ("x", PALE, 2.0, "breaks one"),
+    "infeasible": ("x", GREY, 1.6, "breaks one"),
     "feasible": ("o", BLUE, 1.6, "keeps every limit"),
     "front": ("D", VERMILION, 2.6, "on the front"),
 }
-LABEL_SIZE = 6.5
-IN_A_ROW = 3
+LABEL_SIZE, NAME_SIZE = 6.5, 5.5
+IN_A_ROW, SLICES_IN_A_ROW = 3, 4
 
 
 def draw(chart: Chart, pages: Pages, report: OptimizationReport) -> None:
@@ -41,7 +41,7 @@ def _pareto(report: OptimizationReport, pages: Pages) -> None:
     rows = points.drawn_rows(report, None if report.shown is None else report.of_search(report.shown))
     pairs = list(combinations(points.OBJECTIVES, 2))
     for row in (pairs[:IN_A_ROW], pairs[IN_A_ROW:]):
-        for axes, (across, up) in zip(pages.plots(120.0, IN_A_ROW), row, strict=True):
+        for axes, (across, up) in zip(pages.plots(120.0, IN_A_ROW, IN_A_ROW), row, strict=True):
             _marks(plain(axes), report, rows, points.column(report, across)[rows], points.column(report, up)[rows])
             axes.set_title(f"{up.label} over {across.label}", fontsize=LABEL_SIZE, loc="left", color=INK)
 
@@ -66,13 +66,13 @@ def _importance(report: OptimizationReport, pages: Pages) -> None:
 
 def _slices(report: OptimizationReport, pages: Pages) -> None:
     found = points.slices(report)
-    for first in range(0, len(found), IN_A_ROW):
-        row = found[first : first + IN_A_ROW]
-        for axes, each in zip(pages.plots(95.0, len(row)), row, strict=True):
+    for first in range(0, len(found), SLICES_IN_A_ROW):
+        row = found[first : first + SLICES_IN_A_ROW]
+        for axes, each in zip(pages.plots(95.0, SLICES_IN_A_ROW, len(row), beside=26.0), row, strict=True):
             _marks(plain(axes), report, each.rows, each.places, report.value[each.rows])
             if each.labels:
                 axes.set_xticks(range(len(each.labels)), each.labels)
-            axes.set_title(each.name, fontsize=LABEL_SIZE, loc="left", color=INK)
+            axes.set_title(each.name, fontsize=NAME_SIZE, loc="left", color=INK)
 
 
 DRAWERS: dict[Chart, Callable[[OptimizationReport, Pages], None]] = {
@@ -95,4 +95,5 @@ def _marks(
         axes.plot(
             x[of_it], y[of_it], mark, color=colour, markersize=size, markeredgewidth=0.4, label=label, rasterized=len(rows) > 500
         )  # fmt: skip
-    axes.plot(x[chosen], y[chosen], "*", color=ORANGE, markeredgecolor=INK, markersize=7, markeredgewidth=0.5, label="chosen")
+    star = {"color": ORANGE, "markeredgecolor": INK, "markersize": 8, "markeredgewidth": 0.5, "zorder": 4.0}
+    axes.plot(x[chosen], y[chosen], "*", label="chosen", **star)  # type: ignore[arg-type]

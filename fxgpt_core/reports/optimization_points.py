@@ -1,5 +1,6 @@
 """The points and lines of the charts of an optimization."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,7 +22,10 @@ MOST_POINTS = 10_000
 """More are not drawn: fronts and chosen sets always are, of the others every k-th."""
 MOST_SLICE_POINTS = 2_000
 VOLUME_COUNTS = 60
-MOST_SLICES = 9
+GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+SPREAD = 0.6
+"""How broadly marks of one name are spread, so that they do not hide each other; by their row, and not by chance."""
+MOST_SLICES = 8
 MOST_IMPORTANCES = 20
 
 
@@ -56,7 +60,7 @@ class Line:
 @dataclass(frozen=True, eq=False)
 class Slice:
     """One parameter of K trials: `rows` int64[K] of the evaluations, their places on the axis float64[K]; `labels` of the places
-    0, 1, … where values are names or switches.
+    0, 1, … around which they are spread where values are names or switches.
     """
 
     name: str
@@ -117,8 +121,7 @@ def volumes(report: OptimizationReport) -> Iterator[Line]:
 
 def slices(report: OptimizationReport) -> tuple[Slice, ...]:
     """The most important parameters of the search that is looked at first, the most important first."""
-    searched = {definition.name for definition in searched_definitions()}
-    names = [name for name in report.importances if name in searched][:MOST_SLICES]
+    names = sliced(report)
     if report.shown is None or not names:
         return ()
     rows = drawn_rows(report, report.of_search(report.shown), MOST_SLICE_POINTS)
@@ -126,9 +129,16 @@ def slices(report: OptimizationReport) -> tuple[Slice, ...]:
     return tuple(_slice(name, rows, [getattr(each, name) for each in sets]) for name in names)
 
 
+def sliced(report: OptimizationReport) -> list[str]:
+    """The names of those parameters."""
+    searched = {definition.name for definition in searched_definitions()}
+    return [name for name in report.importances if name in searched][:MOST_SLICES]
+
+
 def _slice(name: str, rows: IntArray, values: list[ParameterValue]) -> Slice:
-    """Numbers stand where they are, names and switches side by side."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return Slice(name, rows, np.array(values, dtype=np.float64), ())
-    labels = sorted({str(value) for value in values})
-    return Slice(name, rows, np.array([labels.index(str(value)) for value in values], dtype=np.float64), tuple(labels))
+    said = [("no", "yes")[value] if isinstance(value, bool) else str(value) for value in values]
+    labels = sorted(set(said))
+    places = np.array([labels.index(each) for each in said], dtype=np.float64)
+    return Slice(name, rows, places + SPREAD * (rows * GOLDEN % 1.0 - 0.5), tuple(labels))

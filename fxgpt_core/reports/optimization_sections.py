@@ -93,10 +93,10 @@ def best_trials(report: OptimizationReport) -> Section:
     best = rows[np.argsort(-report.value[rows], kind="stable")][:SHOWN_TRIALS]
     return Section(
         "Best trials",
-        f"Of the search {report.name(search)}, in sample: the {SHOWN_TRIALS} with the highest weighted objective of those that "
+        f"In sample, of one search ({report.name(search)}): the {SHOWN_TRIALS} with the highest weighted objective of those that "
         "keep every limit. The weights only sort them; chosen is the knee of the front.",
         (Table(TRIAL_HEADS, tuple(_trial(report, int(row)) for row in best), words=("front",)),) if len(best) else (),
-        absent="" if len(best) else f"No evaluation of the search {report.name(search)} keeps every limit.",
+        absent="" if len(best) else f"No evaluation of this search ({report.name(search)}) keeps every limit.",
     )
 
 
@@ -125,11 +125,11 @@ def importance(report: OptimizationReport) -> Section:
 
 def slices(report: OptimizationReport) -> Section:
     """The objective against single parameters."""
-    found = bool(points.slices(report)) and _drawable(report)
-    name = report.name(report.shown) if report.shown else ""
+    found = bool(points.sliced(report)) and _drawable(report)
+    name = report.name(report.shown) if report.shown else "none"
     return Section(
         "Slices",
-        f"The trials of the search {name} against its most important parameters. A set is only good where its neighbours are: "
+        f"The trials of one search ({name}) against its most important parameters. A set is only good where its neighbours are: "
         "look for a cloud that is high and broad, not for a single high point.",
         chart=Chart.SLICES if found else None,
         absent="" if found else "Without importances there is no choice of parameters to show.",

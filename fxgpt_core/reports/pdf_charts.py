@@ -22,7 +22,7 @@ HEIGHTS = {
     Chart.PARETO: 312.0,
     Chart.HYPERVOLUME: 156.0,
     Chart.IMPORTANCE: 226.0,
-    Chart.SLICES: 408.0,
+    Chart.SLICES: 262.0,
 }
 """What each chart takes of a page, in points, with what is written around it."""
 
@@ -95,7 +95,7 @@ def plain(axes: Axes) -> Axes:
 
 def legend(axes: Axes) -> None:
     """The legend above the plot."""
-    axes.legend(fontsize=6.5, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderaxespad=0.0)
+    axes.legend(fontsize=6.5, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, borderaxespad=0.0)
 
 
 def _time(time_us: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:

@@ -55,13 +55,13 @@ class Pages:
 
     def plot(self, height: float, beside: float = BESIDE_PLOT) -> Axes:
         """Axes of a height, as wide as the page, with room for what is written around them, `beside` on the left."""
-        return self.plots(height, 1, beside)[0]
+        return self.plots(height, 1, 1, beside)[0]
 
-    def plots(self, height: float, n: int, beside: float = BESIDE_PLOT) -> list[Axes]:
-        """The same for n axes side by side, all of one width."""
+    def plots(self, height: float, places: int, n: int, beside: float = BESIDE_PLOT) -> list[Axes]:
+        """The same for n axes side by side, in the first of so many places of one width."""
         self.need(ABOVE_PLOT + height + BELOW_PLOT)
         self.y += ABOVE_PLOT + height
-        wide, bottom = ROOM / n, 1.0 - self.y / HEIGHT
+        wide, bottom = ROOM / places, 1.0 - self.y / HEIGHT
         self.y += BELOW_PLOT
         lefts = (MARGIN + at * wide + beside for at in range(n))
         return [self.figures[-1].add_axes((left / WIDTH, bottom, (wide - beside) / WIDTH, height / HEIGHT)) for left in lefts]
