@@ -65,7 +65,7 @@ def by_hand(**changes) -> OptimizationReport:
 
 def importances(n: int) -> dict[str, float]:
     """Falling shares of the last n searched parameters, names and switches among them."""
-    names = [definition.name for definition in searched_definitions()][:-n-1:-1]
+    names = [definition.name for definition in searched_definitions()][: -n - 1 : -1]
     return {name: 2.0 ** -(place + 1) for place, name in enumerate(names)}
 
 
