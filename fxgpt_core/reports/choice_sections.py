@@ -7,13 +7,16 @@ from fxgpt_core.optimization.contest import Contender, Contest
 from fxgpt_core.performance.report import Report
 from fxgpt_core.reports.evidence_sections import SHOWN_HASH
 from fxgpt_core.reports.number_text import UNKNOWN, count, held, money, percent, percent_points, ratio, short
-from fxgpt_core.reports.optimization import OptimizationReport, RegimeRow
+from fxgpt_core.reports.optimization import OptimizationReport, RegimeNumbers, RegimeRow
 from fxgpt_core.reports.section import Row, Section, Table, Tone
 from fxgpt_core.strategy.definitions import ParameterDefinition
 from fxgpt_core.strategy.parameters import definitions
 
 SET_HEADS = ("parameter", "proposed", "default", "searched", "group")
-REGIME_HEADS = ("regime", "traded with", "set", "trades", "Sharpe ratio", "drawdown", "why")
+REGIME_HEADS = (
+    *("regime", "traded with", "set", "trades", "Sharpe ratio", "drawdown"),
+    *("global: trades", "global: Sharpe ratio", "global: drawdown", "why"),
+)
 CHANGE_HEADS = ("parameter", "champion", "challenger", "default")
 NUMBER_HEADS = ("measure", "champion", "challenger")
 FOLD_HEADS = ("fold", "champion's Sharpe ratio", "challenger's", "won by")
@@ -38,7 +41,7 @@ def regimes(report: OptimizationReport) -> Section:
     return Section(
         "Regimes",
         "Which set trades in which regime. A regime that showed too little falls back to the global set, and says why. Numbers "
-        "are out of sample, of the candles of that regime.",
+        "are out of sample, of the trades decided in that regime: by the sets of the regimes, and by the global set alone.",
         (Table(REGIME_HEADS, tuple(map(_regime, report.regimes)), words=("regime", "traded with", "set", "why")),)
         if report.regimes
         else (),
@@ -72,11 +75,18 @@ def _parameter(each: ParameterDefinition, values: Mapping[str, Any]) -> Row:
 
 
 def _regime(row: RegimeRow) -> Row:
-    sharpe = UNKNOWN if row.sharpe is None else held(row.sharpe)
-    fall = UNKNOWN if row.drawdown_pct is None else percent_points(row.drawdown_pct)
     source = "its own" if row.own else "the global set"
-    cells = (row.regime, source, row.parameters_sha256[:SHOWN_HASH], count(row.trades), sharpe, fall, row.reason)
+    numbers = (*_played(row.by_regime), *_played(row.by_global))
+    cells = (row.regime, source, row.parameters_sha256[:SHOWN_HASH], *numbers, row.reason)
     return Row(cells, Tone.PLAIN if row.own else Tone.BAD)
+
+
+def _played(found: RegimeNumbers | None) -> tuple[str, ...]:
+    if found is None:
+        return (UNKNOWN,) * 3
+    if not found.trades:
+        return (count(0), UNKNOWN, UNKNOWN)
+    return count(found.trades), held(found.sharpe), percent_points(found.drawdown_pct)
 
 
 def _numbers(found: Contest) -> Table:

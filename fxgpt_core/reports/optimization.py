@@ -45,16 +45,27 @@ class RunFacts:
 
 
 @dataclass(frozen=True)
+class RegimeNumbers:
+    """What was traded in one regime on the folds' test windows: closed trades, Sharpe ratio a year, drawdown in percent."""
+
+    trades: int
+    sharpe: float
+    drawdown_pct: float
+
+
+@dataclass(frozen=True)
 class RegimeRow:
-    """What trades in one regime: its `own` set, or the global one as a fallback, and why; numbers are out of sample, if any."""
+    """What trades in one regime from now on: its `own` set, or the global one as a fallback, and the reason.
+
+    `by_regime`, `by_global`: what the sets by regime and the global sets of the folds did in it, None where it was not played.
+    """
 
     regime: str
     parameters_sha256: str
     own: bool
     reason: str
-    trades: int
-    sharpe: float | None = None
-    drawdown_pct: float | None = None
+    by_regime: RegimeNumbers | None = None
+    by_global: RegimeNumbers | None = None
 
 
 @dataclass(frozen=True, eq=False)

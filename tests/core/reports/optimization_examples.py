@@ -8,7 +8,7 @@ from fxgpt_core.optimization.limits import UNTRADED
 from fxgpt_core.optimization.space import dimension
 from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.searches import SearchRow
-from fxgpt_core.reports.optimization import OptimizationReport, RegimeRow, RunFacts
+from fxgpt_core.reports.optimization import OptimizationReport, RegimeNumbers, RegimeRow, RunFacts
 from fxgpt_core.strategy.parameters import StrategyParameters, searched_definitions
 
 MADE_AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -16,11 +16,11 @@ BEGAN = datetime(2018, 1, 1, tzinfo=UTC)
 FACTS = RunFacts(17, "EURUSD", "1h", "genetic", "global", "completed", MADE_AT, {"seed": "7"})
 PROPOSED = StrategyParameters.default().replace(risk_max_holding_hours=6)
 REGIMES = (
-    RegimeRow("ranging", "abcdef0123456789", True, "", 120, 1.25, 4.5),
-    RegimeRow("volatile", "99cdef0123456789", False, "9 trades on the train window; 30 are needed", 9),
+    RegimeRow("ranging", "abcdef0123456789", True, "", RegimeNumbers(120, 1.25, 4.5), RegimeNumbers(100, 0.8, 5.25)),
+    RegimeRow("volatile", "99cdef0123456789", False, "its set closed 9 trades in it", None, RegimeNumbers(0, 0.0, 0.0)),
 )
-# Sharpe, drawdown %, profit factor, cost ratio; violation. The second beats the first, the third is beside it, the fourth breaks a
-# limit, the fifth hardly traded.
+# Sharpe, drawdown %, profit factor, cost ratio; violation. The second beats the first, the third is beside it, the fourth
+# breaks a limit, the fifth hardly traded.
 ROWS = (
     ((1.0, 8.0, 1.2, 0.5), 0.0),
     ((2.0, 6.0, 1.5, 0.4), 0.0),
