@@ -25,9 +25,9 @@ def run():
 def file(run, tmp_path_factory):
     found = tmp_path_factory.mktemp("export") / "run.db"
     told = []
-    written = export(run, found, 12, lambda done, total: told.append((done, total)))
-    assert written == {"EURUSD 1h run 1, search 0: search, global": 12, "EURUSD 1h run 1, search 1: final, global": 12}
-    assert told == [(done, 24) for done in range(1, 25)]
+    written = export(run, found, 16, lambda done, total: told.append((done, total)))
+    assert written == {"EURUSD 1h run 1, search 0: search, global": 16, "EURUSD 1h run 1, search 1: final, global": 16}
+    assert told == [(done, 32) for done in range(1, 33)]
     return found
 
 
@@ -61,7 +61,7 @@ def test_optuna_finds_the_front_of_what_keeps_every_limit(run, file):
         beaten = [any((q >= p).all() and (q > p).any() for q in points[feasible]) for p in points]
         front = {int(number) for number, lost, kept in zip(own.number, beaten, feasible, strict=True) if kept and not lost}
         best = {trial.user_attrs["trial"] for trial in study.best_trials}
-        assert 0 < len(front) <= 12
+        assert 0 < len(front) <= 16
         assert best == front
 
 
