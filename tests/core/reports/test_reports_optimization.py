@@ -9,8 +9,10 @@ from optimization_examples import FACTS, PROPOSED, REGIMES, by_hand, empty, impo
 from page_reader import read
 from pdf_reader import pages
 from report_examples import ROWS, three_trades
+from report_examples import by_hand as by_hand_run
 
 from fxgpt_core.errors import BadInputError
+from fxgpt_core.optimization.contest import Contender, Contest
 from fxgpt_core.optimization.hypervolume import hypervolume
 from fxgpt_core.optimization.limits import UNTRADED
 from fxgpt_core.optimization.space import decoded
@@ -18,6 +20,7 @@ from fxgpt_core.reports import optimization_points as points
 from fxgpt_core.reports.html_choices import CHOOSING
 from fxgpt_core.reports.optimization_page import as_html, as_pdf, sections
 from fxgpt_core.reports.report_file import write_report
+from fxgpt_core.strategy.parameters import StrategyParameters
 
 HEAD = "Optimization of EURUSD 1h, run 17"
 TITLES = (
@@ -276,3 +279,23 @@ def test_a_trial_without_trades_enough_is_not_drawn():
     report = by_hand(evaluations=found, searches=(search_row(0, "final", 1, (0,)),))
     assert len(points.drawn_rows(report)) == 0
     assert "no evaluation that traded enough" in read(as_html(report)).sections["Pareto front"]
+
+
+def test_champion_and_challenger_stand_side_by_side():
+    old = Contender(StrategyParameters.default(), (1.0, None, 2.0, None), three_trades().measured)
+    new = Contender(PROPOSED, (1.5, 0.5, 1.0, None), by_hand_run([10.0, -21.0], [110.0, 89.0]).measured)
+    page = read(as_html(by_hand(contest=Contest(old, new))))
+    told = {row[0]: row[1:] for row in page.tables["Champion and challenger"]}
+    assert told["return"] == ["21.00 %", "-11.00 %"]
+    assert told["costs"] == ["1.50", "0.00"]
+    assert told["worst month"] == ["21.00 % (2018-01)", "-11.00 % (2018-01)"]
+    assert told["trades"] == ["3", "2"]
+    assert [told[fold] for fold in "0123"] == [
+        ["1.00", "1.50", "challenger"],
+        ["-", "0.50", "challenger"],
+        ["2.00", "1.00", "champion"],
+        ["-", "-", "none"],
+    ]
+    assert told["risk_max_holding_hours"] == ["24", "6", "24"]
+    for said in ("the challenger won 2 of 4", "Parameters that differ: 1 of 90"):
+        assert said in page.sections["Champion and challenger"]
