@@ -4,8 +4,8 @@
     python -m benchmarks.killed_searches --kills 40 --seed 3 --engine tpe --json
 
 A search of a planted problem runs once undisturbed. Then it runs again, on another ledger, in a process that is killed after a
-random part of the time that the first took, and again until it has been killed so often; the last one is let be. Compared are all rows of the trial
-tables, but for what the clock says.
+random part of the time that the first took, and again until it has been killed so often; the last one is let be. Compared are
+all rows of the trial tables, but for what the clock says.
 """
 
 import argparse
