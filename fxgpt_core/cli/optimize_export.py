@@ -19,7 +19,7 @@ def export(run: RunArgument, *, to: ToOption, most: MostOption = 100, json: Json
     """Write the searches of a run as studies of Optuna: of each its front, what it kept, and the best others.
 
     Objectives, limits, parameters, numbers and hashes are those of the ledger; nothing is played. The dashboard is a program of its
-    own (docs/optimization_report.md): optuna-dashboard sqlite:///FILE --host 127.0.0.1
+    own (docs/optimization_report.md).
 
     Example: fxgpt optimize export 3 --to run3.db --most 100
     """
