@@ -38,7 +38,7 @@ from benchmarks.backtest_material import (
 from benchmarks.backtest_timing import THREADS, side_by_side
 from fxgpt_core.backtest.engine import (
     BacktestResult,
-    ExecutionParameters,
+    Execution,
     Trades,
     backtest,
     rules_rows,
@@ -79,7 +79,7 @@ class Case:
 
     candles: CandleArrays
     decisions: Decisions
-    execution: ExecutionParameters
+    execution: Execution
 
     def ours(self) -> BacktestResult:
         """A run of the kernel, with its trades."""

@@ -19,6 +19,7 @@ from fxgpt_core.market.modes import Mode
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -149,6 +150,13 @@ def execution_parameters(parameters: StrategyParameters, timeframe: Timeframe) -
             trailing_step=parameters.pattern_trailing_step_pct / 100.0,
         ),
     )
+
+
+def execution_of(strategy: Strategy, timeframe: Timeframe) -> Execution:
+    """`execution_parameters` of a strategy's parameter set, or of each of its sets, in the order of `SET_NAMES`."""
+    if isinstance(strategy, RegimeSets):
+        return tuple(execution_parameters(each, timeframe) for each in strategy.sets)
+    return execution_parameters(strategy, timeframe)
 
 
 def backtest(
