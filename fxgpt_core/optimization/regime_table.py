@@ -88,5 +88,5 @@ def _measures_in(evaluation: Evaluation, regime: Codes, code: int) -> Metrics:
     rows = regime[result.trades.entry_index - 1] == code
     trades = Trades(**{item.name: getattr(result.trades, item.name)[rows] for item in fields(Trades)})
     gained = np.bincount(trades.exit_index, trades.profit, minlength=len(result.equity))
-    equity: FloatArray = result.cash + np.cumsum(gained)
+    equity = result.cash + np.cumsum(gained, dtype=np.float64)
     return metrics(BacktestResult(trades, equity, result.cash, result.mode), evaluation.candles)
