@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core import content_hash
-from fxgpt_core.errors import BadInputError, MissingError
+from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError, RefusedError
 from fxgpt_core.regimes.regime import REGIMES, UNKNOWN
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -20,6 +20,7 @@ from fxgpt_core.strategy.reasons import OTHER_REGIME
 Codes = npt.NDArray[np.int8]
 
 GLOBAL: Final = "global"
+PER_REGIME: Final = "per_regime"
 SET_NAMES: Final = (GLOBAL, *REGIMES)
 """The parameter sets of a strategy by regime; `numbers["parameter_set"]` of a decision is the place of the one that decided."""
 
@@ -74,6 +75,29 @@ class RegimeSets:
 
 Strategy = StrategyParameters | RegimeSets
 """What decides: one parameter set everywhere, or one by regime."""
+
+
+def strategy_of(proposal: Mapping[str, Any], mode: str) -> Strategy:
+    """What decides of a proposed parameter set, as it is stored, in a deployment mode: its sets by regime, or its global one.
+
+    Raises `RefusedError` in mode "per_regime" for a proposal that has no sets by regime, `BrokenLineageError` where these have
+    another global set, `ParameterError` for values that are no parameter set.
+    """
+    global_set = StrategyParameters.from_json(proposal["parameters"])
+    if mode != PER_REGIME:
+        return global_set
+    if "regime_sets" not in proposal:
+        raise RefusedError(
+            "deployed per regime, but the parameter set was searched for all regimes together; deploy it in mode global, or "
+            "search with regime_mode per_regime"
+        )
+    sets = RegimeSets.from_json(proposal["regime_sets"])
+    if sets.global_set != global_set:
+        raise BrokenLineageError(
+            f"the sets by regime were chosen beside the global set {sets.global_set.sha256[:16]}…, the parameter set is "
+            f"{global_set.sha256[:16]}…; nothing is traded with them: roll back, or search and deploy again"
+        )
+    return sets
 
 
 def name_of_set(number: float) -> str:
