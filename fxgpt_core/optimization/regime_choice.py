@@ -12,11 +12,13 @@ import numpy as np
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.regimes.regime import REGIMES
+from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.regime_sets import RegimeSets
+from fxgpt_core.strategy.regime_sets import GLOBAL, RegimeSets
 from fxgpt_core.validation.folds import Window
 
-NOT_SEARCHED = "it was not searched: no regimes of the candles are known"
+NOT_SEARCHED = "it was not searched"
+NOT_KNOWN = "no regimes of the candles are known"
 NEVER_THERE = "no candle of the train window is in it"
 NOT_FEASIBLE = "no trial of its search met the constraints"
 
@@ -67,18 +69,45 @@ def candidate_of(
     return RegimeCandidate(chosen, share, own.total_trades, own.sharpe_ratio, others.sharpe_ratio)
 
 
+def sets_of_searches(
+    problem: Problem,
+    window: Window,
+    choices: Mapping[str, TrialRecord],
+    parameters: RegimeChoiceParameters | None = None,
+) -> RegimeSets:
+    """The sets by regime from the trial that each search of one train window chose, by its regime; "global" must be there.
+
+    A regime's trial that broke a limit counts as none. Raises `BadInputError` without the choice of the global search.
+    """
+    if GLOBAL not in choices:
+        raise BadInputError(
+            f"choices of {', '.join(choices) or 'no search'} found; the global search must have one, for regimes to fall back to"
+        )
+    global_set = StrategyParameters.from_json(choices[GLOBAL].parameters)
+    candidates = {}
+    for name in REGIMES:
+        if name in choices:
+            trial = choices[name]
+            own = StrategyParameters.from_json(trial.parameters) if trial.violation <= 0.0 else None
+            candidates[name] = candidate_of(problem, window, name, own, global_set)
+    return chosen_sets(global_set, candidates, parameters)
+
+
 def chosen_sets(
     global_set: StrategyParameters,
     candidates: Mapping[str, RegimeCandidate],
     parameters: RegimeChoiceParameters | None = None,
 ) -> RegimeSets:
-    """The set of each regime that earned one; every other falls back to the global set, with the reason."""
+    """The set of each regime that earned one; every other falls back to the global set, with the reason.
+
+    Without any candidate no regimes of the candles were known.
+    """
     limits = parameters or RegimeChoiceParameters()
     by_regime: dict[str, StrategyParameters] = {}
     reasons: dict[str, str] = {}
     for name in REGIMES:
         found = candidates.get(name)
-        reason = NOT_SEARCHED if found is None else _fallback(found, limits)
+        reason = (NOT_SEARCHED if candidates else NOT_KNOWN) if found is None else _fallback(found, limits)
         if found is None or found.chosen is None or reason:
             reasons[name] = reason
         else:

@@ -62,6 +62,7 @@ class Deployment:
     regime_parameters_id: int | None
     code: CodeIdentity
     dagster_run_id: str
+    mode: str
 
 
 class Deployments:
@@ -264,4 +265,5 @@ def _deployment(row: Row[Any]) -> Deployment:
         regime_parameters_id=row.global_params_id,
         code=CodeIdentity(row.commit_sha, row.dirty_sha256, row.lock_sha256),
         dagster_run_id=row.dagster_run_id,
+        mode=row.deployment_mode,
     )

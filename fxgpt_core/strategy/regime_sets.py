@@ -100,9 +100,9 @@ def strategy_of(proposal: Mapping[str, Any], mode: str) -> Strategy:
     return sets
 
 
-def name_of_set(number: float) -> str:
-    """The name of the parameter set of a decision's `numbers["parameter_set"]`."""
-    return SET_NAMES[int(number)]
+def decided_by(strategy: Strategy, numbers: Mapping[str, float | None]) -> StrategyParameters:
+    """The parameter set of a strategy that made the decision with these numbers."""
+    return strategy.sets[int(numbers["parameter_set"] or 0)] if isinstance(strategy, RegimeSets) else strategy
 
 
 def decided_by_regime(sets: RegimeSets, regime: Codes | None, decided: Callable[[StrategyParameters], Decisions]) -> Decisions:

@@ -7,8 +7,15 @@ import pytest
 from search_problem import problem, with_components
 
 from fxgpt_core.errors import BadInputError, MissingError
-from fxgpt_core.optimization.regime_choice import RegimeCandidate, RegimeChoiceParameters, candidate_of, chosen_sets
+from fxgpt_core.optimization.regime_choice import (
+    RegimeCandidate,
+    RegimeChoiceParameters,
+    candidate_of,
+    chosen_sets,
+    sets_of_searches,
+)
 from fxgpt_core.regimes.regime import RANGING, REGIMES
+from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
@@ -20,7 +27,7 @@ EARNED = RegimeCandidate(OWN, share=0.3, trades=10, sharpe=1.2, global_sharpe=0.
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        (None, "it was not searched: no regimes of the candles are known"),
+        (None, "it was not searched"),
         (replace(EARNED, share=0.0), "no candle of the train window is in it"),
         (replace(EARNED, chosen=None), "no trial of its search met the constraints"),
         (replace(EARNED, trades=9), "its set closed 9 trades in it on the train window, at least 10 are needed"),
@@ -44,7 +51,7 @@ def test_a_regime_falls_back_to_the_global_set_and_says_why(found, reason):
 def test_without_regimes_the_global_set_decides_everywhere():
     sets = chosen_sets(GLOBAL_SET, {})
     assert not sets.by_regime
-    assert set(sets.reasons.values()) == {"it was not searched: no regimes of the candles are known"}
+    assert set(sets.reasons.values()) == {"no regimes of the candles are known"}
 
 
 def test_both_limits_move_the_choice():
@@ -101,3 +108,20 @@ def test_a_regime_that_never_was_and_a_search_without_a_choice_are_not_played(mi
     assert nothing.share > 0.1
     with pytest.raises(MissingError, match="no regimes of the candles are there"):
         candidate_of(problem(200), span(problem(200), 50, 150), "ranging", OWN, GLOBAL_SET)
+
+
+def trial(parameters, violation=0.0):
+    return TrialRecord(0, 0, "search", 1, parameters.to_json(), {}, {}, 1, 0.0, parameters.sha256, violation=violation)
+
+
+def test_the_sets_are_those_of_the_trials_that_the_searches_chose(mixed):
+    """One search chose the global set again, which is not better than itself; one kept no limit, and one never began."""
+    choices = {"global": trial(GLOBAL_SET), "ranging": trial(OWN), "volatile": trial(GLOBAL_SET), "trending_up": trial(OWN, 0.2)}
+    sets = sets_of_searches(mixed, span(mixed), choices, RegimeChoiceParameters(min_trades=1))
+    found = candidate_of(mixed, span(mixed), "ranging", OWN, GLOBAL_SET)
+    assert ("ranging" in sets.by_regime) == (found.sharpe > found.global_sharpe)
+    assert sets.reasons["trending_up"] == "no trial of its search met the constraints"
+    assert sets.reasons["trending_down"] == "it was not searched"
+    assert "not better" in sets.reasons["volatile"]
+    with pytest.raises(BadInputError, match="choices of ranging found; the global search must have one"):
+        sets_of_searches(mixed, span(mixed), {"ranging": trial(OWN)})
