@@ -11,6 +11,7 @@ from fxgpt_core.backtest.conditions import Conditions
 from fxgpt_core.backtest.engine import BacktestAccount, Trades
 from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.market.fills import REASON_TIME
+from fxgpt_core.optimization.evaluator import Evaluator
 from fxgpt_core.optimization.other_histories import at_other_times, on_other_candles
 from fxgpt_core.optimization.outcome import walked_forward
 from fxgpt_core.optimization.problem import Problem
@@ -202,3 +203,11 @@ def test_other_histories_are_of_the_sets_of_the_regimes(mixed, played) -> None:
     found = observed(SETS)
     assert found == pytest.approx(mixed.evaluate(SETS, span).result.final_equity, rel=1e-12)
     assert found != pytest.approx(observed(GLOBAL_SET), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["global", *REGIMES])
+def test_a_search_measures_what_the_problem_of_its_regime_plays(mixed, name) -> None:
+    """The evaluator of a search, by which way it is fast, may not forget the regime."""
+    span, only = window(mixed, 300, 1600), mixed.only(name)
+    for found, parameters in zip(Evaluator(only).measured([UP, DOWN], span), (UP, DOWN), strict=True):
+        assert found.metrics == only.evaluate(parameters, span).metrics

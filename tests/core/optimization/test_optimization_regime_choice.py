@@ -16,6 +16,7 @@ from fxgpt_core.optimization.regime_choice import (
 )
 from fxgpt_core.regimes.regime import RANGING, REGIMES
 from fxgpt_core.registry.trials import TrialRecord
+from fxgpt_core.strategy.components import Components
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
@@ -125,3 +126,26 @@ def test_the_sets_are_those_of_the_trials_that_the_searches_chose(mixed):
     assert "not better" in sets.reasons["volatile"]
     with pytest.raises(BadInputError, match="choices of ranging found; the global search must have one"):
         sets_of_searches(mixed, span(mixed), {"ranging": trial(OWN)})
+
+
+def known_by_regime(n=24 * 70):
+    """Forecasts that know the move of eight candles in ranging markets and that of four in all others, and nothing else."""
+    knows, noise = problem(n, edge=0.6), problem(n, edge=0.0)
+    regime = (np.arange(n) // 48 % 4).astype(np.int8)
+    step = np.where(regime == RANGING, 8, 4)
+    here = knows.bands.steps[None, :] == step[:, None]
+    median = np.where(here, knows.bands.median, noise.bands.median)
+    half = knows.bands.upper - knows.bands.median[:, :, None]
+    bands = replace(knows.bands, median=median, lower=median[:, :, None] - half, upper=median[:, :, None] + half)
+    return replace(knows, bands=bands, components=Components(regime=regime))
+
+
+def test_a_planted_edge_of_one_regime_earns_it_a_set_and_the_others_keep_the_global_one():
+    planted = known_by_regime()
+    four, eight = GLOBAL_SET.replace(sssd_forecast_horizon=4), GLOBAL_SET.replace(sssd_forecast_horizon=8)
+    choices = {"global": trial(four), **{name: trial(eight) for name in REGIMES}}
+    sets = sets_of_searches(planted, span(planted), choices)
+    assert list(sets.by_regime) == ["ranging"]
+    assert all("not better" in reason or "too few" in reason for reason in sets.reasons.values())
+    whole = span(planted)
+    assert planted.evaluate(sets, whole).metrics.sharpe_ratio > planted.evaluate(four, whole).metrics.sharpe_ratio
