@@ -28,7 +28,7 @@ from fxgpt_core.registry.live_records import DecisionRecord, SignalRecord, inser
 from fxgpt_core.registry.live_tables import leases
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.regime_sets import Strategy
+from fxgpt_core.strategy.regime_sets import Strategy, decided_by
 
 COSTS = Costs(0.0001, 0.00002)
 CODE = CodeIdentity("c" * 40, None, "l" * 64)
@@ -72,6 +72,7 @@ class Stage:
         feed = received(self.ledger, "EURUSD", timeframe, known_at_us)
         payload = {
             "decision": decision.to_json(),
+            "parameters_sha256": decided_by(self.strategy, decision.numbers).sha256,
             "inputs": {},
             "live_candles": {"n": len(feed.candles), "sha256": feed.sha256},
             "code": {"commit": CODE.commit, "dirty_sha256": None, "lock_sha256": CODE.lock_sha256},

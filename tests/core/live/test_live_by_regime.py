@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_stage import COSTS, PARAMETERS, Stage, deploy, stage
-from sqlalchemy import update
+from sqlalchemy import select, update
 from test_live_fx import backtest_trades, live_trades
 
 from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.errors import BrokenLineageError, RefusedError
 from fxgpt_core.live.deployed import deployed
+from fxgpt_core.live.genealogy import trace
+from fxgpt_core.live.genealogy_rows import decision_of, intent_of, regime_set_facts
 from fxgpt_core.regimes.regime import REGIMES
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.live_records import DecisionRecord, insert_decision, note_regime_switch
+from fxgpt_core.registry.live_tables import order_intents
 from fxgpt_core.registry.tables import deployment_configs
 from fxgpt_core.strategy.regime_sets import RegimeSets
 
@@ -62,6 +65,26 @@ def test_gateway_positions_are_run_by_the_set_that_decided_them_whatever_restart
     for one in (PARAMETERS, HURRIED, PATIENT):
         alone = replace(made, strategy=RegimeSets(one, {}, dict.fromkeys(REGIMES, "one set for all")))
         assert len(set(found) - set(backtest_trades(alone))) >= 2
+
+
+def test_a_trace_leads_to_the_set_of_the_regime_and_notices_another(tmp_path: Path) -> None:
+    made = per_regime(tmp_path)
+    made.release(0, 40)
+    made.play_all(made.gateway())
+    with made.ledger.reading() as connection:
+        orders = connection.execute(select(order_intents.c.client_order_id)).scalars().all()
+    hops = [hop for order in orders for hop in trace(made.lake, order).hops if hop.name == "regime set"]
+    assert len(hops) == len(orders)
+    assert {hop.status for hop in hops} == {"ok"}
+    own = {"trending_up": HURRIED, "volatile": PATIENT}
+    assert {(hop.id, hop.stored) for hop in hops} == {("global", PARAMETERS.sha256)} | {(k, v.sha256) for k, v in own.items()}
+    fallbacks = {hop.details["regime"]: hop.details["fallback"] for hop in hops if hop.id == "global"}
+    assert fallbacks["trending_down"] == "not better"
+    other = {"regime_sets": replace(SETS, by_regime={"trending_up": PATIENT, "volatile": PATIENT}).to_json()}
+    with made.ledger.reading() as connection:
+        decisions = [decision_of(connection, intent_of(connection, order)) for order in orders]
+    told = [fact for row in decisions for fact in regime_set_facts(row, other)]
+    assert {fact.id for fact in told if fact.stored != fact.recomputed} == {"trending_up"}
 
 
 @pytest.mark.parametrize(
