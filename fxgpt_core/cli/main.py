@@ -15,6 +15,7 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    deployments,
     doctor,
     failure,
     features,
@@ -60,7 +61,21 @@ app.add_typer(regimes.app, name="regimes")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
-for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
+for room in (
+    setup,
+    doctor,
+    train,
+    anomalies,
+    backtest,
+    stress,
+    optimize,
+    luck,
+    registry,
+    deployments,
+    orders,
+    gateway,
+    allocation,
+):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 

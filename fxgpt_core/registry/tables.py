@@ -154,9 +154,7 @@ optimization_results = Table(
     Index("idx_results_run_trial", "run_id", "trial_number"),
     Index("idx_results_sharpe", text("sharpe_ratio DESC")),
     Index("idx_results_drawdown", "max_drawdown_pct"),
-    Index(
-        "idx_results_best", "run_id", "regime", text("sharpe_ratio DESC"), "trial_number", "max_drawdown_pct", "win_rate"
-    ),
+    Index("idx_results_best", "run_id", "regime", text("sharpe_ratio DESC"), "trial_number", "max_drawdown_pct", "win_rate"),
     Index(
         "idx_results_pareto",
         "is_pareto_optimal",

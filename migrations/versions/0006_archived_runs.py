@@ -62,7 +62,9 @@ def upgrade() -> None:
     for table, (column, _) in KEPT.items():
         op.execute((POSTGRES_INSERT if postgres else SQLITE_INSERT).format(table=table, column=column))
         if postgres:
-            op.execute(f"CREATE TRIGGER {table}_run_exists BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_run_exists()")
+            op.execute(
+                f"CREATE TRIGGER {table}_run_exists BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_run_exists()"
+            )
     for name, table, unless in DELETIONS:
         op.execute((POSTGRES_DELETE if postgres else SQLITE_DELETE).format(name=name, table=table, unless=unless))
         if postgres:
@@ -73,7 +75,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The foreign keys again. Refused by the database while a run is archived."""
+    """The foreign keys again. Raises `RuntimeError` while trials or proposals of archived runs are there."""
     op.drop_index("idx_results_best", "optimization_results")
     op.drop_index("idx_regime_params_run", "regime_parameters")
     postgres = _on_postgres()
@@ -98,8 +100,9 @@ def _drop_foreign_key(table: str, column: str, rule: str) -> None:
 
 
 def _add_foreign_key(table: str, column: str, rule: str) -> None:
-    orphans = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM optimization_runs)"
-    if n := op.get_bind().exec_driver_sql(orphans).scalar_one():
+    runs, mine = sa.table("optimization_runs", sa.column("id")), sa.table(table, sa.column(column))
+    orphans = sa.select(sa.func.count()).select_from(mine).where(mine.c[column].not_in(sa.select(runs.c.id)))
+    if n := op.get_bind().execute(orphans).scalar_one():
         raise RuntimeError(f"{n} rows of {table} are of archived runs, which this revision does not know; nothing was changed")
     if _on_postgres():
         on_delete = rule.removeprefix(" ON DELETE ") or None
@@ -121,7 +124,9 @@ def _sqlite_text(table: str) -> str:
 def _edit_sqlite(table: str, old: str, new: str) -> None:
     found = _sqlite_text(table)
     if found.count(old) != 1:
-        raise RuntimeError(f"the table {table} is not as revision 0001 made it: {old.strip()!r} is there {found.count(old)} times")
+        raise RuntimeError(
+            f"the table {table} is not as revision 0001 made it: {old.strip()!r} is there {found.count(old)} times"
+        )
     bind = op.get_bind()
     version = bind.exec_driver_sql("PRAGMA schema_version").scalar_one()
     bind.exec_driver_sql("PRAGMA writable_schema = ON")

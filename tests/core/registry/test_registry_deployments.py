@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from fxgpt_core.errors import BadInputError, MissingError, RefusedError
 from fxgpt_core.registry import lineage
-from fxgpt_core.registry.deployments import DeploymentRequest, Deployments
+from fxgpt_core.registry.deployment_records import DeploymentRequest
+from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.gate_results import board_of, record_board
 from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.registry.tables import regime_parameters
@@ -36,6 +37,7 @@ def desk(migrated_ledger, tmp_path):
         code=CODE,
         dagster_run_id="run",
         regime_parameters_id=None,
+        approval_reason="it passed",
     )
     return Deployments(migrated_ledger), request
 
@@ -179,7 +181,7 @@ def test_the_proposal_in_use_is_marked_and_follows_a_rollback(desk):
 def test_a_proposal_that_does_not_exist_stops_the_whole_deployment(desk):
     deployments, request = desk
     record_board(deployments.ledger, request.parameter_set_id, (PASSED,))
-    with pytest.raises(Exception, match=r"(?i)no proposed parameter set|foreign key"):
+    with pytest.raises(MissingError, match="no proposed parameter set 99"):
         deployments.deploy(replace(request, regime_parameters_id=99))
     assert deployments.list() == []
     assert moves(deployments) == []
