@@ -97,6 +97,27 @@ def test_a_decision_with_a_side_is_a_signal_with_its_key_and_one_without_is_none
         assert signal.signal_key == f"{deployed}:EURUSD:1h:{sided[signal.decision_id].known_at_us}:entry"
 
 
+def test_a_wish_decided_while_its_series_is_paused_is_denied_as_it_is_made(line, deployed, replayed):
+    ledger = line.at.ledger
+    last = [item for item in decisions_of(ledger, deployed) if item.side][-1]
+
+    def decided_again():
+        with ledger.begin() as connection:
+            connection.execute(delete(signals).where(signals.c.decision_id == last.id))
+            connection.execute(delete(decisions).where(decisions.c.known_at_us == last.known_at_us))
+        decide_and_record(line.at.lake, deployed, last.known_at_us, "a run")
+        key = f"{deployed}:EURUSD:1h:{last.known_at_us}:entry"
+        with ledger.reading() as connection:
+            return connection.execute(select(signals).where(signals.c.signal_key == key)).one()
+
+    Pauses(ledger).pause(*SERIES, by="ann", reason="news")
+    denied = decided_again()
+    assert (denied.state, "paused since" in denied.reason, "by ann: news" in denied.reason) == ("denied", True, True)
+    Pauses(ledger).resume(*SERIES, by="ann", reason="over")
+    last = decisions_of(ledger, deployed)[[item.known_at_us for item in decisions_of(ledger, deployed)].index(last.known_at_us)]
+    assert decided_again().state == "new"
+
+
 def test_a_candle_that_is_not_in_the_feed_cannot_be_decided(line, deployed, replayed):
     with pytest.raises(MissingError, match="release it first"):
         decide_and_record(line.at.lake, deployed, replayed[0][-1].known_at_us + 3_600_000_000, "a run")
