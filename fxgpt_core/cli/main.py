@@ -20,6 +20,7 @@ from fxgpt_core.cli import (
     failure,
     features,
     gateway,
+    ledger,
     live,
     luck,
     models,
@@ -33,6 +34,7 @@ from fxgpt_core.cli import (
     setup,
     stress,
     train,
+    trials,
 )
 from fxgpt_core.cli.answer import answer, say
 from fxgpt_core.errors import BadInputError
@@ -61,21 +63,10 @@ app.add_typer(regimes.app, name="regimes")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
-for room in (
-    setup,
-    doctor,
-    train,
-    anomalies,
-    backtest,
-    stress,
-    optimize,
-    luck,
-    registry,
-    deployments,
-    orders,
-    gateway,
-    allocation,
-):
+app.add_typer(optimize.app, name="optimize")
+app.add_typer(trials.app, name="trials")
+app.add_typer(ledger.app, name="ledger")
+for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 

@@ -50,8 +50,8 @@ def _sets(connection: Connection, deployment: Deployment) -> DeployedSets:
     missing = {*whole, *ids.values()} - stored.keys()
     if missing:
         raise BrokenLineageError(
-            f"deployment {deployment.id} names the proposals {sorted(missing)}, which are not there any more; roll back, or deploy "
-            "again"
+            f"deployment {deployment.id} names the proposals {sorted(missing)}, which are not there any more; "
+            "roll back, or deploy again"
         )
     return DeployedSets(
         deployment,

@@ -42,17 +42,29 @@ def columns(ledger):
         return {f"{name}.{column['name']}" for name in names for column in seen.get_columns(name)}
 
 
+def foreign_keys(ledger):
+    """Every foreign key, with its table, column, the table it names and what a deletion does."""
+    with ledger.reading() as connection:
+        seen = inspect(connection)
+        return {
+            (name, *key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
+            for name in seen.get_table_names()
+            for key in seen.get_foreign_keys(name)
+        }
+
+
 def test_every_revision_goes_up_down_and_up_again(ledger):
-    for revision in ("0001", "0002", "0003", "0004", "0005", "0006"):
-        before = columns(ledger)
+    for revision in (f"{number:04d}" for number in range(1, 8)):
+        before = columns(ledger), foreign_keys(ledger)
         migration.upgrade(ledger, revision)
         assert migration.current(ledger) == revision
-        after = columns(ledger)
-        assert after >= before
+        after = columns(ledger), foreign_keys(ledger)
+        assert after[0] >= before[0]
+        assert after != before
         migration.downgrade(ledger, "-1")
-        assert columns(ledger) == before
+        assert (columns(ledger), foreign_keys(ledger)) == before
         migration.upgrade(ledger, revision)
-        assert columns(ledger) == after
+        assert (columns(ledger), foreign_keys(ledger)) == after
     assert migration.current(ledger) == migration.head()
     migration.downgrade(ledger, "base")
     assert table_names(ledger) == set()

@@ -1,4 +1,4 @@
-"""Runs can be archived while their trials and proposals stay; the best trials of a run are read from an index.
+"""Runs can be archived while their trials, searches and proposals stay; the best trials of a run are read from an index.
 
 A trial belongs to a run or to an archived run, which no foreign key can say: triggers say it. SQLite changes a constraint only
 by its stored text, which its manual (lang_altertable, "making other kinds of table schema changes") allows for changes that do
@@ -8,13 +8,19 @@ not touch the rows.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-KEPT = {"trial_ledger": ("run_id", " ON DELETE RESTRICT"), "regime_parameters": ("optimization_run_id", "")}
+KEPT = {
+    "trial_ledger": ("run_id", " ON DELETE RESTRICT"),
+    "optimization_searches": ("run_id", " ON DELETE RESTRICT"),
+    "optimization_stops": ("run_id", " ON DELETE RESTRICT"),
+    "regime_parameters": ("optimization_run_id", ""),
+}
 """Tables whose rows outlive their run, with the column that names it and what a deletion did."""
+REFERRED = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {column} = OLD.id)" for table, (column, _) in KEPT.items())  # noqa: S608
 
 SQLITE_INSERT = """
 CREATE TRIGGER {table}_run_exists BEFORE INSERT ON {table}
@@ -23,9 +29,8 @@ BEGIN SELECT RAISE(ABORT, 'foreign key: {table} names an optimization run that d
 """
 SQLITE_DELETE = """
 CREATE TRIGGER {name} BEFORE DELETE ON {table}
-WHEN {unless}(EXISTS (SELECT 1 FROM trial_ledger WHERE run_id = OLD.id)
-    OR EXISTS (SELECT 1 FROM regime_parameters WHERE optimization_run_id = OLD.id))
-BEGIN SELECT RAISE(ABORT, 'foreign key: trials or proposals of the run are kept; archive it, do not delete it'); END
+WHEN {unless}({referred})
+BEGIN SELECT RAISE(ABORT, 'foreign key: what was tried in the run is kept; archive it, do not delete it'); END
 """
 ARCHIVED = "NOT EXISTS (SELECT 1 FROM optimization_runs_archive WHERE id = OLD.id) AND "
 POSTGRES_INSERT = """
@@ -42,9 +47,8 @@ $$ LANGUAGE plpgsql
 POSTGRES_DELETE = """
 CREATE FUNCTION {name}() RETURNS trigger AS $$
 BEGIN
-    IF {unless}(EXISTS (SELECT 1 FROM trial_ledger WHERE run_id = OLD.id)
-        OR EXISTS (SELECT 1 FROM regime_parameters WHERE optimization_run_id = OLD.id)) THEN
-        RAISE EXCEPTION 'foreign key: trials or proposals of the run are kept; archive it, do not delete it'
+    IF {unless}({referred}) THEN
+        RAISE EXCEPTION 'foreign key: what was tried in the run is kept; archive it, do not delete it'
             USING ERRCODE = '23503';
     END IF;
     RETURN OLD;
@@ -55,7 +59,7 @@ DELETIONS = (("run_is_kept", "optimization_runs", ARCHIVED), ("archived_run_is_k
 
 
 def upgrade() -> None:
-    """Triggers in the place of two foreign keys, and the indexes of the archive's and the best trials' questions."""
+    """Triggers in the place of four foreign keys, and the indexes of the archive's and the best trials' questions."""
     for table, (column, rule) in KEPT.items():
         _drop_foreign_key(table, column, rule)
     postgres = _on_postgres()
@@ -66,7 +70,9 @@ def upgrade() -> None:
                 f"CREATE TRIGGER {table}_run_exists BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_run_exists()"
             )
     for name, table, unless in DELETIONS:
-        op.execute((POSTGRES_DELETE if postgres else SQLITE_DELETE).format(name=name, table=table, unless=unless))
+        op.execute(
+            (POSTGRES_DELETE if postgres else SQLITE_DELETE).format(name=name, table=table, unless=unless, referred=REFERRED)
+        )
         if postgres:
             op.execute(f"CREATE TRIGGER {name} BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
     op.create_index("idx_regime_params_run", "regime_parameters", ["optimization_run_id", "trial_number"])
@@ -75,7 +81,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The foreign keys again. Raises `RuntimeError` while trials or proposals of archived runs are there."""
+    """The foreign keys again. Raises `RuntimeError` while something of an archived run is there."""
     op.drop_index("idx_results_best", "optimization_results")
     op.drop_index("idx_regime_params_run", "regime_parameters")
     postgres = _on_postgres()
