@@ -42,6 +42,7 @@ def test_the_verbs_are_these():
         "policy show", "parameters list", "parameters check",
         "gates", "approve", "reject", "approval-policy",
         "deploy", "deployments", "rollback", "pause", "resume", "history",
+        "trials best", "ledger archive",
         "live status", "live halt", "live reduce", "live resume", "live write-off", "orders", "trace", "gateway",
     }  # fmt: skip
 

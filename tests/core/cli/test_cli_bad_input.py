@@ -26,6 +26,8 @@ NEEDS_LEDGER = {
     "pause": ("pause", *PLACE, "--reason", "news"),
     "resume a pause": ("resume", *PLACE, "--reason", "calm"),
     "history": ("history", *PLACE),
+    "trials best": ("trials", "best", *PLACE),
+    "ledger archive": ("ledger", "archive"),
     "status": ("live", "status"),
     "halt": ("live", "halt", "--reason", "spread"),
     "reduce": ("live", "reduce", "--reason", "calm"),
