@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from fxgpt_core.live.candle_feed import ReceivedCandles
-    from fxgpt_core.registry.deployments import Deployment
+    from fxgpt_core.registry.deployment_records import Deployment
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.registry.ledger import Ledger
     from fxgpt_core.strategy.decision import Decision
@@ -88,16 +88,22 @@ def payload_of(lake: "Lake", decision: "Decision", ready: Deployed, feed: "Recei
 
 
 def _record(ledger: "Ledger", deployment: "Deployment", decision: "Decision", payload: dict[str, Any]) -> None:
-    """Decision and, if it wants to trade, signal in one transaction; a decision made meanwhile by another run stands."""
+    """Decision and, if it wants to trade, signal in one transaction; a decision made meanwhile by another run stands.
+
+    On a paused series the signal is denied as it is made, with the pause as its reason.
+    """
     from fxgpt_core.live.state_of_trading import resolve_alerts
     from fxgpt_core.registry.live_records import (
+        DENIED,
         DecisionRecord,
         SignalRecord,
         insert_decision,
         insert_signal,
+        move_signal,
         note_regime_switch,
         signal_key,
     )
+    from fxgpt_core.registry.pauses import pause_of
     from fxgpt_pipelines.attempts import alert_key
 
     place = (deployment.id, deployment.symbol, deployment.timeframe, decision.known_at_us)
@@ -110,4 +116,8 @@ def _record(ledger: "Ledger", deployment: "Deployment", decision: "Decision", pa
         if stored.id is None or stored.sha256 != record.sha256 or decision.side == 0:
             return
         wish = {name: getattr(decision, name) for name in ("side", "stop_distance", "target_distance", "risk_fraction")}
-        insert_signal(connection, SignalRecord(signal_key(*place), stored.id, reason=decision.reason, **wish), now)
+        key = signal_key(*place)
+        insert_signal(connection, SignalRecord(key, stored.id, reason=decision.reason, **wish), now)
+        pause = pause_of(connection, deployment.symbol, deployment.timeframe)
+        if pause is not None:
+            move_signal(connection, key, DENIED, pause.refusal, now)

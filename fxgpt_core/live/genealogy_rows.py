@@ -15,7 +15,8 @@ from fxgpt_core.live.order_id import client_order_id
 from fxgpt_core.regimes.regime import regime_name
 from fxgpt_core.registry.artifact_tables import lineage_ledger
 from fxgpt_core.registry.live_tables import decisions, fills, live_candles, order_intents, signals
-from fxgpt_core.registry.tables import deployment_configs, optimization_parameters, optimization_runs, trial_ledger
+from fxgpt_core.registry.runs_ever import run_ever
+from fxgpt_core.registry.tables import deployment_configs, optimization_parameters, regime_parameters, trial_ledger
 from fxgpt_core.strategy.regime_sets import GLOBAL, SET_NAMES
 
 INTENT_FIELDS = (
@@ -170,7 +171,7 @@ def regime_set_facts(row: Row[Any] | None, proposal: Mapping[str, Any] | None) -
 
 
 def trial_fact(connection: Connection, evidence: Row[Any], proposal: Mapping[str, Any] | None) -> Fact:
-    """The trial that proposed the parameters: its 90 rows, hashed again, and its seed."""
+    """The trial that proposed the parameters: its 90 values, of an archived run those kept with the proposal, hashed again."""
     if proposal is None:
         return Fact("trial", evidence.parameter_set_id, evidence.params_sha256, "")
     place = (proposal["run_id"], proposal["trial_number"])
@@ -180,16 +181,25 @@ def trial_fact(connection: Connection, evidence: Row[Any], proposal: Mapping[str
     name = f"run {place[0]} trial {place[1]}"
     if row is None:
         return Fact("trial", name, content_hash.of_json(kept), "")
-    run = connection.execute(select(optimization_runs).where(optimization_runs.c.id == place[0])).one()
-    asked = select(optimization_parameters.c.parameter_name, optimization_parameters.c.parameter_value).where(
-        optimization_parameters.c.run_id == place[0], optimization_parameters.c.trial_number == place[1]
-    )
-    values = {name: json.loads(value) for name, value in connection.execute(asked)}
+    run = run_ever(connection, place[0])
+    values = _parameters_of(connection, *place)
     details = {"run": run.run_uuid, "trial": row.trial_number, "fold": row.fold, "phase": row.phase, "seed": row.seed,
                "folds": len(proposal.get("folds", ())), "n_trials": run.n_trials}  # fmt: skip
     hashed = content_hash.of_json(values)
     now = {"params_sha256": hashed if row.params_sha256 == hashed else f"{hashed} and {row.params_sha256}", "seed": str(row.seed)}
     return Fact("trial", name, content_hash.of_json(kept), content_hash.of_json(now), details)
+
+
+def _parameters_of(connection: Connection, run_id: int, trial_number: int) -> dict[str, Any]:
+    rows, proposals = optimization_parameters.c, regime_parameters.c
+    asked = select(rows.parameter_name, rows.parameter_value).where(rows.run_id == run_id, rows.trial_number == trial_number)
+    values = {name: json.loads(value) for name, value in connection.execute(asked)}
+    if values:
+        return values
+    kept = select(proposals.parameters_json).where(
+        proposals.optimization_run_id == run_id, proposals.trial_number == trial_number
+    )
+    return _object(connection.execute(kept.order_by(proposals.id)).scalars().first() or "{}")
 
 
 def written(connection: Connection, kind: str, key: str, value: object, last: bool = False) -> Any:

@@ -104,12 +104,12 @@ def note_regime_switch(connection: Connection, decision: DecisionRecord, now: da
     if last is None:
         return
     before = json.loads(last.payload_json)["decision"]["numbers"]
-    if before["regime"] == numbers["regime"]:
+    if before.get("regime") == numbers.get("regime"):
         return
     told = {"deployment_id": decision.deployment_id, "known_at_us": decision.known_at_us, "before_known_at_us": last.known_at_us}
     places = {"before": before, "after": numbers}
-    told |= {f"regime_{when}": place["regime"] for when, place in places.items()}
-    told |= {f"parameter_set_{when}": place["parameter_set"] for when, place in places.items()}
+    told |= {f"regime_{when}": place.get("regime") for when, place in places.items()}
+    told |= {f"parameter_set_{when}": place.get("parameter_set") for when, place in places.items()}
     lineage.append(connection, "regime_switch", told, now)
 
 

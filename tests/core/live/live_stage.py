@@ -21,7 +21,8 @@ from fxgpt_core.market.symbols import symbol
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.registry import migration
 from fxgpt_core.registry.code_identity import CodeIdentity
-from fxgpt_core.registry.deployments import Deployment, DeploymentRequest, Deployments
+from fxgpt_core.registry.deployment_records import Deployment, DeploymentRequest
+from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_records import DecisionRecord, SignalRecord, insert_decision, insert_signal, signal_key

@@ -125,6 +125,8 @@ def test_a_switch_of_the_regime_is_written_down_once_with_the_sets_before_and_af
         decide(i, regime=regime, parameter_set=number)  # the same run once more
     for i in (5, 6):
         decide(i, regime=float(i))  # one set for all regimes
+    for i in (7, 8):
+        decide(i, parameter_set=0.0)  # every regime falls back, since none is known any more
     with made.ledger.reading() as connection:
         found = [entry.payload for entry in lineage.entries(connection, "regime_switch")]
     place = {"deployment_id": made.deployment.id}
@@ -133,4 +135,6 @@ def test_a_switch_of_the_regime_is_written_down_once_with_the_sets_before_and_af
                  "parameter_set_before": 0.0, "parameter_set_after": 1.0},
         place | {"before_known_at_us": 1_002, "known_at_us": 1_003, "regime_before": 0.0, "regime_after": 2.0,
                  "parameter_set_before": 1.0, "parameter_set_after": 0.0},
+        place | {"before_known_at_us": 1_006, "known_at_us": 1_007, "regime_before": 6.0, "regime_after": None,
+                 "parameter_set_before": None, "parameter_set_after": 0.0},
     ]  # fmt: skip
