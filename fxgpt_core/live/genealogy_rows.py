@@ -12,12 +12,11 @@ from fxgpt_core import content_hash
 from fxgpt_core.errors import MissingError
 from fxgpt_core.live.candle_feed import ReceivedCandles, closed_candle
 from fxgpt_core.live.order_id import client_order_id
-from fxgpt_core.regimes.regime import regime_name
+from fxgpt_core.regimes.regime import GLOBAL, SET_NAMES, regime_name
 from fxgpt_core.registry.artifact_tables import lineage_ledger
 from fxgpt_core.registry.live_tables import decisions, fills, live_candles, order_intents, signals
 from fxgpt_core.registry.runs_ever import run_ever
 from fxgpt_core.registry.tables import deployment_configs, optimization_parameters, regime_parameters, trial_ledger
-from fxgpt_core.strategy.regime_sets import GLOBAL, SET_NAMES
 
 INTENT_FIELDS = (
     "client_order_id", "signal_key", "deployment_id", "account", "broker", "symbol", "side", "units", "stop_price",

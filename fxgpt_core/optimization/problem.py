@@ -16,10 +16,10 @@ from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.rows import Rows
 from fxgpt_core.performance.measures import Metrics, metrics
-from fxgpt_core.regimes.regime import REGIMES
+from fxgpt_core.regimes.regime import GLOBAL, REGIMES, SET_NAMES
 from fxgpt_core.strategy.components import NONE, Components
 from fxgpt_core.strategy.decision import Decisions, decide
-from fxgpt_core.strategy.regime_sets import GLOBAL, SET_NAMES, RegimeSets, Strategy, decided_by_regime, entries_in
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy, decided_by_regime, entries_in
 from fxgpt_core.strategy.view import lookback_candles, market_view
 from fxgpt_core.validation.folds import Window
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.problem import Problem
-from fxgpt_core.regimes.regime import REGIMES
+from fxgpt_core.regimes.regime import GLOBAL, REGIMES
 from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.regime_sets import GLOBAL, RegimeSets
+from fxgpt_core.strategy.regime_sets import RegimeSets
 from fxgpt_core.validation.folds import Window
 
 NOT_SEARCHED = "it was not searched"

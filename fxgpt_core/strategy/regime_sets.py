@@ -12,17 +12,14 @@ import numpy.typing as npt
 
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError, RefusedError
-from fxgpt_core.regimes.regime import REGIMES, UNKNOWN
+from fxgpt_core.regimes.regime import REGIMES, SET_NAMES, UNKNOWN
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.reasons import OTHER_REGIME
 
 Codes = npt.NDArray[np.int8]
 
-GLOBAL: Final = "global"
 PER_REGIME: Final = "per_regime"
-SET_NAMES: Final = (GLOBAL, *REGIMES)
-"""The parameter sets of a strategy by regime; `numbers["parameter_set"]` of a decision is the place of the one that decided."""
 
 
 @dataclass(frozen=True)

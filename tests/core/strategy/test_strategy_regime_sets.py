@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fxgpt_core.errors import BadInputError, BrokenLineageError, RefusedError
-from fxgpt_core.regimes.regime import REGIMES
+from fxgpt_core.regimes.regime import REGIMES, SET_NAMES
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.regime_sets import SET_NAMES, RegimeSets, decided_by, strategy_of
+from fxgpt_core.strategy.regime_sets import RegimeSets, decided_by, strategy_of
 
 GLOBAL_SET = StrategyParameters.default()
 UP = GLOBAL_SET.replace(sssd_forecast_horizon=8)
