@@ -40,7 +40,9 @@ def test_the_verbs_are_these():
         "train", "models list", "models show", "models verify", "backtest", "stress", "optimize run", "optimize list", "optimize show", "optimize stop", "luck", "allocation",
         "anomalies", "regimes detect", "regimes show", "patterns list", "patterns study",
         "policy show", "parameters list", "parameters check",
-        "gates", "deploy", "deployments", "rollback",
+        "gates", "approve", "reject", "approval-policy",
+        "deploy", "deployments", "rollback", "pause", "resume", "history",
+        "trials best", "ledger archive",
         "live status", "live halt", "live reduce", "live resume", "live write-off", "orders", "trace", "gateway",
     }  # fmt: skip
 

@@ -10,7 +10,8 @@ from problem_stored import PLACE, keep, keep_problem
 from fxgpt_core.cli import countdown
 from fxgpt_core.market.charges import Charges
 from fxgpt_core.registry.code_identity import CodeIdentity
-from fxgpt_core.registry.deployments import DeploymentRequest, Deployments
+from fxgpt_core.registry.deployment_records import DeploymentRequest
+from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.settings import read_settings
 from fxgpt_core.strategy.parameters import StrategyParameters
