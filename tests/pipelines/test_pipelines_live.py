@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 from tiny_line import CONFIG, HELD_OUT
 
-from fxgpt_core.errors import BrokenLineageError, MissingError, RefusedError
+from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError, RefusedError
 from fxgpt_core.live.candle_feed import received, release, undecided
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.live_records import decisions_of, signals_in
@@ -53,6 +53,11 @@ def test_a_failed_gate_refuses_deployment_with_its_number_and_remedy_unless_over
 def test_an_override_is_never_accepted_for_a_broker_that_moves_money(line):
     with pytest.raises(RefusedError, match="cannot be overridden for the broker ctrader"):
         line.at.runner.materialize("deployment", {"override_reason": "a test", "broker": "ctrader"})
+
+
+def test_an_approval_needs_the_name_of_a_person(line):
+    with pytest.raises(BadInputError, match="give `deployed_by` beside `approval_reason`"):
+        line.at.runner.materialize("deployment", {"approval_reason": "it passed"})
 
 
 def test_the_same_deployment_again_changes_nothing(line, deployed):
