@@ -80,7 +80,7 @@ def records(n: int, seed: int) -> list[TrialRecord]:
     values = {**PARAMETERS.to_json()}
     found = []
     for number in range(n):
-        metrics = {name: (3 if name in COUNTS else float(rng.normal())) for name in RESULT_COLUMNS}
+        metrics = {name: (3 if name in COUNTS else float(rng.random())) for name in RESULT_COLUMNS}
         objectives = dict(zip(("sharpe", "max_drawdown", "profit_factor", "cost_ratio"), rng.random(4).tolist(), strict=True))
         genome = rng.integers(0, 2**16, 69, dtype=np.uint16).tobytes()
         told = (500, metrics["sharpe_ratio"] / 16.0, PARAMETERS.sha256, genome)

@@ -9,9 +9,9 @@ from registry_examples import PARAMETERS, request, trial
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from fxgpt_core.errors import MissingError
+from fxgpt_core.errors import MissingError, RefusedError
 from fxgpt_core.registry import lineage, retention
-from fxgpt_core.registry.runs_ever import run_ever, run_ids_ever
+from fxgpt_core.registry.runs_ever import require_not_archived, run_ever, run_ids_ever
 from fxgpt_core.registry.searches import PlannedSearch
 from fxgpt_core.registry.tables import (
     optimization_parameters,
@@ -103,6 +103,9 @@ def test_old_runs_go_with_parameters_and_results_and_what_was_tried_proposed_and
         ever = select(func.count()).where(trial_ledger.c.run_id.in_(run_ids_ever("EURUSD", "1h")))
         assert connection.execute(ever).scalar_one() == 8
         assert [run_ever(connection, each).run_uuid for each in (old, young)] == [uuid(0), uuid(2)]
+        require_not_archived(connection, uuid(2))
+        with pytest.raises(RefusedError, match=rf"run {old} of the same recipe was archived on 2026-03-31"):
+            require_not_archived(connection, uuid(0))
         with pytest.raises(MissingError, match="never was an optimization run 99"):
             run_ever(connection, 99)
     desk = desk_of(ledger, tmp_path)
