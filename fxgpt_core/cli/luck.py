@@ -23,7 +23,7 @@ HistoriesOption = Annotated[
 
 SHOWN = (
     *("trials_ever", "sets_searched", "days_searched", "days_judged", "sharpe_per_day", "lucky_sharpe", "dispersion"),
-    *("effective_trials", "loss_probability", "minimum_track_record"),
+    *("effective_trials", "clustered_trials", "loss_probability", "minimum_track_record"),
 )
 
 
