@@ -76,7 +76,8 @@ class Luck:
     `clustered_trials`, by clusters of it (`trial_clusters`). `pbo`: probability of overfitting; `loss_probability`: share of the
     same choices that lose where they were unseen. `spa_p_value`: of "no trial of the search is better than staying out",
     consistent. `minimum_track_record`: periods after which the Sharpe ratio would be above 0 with 95 % confidence, +inf if it is
-    not. `sharpe_at_5`: 5th percentile of the annual Sharpe ratio of returns drawn again in blocks. `block`, `cluster_block`: mean lengths of the blocks of the p-value and of the percentile, in periods.
+    not. `sharpe_at_5`: 5th percentile of the annual Sharpe ratio of returns drawn again in blocks. `block`, `cluster_block`: mean
+    lengths of the blocks of the p-value and of the percentile, in periods.
     """
 
     n_periods: int
