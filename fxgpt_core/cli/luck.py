@@ -57,13 +57,13 @@ def luck(
     stored, charges = problem_of(inputs, Used.of_proposal(proposal)), charges_of_proposal(proposal)
     if charges is not None:
         stored = with_charges(stored, charges, inputs.get(CONVERTING_CANDLES))
+    from fxgpt_core.optimization.conclusion import concluded_again
     from fxgpt_core.optimization.judged_luck import judged_luck
     from fxgpt_core.optimization.luck_of_search import TrialsEver
-    from fxgpt_core.optimization.study import concluded_again
     from fxgpt_core.registry.trials import TrialStore
 
     store = TrialStore(ledger)
-    outcome = concluded_again(stored.problem, proposal, store.trials(proposal["run_id"]))
+    outcome = concluded_again(stored.problem, proposal, store)
     place = (parameter_set.symbol, parameter_set.timeframe)
     ever = TrialsEver(store.n_trials_ever(*place), store.sharpe_variance(*place))
     found = judged_luck(stored.problem, outcome, ever, seed, histories, on_terminal)

@@ -60,7 +60,8 @@ app.add_typer(regimes.app, name="regimes")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
-for room in (setup, doctor, train, anomalies, backtest, stress, optimize, luck, registry, orders, gateway, allocation):
+app.add_typer(optimize.app, name="optimize")
+for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 

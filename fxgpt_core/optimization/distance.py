@@ -36,7 +36,7 @@ class DistanceFromDefault:
         return {"mean": self.mean, "n_searched": self.n_searched, "moves": [vars(move) for move in self.moves]}
 
 
-def places(sets: Sequence[StrategyParameters]) -> FloatArray:
+def places_in_range(sets: Sequence[StrategyParameters]) -> FloatArray:
     """float64[N, D]: where N sets lie in the range of each of the D searched parameters, 0 at its low end and 1 at its high.
 
     Logarithmic where it is searched so; choices lie in their order at equal distances, a switch that is off at 0.
@@ -61,7 +61,7 @@ def place(definition: ParameterDefinition, value: ParameterValue) -> float:
 def distance_from_default(parameters: StrategyParameters) -> DistanceFromDefault:
     """How far a set lies from the defaults of the searched parameters, and which were moved most."""
     default, definitions = StrategyParameters.default(), searched_definitions()
-    here, there = places([parameters, default])
+    here, there = places_in_range([parameters, default])
     apart = np.abs(here - there)
     order = [int(i) for i in np.argsort(-apart, kind="stable") if apart[i] > 0.0]
     names = [definitions[i].name for i in order]

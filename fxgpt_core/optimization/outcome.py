@@ -9,6 +9,8 @@ from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.backtest.walk_forward import unmeasured
 from fxgpt_core.optimization.problem import Evaluation, Problem, joined
 from fxgpt_core.performance.measures import Metrics
+from fxgpt_core.registry.evaluations import Evaluations
+from fxgpt_core.registry.searches import SearchRow
 from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Fold, Window
@@ -48,8 +50,9 @@ class FoldOutcome:
 class OptimizationOutcome:
     """`proposed`: the choice of the last search, on the latest train window; it has seen every candle, so its own numbers
     prove nothing. `out_of_sample`: the folds' choices on their test windows, one account through all of them.
-    `pareto`: trial numbers on the front of the last search; `trials`: every trial of this run, losers too, in order;
-    `regime_parameters_id`: the ledger's row of the proposed set.
+    `pareto`: trial numbers on the front of the last search; `trials`: those of this run that are kept in full, in order;
+    `evaluations`: every evaluation, losers too; `searches` as stored; `span`: what the searches and their judges see, all but the
+    vault; `regime_parameters_id`: the ledger's row of the proposed set.
     """
 
     run_id: int
@@ -60,12 +63,20 @@ class OptimizationOutcome:
     in_sample_sharpe: float
     pareto: tuple[int, ...]
     trials: tuple[TrialRecord, ...]
+    evaluations: Evaluations
+    searches: tuple[SearchRow, ...]
+    span: Window
     regime_parameters_id: int | None = None
+
+    @property
+    def choices(self) -> tuple[TrialRecord, ...]:
+        """The trial that each fold chose."""
+        return tuple(fold.chosen for fold in self.folds)
 
     @property
     def n_trials(self) -> int:
         """How many trials this run made."""
-        return len(self.trials)
+        return len(self.evaluations)
 
 
 def walked_forward(

@@ -77,12 +77,10 @@ class Survival:
 
 
 def survival(problem: Problem, outcome: OptimizationOutcome, plan: StressPlan | None = None) -> Survival:
-    """Both plays of an outcome under every stress; the proposed set is played over the whole span of the bands."""
-    known_at = problem.bands.known_at_us
-    span = Window(int(known_at[0]), int(known_at[-1]) + 1)
+    """Both plays of an outcome under every stress; the proposed set is played over all that the searches see."""
     return Survival(
         folds=stressed(problem, [(fold.parameters, fold.fold.test) for fold in outcome.folds], plan),
-        proposed=stressed(problem, [(outcome.proposed, span)], plan),
+        proposed=stressed(problem, [(outcome.proposed, outcome.span)], plan),
     )
 
 

@@ -20,8 +20,13 @@ COMPONENTS = tuple(map(dg.AssetKey, ("regimes", "pattern_autoencoder", "context_
 
 
 class SearchConfig(dg.Config):
-    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days. A
-    set with fewer than `min_trades` on its train window is not chosen.
+    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days.
+
+    `engine`: nsga2 (many cheap trials, `population` a generation), tpe (few dear ones), tpe_weighted (one weighted objective),
+    hybrid (a grid, then nsga2) or random. The last `vault_share` of the test span is seen by no search. The limits are
+    constraints: a set that breaks one on its train window is chosen only where every set does; null leaves one out. Without
+    `converge` each search spends its budget; `timeout_s` ends a run with what is there. `warm_start_run`: a run whose best sets
+    begin the searches that it has not seen the test days of.
 
     Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD, or
     the account's own `charges`, such as {"commission": 0, "commission_per_lot": 3.5} (docs/costs.md names all; the others stay at
@@ -32,10 +37,20 @@ class SearchConfig(dg.Config):
     """
 
     seed: int = 7
-    n_trials: int = 25
-    n_final_trials: int = 40
+    engine: str = "nsga2"
+    population: int = 50
+    n_trials: int = 1000
+    n_final_trials: int = 2500
     max_folds: int = 8
+    vault_share: float = 0.2
     min_trades: int = 5
+    max_drawdown_pct: float | None = 15.0
+    min_win_rate_pct: float | None = 50.0
+    max_daily_loss_pct: float | None = 3.0
+    min_sharpe: float | None = 1.0
+    converge: bool = True
+    timeout_s: float | None = None
+    warm_start_run: int | None = None
     train_days: float | None = None
     test_days: float | None = None
     step_days: float | None = None
@@ -50,7 +65,7 @@ class SearchConfig(dg.Config):
     group_name=GROUP,
     code_version=code_version("optimized_parameters"),
     deps=[calibration_quantiles, *COMPONENTS],
-    kinds={"optuna", "numba"},
+    kinds={"pymoo", "numba"},
 )
 def optimized_parameters(
     context: dg.AssetExecutionContext, config: SearchConfig, lake: LakeResource

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fxgpt_core.optimization.distance import distance_from_default, place, places
+from fxgpt_core.optimization.distance import distance_from_default, place, places_in_range
 from fxgpt_core.strategy.definitions import About, Kind, ParameterDefinition, Stage
 from fxgpt_core.strategy.parameters import StrategyParameters, searched_definitions
 
@@ -23,14 +23,14 @@ def test_a_place_is_a_fraction_of_the_range():
 
 
 def test_places_are_one_row_a_set_and_one_column_a_searched_parameter():
-    found = places([DEFAULT, DEFAULT.replace(risk_atr_multiplier=3.0)])
+    found = places_in_range([DEFAULT, DEFAULT.replace(risk_atr_multiplier=3.0)])
     assert found.shape == (2, len(searched_definitions()))
     (column,) = np.flatnonzero(found[0] != found[1])
     assert searched_definitions()[column].name == "risk_atr_multiplier"
     assert found[:, column] == pytest.approx([0.5, 1.0])
     assert (found >= 0.0).all()
     assert (found <= 1.0).all()
-    assert places([]).shape == (0, len(searched_definitions()))
+    assert places_in_range([]).shape == (0, len(searched_definitions()))
 
 
 def test_the_distance_from_the_defaults_names_what_was_moved_most():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, MemoryStore, problem
+from search_problem import SMALL, memory_store, problem
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.other_histories import OtherHistories, at_other_times, on_other_candles, with_late_entries
@@ -23,7 +23,7 @@ def long(edge):
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[float, OptimizationOutcome]:
-    return {edge: optimize(long(edge), LONG, MemoryStore()) for edge in (0.0, 0.6)}
+    return {edge: optimize(long(edge), LONG, memory_store()) for edge in (0.0, 0.6)}
 
 
 def rng(seed=1):
@@ -107,7 +107,7 @@ def test_the_seed_is_what_draws(outcomes, played):
 def test_without_a_trade_nothing_is_told_apart(outcomes, played):
     flat = long(0.0)
     flat = replace(flat, bands=replace(flat.bands, median=flat.bands.median * 0.0))
-    outcome = optimize(flat, replace(LONG, max_folds=2), MemoryStore())
+    outcome = optimize(flat, replace(LONG, max_folds=2), memory_store())
     found = played(flat, outcome, rng(), 20)
     assert (found.observed_sharpe, found.observed_equity, found.p_value) == (0.0, flat.account.cash, 1.0)
     assert not found.test.passed
@@ -128,7 +128,7 @@ def test_where_the_market_gives_the_same_to_anybody_the_times_do_not_matter():
     rising = replace(base.candles, open=opened, close=close, high=close * 1.00001, low=opened * 0.99999)
     up = replace(base.bands, median=np.abs(base.bands.median) + 0.004)
     steady = replace(base, candles=rising, bands=up)
-    outcome = optimize(steady, replace(SMALL, n_trials=1, n_final_trials=1), MemoryStore())
+    outcome = optimize(steady, replace(SMALL, n_trials=1, n_final_trials=1), memory_store())
     assert outcome.out_of_sample.metrics.total_trades > 10
     found = at_other_times(steady, outcome, rng(), 30)
     earned = found.observed_equity - steady.account.cash

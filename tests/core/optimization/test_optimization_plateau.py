@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from search_problem import problem
 
-from fxgpt_core.optimization.distance import places
+from fxgpt_core.optimization.distance import places_in_range
 from fxgpt_core.optimization.plateau import PlateauParameters, moved_together, neighbours, plateau, sharpe_on
 from fxgpt_core.strategy.constraints import broken_constraints
 from fxgpt_core.strategy.definitions import Kind
@@ -50,7 +50,7 @@ def test_neighbours_keep_the_constraints_and_what_assets_were_made_with():
 def test_all_numbers_are_moved_together_within_the_step_and_by_the_seed():
     first, again, other = (moved_together(DEFAULT, 0.1, 30, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first == again != other
-    apart = np.abs(places(first) - places([DEFAULT]))
+    apart = np.abs(places_in_range(first) - places_in_range([DEFAULT]))
     columns = [i for i, each in enumerate(searched_definitions()) if each in NUMBERS]
     still = [i for i in range(apart.shape[1]) if i not in columns]
     assert (apart[:, still] == 0.0).all()
@@ -61,7 +61,7 @@ def test_all_numbers_are_moved_together_within_the_step_and_by_the_seed():
 
 def peak(width):
     """A score of 1 at the defaults that falls with the distance from there, to 0 at `width` of a range."""
-    return lambda sets: np.maximum(0.0, 1.0 - np.abs(places(sets) - places([DEFAULT])).max(axis=1) / width)
+    return lambda sets: np.maximum(0.0, 1.0 - np.abs(places_in_range(sets) - places_in_range([DEFAULT])).max(axis=1) / width)
 
 
 def test_a_flat_top_is_a_plateau_and_a_needle_is_not():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, MemoryStore, problem
+from search_problem import SMALL, memory_store, problem
 
 from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.market.timeframes import Timeframe
@@ -18,7 +18,7 @@ from fxgpt_core.strategy.parameters import StrategyParameters
 
 @pytest.fixture(scope="module")
 def outcome() -> OptimizationOutcome:
-    return optimize(problem(), SMALL, MemoryStore())
+    return optimize(problem(), SMALL, memory_store())
 
 
 def test_every_set_of_the_run_is_there_once_losers_too(outcome):

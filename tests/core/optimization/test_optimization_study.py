@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, MemoryStore, problem
+from search_problem import SMALL, memory_store, problem
 
 from fxgpt_core.conformal.coverage import MINIMUM_CASES, CoverageRow
 from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError
@@ -28,8 +28,8 @@ STRESS = {"stress_shocks", "stress_kept"}
 
 
 @pytest.fixture(scope="module")
-def ran() -> tuple[OptimizationOutcome, MemoryStore, list[SearchProgress]]:
-    store, heard = MemoryStore(), []
+def ran() -> tuple[OptimizationOutcome, memory_store, list[SearchProgress]]:
+    store, heard = memory_store(), []
     ticks = iter(range(10_000))
     outcome = optimize(problem(), SMALL, store, progress=heard.append, clock=lambda: float(next(ticks)))
     return outcome, store, heard
@@ -99,7 +99,7 @@ def test_the_proposed_set_is_written_to_the_ledger(ran: tuple) -> None:
 
 
 def test_what_comes_after_a_fold_does_not_change_its_trials() -> None:
-    whole, cut = MemoryStore(), MemoryStore()
+    whole, cut = memory_store(), memory_store()
     small = problem()
     optimize(small, replace(SMALL, max_folds=2), whole)
     second = planned(small, replace(SMALL, max_folds=2))[1].fold
@@ -113,7 +113,7 @@ def test_what_comes_after_a_fold_does_not_change_its_trials() -> None:
 @pytest.mark.parametrize("done", [0, 1, 4, 5, 12, 20, 21])
 def test_a_run_that_stopped_anywhere_ends_with_the_same_trials_and_outcome(ran: tuple, done: int) -> None:
     outcome, store, _ = ran
-    second = MemoryStore()
+    second = memory_store()
     second.kept = list(store.kept[:done])
     again = optimize(problem(), SMALL, second)
     assert second.kept == store.kept
@@ -151,7 +151,7 @@ def test_the_name_of_a_run_changes_with_problem_and_search() -> None:
 
 
 def test_a_failure_is_written_to_the_run_and_raised() -> None:
-    class Full(MemoryStore):
+    class Full(memory_store):
         def record(self, run_id: int, trial: TrialRecord) -> None:
             raise OSError("disk full")
 
@@ -162,7 +162,7 @@ def test_a_failure_is_written_to_the_run_and_raised() -> None:
 
 
 def test_forecasts_too_short_for_one_fold_are_refused_before_a_run_is_opened() -> None:
-    store = MemoryStore()
+    store = memory_store()
     with pytest.raises(BadInputError, match="not one fold"):
         optimize(problem(24 * 10), SMALL, store)
     assert store.requests == []
@@ -180,7 +180,7 @@ def test_an_idle_trial_is_never_chosen_beside_one_that_trades(ran: tuple) -> Non
 def test_a_fold_without_trades_says_so() -> None:
     quiet = problem()
     flat = replace(quiet, bands=replace(quiet.bands, median=quiet.bands.median * 0.0))
-    outcome = optimize(flat, SMALL, MemoryStore())
+    outcome = optimize(flat, SMALL, memory_store())
     assert [(fold.idle, fold.test) for fold in outcome.folds] == [(True, None)] * 3
     assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
     assert outcome.out_of_sample.metrics.total_trades == 0
@@ -208,7 +208,7 @@ def test_a_proposed_set_that_does_not_trade_fails_its_gate_however_well_the_fold
     lower, upper = long.bands.lower.copy(), long.bands.upper.copy()
     lower[-silent:], upper[-silent:] = -np.inf, np.inf
     quiet_end = replace(long, bands=replace(long.bands, lower=lower, upper=upper))
-    outcome = optimize(quiet_end, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), MemoryStore())
+    outcome = optimize(quiet_end, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), memory_store())
     assert outcome.out_of_sample.metrics.total_trades > 30
     assert failed_gates(quiet_end, outcome) == {"proposed_trades"}
 
@@ -236,13 +236,13 @@ def failed_gates(small: Problem, outcome: OptimizationOutcome) -> set[str]:
 def test_a_strategy_on_noise_fails_the_board() -> None:
     for seed in (3, 4, 5):
         noise = problem(24 * 120, edge=0.0, seed=seed)
-        failed = failed_gates(noise, optimize(noise, replace(SMALL, max_folds=20), MemoryStore()))
+        failed = failed_gates(noise, optimize(noise, replace(SMALL, max_folds=20), memory_store()))
         assert {"deflated_sharpe", "superior_ability"} <= failed
 
 
 def test_a_planted_edge_with_enough_candles_passes_the_board() -> None:
     long = problem(24 * 120, edge=0.8)
-    outcome = optimize(long, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), MemoryStore())
+    outcome = optimize(long, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), memory_store())
     assert len(outcome.folds) == 20
     assert failed_gates(long, outcome) == set()
 
