@@ -78,7 +78,9 @@ def test_an_edge_of_a_day_outlives_three_late_candles_and_one_of_the_next_candle
     assert 0.0 < late.percentiles(late.sharpe)[1] < late.observed_sharpe
     known = long(0.0)
     step = np.diff(np.log(known.candles.close), append=np.log(known.candles.close[-1]))
-    bands = replace(known.bands, median=np.repeat(12.0 * step[:, None], known.bands.median.shape[1], axis=1))
+    moved = np.repeat(4.0 * step[:, None], known.bands.median.shape[1], axis=1) - known.bands.median
+    edges = {name: getattr(known.bands, name) + moved[:, :, None] for name in ("lower", "upper")}
+    bands = replace(known.bands, median=known.bands.median + moved, **edges)
     fleeting = replace(known, bands=bands)
     plan = {"sssd_forecast_horizon": 1, "risk_max_holding_hours": 6}
     folds = [replace(fold, parameters=fold.parameters.replace(**plan)) for fold in outcomes[0.6].folds]

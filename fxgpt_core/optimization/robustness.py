@@ -1,0 +1,88 @@
+"""How much of what a search found hangs on its exact numbers: the fold, the candle of an entry, each parameter's value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.optimization.consistency import Consistency, consistency
+from fxgpt_core.optimization.distance import DistanceFromDefault, distance_from_default
+from fxgpt_core.optimization.importance import Importance, importance, ranked_within
+from fxgpt_core.optimization.other_histories import RUNS, OtherHistories, with_late_entries
+from fxgpt_core.optimization.outcome import OptimizationOutcome
+from fxgpt_core.optimization.plateau import Plateau, Score, plateau, sharpe_on
+from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.space import canonical, to_unit
+from fxgpt_core.registry.evaluations import Evaluations
+from fxgpt_core.strategy.parameters import searched_definitions
+from fxgpt_core.validation.folds import Window
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SEED = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Robustness:
+    """Of a run: its folds, its choices with late entries, and the proposed set's neighbours and distance from the defaults.
+
+    `importance` of the parameters by all evaluations of the run; None where they tell nothing, and `unknown` says why.
+    """
+
+    consistency: Consistency
+    late: OtherHistories
+    plateau: Plateau
+    distance: DistanceFromDefault
+    importance: Importance | None
+    unknown: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """Every number by name, null where not known."""
+        return {
+            "consistency": self.consistency.to_json(),
+            "late_entries": self.late.to_json(),
+            "plateau": self.plateau.to_json(),
+            "distance": self.distance.to_json(),
+            "importance": self.importance.to_json() if self.importance else None,
+            "importance_unknown": self.unknown,
+        }
+
+
+def robustness(
+    problem: Problem,
+    outcome: OptimizationOutcome,
+    seed: int = SEED,
+    score: Score | None = None,
+    counted: Callable[[str], Callable[[int, int], None]] = lambda what: lambda done, total: None,
+) -> Robustness:
+    """Judge a run's outcome. The plateau is of the proposed set's `score`, its Sharpe ratio on its own train window by default.
+
+    `counted(what)` gives what is told of the progress. Raises as `with_late_entries`.
+    """
+    rngs = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2)]
+    found, unknown = _importance(outcome.evaluations, seed)
+    return Robustness(
+        consistency=consistency(outcome.folds),
+        late=with_late_entries(problem, outcome, rngs[0], RUNS, counted("test windows played with late entries")),
+        plateau=plateau(outcome.proposed, score or sharpe_on(problem, own_window(outcome)), rngs[1]),
+        distance=distance_from_default(outcome.proposed),
+        importance=found,
+        unknown=unknown,
+    )
+
+
+def own_window(outcome: OptimizationOutcome) -> Window:
+    """The train window on which the proposed set was chosen: that of the last search."""
+    last = outcome.searches[-1]
+    return Window(*((each - EPOCH) // timedelta(microseconds=1) for each in (last.window_start, last.window_end)))
+
+
+def _importance(evaluations: Evaluations, seed: int) -> tuple[Importance | None, str]:
+    """By the rank of the Sharpe ratio within each search; or why the evaluations tell nothing."""
+    names = [each.name for each in searched_definitions()]
+    scores = ranked_within(evaluations.objectives[:, 0], evaluations.search)
+    try:
+        return importance(to_unit(canonical(evaluations.genome)), scores, names, seed), ""
+    except BadInputError as error:
+        return None, str(error)
