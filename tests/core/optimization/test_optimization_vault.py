@@ -27,7 +27,7 @@ def run() -> tuple[Problem, OptimizationOutcome]:
 
 
 def vault_with(*board: GateResult) -> Vault:
-    """A vault in a ledger of its own, without foreign keys, and a board for the champion."""
+    """A vault in a ledger of its own, which knows the champion's artifact and its board."""
     ledger = memory_store().ledger
     with ledger.begin() as connection:
         from fxgpt_core.registry.artifact_tables import artifacts
