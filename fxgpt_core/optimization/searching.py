@@ -161,8 +161,9 @@ def batches(stored: Evaluations, search: Search, seed: int) -> Iterator[tuple[in
     expected = search.first + np.arange(len(stored))
     if len(stored) > search.n_trials or not np.array_equal(stored.number, expected):
         raise BrokenLineageError(
-            f"the ledger holds {len(stored)} trials of search {search.index}, numbers {stored.number[:1]} to {stored.number[-1:]}, "
-            f"and at most {search.n_trials} from {search.first} on were made: it was changed by hand, restore it from a backup"
+            f"the ledger holds {len(stored)} trials of search {search.index}, numbers {stored.number[:1]} to "
+            f"{stored.number[-1:]}, and at most {search.n_trials} from {search.first} on were made: it was changed by hand, "
+            "restore it from a backup"
         )
     starts = [row for row in range(len(stored)) if row == 0 or stored.seed[row] != stored.seed[row - 1]]
     for first, stop in pairwise([*starts, len(stored)]):

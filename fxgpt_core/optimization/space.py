@@ -153,7 +153,7 @@ def _value(definition: ParameterDefinition, gene: int) -> ParameterValue:
         return definition.choices[place] if definition.kind is Kind.CATEGORICAL else int(_range(definition)[0]) + place
     low, high = _range(definition)
     share = gene / TOP
-    value = math.exp(math.log(low) + share * math.log(high / low)) if definition.log else low + share * (high - low)
+    value = low * (high / low) ** share if definition.log else low + share * (high - low)
     return min(max(value, low), high)
 
 

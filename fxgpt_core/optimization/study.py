@@ -105,8 +105,9 @@ class _Work:
             if trial is None:
                 return End.EXHAUSTED
             if self.progress is not None:
-                done, left = trial.trial_number + 1, self.pace.left(trial.trial_number + 1)
-                self.progress(SearchProgress(done, self.pace.total, search.index, search.phase, trial, self.pace.elapsed_s, left))
+                done = trial.trial_number + 1
+                elapsed_s, left_s = self.pace.after(done)
+                self.progress(SearchProgress(done, self.pace.total, search.index, search.phase, trial, elapsed_s, left_s))
         return reason
 
     def _asked_to_end(self, searching: Searching) -> End | None:
@@ -131,13 +132,12 @@ class _Pace:
     def elapsed_s(self) -> float:
         return self.now() - self.began
 
-    def left(self, done: int) -> float | None:
-        """Seconds left after so many trials."""
-        if self.first is None:
-            self.first = self.now(), done
-            return None
+    def after(self, done: int) -> tuple[float, float | None]:
+        """Seconds since the beginning, and seconds left, after so many trials."""
+        now = self.now()
+        self.first = self.first or (now, done)
         since, at = self.first
-        return (self.now() - since) / (done - at) * (self.total - done) if done > at else None
+        return now - self.began, (now - since) / (done - at) * (self.total - done) if done > at else None
 
 
 def _request(problem: Problem, parameters: SearchParameters, searches: list[Search]) -> RunRequest:

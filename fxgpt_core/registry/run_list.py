@@ -32,7 +32,7 @@ def run_list(ledger: Ledger) -> list[RunListed]:
     runs, made, parts = optimization_runs.c, trial_ledger.c, optimization_searches.c
     with ledger.reading() as connection:
         counted = connection.execute(select(made.run_id, func.count()).group_by(made.run_id)).all()
-        trials = {run_id: n for run_id, n in counted}
+        trials: dict[int, int] = {row.run_id: row[1] for row in counted}
         rows = connection.execute(select(parts.run_id, func.count(), func.count(parts.ended_at)).group_by(parts.run_id)).all()
         searches = {run_id: f"{ended}/{n}" for run_id, n, ended in rows}
         found = connection.execute(select(optimization_runs).order_by(runs.id)).all()

@@ -161,7 +161,7 @@ class _Operators:
         from pymoo.operators.crossover.sbx import cross_sbx
 
         pairs, names = parents.shape[1], unordered()
-        crossed = rng.random(pairs) < self.parameters.crossover
+        crossed = np.asarray(rng.random(pairs) < self.parameters.crossover)
         ones = np.ones((pairs, 1))
         low, high = np.zeros((~names).sum()), np.ones((~names).sum())
         index = self.parameters.crossover_index * ones
@@ -169,10 +169,11 @@ class _Operators:
         swap = rng.random((pairs, names.sum())) < 0.5
         first, second = parents[0][:, names], parents[1][:, names]
         exchanged = np.array([np.where(swap, second, first), np.where(swap, first, second)])
-        children = parents.copy()
+        children: FloatArray = parents.copy()
         children[:, :, ~names] = numbers
         children[:, :, names] = exchanged
-        return np.where(crossed[:, np.newaxis], children, parents).reshape(-1, parents.shape[2])
+        both: FloatArray = np.where(crossed[:, np.newaxis], children, parents)
+        return both.reshape(-1, parents.shape[2])
 
     def _mutated(self, children: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Children [n, D] with some genes changed: numbers by the polynomial, what has no order by a draw."""
