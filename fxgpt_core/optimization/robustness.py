@@ -1,5 +1,6 @@
 """How much of what a search found hangs on its exact numbers: the fold, the candle of an entry, each parameter's value."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SEED = 7
 
 
+@dataclass(frozen=True)
+class Told:
+    """One measure for a person: NaN where it is not known, and what it says."""
+
+    measure: str
+    value: float
+    says: str
+
+
 @dataclass(frozen=True, eq=False)
 class Robustness:
     """Of a run: its folds, its choices with late entries, and the proposed set's neighbours and distance from the defaults.
@@ -36,6 +46,11 @@ class Robustness:
     distance: DistanceFromDefault
     importance: Importance | None
     unknown: str = ""
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """The measures in the order in which they are read."""
+        return (*_of_folds(self.consistency), *_of_plateau(self.plateau), *_of_importance(self), _of_distance(self.distance))
 
     def to_json(self) -> dict[str, object]:
         """Every number by name, null where not known."""
@@ -76,6 +91,52 @@ def own_window(outcome: OptimizationOutcome) -> Window:
     """The train window on which the proposed set was chosen: that of the last search."""
     last = outcome.searches[-1]
     return Window(*((each - EPOCH) // timedelta(microseconds=1) for each in (last.window_start, last.window_end)))
+
+
+def _of_folds(found: Consistency) -> tuple[Told, ...]:
+    of = f"of {found.n_measured} test windows that were measured, of {found.n_folds}"
+    spread = f"lowest {found.lowest:.2f}, median {found.median:.2f}"
+    return (
+        Told("folds that earn", found.earned, f"{of}, the share with a return above 0"),
+        Told("folds with a Sharpe ratio above 0", found.positive, f"{of}; a gate"),
+        Told("dispersion of the folds", found.dispersion, f"deviation of their annual Sharpe ratios; {spread}"),
+        Told("the best fold's share", found.largest_share, "of all that folds earned; near 1, one fold pays for all"),
+    )
+
+
+def _of_plateau(found: Plateau) -> tuple[Told, ...]:
+    name, left = found.steepest
+    kept = f"keep {found.kept:.0%} of its Sharpe ratio, {found.score:.2f} on its own train window"
+    return (
+        Told("plateau, one parameter moved", found.share_alone, f"of {len(found.alone)} neighbours, the share that {kept}"),
+        Told(
+            "plateau, where it is felt",
+            found.share_felt,
+            f"the same of those whose score changes at all; {len(found.without_effect)} parameters change nothing; steepest: "
+            f"{name}, which leaves {left:.2f}",
+        ),
+        Told("plateau, all moved at once", found.share_together, f"of {len(found.together)} neighbours, the share that {kept}"),
+    )
+
+
+def _of_importance(found: Robustness) -> tuple[Told, ...]:
+    known = found.importance
+    if known is None:
+        return (Told("effective parameters", math.nan, f"not known: {found.unknown}"),)
+    first = ", ".join(known.names[i] for i in known.order[:3])
+    inert = f"{len(known.inert)} of {len(known.names)} lose no more than chance when shuffled: {', '.join(known.inert)}"
+    unsure = "the forest tells nothing of held-out evaluations, so that no parameter is called inert"
+    return (
+        Told("effective parameters", known.effective_parameters, f"{known.n_for_mass} explain 90 %; first {first}"),
+        Told("R² of held-out evaluations", known.held_out_r2, inert if known.held_out_r2 > 0.0 else unsure),
+    )
+
+
+def _of_distance(found: DistanceFromDefault) -> Told:
+    most = ", ".join(f"{move.name} {move.default} -> {move.value}" for move in found.moves[:3])
+    return Told(
+        "distance from the defaults", found.mean, f"of the range, the mean of {found.n_searched} parameters; most: {most}"
+    )
 
 
 def _importance(evaluations: Evaluations, seed: int) -> tuple[Importance | None, str]:

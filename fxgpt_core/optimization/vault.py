@@ -53,15 +53,19 @@ class VaultPlay:
         return asdict(self)
 
 
+def has_vault(problem: Problem, outcome: OptimizationOutcome) -> bool:
+    """Whether a run's searches left days unseen."""
+    return outcome.span.stop_us <= int(problem.bands.known_at_us[-1])
+
+
 def vault_window(problem: Problem, outcome: OptimizationOutcome) -> Window:
     """The days behind everything that the run's searches and their judges saw. Raises `RefusedError` when none were kept."""
-    stop = int(problem.bands.known_at_us[-1]) + 1
-    if outcome.span.stop_us >= stop:
+    if not has_vault(problem, outcome):
         raise RefusedError(
             f"run {outcome.run_id} was searched on every day there is, so that there is no vault to open; search again with a "
             "vault_share above 0, such as 0.2"
         )
-    return Window(outcome.span.stop_us, stop)
+    return Window(outcome.span.stop_us, int(problem.bands.known_at_us[-1]) + 1)
 
 
 def request_of(problem: Problem, outcome: OptimizationOutcome, champion: Champion) -> VaultRequest:

@@ -140,7 +140,7 @@ def robustness(
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
         luck = searching.luck(case, settings, context.log.info)
         lasted = survival(case.problem, case.outcome, StressPlan(config.seed, progress=partial(Countdown, context.log.info)))
-        sound = robust(case.problem, case.outcome, config.seed, counted=partial(partial, Countdown, context.log.info))
+        sound = robust(case.problem, case.outcome, config.seed, counted=partial(Countdown, context.log.info))
         found = evidence(case.problem, case.outcome, coverage, luck.search, lasted.evidence, sound)
         board = gate_board(found)
         whole = (*board, opening.gate_of(lake.ledger, case, parameter_set.id))
@@ -153,6 +153,10 @@ def robustness(
         verdicts = Verdicts(board, luck.tests, lasted.folds, sound.told)
         report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, verdicts)
     shown = {"gates": table(searching.gate_rows(whole)), "passed": passed, **opening.cheapest(whole), "report": report}
-    shown |= robustness_shown.metadata(sound, found) | luck_shown.metadata(luck) | stress_shown.metadata(lasted, case.problem.candles.timeframe)
+    shown |= (
+        robustness_shown.metadata(sound, found)
+        | luck_shown.metadata(luck)
+        | stress_shown.metadata(lasted, case.problem.candles.timeframe)
+    )
     yield materialized(artifact, reused=reused is not None, metadata=shown)
     yield from checks.verdicts(board)
