@@ -40,8 +40,8 @@ def open_vault(making: "Making", config: Mapping[str, Any], store: "TrialStore")
     parameter_set, judged = making.read("optimized_parameters"), making.read("robustness").json()
     if judged["parameter_set_id"] != parameter_set.id:
         raise RefusedError(
-            f"robustness judged parameter set {judged['parameter_set_id'][:16]}, the latest is {parameter_set.id[:16]}; materialize "
-            "robustness again before the vault is opened"
+            f"robustness judged parameter set {judged['parameter_set_id'][:16]}, the latest is {parameter_set.id[:16]}; "
+            "materialize robustness again before the vault is opened"
         )
     case = searching.judged(making, parameter_set.json(), store)
     champion = Champion(parameter_set.id, config["opened_by"], config["reason"], config["despite_failed_gates"])

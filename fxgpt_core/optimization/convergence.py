@@ -78,7 +78,7 @@ class Convergence:
         """A step of the search."""
         self._generations |= len(batch) > 1
         self.told = self._remembered(batch)
-        self.fronts.append(self.told.objectives.tobytes())
+        self.fronts.append(self.told.objectives.tobytes() + self.told.violation.tobytes())
         self.volumes.append(self._volume())
         values = weighted(batch.objectives[batch.violation == 0.0], Weights())
         newest = float(values.max()) if len(values) else -np.inf

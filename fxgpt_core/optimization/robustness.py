@@ -68,18 +68,19 @@ def robustness(
     problem: Problem,
     outcome: OptimizationOutcome,
     seed: int = SEED,
+    runs: int = RUNS,
     score: Score | None = None,
     counted: Callable[[str], Callable[[int, int], None]] = lambda what: lambda done, total: None,
 ) -> Robustness:
     """Judge a run's outcome. The plateau is of the proposed set's `score`, its Sharpe ratio on its own train window by default.
 
-    `counted(what)` gives what is told of the progress. Raises as `with_late_entries`.
+    The choices are played `runs` times with late entries. `counted(what)` gives what is told of the progress. Raises as `with_late_entries`.
     """
     rngs = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2)]
     found, unknown = _importance(outcome.evaluations, seed)
     return Robustness(
         consistency=consistency(outcome.folds),
-        late=with_late_entries(problem, outcome, rngs[0], RUNS, counted("test windows played with late entries")),
+        late=with_late_entries(problem, outcome, rngs[0], runs, counted("test windows played with late entries")),
         plateau=plateau(outcome.proposed, score or sharpe_on(problem, own_window(outcome)), rngs[1]),
         distance=distance_from_default(outcome.proposed),
         importance=found,
