@@ -32,6 +32,7 @@ from fxgpt_core.cli import (
     setup,
     stress,
     train,
+    vault,
 )
 from fxgpt_core.cli.answer import answer, say
 from fxgpt_core.errors import BadInputError
@@ -60,6 +61,7 @@ app.add_typer(regimes.app, name="regimes")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
+app.add_typer(vault.app, name="vault")
 app.add_typer(optimize.app, name="optimize")
 for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, orders, gateway, allocation):
     for name, verb in room.VERBS.items():

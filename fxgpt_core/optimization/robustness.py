@@ -72,9 +72,10 @@ def robustness(
     score: Score | None = None,
     counted: Callable[[str], Callable[[int, int], None]] = lambda what: lambda done, total: None,
 ) -> Robustness:
-    """Judge a run's outcome. The plateau is of the proposed set's `score`, its Sharpe ratio on its own train window by default.
+    """Judge a run's outcome: the choices are played `runs` times with late entries, the proposed set beside its neighbours.
 
-    The choices are played `runs` times with late entries. `counted(what)` gives what is told of the progress. Raises as `with_late_entries`.
+    `score` judges those, by default with the Sharpe ratio on the set's own train window. `counted(what)` gives what is told of
+    the progress. Raises as `with_late_entries`.
     """
     rngs = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2)]
     found, unknown = _importance(outcome.evaluations, seed)

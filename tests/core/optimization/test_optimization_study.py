@@ -181,7 +181,8 @@ def test_a_fold_without_trades_says_so() -> None:
     assert [(fold.idle, fold.test) for fold in outcome.folds] == [(True, None)] * 3
     assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
     assert outcome.out_of_sample.metrics.total_trades == 0
-    expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
+    expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x1_5", "cost_x2"}
+    expected |= {"fold_consistency", "late_entries"}
     assert failed_gates(flat, outcome) == expected | set(LUCK_TESTS) | STRESS
 
 
