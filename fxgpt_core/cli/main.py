@@ -35,6 +35,7 @@ from fxgpt_core.cli import (
     stress,
     train,
     trials,
+    vault,
 )
 from fxgpt_core.cli.answer import answer, say
 from fxgpt_core.errors import BadInputError
@@ -63,6 +64,7 @@ app.add_typer(regimes.app, name="regimes")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
+app.add_typer(vault.app, name="vault")
 app.add_typer(optimize.app, name="optimize")
 app.add_typer(trials.app, name="trials")
 app.add_typer(ledger.app, name="ledger")
