@@ -25,6 +25,8 @@ from fxgpt_core.cli import (
     luck,
     models,
     optimize,
+    optimize_export,
+    optimize_report,
     orders,
     parameters,
     patterns,
@@ -71,6 +73,9 @@ app.add_typer(ledger.app, name="ledger")
 for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
+for verbs in (optimize_report.VERBS, optimize_export.VERBS):
+    for name, verb in verbs.items():
+        optimize.app.command(name)(verb)
 
 
 GROUPS = {str(group.name) for group in app.registered_groups}
