@@ -89,7 +89,9 @@ def test_every_row_is_a_backtest_of_its_own_on_its_test_window(fxgpt, problem, s
 
 
 def test_the_test_windows_are_those_of_a_search_with_the_same_lengths(fxgpt, problem):
-    searched = planned(stored_problem(read_settings(), "EURUSD", "1h").problem, SearchParameters(folds=FoldParameters(), vault_share=0.0))
+    searched = planned(
+        stored_problem(read_settings(), "EURUSD", "1h").problem, SearchParameters(folds=FoldParameters(), vault_share=0.0)
+    )
     windows = [str(search.fold.test) for search in searched if search.fold is not None]
     assert [row["test"] for row in folds(fxgpt, "30/7/7")["rows"]][-len(windows) :] == windows
 
