@@ -15,10 +15,12 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    deployments,
     doctor,
     failure,
     features,
     gateway,
+    ledger,
     live,
     luck,
     models,
@@ -34,6 +36,8 @@ from fxgpt_core.cli import (
     setup,
     stress,
     train,
+    trials,
+    vault,
 )
 from fxgpt_core.cli.answer import answer, say
 from fxgpt_core.errors import BadInputError
@@ -62,8 +66,11 @@ app.add_typer(regimes.app, name="regimes")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
+app.add_typer(vault.app, name="vault")
 app.add_typer(optimize.app, name="optimize")
-for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, orders, gateway, allocation):
+app.add_typer(trials.app, name="trials")
+app.add_typer(ledger.app, name="ledger")
+for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 for verbs in (optimize_report.VERBS, optimize_export.VERBS):

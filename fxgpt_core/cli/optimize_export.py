@@ -12,14 +12,16 @@ from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.settings import read_settings
 
 ToOption = Annotated[Path, typer.Option("--to", metavar="FILE", help="A new SQLite file for the studies.")]
-MostOption = Annotated[int, typer.Option("--most", min=1, help="Trials of each search at most; each takes about a tenth of a second.")]
+MostOption = Annotated[
+    int, typer.Option("--most", min=1, help="Trials of each search at most; each takes about a tenth of a second.")
+]
 
 
 def export(run: RunArgument, *, to: ToOption, most: MostOption = 100, json: JsonFlag = False) -> None:
     """Write the searches of a run as studies of Optuna: of each its front, what it kept, and the best others.
 
-    Objectives, limits, parameters, numbers and hashes are those of the ledger; nothing is played. The dashboard is a program of its
-    own (docs/optimization_report.md).
+    Objectives, limits, parameters, numbers and hashes are those of the ledger; nothing is played. The dashboard is a program of
+    its own (docs/optimization_report.md): optuna-dashboard sqlite:///FILE --host 127.0.0.1
 
     Example: fxgpt optimize export 3 --to run3.db --most 100
     """
