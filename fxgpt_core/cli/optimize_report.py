@@ -13,7 +13,6 @@ from fxgpt_core.errors import BadInputError
 from fxgpt_core.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.reports.optimization import OptimizationReport
     from fxgpt_core.strategy.parameters import StrategyParameters
@@ -61,43 +60,21 @@ VERBS: dict[str, Callable[..., Any]] = {"report": report}
 
 def reported(settings: Settings, run: int, made_at: datetime) -> "OptimizationReport":
     """The report of a run, with its choices played again where a stored parameter set was made by it. Raises `MissingError`."""
+    from fxgpt_core.cli.judged_run import judged_run
     from fxgpt_core.cli.stored import opened_ledger, read_only_lake
-    from fxgpt_core.reports.stored_optimization import stored_optimization
-
-    ledger = opened_ledger(settings)
-    lake = read_only_lake(settings, ledger)
-    told = stored_optimization(ledger, run, made_at)
-    parameter_set = _made_by(lake, told)
-    if parameter_set is None:
-        return told
-    return _played(lake, stored_optimization(ledger, run, made_at, parameter_set.json()["search"]), parameter_set)
-
-
-def _made_by(lake: "Lake", told: "OptimizationReport") -> "Artifact | None":
-    """The latest stored parameter set that the run made."""
-    made = lake.every("optimized_parameters", told.run.symbol)
-    return next((each for each in reversed(made) if each.summary["run_id"] == told.run.run_id), None)
-
-
-def _played(lake: "Lake", told: "OptimizationReport", parameter_set: "Artifact") -> "OptimizationReport":
-    from fxgpt_core.cli.quoted import with_charges
-    from fxgpt_core.cli.stored import problem_of
-    from fxgpt_core.market.charges import charges_of_proposal
-    from fxgpt_core.market.conversion import CONVERTING_CANDLES
-    from fxgpt_core.optimization.conclusion import concluded_again
-    from fxgpt_core.optimization.made_components import Used
     from fxgpt_core.registry.gate_results import board_of
-    from fxgpt_core.registry.trials import TrialStore
-    from fxgpt_core.reports.stored_optimization import with_choices_played
+    from fxgpt_core.registry.stored_run import stored_run
+    from fxgpt_core.reports.stored_optimization import stored_optimization, with_choices_played
     from fxgpt_core.reports.walk_forward import Verdicts
 
-    inputs, proposal = {edge.role: edge.parent for edge in lake.inputs(parameter_set.id)}, parameter_set.json()
-    stored, charges = problem_of(inputs, Used.of_proposal(proposal)), charges_of_proposal(proposal)
-    if charges is not None:
-        stored = with_charges(stored, charges, inputs.get(CONVERTING_CANDLES))
-    outcome = concluded_again(stored.problem, proposal, TrialStore(lake.ledger))
-    verdicts = Verdicts(board_of(lake.ledger, parameter_set.id))
-    return with_choices_played(told, stored.problem, outcome, verdicts, _champion(lake, told))
+    ledger = opened_ledger(settings)
+    lake, asked = read_only_lake(settings, ledger), stored_run(ledger, run)
+    if not any(each.summary["run_id"] == run for each in lake.every("optimized_parameters", asked.symbol)):
+        return stored_optimization(ledger, run, made_at)
+    judged = judged_run(asked.symbol, asked.timeframe, run)
+    told = stored_optimization(ledger, run, made_at, judged.parameter_set.json()["search"])
+    verdicts = Verdicts(board_of(ledger, judged.parameter_set.id))
+    return with_choices_played(told, judged.problem, judged.outcome, verdicts, _champion(lake, told))
 
 
 def _champion(lake: "Lake", told: "OptimizationReport") -> "StrategyParameters | None":

@@ -116,10 +116,10 @@ def importance(report: OptimizationReport) -> Section:
     found = bool(report.importances)
     return Section(
         "Importance of parameters",
-        f"Which parameters moved the objective of the last search, as shares of them all; the first {points.MOST_IMPORTANCES}. "
-        "A parameter without importance may be left at its default.",
+        "Which parameters moved the rank of the Sharpe ratio within its search, as shares of what single parameters explain; the "
+        f"first {points.MOST_IMPORTANCES}. A parameter without importance may be left at its default.",
         chart=Chart.IMPORTANCE if found else None,
-        absent="" if found else "No importance was computed for this run.",
+        absent="" if found else "No importance was computed: there are too few evaluations to tell it.",
     )
 
 

@@ -1,22 +1,34 @@
 """The report of a stored run: from the ledger alone, and with what playing its choices again tells."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from fxgpt_core.optimization.contest import contest
 from fxgpt_core.optimization.fitted import fitted_in
+from fxgpt_core.optimization.importance import LEAST_EVALUATIONS, importance, ranked_within
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.plan import GLOBAL
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.regime_table import RegimeRow as RegimeTableRow
+from fxgpt_core.optimization.searching import SCREEN
+from fxgpt_core.optimization.space import canonical, to_unit
+from fxgpt_core.performance.measures import Metrics
+from fxgpt_core.regimes.regime import REGIMES
+from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.stored_run import StoredRunFacts, stored_run
 from fxgpt_core.registry.trials import TrialStore
 from fxgpt_core.reports.number_text import UNKNOWN, count, percent, short
-from fxgpt_core.reports.optimization import OptimizationReport, RunFacts
+from fxgpt_core.reports.optimization import OptimizationReport, RegimeNumbers, RegimeRow, RunFacts
 from fxgpt_core.reports.walk_forward import Origin, Verdicts, walk_forward_report
-from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.parameters import StrategyParameters, searched_definitions
+from fxgpt_core.strategy.regime_sets import RegimeSets
+
+SEED = 7
 
 
 def stored_optimization(
@@ -38,7 +50,9 @@ def stored_optimization(
         configuration=dict(_configuration(run, search)),
         fitted=fitted_in(run.proposed),
     )
-    return OptimizationReport(facts, tuple(store.searches(run_id)), store.evaluations(run_id), run.proposed.get(GLOBAL, {}))
+    found = store.evaluations(run_id)
+    proposed = run.proposed.get(GLOBAL, {})
+    return OptimizationReport(facts, tuple(store.searches(run_id)), found, proposed, importances=importances(found))
 
 
 def with_choices_played(
@@ -57,6 +71,36 @@ def with_choices_played(
         played=walk_forward_report(problem, outcome, origin, verdicts),
         contest=contest(problem, outcome, champion) if champion is not None and other else None,
     )
+
+
+def importances(evaluations: Evaluations, seed: int = SEED) -> dict[str, float]:
+    """The share of each searched parameter in what moved the rank of the Sharpe ratio within its search, the largest first.
+
+    None where there are too few evaluations to tell, or all are alike.
+    """
+    rows = np.flatnonzero(evaluations.phase != SCREEN)
+    ranks = ranked_within(evaluations.objectives[rows, 0], evaluations.search[rows])
+    if len(rows) < LEAST_EVALUATIONS or np.ptp(ranks) == 0.0:
+        return {}
+    names = [definition.name for definition in searched_definitions()]
+    found = importance(to_unit(canonical(evaluations.genome[rows])), ranks, names, seed)
+    return {found.names[place]: float(found.shares[place]) for place in found.order}
+
+
+def regime_rows(sets: RegimeSets, played: Sequence[RegimeTableRow] = ()) -> tuple[RegimeRow, ...]:
+    """What trades in each regime from now on, and what the sets of the folds did there, as `regime_table` played it."""
+    by_name = {row.regime: row for row in played}
+    rows = []
+    for name in REGIMES:
+        own, row = sets.by_regime.get(name), by_name.get(name)
+        numbers = (None, None) if row is None else (_regime_numbers(row.of_sets), _regime_numbers(row.of_global))
+        sha256 = (own or sets.global_set).sha256
+        rows.append(RegimeRow(name, sha256, own is not None, sets.reasons.get(name, ""), *numbers))
+    return tuple(rows)
+
+
+def _regime_numbers(measured: Metrics) -> RegimeNumbers:
+    return RegimeNumbers(measured.total_trades, measured.sharpe_ratio, measured.max_drawdown_pct)
 
 
 def _configuration(run: StoredRunFacts, search: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
