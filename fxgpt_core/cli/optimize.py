@@ -52,8 +52,7 @@ def run(
     timeout: TimeoutOption = None,
     warm_start: WarmOption = None,
     regime_mode: RegimeOption = "global",
-    workers: RegimeOption = Annotated[str, typer.Option("--regime-mode", help="global, or per_regime: a search for each regime too.")]
-WorkersOption = 1,
+    workers: WorkersOption = 1,
     seed: SeedOption = 7,
     out: OutOption = None,
     json: JsonFlag = False,

@@ -96,6 +96,7 @@ def optimized_parameters(
             "out_of_sample": two_columns(numbers | {"trials": proposal["n_trials"], "run": proposal["run_id"]}),
             "folds": table(searching.fold_rows(proposal)),
             "parameters": two_columns(proposal["parameters"]),
+            **({"regimes": table(proposal["regimes"])} if "regimes" in proposal else {}),
         },
     )
 
