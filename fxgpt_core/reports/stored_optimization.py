@@ -11,13 +11,13 @@ from fxgpt_core.optimization.contest import contest
 from fxgpt_core.optimization.fitted import fitted_in
 from fxgpt_core.optimization.importance import LEAST_EVALUATIONS, importance, ranked_within
 from fxgpt_core.optimization.outcome import OptimizationOutcome
-from fxgpt_core.optimization.plan import GLOBAL
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.regime_table import RegimeRow as RegimeTableRow
+from fxgpt_core.optimization.regime_table import regime_table
 from fxgpt_core.optimization.searching import SCREEN
 from fxgpt_core.optimization.space import canonical, to_unit
 from fxgpt_core.performance.measures import Metrics
-from fxgpt_core.regimes.regime import REGIMES
+from fxgpt_core.regimes.regime import GLOBAL, REGIMES
 from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.stored_run import StoredRunFacts, stored_run
@@ -70,7 +70,17 @@ def with_choices_played(
         proposed=outcome.proposed.to_json(),
         played=walk_forward_report(problem, outcome, origin, verdicts),
         contest=contest(problem, outcome, champion) if champion is not None and other else None,
+        regimes=_regimes(problem, outcome),
     )
+
+
+def _regimes(problem: Problem, outcome: OptimizationOutcome) -> tuple[RegimeRow, ...]:
+    """What trades where regimes were searched apart; numbers are of those folds that chose sets by regime."""
+    if outcome.regime_sets is None:
+        return ()
+    choices = [(fold.parameters, fold.fold.test) for fold in outcome.folds]
+    played = [(sets, window) for sets, window in choices if isinstance(sets, RegimeSets)]
+    return regime_rows(outcome.regime_sets, regime_table(problem, played) if played else ())
 
 
 def importances(evaluations: Evaluations, seed: int = SEED) -> dict[str, float]:

@@ -1,14 +1,20 @@
 """Champion and challenger on the same windows: each number against playing the sets by themselves."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from search_problem import SMALL, memory_store, problem
+from search_problem import SMALL, memory_store, problem, with_components
 
 from fxgpt_core.optimization.contest import Contest, contest
 from fxgpt_core.optimization.outcome import walked_forward
+from fxgpt_core.optimization.regime_table import regime_table
 from fxgpt_core.optimization.study import optimize
+from fxgpt_core.regimes.regime import REGIMES
+from fxgpt_core.reports.optimization import OptimizationReport, RunFacts
+from fxgpt_core.reports.stored_optimization import with_choices_played
+from fxgpt_core.strategy.regime_sets import RegimeSets
 
 PROBLEM = problem()
 
@@ -69,3 +75,23 @@ def test_the_worst_month_is_the_lowest_return_and_not_the_last(found):
     name, value = found.champion.worst_month
     assert value == min(months.values()) == months[name]
     assert np.isfinite(value)
+
+
+def test_the_report_of_a_run_by_regime_tells_what_each_regime_trades(outcome, champion):
+    mixed = with_components(PROBLEM)
+    reasons = {name: f"reason of {name}" for name in REGIMES if name != "ranging"}
+    sets = RegimeSets(outcome.proposed, {"ranging": champion}, reasons)
+    folds = tuple(dataclasses.replace(fold, parameters=sets) for fold in outcome.folds)
+    by_regime = dataclasses.replace(outcome, folds=folds, regime_sets=sets)
+    facts = RunFacts(1, "EURUSD", "1h", "bayesian", "per_regime", "completed", datetime(2026, 11, 22, tzinfo=UTC))
+    told = OptimizationReport(facts, outcome.searches, outcome.evaluations)
+    found = with_choices_played(told, mixed, by_regime)
+    expected = {row.regime: row for row in regime_table(mixed, [(sets, fold.fold.test) for fold in folds])}
+    assert [row.regime for row in found.regimes] == list(REGIMES)
+    for row in found.regimes:
+        assert (row.own, row.reason) == (row.regime == "ranging", reasons.get(row.regime, ""))
+        assert row.by_regime.trades == expected[row.regime].of_sets.total_trades
+        assert row.by_global.sharpe == expected[row.regime].of_global.sharpe_ratio
+    assert with_choices_played(told, PROBLEM, outcome).regimes == ()
+    assert with_choices_played(told, PROBLEM, outcome, champion=outcome.proposed).contest is None
+    assert with_choices_played(told, PROBLEM, outcome, champion=champion).contest.changed == ("sssd_forecast_horizon",)
