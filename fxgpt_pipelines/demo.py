@@ -117,7 +117,7 @@ def _demo(plan: Plan, settings: Settings) -> None:
         for asset in TO_THE_GATES:
             _materialize(steps, runner, asset, plan.config(asset))
         lake = _lake(settings, ledger)
-        all_passed = demo_report.gates(steps, lake.latest("robustness", plan.symbol, plan.timeframe))
+        all_passed = demo_report.gates(steps, lake, lake.latest("robustness", plan.symbol, plan.timeframe))
         _materialize(steps, runner, "deployment", APPROVAL if all_passed else {"override_reason": OVERRIDE_REASON})
         deployed = lake.latest("deployment", plan.symbol, plan.timeframe).json()
         series = Series(plan.symbol, plan.timeframe, deployed["deployment_id"])

@@ -47,7 +47,7 @@ def decide_and_record(lake: "Lake", deployment_id: int, known_at_us: int, run_id
 
 def ids_of(deployment: "Deployment") -> DeployedIds:
     """The artifacts of a deployment."""
-    return DeployedIds(deployment.parameter_set_id, deployment.model_id, deployment.calibration_id)
+    return DeployedIds(deployment.parameter_set_id, deployment.model_id, deployment.calibration_id, deployment.mode)
 
 
 def frame_of(feed: "ReceivedCandles", ready: Deployed) -> "pl.DataFrame":
@@ -73,10 +73,12 @@ def _frame(feed: "ReceivedCandles") -> "pl.DataFrame":
 
 
 def payload_of(lake: "Lake", decision: "Decision", ready: Deployed, feed: "ReceivedCandles", run_id: str) -> dict[str, Any]:
-    """All that a decision rests on: its numbers, the artifacts read, the candles received, the code, the run."""
+    """All that a decision rests on: its numbers, the set that decided, the artifacts read, the candles received, code and run."""
+    from fxgpt_core.strategy.regime_sets import decided_by
+
     return {
         "decision": decision.to_json(),
-        "parameters_sha256": ready.parameters.sha256,
+        "parameters_sha256": decided_by(ready.parameters, decision.numbers).sha256,
         "costs": asdict(ready.costs),
         "inputs": {role: dict(read) for role, read in ready.inputs.items()},
         "live_candles": {"n": len(feed.candles), "sha256": feed.sha256},
@@ -98,6 +100,7 @@ def _record(ledger: "Ledger", deployment: "Deployment", decision: "Decision", pa
         insert_decision,
         insert_signal,
         move_signal,
+        note_regime_switch,
         signal_key,
     )
     from fxgpt_core.registry.pauses import pause_of
@@ -107,6 +110,7 @@ def _record(ledger: "Ledger", deployment: "Deployment", decision: "Decision", pa
     record = DecisionRecord(*place, decision.side, decision.reason, payload, payload["dagster_run_id"])
     with ledger.begin() as connection:
         now = ledger.now()
+        note_regime_switch(connection, record, now)
         stored = insert_decision(connection, record, now)
         resolve_alerts(connection, ledger, alert_key(":".join(map(str, place))))
         if stored.id is None or stored.sha256 != record.sha256 or decision.side == 0:

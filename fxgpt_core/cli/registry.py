@@ -29,6 +29,7 @@ def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = Fal
     lake = opened_lake()
     symbol, timeframe = names(symbol, timeframe)
     parameter_set = lake.latest("optimized_parameters", symbol, timeframe)
+    from fxgpt_core.registry.efforts import cheapest, cheapest_told
     from fxgpt_core.registry.gate_results import board_of
     from fxgpt_core.registry.gates import advice
 
@@ -43,14 +44,13 @@ def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = Fal
         tell_table(rows, "no gates were recorded for this parameter set; materialize optimized_parameters again")
         for line in advice((gate.gate, gate.remedy) for gate in failed):
             say(line)
+        if failed:
+            say(cheapest_told(failed))
         say("all gates passed: it may be deployed" if board and not failed else f"{len(failed)} of {len(board)} gates failed")
 
-    remedies = {gate.gate: gate.remedy for gate in failed}
-    answer(
-        {"parameter_set_id": parameter_set.id, "passed": bool(board) and not failed, "gates": rows, "remedies": remedies},
-        json,
-        tell,
-    )
+    remedies, first = {gate.gate: gate.remedy for gate in failed}, cheapest(failed)
+    payload = {"parameter_set_id": parameter_set.id, "passed": bool(board) and not failed, "gates": rows, "remedies": remedies}
+    answer({**payload, "cheapest": first and first.gate}, json, tell)
 
 
 def approve(symbol: SymbolOption, timeframe: TimeframeOption, reason: ReasonOption, json: JsonFlag = False) -> None:

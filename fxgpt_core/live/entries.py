@@ -118,8 +118,9 @@ class Entries:
         self, signal: Row[tuple[object, ...]], deployment: Deployed, moment: MarketMoment
     ) -> tuple[OrderRequest, tuple[str, ...]]:
         """The order a signal would become, and every reason why it may not."""
-        close = float(json.loads(str(signal.payload_json))["decision"]["numbers"]["close"])
-        account, execution = self._broker.account(), deployment.execution
+        numbers = json.loads(str(signal.payload_json))["decision"]["numbers"]
+        close = float(numbers["close"])
+        account, execution = self._broker.account(), deployment.execution_by(numbers)
         order = self._placed(signal, close, moment, account, execution.max_margin_fraction)
         units = 0 if order is None else order.units
         stop, target = fills.bracket(signal.side, close, signal.stop_distance, signal.target_distance)

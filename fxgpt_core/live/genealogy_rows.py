@@ -12,6 +12,7 @@ from fxgpt_core import content_hash
 from fxgpt_core.errors import MissingError
 from fxgpt_core.live.candle_feed import ReceivedCandles, closed_candle
 from fxgpt_core.live.order_id import client_order_id
+from fxgpt_core.regimes.regime import GLOBAL, SET_NAMES, regime_name
 from fxgpt_core.registry.artifact_tables import lineage_ledger
 from fxgpt_core.registry.live_tables import decisions, fills, live_candles, order_intents, signals
 from fxgpt_core.registry.runs_ever import run_ever
@@ -151,6 +152,21 @@ def parameter_fact(evidence: Row[Any], proposal: Mapping[str, Any] | None) -> Fa
     """The 90 parameters, hashed again."""
     found = "" if proposal is None else content_hash.of_json(proposal["parameters"])
     return Fact("parameter set", evidence.parameter_set_id, evidence.params_sha256, found)
+
+
+def regime_set_facts(row: Row[Any] | None, proposal: Mapping[str, Any] | None) -> Iterator[Fact]:
+    """Where each regime may have a set of its own: the one that the decision was made by, its 90 parameters hashed again."""
+    payload = {} if row is None else _payload(row)
+    numbers = payload.get("decision", {}).get("numbers", {})
+    if numbers.get("parameter_set") is None:
+        return
+    sets = {} if proposal is None else proposal.get("regime_sets", {})
+    name = dict(enumerate(SET_NAMES)).get(int(numbers["parameter_set"]), "unknown")
+    values = sets.get("global") if name == GLOBAL else sets.get("by_regime", {}).get(name)
+    found = "" if values is None else content_hash.of_json(values)
+    regime = "unknown" if numbers.get("regime") is None else regime_name(int(numbers["regime"]))
+    details = {"regime": regime, "fallback": sets.get("reasons", {}).get(regime)}
+    yield Fact("regime set", name, str(payload.get("parameters_sha256", "unknown")), found, details)
 
 
 def trial_fact(connection: Connection, evidence: Row[Any], proposal: Mapping[str, Any] | None) -> Fact:

@@ -24,6 +24,7 @@ from fxgpt_core.registry.deployment_records import (
     require_sound,
 )
 from fxgpt_core.registry.deployment_tables import deployment_grounds
+from fxgpt_core.registry.efforts import cheapest_told
 from fxgpt_core.registry.gate_results import read_board
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.tables import deployment_configs, regime_parameters
@@ -118,9 +119,8 @@ def _require_gates(connection: Connection, request: DeploymentRequest) -> None:
             f"{request.symbol} {request.timeframe} first"
         )
     lines = [f"{gate.gate} is {gate.value:.6g}, must be {gate.comparison} {gate.limit:.6g}: {gate.remedy}" for gate in failed]
-    raise RefusedError(
-        f"{len(failed)} of {len(board)} gates failed:\n  " + "\n  ".join(lines) + "\nOn paper an override reason lets it through"
-    )
+    told = "\n  ".join([*lines, cheapest_told(failed)])
+    raise RefusedError(f"{len(failed)} of {len(board)} gates failed:\n  {told}\nOn paper an override reason lets it through")
 
 
 def _is_same(current: Deployment, request: DeploymentRequest) -> bool:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from fxgpt_core.errors import BrokenLineageError
 from fxgpt_pipelines.assets.optimization import robustness
+from fxgpt_pipelines.assets.vault import vault
 from fxgpt_pipelines.checks import live as checks
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.deploying import NOBODY
@@ -32,7 +33,7 @@ class DeploymentConfig(dg.Config):
     partitions_def=grid,
     group_name=GROUP,
     code_version=code_version("deployment"),
-    deps=[robustness],
+    deps=[robustness, vault],
     kinds={"sqlite"},
 )
 def deployment(

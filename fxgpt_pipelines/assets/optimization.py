@@ -122,12 +122,13 @@ def robustness(
     from fxgpt_core.cli.countdown import Countdown
     from fxgpt_core.conformal.coverage import CoverageRow
     from fxgpt_core.optimization.evidence import evidence
+    from fxgpt_core.optimization.robustness import robustness as robust
     from fxgpt_core.optimization.survival import StressPlan, survival
     from fxgpt_core.registry.gate_results import record_board
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
     from fxgpt_core.reports.walk_forward import Verdicts
-    from fxgpt_pipelines import luck_shown, reporting, searching, stress_shown
+    from fxgpt_pipelines import luck_shown, opening, reporting, robustness_shown, searching, stress_shown
 
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
@@ -139,17 +140,23 @@ def robustness(
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
         luck = searching.luck(case, settings, context.log.info)
         lasted = survival(case.problem, case.outcome, StressPlan(config.seed, progress=partial(Countdown, context.log.info)))
-        found = evidence(case.problem, case.outcome, coverage, luck.search, lasted.evidence)
+        sound = robust(case.problem, case.outcome, config.seed, counted=partial(Countdown, context.log.info))
+        found = evidence(case.problem, case.outcome, coverage, luck.search, lasted.evidence, sound)
         board = gate_board(found)
-        record_board(lake.ledger, parameter_set.id, board)
+        whole = (*board, opening.gate_of(lake.ledger, case, parameter_set.id))
+        record_board(lake.ledger, parameter_set.id, whole)
         reused = making.unchanged()
         stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.to_json()}
-        stored |= {"stress": lasted.to_json(), "gates": [asdict(gate) for gate in board]}
+        stored |= {"stress": lasted.to_json(), "robustness": sound.to_json(), "gates": [asdict(gate) for gate in board]}
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-        verdicts = Verdicts(board, luck.tests, lasted.folds)
+        verdicts = Verdicts(board, luck.tests, lasted.folds, sound.told)
         report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, verdicts)
-    shown = {"gates": table(searching.gate_rows(board)), "passed": passed, "report": report}
-    shown |= luck_shown.metadata(luck) | stress_shown.metadata(lasted, case.problem.candles.timeframe)
+    shown = {"gates": table(searching.gate_rows(whole)), "passed": passed, **opening.cheapest(whole), "report": report}
+    shown |= (
+        robustness_shown.metadata(sound, found)
+        | luck_shown.metadata(luck)
+        | stress_shown.metadata(lasted, case.problem.candles.timeframe)
+    )
     yield materialized(artifact, reused=reused is not None, metadata=shown)
     yield from checks.verdicts(board)

@@ -15,7 +15,7 @@ PLACE = ("--symbol", "EURUSD", "--timeframe", "1h")
 
 NEEDS_LEDGER = {
     "backtest": ("backtest", *PLACE),
-    "optimize": ("optimize", *PLACE),
+    "optimize": ("optimize", "run", *PLACE),
     "gates": ("gates", *PLACE),
     "deploy": ("deploy", *PLACE),
     "deployments": ("deployments",),

@@ -157,7 +157,7 @@ def test_two_sided_quotes_can_show_a_wider_spread(fxgpt, optimized):
 
 
 def test_what_a_run_proposed_is_played_and_an_unknown_run_names_those_that_are_there(fxgpt, problem):
-    run = fxgpt("optimize", *PLACE, "--trials", "2", "--final-trials", "2", "--json").json
+    run = fxgpt("optimize", "run", *PLACE, "--trials", "2", "--final-trials", "2", "--json").json
     answer = fxgpt(*STRESS, "--run", run["run_id"], "--json").json
     assert answer["parameters_sha256"] == run["proposed_sha256"]
     assert answer["origin"] == f"the set that run {run['run_id']} proposed"

@@ -10,9 +10,7 @@ from fxgpt_core.optimization.limits import UNTRADED, TrialLimits
 from fxgpt_core.performance.measures import Metrics
 
 NAMES = tuple(Metrics.__dataclass_fields__)
-GOOD = Metrics(
-    **dict.fromkeys(NAMES, 0) | {"sharpe_ratio": 2.0, "max_drawdown_pct": 5.0, "win_rate": 0.6, "total_trades": 20}
-)
+GOOD = Metrics(**dict.fromkeys(NAMES, 0) | {"sharpe_ratio": 2.0, "max_drawdown_pct": 5.0, "win_rate": 0.6, "total_trades": 20})
 LIMITS = TrialLimits()
 
 

@@ -17,6 +17,7 @@ from fxgpt_core.optimization.outcome import OptimizationOutcome, mean_in_sample_
 from fxgpt_core.optimization.pareto import dominates, pareto_front
 from fxgpt_core.optimization.plan import planned, run_uuid
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.robustness import robustness
 from fxgpt_core.optimization.searching import batches
 from fxgpt_core.optimization.study import Clocks, SearchProgress, optimize
 from fxgpt_core.optimization.survival import survival
@@ -31,6 +32,7 @@ from fxgpt_core.validation.folds import Window
 TOTAL = 3 * 5 + 6
 EVER = TrialsEver(TOTAL, 0.05)
 STRESS = {"stress_shocks", "stress_kept"}
+QUICK = {"runs": 50, "score": lambda sets: np.ones(len(sets))}
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +181,8 @@ def test_a_fold_without_trades_says_so() -> None:
     assert [(fold.idle, fold.test) for fold in outcome.folds] == [(True, None)] * 3
     assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
     assert outcome.out_of_sample.metrics.total_trades == 0
-    expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
+    expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x1_5", "cost_x2"}
+    expected |= {"fold_consistency", "late_entries"}
     assert failed_gates(flat, outcome) == expected | set(LUCK_TESTS) | STRESS
 
 
@@ -224,7 +227,8 @@ def failed_gates(small: Problem, outcome: OptimizationOutcome) -> set[str]:
     coverage = coverage_rows(outcome.proposed.sssd_forecast_horizon)
     ever = TrialsEver(outcome.n_trials, 0.05)
     found = luck_of_search(small, outcome, ever, np.random.default_rng(7))
-    judged = evidence(small, outcome, coverage, found, survival(small, outcome).evidence)
+    sound = robustness(small, outcome, **QUICK)
+    judged = evidence(small, outcome, coverage, found, survival(small, outcome).evidence, sound)
     return {gate.gate for gate in gate_board(judged) if not gate.passed}
 
 
@@ -247,7 +251,7 @@ def test_evidence_needs_the_coverage_of_the_horizon_that_is_traded(ran: tuple) -
     other = outcome.proposed.sssd_forecast_horizon + 1
     luck = luck_of_search(problem(), outcome, EVER, np.random.default_rng(7))
     with pytest.raises(MissingError, match="no coverage was measured"):
-        evidence(problem(), outcome, coverage_rows(other), luck, StressEvidence())
+        evidence(problem(), outcome, coverage_rows(other), luck, StressEvidence(), robustness(problem(), outcome, **QUICK))
 
 
 def test_coverage_rows_and_gates_ask_for_the_same_number_of_cases() -> None:

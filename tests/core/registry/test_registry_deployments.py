@@ -76,7 +76,9 @@ def test_a_failed_gate_refuses_with_its_number_limit_and_remedy_and_nothing_chan
     deployments, request = desk
     record_board(deployments.ledger, request.parameter_set_id, (PASSED, FAILED))
     with pytest.raises(
-        RefusedError, match=r"1 of 2 gates failed:\n  deflated_sharpe is 0.61, must be >= 0.95: bring more candles"
+        RefusedError,
+        match=r"1 of 2 gates failed:\n  deflated_sharpe is 0.61, must be >= 0.95: bring more candles\n"
+        r"  cheapest to fix: deflated_sharpe \(more candles\)",
     ):
         deployments.deploy(request)
     assert deployments.list() == []
