@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.conformal.scenarios import AtStep, at_step
 from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.errors import BadInputError, ParameterError
 from fxgpt_core.market.rows import Rows
@@ -31,15 +32,14 @@ SLOW_ATR_PERIODS = 10
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """The bands of all coverages and one of their horizons in candles; `row` int64[N]: which is that of a candle, −1 for none."""
+    """The bands of all coverages at one horizon; `row` int64[N]: which is that of a candle, −1 for none."""
 
-    bands: Bands
-    step: int
+    at: AtStep
     row: IntArray
 
     def select(self, rows: Rows) -> "Distribution":
         """That of some of the candles."""
-        return Distribution(self.bands, self.step, self.row[rows])
+        return Distribution(self.at, self.row[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +76,14 @@ class MarketView:
 
     def slice(self, start: int, stop: int) -> "MarketView":
         """The rows [start, stop)."""
-        rows = slice(start, stop)
+        return self.select(slice(start, stop))
+
+    def select(self, rows: Rows) -> "MarketView":
+        """Some of the rows."""
         return MarketView(*(_part(getattr(self, item.name), rows) for item in fields(self)))
 
 
-def _part(values: Any, rows: slice) -> Any:
+def _part(values: Any, rows: Rows) -> Any:
     if values is None:
         return None
     return values[rows] if isinstance(values, np.ndarray) else values.select(rows)
@@ -117,7 +120,7 @@ def market_view(
         upper=_placed(upper[of_band], placed, n),
         scale=_placed(bands.scale[of_band, step], placed, n),
         uncalibrated=flagged,
-        distribution=Distribution(bands, parameters.sssd_forecast_horizon, band_row),
+        distribution=Distribution(at_step(bands, parameters.sssd_forecast_horizon), band_row),
         regime=chosen.regime,
         anomaly=chosen.anomaly,
         context=chosen.context,
