@@ -1,0 +1,113 @@
+"""Many parameter sets on one problem, as fast as this machine allows: what `Problem.evaluate` tells of each, to the last bit.
+
+Three things make it fast: a stage is computed once for the values of its own parameters and kept (`optimization.stages`), only
+candles with a wish are decided, and the sets are shared out among threads, since compiled code lets other threads run.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fxgpt_core.backtest.engine import (
+    COARSEST_AMBIGUOUS,
+    BacktestResult,
+    execution_parameters,
+    rules_of,
+    tape_of,
+    terms_of,
+    trades_of,
+    wishes_of,
+)
+from fxgpt_core.backtest.kernel import play
+from fxgpt_core.backtest.tape import TRADE, Log, Rules, Sums, Wishes
+from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.market.costs import Costs
+from fxgpt_core.optimization.memory import Memory, Use
+from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.stages import Stages
+from fxgpt_core.performance.measures import Metrics, metrics, period_returns
+from fxgpt_core.strategy.decision import Decisions, decide
+from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.wishes import wishes
+from fxgpt_core.validation.folds import Window
+
+FloatArray = npt.NDArray[np.float64]
+
+MEMORY_BYTES: Final = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a set did on a window: its metrics, and the largest loss of an FX day in percent of the equity it began with (≥ 0)."""
+
+    metrics: Metrics
+    worst_day_pct: float
+
+
+class Evaluator:
+    """Plays sets on windows of a problem. `threads` None takes every core; no result depends on them, nor on `memory_bytes`."""
+
+    def __init__(self, problem: Problem, *, threads: int | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._problem, self._threads = problem, threads or os.cpu_count() or 1
+        self._memory = Memory(memory_bytes)
+        self._stages = Stages(problem, self._memory)
+        charged = problem.costs_at(slice(None))
+        self._tape, self._terms = tape_of(problem.candles, charged, problem.finer), terms_of(charged, problem.account)
+        self._mode = charged.mode
+
+    @property
+    def use(self) -> Use:
+        """How the memory of stages was used so far."""
+        return self._memory.use
+
+    def measured(self, sets: Sequence[StrategyParameters], window: Window) -> tuple[Measured, ...]:
+        """Each set on one window; `metrics` equal those of `Problem.evaluate`. Raises what that raises."""
+        return tuple(found[0] for found in self.on_windows(sets, [window]))
+
+    def on_windows(self, sets: Sequence[StrategyParameters], windows: Sequence[Window]) -> list[tuple[Measured, ...]]:
+        """Each set on each window, decided once for all of them; as `measured` of each window alone."""
+        if len(sets) == 1 or self._threads == 1:
+            return [self._of_set(each, windows) for each in sets]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(lambda each: self._of_set(each, windows), sets))
+
+    def _of_set(self, parameters: StrategyParameters, windows: Sequence[Window]) -> tuple[Measured, ...]:
+        problem = self._problem
+        slices = [window.slice(problem.candles.known_at_us) for window in windows]
+        span = slice(min(each.start for each in slices), max(each.stop for each in slices))
+        wished = self._wished(parameters, span)
+        rules = rules_of(execution_parameters(parameters, problem.candles.timeframe))
+        return tuple(self._played(wished, rules, each) for each in slices)
+
+    def _wished(self, parameters: StrategyParameters, span: slice) -> Wishes:
+        """What is decided in a span, by the rows of the whole series."""
+        view = self._stages.view(parameters, span)
+        rows = np.flatnonzero(wishes(view, parameters, self._problem.costs).side)
+        decided = decide(view.select(rows), parameters, self._problem.costs, told=False)
+        found = wishes_of(decided)
+        side = np.zeros(len(self._problem.candles), dtype=np.int8)
+        at = rows[found.at] + span.start
+        side[at] = decided.side[found.at]
+        return Wishes(side, at, found.rows)
+
+    def _played(self, wished: Wishes, rules: Rules, rows: slice) -> Measured:
+        candles = self._window(rows.start, rows.stop)
+        n, first = rows.stop - rows.start, np.searchsorted(wished.at, rows.start)
+        room = int(np.searchsorted(wished.at, rows.stop) - first) + 1
+        log = Log(np.empty(len(Sums._fields)), np.empty(room, TRADE), np.empty(n), np.empty(0))
+        play(self._tape, wished, rules, self._terms, (rows.start, rows.stop), log)
+        sums = Sums(*log.sums.tolist())
+        book = log.book[: int(sums.trades)]
+        book["entry_index"] -= rows.start
+        book["exit_index"] -= rows.start
+        result = BacktestResult(trades_of(book, candles), log.equity, self._problem.account.cash, self._mode)
+        worst = float(np.min(period_returns(result, candles), initial=0.0))
+        return Measured(metrics(result, candles), -100.0 * worst)
+
+    def _window(self, start: int, stop: int) -> CandleArrays:
+        return self._memory.output("window", (start, stop), lambda: self._problem.candles.slice(start, stop))
