@@ -13,7 +13,7 @@ from fxgpt_core.conformal.scenarios import AtStep, at_step
 from fxgpt_core.optimization.memory import Memory
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.patterns.parameters import PatternParameters
-from fxgpt_core.patterns.signals import PatternSignals, patterns_of
+from fxgpt_core.patterns.signals import PatternSignals, SignalStages
 from fxgpt_core.portfolio.optimal_weights import AllocationParameters
 from fxgpt_core.strategy.components import record_of
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -54,6 +54,8 @@ class Stages:
 
     def __init__(self, problem: Problem, memory: Memory) -> None:
         self._problem, self._memory = problem, memory
+        looks = problem.components.patterns
+        self._signals = SignalStages(problem.candles, problem.components.regime, memory.output) if looks else None
         self._band_row = band_rows(problem.candles, problem.bands)
         self._own_row = np.where(self._band_row >= 0, np.arange(len(self._band_row)), -1)
 
@@ -96,14 +98,9 @@ class Stages:
         return self._memory.output("ranges", period, made)
 
     def _pattern(self, parameters: StrategyParameters, rows: slice) -> PatternSignals | None:
-        components = self._problem.components
-        if not components.patterns:
+        if self._signals is None:
             return None
-        looked_for = record_of(PatternParameters, parameters, "pattern_")
-        found = self._memory.output(
-            "patterns", looked_for, lambda: patterns_of(self._problem.candles, looked_for, components.regime)
-        )
-        return found.select(rows)
+        return self._signals.signals(record_of(PatternParameters, parameters, "pattern_"), rows)
 
     def _volume(self, parameters: StrategyParameters, rows: slice) -> VolumeMeasures | None:
         filtering = record_of(VolumeFilterParameters, parameters, "filter_volume_")
