@@ -13,30 +13,20 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.backtest.engine import (
-    COARSEST_AMBIGUOUS,
-    BacktestResult,
-    execution_parameters,
-    rules_of,
-    tape_of,
-    terms_of,
-    trades_of,
-    wishes_of,
-)
-from fxgpt_core.backtest.kernel import play
-from fxgpt_core.backtest.tape import TRADE, Log, Rules, Sums, Wishes
-from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.market.costs import Costs
+from fxgpt_core.backtest.engine import execution_parameters, judges_distances, rules_of, tape_of, terms_of, wishes_of
+from fxgpt_core.backtest.tape import RANGE, STOP_DISTANCE, TARGET_DISTANCE, Wishes
 from fxgpt_core.optimization.memory import Memory, Use
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.stages import Stages
-from fxgpt_core.performance.measures import Metrics, metrics, period_returns
-from fxgpt_core.strategy.decision import Decisions, decide
+from fxgpt_core.optimization.windows import N_MEASURES, measured_windows, windows_of
+from fxgpt_core.performance.measures import Metrics, metrics_of
+from fxgpt_core.strategy.decision import decide
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.wishes import wishes
 from fxgpt_core.validation.folds import Window
 
-FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 MEMORY_BYTES: Final = 1_000_000_000
 
@@ -58,7 +48,7 @@ class Evaluator:
         self._stages = Stages(problem, self._memory)
         charged = problem.costs_at(slice(None))
         self._tape, self._terms = tape_of(problem.candles, charged, problem.finer), terms_of(charged, problem.account)
-        self._mode = charged.mode
+        self._judges_distances = judges_distances(problem.candles, charged, problem.finer)
 
     @property
     def use(self) -> Use:
@@ -80,12 +70,18 @@ class Evaluator:
         problem = self._problem
         slices = [window.slice(problem.candles.known_at_us) for window in windows]
         span = slice(min(each.start for each in slices), max(each.stop for each in slices))
-        wished = self._wished(parameters, span)
         rules = rules_of(execution_parameters(parameters, problem.candles.timeframe))
-        return tuple(self._played(wished, rules, each) for each in slices)
+        prepared = self._memory.output("windows", tuple(windows), lambda: windows_of(problem.candles, slices))
+        wished, near = self._wished(parameters, span)
+        found = measured_windows(self._tape, wished, rules, self._terms, prepared)
+        for window, rows, told in zip(windows, slices, found, strict=True):
+            if np.isnan(told[0]) or np.searchsorted(near, rows.start) < np.searchsorted(near, rows.stop):
+                # It says what is wrong, in the words of one backtest.
+                problem.evaluate(parameters, window)
+        return tuple(Measured(metrics_of(told[:N_MEASURES]), -100.0 * float(told[N_MEASURES])) for told in found)
 
-    def _wished(self, parameters: StrategyParameters, span: slice) -> Wishes:
-        """What is decided in a span, by the rows of the whole series."""
+    def _wished(self, parameters: StrategyParameters, span: slice) -> tuple[Wishes, IntArray]:
+        """What is decided in a span, by the rows of the whole series, and the rows whose stop or target is too near to play."""
         view = self._stages.view(parameters, span)
         rows = np.flatnonzero(wishes(view, parameters, self._problem.costs).side)
         decided = decide(view.select(rows), parameters, self._problem.costs, told=False)
@@ -93,21 +89,12 @@ class Evaluator:
         side = np.zeros(len(self._problem.candles), dtype=np.int8)
         at = rows[found.at] + span.start
         side[at] = decided.side[found.at]
-        return Wishes(side, at, found.rows)
+        near = at[_too_near(found)] if self._judges_distances else at[:0]
+        return Wishes(side, at, found.rows), near
 
-    def _played(self, wished: Wishes, rules: Rules, rows: slice) -> Measured:
-        candles = self._window(rows.start, rows.stop)
-        n, first = rows.stop - rows.start, np.searchsorted(wished.at, rows.start)
-        room = int(np.searchsorted(wished.at, rows.stop) - first) + 1
-        log = Log(np.empty(len(Sums._fields)), np.empty(room, TRADE), np.empty(n), np.empty(0))
-        play(self._tape, wished, rules, self._terms, (rows.start, rows.stop), log)
-        sums = Sums(*log.sums.tolist())
-        book = log.book[: int(sums.trades)]
-        book["entry_index"] -= rows.start
-        book["exit_index"] -= rows.start
-        result = BacktestResult(trades_of(book, candles), log.equity, self._problem.account.cash, self._mode)
-        worst = float(np.min(period_returns(result, candles), initial=0.0))
-        return Measured(metrics(result, candles), -100.0 * worst)
 
-    def _window(self, start: int, stop: int) -> CandleArrays:
-        return self._memory.output("window", (start, stop), lambda: self._problem.candles.slice(start, stop))
+def _too_near(wished: Wishes) -> Mask:
+    """Where stop or target is nearer than one average true range: see `engine.check_resolution`."""
+    nearest = np.minimum(wished.rows[:, STOP_DISTANCE], wished.rows[:, TARGET_DISTANCE])
+    near: Mask = nearest < wished.rows[:, RANGE]
+    return near

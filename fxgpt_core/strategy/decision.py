@@ -137,8 +137,8 @@ def decide(view: MarketView, parameters: StrategyParameters, costs: Costs, *, to
     answers = _answers(view, wished, parameters)
     reason = _refused(view, wished, answers)
     left = side_of(reason)
-    asked = wished.side if told else left if sizing.reads_edge else np.zeros_like(left)
-    found = odds(view, wished, asked, costs)
+    asked = None if told else left if sizing.reads_edge else np.zeros_like(left)
+    found = odds(view, wished, costs, asked)
     risk = risk_fraction(found.edge, _conditions(view, wished, answers), sizing)
     reason[(left != 0) & ~(risk > 0.0)] = NO_EDGE
     side = side_of(reason)

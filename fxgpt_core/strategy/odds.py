@@ -22,8 +22,8 @@ class Odds:
     edge: Edge
 
 
-def odds(view: MarketView, wished: Wishes, side: Codes, costs: Costs) -> Odds:
-    """The odds of every wish with a `side` int8[N] (1, −1; 0: not asked for, and NaN).
+def odds(view: MarketView, wished: Wishes, costs: Costs, asked: Codes | None = None) -> Odds:
+    """The odds of every wish; `asked` int8[N] are the sides of those that are asked for, 0 for the others, which are NaN.
 
     They are how often target or stop is met within the horizon, and the target first at any time.
 
@@ -31,6 +31,7 @@ def odds(view: MarketView, wished: Wishes, side: Codes, costs: Costs) -> Odds:
     the targets is that of `target_first`, by which a walk without drift has no edge at any distances; that of what is met within
     the horizon favours the nearer level, and would bet most of an account on a near target with a far stop.
     """
+    side = wished.side if asked is None else asked
     with np.errstate(invalid="ignore"):
         target, stop = (np.where(side != 0, distance / view.close, np.nan) for distance in (wished.target, wished.stop))
     found = _scenarios(view, side, costs, (target, stop))
