@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fxgpt_core.backtest.kernel import play
 from fxgpt_core.backtest.tape import TRADE, TRADES, Log, Rules, Sums, Tape, TradeArray, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.compiled import compiled
+from fxgpt_core.compiled import compiled, uncounted
 from fxgpt_core.market.fills import Terms
 from fxgpt_core.performance.daily import fx_days_a_year, last_rows
 from fxgpt_core.performance.run_measures import Run, day_returns, run_measures
@@ -59,13 +59,13 @@ def measured_windows(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, win
 @compiled
 def _measured(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, windows: Windows, book: TradeArray) -> FloatArray:
     found, sums = np.empty((len(windows.spans), N_MEASURES + 1)), np.empty(_N_SUMS)
-    equity = np.empty((windows.spans[:, 1] - windows.spans[:, 0]).max() if len(windows.spans) > 0 else 0)
+    nothing, equity = np.empty(0), np.empty((windows.spans[:, 1] - windows.spans[:, 0]).max() if len(windows.spans) > 0 else 0)
     for f in range(len(windows.spans)):
         start, stop = windows.spans[f, 0], windows.spans[f, 1]
-        curve, n_trades = equity[: stop - start], 0
+        sums[TRADES] = 0.0
         if stop > start:
-            play(tape, wished, rules, terms, (start, stop), Log(sums, book, curve, np.empty(0)))
-            n_trades = int(sums[TRADES])
+            _play(tape, wished, rules, terms, (start, stop), Log(sums, book, equity, nothing))
+        curve, n_trades = equity[: stop - start], int(sums[TRADES])
         profit, costs, held_us = _trades(tape, book, n_trades)
         day_ends = windows.day_ends[windows.first_day[f] : windows.first_day[f + 1]]
         run = Run(profit, costs, held_us, curve, terms.cash, day_ends, windows.days_a_year[f], 0.0)
@@ -74,6 +74,12 @@ def _measured(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, windows: W
         if not np.isfinite(curve).all():
             found[f, 0] = np.nan
     return found
+
+
+@uncounted
+def _play(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, span: tuple[int, int], log: Log) -> None:
+    """Plays a window; the log's curve may be longer."""
+    play(tape, wished, rules, terms, span, Log(log.sums, log.book, log.equity[: span[1] - span[0]], log.daily))
 
 
 @compiled
