@@ -1,7 +1,7 @@
 """What was computed once and may be asked for again: the latest asked stay, within a number of bytes."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from threading import Lock
 from typing import Any, TypeVar
@@ -13,10 +13,10 @@ Output = TypeVar("Output")
 
 @dataclass(frozen=True)
 class Use:
-    """How a memory was used: outputs that were there, outputs that were made, and the bytes that it holds."""
+    """How a memory was used: outputs that were there, outputs that were made by stage, and the bytes that it holds."""
 
     hits: int
-    misses: int
+    made: Mapping[str, int]
     nbytes: int
 
 
@@ -31,7 +31,8 @@ class Memory:
         self._limit = limit_bytes
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._lock = Lock()
-        self._hits = self._misses = self._nbytes = 0
+        self._made: Counter[str] = Counter()
+        self._hits = self._nbytes = 0
 
     def output(self, stage: str, values: Hashable, make: Callable[[], Output]) -> Output:
         """The output of a stage for the values of its parameters, made by `make` unless it is there."""
@@ -42,7 +43,7 @@ class Memory:
                 self._kept.move_to_end(key)
                 found: Output = self._kept[key][0]
                 return found
-            self._misses += 1
+            self._made[stage] += 1
         made = make()
         with self._lock:
             self._keep(key, made, bytes_of(made))
@@ -52,7 +53,7 @@ class Memory:
     def use(self) -> Use:
         """How it was used so far."""
         with self._lock:
-            return Use(self._hits, self._misses, self._nbytes)
+            return Use(self._hits, dict(self._made), self._nbytes)
 
     def _keep(self, key: Hashable, made: Any, nbytes: int) -> None:
         if key in self._kept or nbytes > self._limit:

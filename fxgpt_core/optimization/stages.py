@@ -3,7 +3,9 @@
 A column of the whole series holds for every window, since no row of it depends on where the series begins or ends.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,31 @@ from fxgpt_core.strategy.volume_measures import (
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+_ALLOCATION = tuple(f"riskfolio_{item.name}" for item in fields(AllocationParameters) if item.name not in ("window", "drift"))
+_SIZE, _LOOKBACK = ("pattern_min_pattern_size",), ("pattern_lookback_period",)
+
+STAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "horizon": ("sssd_forecast_horizon",),
+    "ranges": ("risk_atr_period",),
+    "spikes": (),
+    "balance": ("filter_volume_obv_period",),
+    "vwap": ("filter_volume_vwap_period",),
+    "capital": (*_ALLOCATION, "rl_hybrid_alpha"),
+    "windows": (),
+    "prices": (),
+    "mirrored prices": (),
+    "swings": _SIZE,
+    "double bottoms": _SIZE,
+    "heads and shoulders": _SIZE,
+    "clear closes": (),
+    "candlesticks": (),
+    "support of candlesticks": _SIZE + _LOOKBACK,
+    "volume of patterns": _LOOKBACK,
+    "trend of patterns": _LOOKBACK,
+    "directions": (),
+}
+"""By stage: the parameters that its output depends on, and no other does; docs/optimization.md tells what each costs."""
 
 
 class Horizon(NamedTuple):

@@ -17,7 +17,6 @@ from fxgpt_core.performance.run_measures import Run, day_returns, run_measures
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_N_SUMS = len(Sums._fields)
 N_MEASURES = 20
 
 
@@ -46,50 +45,74 @@ def windows_of(candles: CandleArrays, spans: Sequence[slice]) -> Windows:
     )
 
 
+class Sheet(NamedTuple):
+    """What windows leave, one behind the other: equity at closes, and of each trade profit, costs and µs held, float64[T,3].
+
+    `n_trades` int64[F]; `sums` and `book` are those of the window that is played.
+    """
+
+    sums: FloatArray
+    book: TradeArray
+    equity: FloatArray
+    trades: FloatArray
+    n_trades: IntArray
+    nothing: FloatArray
+
+
 def measured_windows(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, windows: Windows) -> FloatArray:
     """float64[F,21]: the fields of `Metrics`, then the lowest return of an FX day, at most 0, of one set on each window.
 
     What is not finite is not judged here: then the first number is NaN.
     """
     bounds = np.searchsorted(wished.at, windows.spans)
-    book = np.empty(int((bounds[:, 1] - bounds[:, 0]).max(initial=0)) + 1, TRADE)
-    return _measured(tape, wished, rules, terms, windows, book)
-
-
-@compiled
-def _measured(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, windows: Windows, book: TradeArray) -> FloatArray:
-    found, sums = np.empty((len(windows.spans), N_MEASURES + 1)), np.empty(_N_SUMS)
-    nothing, equity = np.empty(0), np.empty((windows.spans[:, 1] - windows.spans[:, 0]).max() if len(windows.spans) > 0 else 0)
-    for f in range(len(windows.spans)):
-        start, stop = windows.spans[f, 0], windows.spans[f, 1]
-        sums[TRADES] = 0.0
-        if stop > start:
-            _play(tape, wished, rules, terms, (start, stop), Log(sums, book, equity, nothing))
-        curve, n_trades = equity[: stop - start], int(sums[TRADES])
-        profit, costs, held_us = _trades(tape, book, n_trades)
-        day_ends = windows.day_ends[windows.first_day[f] : windows.first_day[f + 1]]
-        run = Run(profit, costs, held_us, curve, terms.cash, day_ends, windows.days_a_year[f], 0.0)
-        found[f, :N_MEASURES] = run_measures(run)
-        found[f, N_MEASURES] = min(0.0, day_returns(curve, terms.cash, day_ends).min()) if len(day_ends) > 0 else 0.0
-        if not np.isfinite(curve).all():
-            found[f, 0] = np.nan
-    return found
+    room = bounds[:, 1] - bounds[:, 0] + 1
+    sheet = Sheet(
+        sums=np.empty(len(Sums._fields)),
+        book=np.empty(int(room.max(initial=1)), TRADE),
+        equity=np.empty(int((windows.spans[:, 1] - windows.spans[:, 0]).sum())),
+        trades=np.empty((int(room.sum()), 3)),
+        n_trades=np.zeros(len(windows.spans), dtype=np.int64),
+        nothing=np.empty(0),
+    )
+    _play_all(tape, wished, rules, terms, windows.spans, sheet)
+    return _measure_all(sheet, windows, terms.cash)
 
 
 @uncounted
-def _play(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, span: tuple[int, int], log: Log) -> None:
-    """Plays a window; the log's curve may be longer."""
-    play(tape, wished, rules, terms, span, Log(log.sums, log.book, log.equity[: span[1] - span[0]], log.daily))
+def _play_all(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, spans: IntArray, sheet: Sheet) -> None:
+    first, n = 0, 0
+    for f in range(len(spans)):
+        start, stop = spans[f]
+        if stop > start:
+            curve = sheet.equity[first : first + stop - start]
+            play(tape, wished, rules, terms, (start, stop), Log(sheet.sums, sheet.book, curve, sheet.nothing))
+            sheet.n_trades[f] = int(sheet.sums[TRADES])
+        for t in range(sheet.n_trades[f]):
+            row = sheet.book[t]
+            sheet.trades[n, 0] = row.profit
+            # In the order of `cost_parts`: another one might round differently.
+            sheet.trades[n, 1] = row.commission + row.spread_cost + row.slippage + row.impact + row.swap
+            sheet.trades[n, 2] = tape.time_us[row.exit_index] - tape.time_us[row.entry_index]
+            n += 1
+        first += stop - start
 
 
 @compiled
-def _trades(tape: Tape, book: TradeArray, n: int) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Profits, costs and times held of the first trades of a book."""
-    profit, costs, held_us = np.empty(n), np.empty(n), np.empty(n, np.int64)
-    for t in range(n):
-        row = book[t]
-        profit[t] = row.profit
-        # In the order of `cost_parts`: another one might round differently.
-        costs[t] = row.commission + row.spread_cost + row.slippage + row.impact + row.swap
-        held_us[t] = tape.time_us[row.exit_index] - tape.time_us[row.entry_index]
-    return profit, costs, held_us
+def _measure_all(sheet: Sheet, windows: Windows, cash: float) -> FloatArray:
+    found = np.empty((len(windows.spans), N_MEASURES + 1))
+    first, n = 0, 0
+    for f in range(len(windows.spans)):
+        rows, trades = windows.spans[f, 1] - windows.spans[f, 0], sheet.n_trades[f]
+        curve = sheet.equity[first : first + rows]
+        profit, costs = sheet.trades[n : n + trades, 0].copy(), sheet.trades[n : n + trades, 1].copy()
+        held_us = sheet.trades[n : n + trades, 2].astype(np.int64)
+        day_ends = windows.day_ends[windows.first_day[f] : windows.first_day[f + 1]]
+        run = Run(profit, costs, held_us, curve, cash, day_ends, windows.days_a_year[f], 0.0)
+        found[f, :N_MEASURES] = run_measures(run)
+        found[f, N_MEASURES] = 0.0
+        for change in day_returns(curve, cash, day_ends):
+            found[f, N_MEASURES] = min(found[f, N_MEASURES], change)
+        if not np.isfinite(curve).all():
+            found[f, 0] = np.nan
+        first, n = first + rows, n + trades
+    return found
