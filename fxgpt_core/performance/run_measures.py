@@ -18,6 +18,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _BLOCK = 128
+_DEPTH = 128
+_ADD = -1
 
 
 class Run(NamedTuple):
@@ -120,17 +122,33 @@ def _held(value: float) -> float:
     return min(max(value, -RATIO_LIMIT), RATIO_LIMIT)
 
 
-@uncounted
+@compiled
 def _total(values: FloatArray) -> float:
-    return 0.0 + _part(values, 0, len(values))
+    if len(values) <= _BLOCK:
+        return 0.0 + _block(values, 0, len(values))
+    # No function that calls itself: numba cannot keep one on disk, and what it loads of it crashes.
+    first, size, n = np.empty(_DEPTH, np.int64), np.empty(_DEPTH, np.int64), 1
+    sums, found = np.empty(_DEPTH), 0
+    first[0], size[0] = 0, len(values)
+    while n > 0:
+        n -= 1
+        start, length = first[n], size[n]
+        if length == _ADD:
+            found -= 1
+            sums[found - 1] += sums[found]
+        elif length <= _BLOCK:
+            sums[found] = _block(values, start, length)
+            found += 1
+        else:
+            half = length // 2
+            half -= half % 8
+            size[n], first[n + 1], size[n + 1], first[n + 2], size[n + 2] = _ADD, start + half, length - half, start, half
+            n += 3
+    return sums[0]
 
 
 @uncounted
-def _part(values: FloatArray, first: int, n: int) -> float:
-    if n > _BLOCK:
-        half = n // 2
-        half -= half % 8
-        return _part(values, first, half) + _part(values, first + half, n - half)
+def _block(values: FloatArray, first: int, n: int) -> float:
     if n < 8:
         total = -0.0
         for i in range(first, first + n):
