@@ -106,7 +106,7 @@ class Wished(NamedTuple):
 
 
 def scenarios_of(at: AtStep, rows: IntArray, wished: Wished) -> Scenarios:
-    """`scenarios` of wishes at some rows int64[N] of the bands of one step, which are read where they lie. Raises `BadInputError`."""
+    """`scenarios` of wishes at rows int64[N] of the bands of one step, read where they lie. Raises `BadInputError`."""
     side, cost, target, stop = wished
     for name, value in (("cost", np.array([cost])), ("target", target), ("stop", stop)):
         if ((value < 0.0) | (value >= 1.0)).any():

@@ -155,7 +155,10 @@ def _of_stretch(stretch: Stretch, parameters: PatternParameters, rows: tuple[int
     both = (
         Believed(charted, charted.values[:, CONFIDENCE], charted.values[:, VOLUME], least),
         Believed(
-            drawn, confidences(drawn, support[part], trend, weights_of(parameters)), _volumes(stretch, lookback, drawn, least), least
+            drawn,
+            confidences(drawn, support[part], trend, weights_of(parameters)),
+            _volumes(stretch, lookback, drawn, least),
+            least,
         ),
     )
     filtering = (stretch.directions(), asked_of(parameters))
@@ -204,8 +207,8 @@ def signalled(
     for i in range(start, rows[1]):
         count = alive(living, count, close[i], i - life.max_age)
         # Of equals the one that was confirmed last counts: candlesticks come behind chart shapes.
-        charted, count = enlist(living, count, both[0], charted, i, close[i], life)
-        drawn, count = enlist(living, count, both[1], drawn, i, close[i], life)
+        charted, count = enlist(living, count, both[0], charted, (i, close[i]), life)
+        drawn, count = enlist(living, count, both[1], drawn, (i, close[i]), life)
         if i < rows[0]:
             continue
         best, most = -1, 0.0
@@ -229,17 +232,17 @@ def signalled(
 
 
 @uncounted
-def enlist(living: FloatArray, count: int, of: Believed, coming: int, i: int, close: float, life: Life) -> tuple[int, int]:
-    """Writes what counts of the shapes confirmed at candle `i` side by side in memory: the loop reads it at every candle.
+def enlist(living: FloatArray, count: int, of: Believed, coming: int, now: tuple[int, float], life: Life) -> tuple[int, int]:
+    """Writes what counts of the shapes confirmed at a candle side by side in memory: the loop reads it at every candle.
 
-    Says which shape comes next, and how many live.
+    `now` is the row and the close of the candle. Says which shape comes next, and how many live.
     """
     shapes = of.shapes
-    while coming < len(shapes.rows) and shapes.rows[coming, CONFIRMED_AT] == i:
+    while coming < len(shapes.rows) and shapes.rows[coming, CONFIRMED_AT] == now[0]:
         if not of.volume[coming] < of.least_volume:
             height = shapes.values[coming, HEIGHT]
             living[count, OF_KIND], living[count, OF_SIDE] = shapes.rows[coming, KIND], shapes.rows[coming, SIDE]
-            living[count, BEGAN], living[count, FROM] = shapes.rows[coming, COMPLETED], close
+            living[count, BEGAN], living[count, FROM] = shapes.rows[coming, COMPLETED], now[1]
             living[count, STOP], living[count, TARGET] = life.stop * height, life.target * height
             living[count, FULL] = of.confidence[coming]
             count += 1
@@ -256,7 +259,7 @@ def alive(living: FloatArray, count: int, close: float, oldest: int) -> int:
     left = 0
     for a in range(count):
         gained = living[a, OF_SIDE] * (close - living[a, FROM])
-        if living[a, BEGAN] >= oldest and -living[a, STOP] < gained and gained < living[a, TARGET]:
+        if living[a, BEGAN] >= oldest and -living[a, STOP] < gained < living[a, TARGET]:
             if left < a:
                 for column in range(LIVING):
                     living[left, column] = living[a, column]

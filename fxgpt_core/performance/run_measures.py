@@ -144,7 +144,7 @@ def _total(values: FloatArray) -> float:
             half -= half % 8
             size[n], first[n + 1], size[n + 1], first[n + 2], size[n + 2] = _ADD, start + half, length - half, start, half
             n += 3
-    return sums[0]
+    return float(sums[0])
 
 
 @uncounted
@@ -163,4 +163,4 @@ def _block(values: FloatArray, first: int, n: int) -> float:
     total = ((a + b) + (c + d)) + ((e + f) + (g + h))
     for i in range(whole, first + n):
         total += values[i]
-    return total
+    return float(total)

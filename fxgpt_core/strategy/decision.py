@@ -179,7 +179,7 @@ def _conditions(view: MarketView, wished: Wishes, answers: FilterAnswers) -> Con
 
 
 def _refused(view: MarketView, wished: Wishes, answers: FilterAnswers) -> Codes:
-    """The reasons of the wishes, with those that are refused whatever their edge; of several refusals the last one here is told."""
+    """The reasons of the wishes, with those refused whatever their edge; of several refusals the last one here is told."""
     reason, wants = wished.reason.copy(), wished.side != 0
     refused = wants & (answers.refusal != NOT_REFUSED)
     reason[refused] = answers.refusal[refused]

@@ -144,7 +144,9 @@ def _limits(parameters: StrategyParameters, costs: Costs) -> _Limits:
 
 
 @compiled
-def _forecast_wishes(seen: _Seen, limits: _Limits) -> tuple[Codes, FloatArray, FloatArray, FloatArray, Mask, FloatArray, FloatArray]:
+def _forecast_wishes(
+    seen: _Seen, limits: _Limits
+) -> tuple[Codes, FloatArray, FloatArray, FloatArray, Mask, FloatArray, FloatArray]:
     """The fields of `Wishes`, in one pass: in arrays for each step most of the time would go into memory."""
     n = len(seen.close)
     reason, led = np.empty(n, np.int8), np.zeros(n, np.bool_)
