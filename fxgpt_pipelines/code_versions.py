@@ -39,6 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "optimized_parameters": _SEARCH,
     "ablation": _SEARCH,
     "robustness": (*_SEARCH, "registry/gates.py", "registry/gate_evidence.py"),
+    "vault": (*_SEARCH, "registry/vault.py"),
     "rl_agent": (*_LIVE, "context", "rl"),
     "deployment": ("registry",),
     "live_orders": ("registry/tables.py",),

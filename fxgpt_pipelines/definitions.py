@@ -21,6 +21,7 @@ from fxgpt_pipelines.assets import (
     quantile_head,
     regimes,
     validation,
+    vault,
 )
 from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
@@ -46,6 +47,7 @@ ASSETS = [
     policy.rl_agent,
     optimization.optimized_parameters,
     optimization.robustness,
+    vault.vault,
     ablation.ablation,
     live.deployment,
     live.live_orders,

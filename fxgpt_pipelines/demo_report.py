@@ -15,20 +15,23 @@ if TYPE_CHECKING:
 WIDTH = 110
 
 
-def gates(steps: Steps, robustness: "Artifact") -> bool:
+def gates(steps: Steps, lake: "Lake", robustness: "Artifact") -> bool:
     """The gate board: every gate with number and limit, every failed one with what to do. True when all passed."""
+    from fxgpt_core.registry.efforts import cheapest_told
+    from fxgpt_core.registry.gate_results import board_of
     from fxgpt_core.registry.gates import advice
 
-    board = robustness.json()["gates"]
-    failed = [gate for gate in board if not gate["passed"]]
+    board = board_of(lake.ledger, robustness.json()["parameter_set_id"])
+    failed = [gate for gate in board if not gate.passed]
     steps.say()
     steps.say(f"gate board: {len(board) - len(failed)} of {len(board)} passed")
     for gate in board:
-        verdict = "passed" if gate["passed"] else "FAILED"
-        steps.say(f"  {verdict}  {gate['gate']:<24} {gate['value']:>9.4g}  must be {gate['comparison']} {gate['limit']:.4g}")
-    for line in advice((gate["gate"], gate["remedy"]) for gate in failed):
+        verdict = "passed" if gate.passed else "FAILED"
+        steps.say(f"  {verdict}  {gate.gate:<24} {gate.value:>9.4g}  must be {gate.comparison} {gate.limit:.4g}")
+    for line in advice((gate.gate, gate.remedy) for gate in failed):
         steps.say(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
     if failed:
+        steps.say(cheapest_told(failed))
         steps.say("it would be refused; the demo deploys it on paper under an override that is recorded with its reason")
     steps.say()
     return not failed

@@ -57,7 +57,8 @@ def _numbers(found: "LuckOfSearch") -> dict[str, Any]:
         return told | {"not judged": found.missing}
     more = {
         "luck alone would show, a day": found.luck.lucky_sharpe,
-        "independent sets they are worth": found.luck.effective_trials,
+        "independent sets they are worth, by mean correlation": found.luck.effective_trials,
+        "clusters of sets that earn alike": found.luck.clustered_trials,
         "choices that lose where unseen": found.luck.loss_probability,
         "days its Sharpe ratio needs": found.luck.minimum_track_record,
     }

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from fxgpt_core.optimization.judged_luck import JudgedLuck
     from fxgpt_core.optimization.made_components import Used
     from fxgpt_core.optimization.outcome import OptimizationOutcome
+    from fxgpt_core.optimization.plan import SearchParameters
     from fxgpt_core.optimization.problem import Problem
-    from fxgpt_core.optimization.study import SearchParameters, SearchProgress
+    from fxgpt_core.optimization.study import SearchProgress
     from fxgpt_core.registry.artifact import Artifact
     from fxgpt_core.registry.gates import GateResult
     from fxgpt_core.registry.lake import Making
@@ -93,14 +94,15 @@ def problem_of(making: "Making", charges: "Charges | None", used: "Used") -> "Pr
     )
 
 
-def search_parameters(config: Mapping[str, Any], timeframe: "Timeframe") -> "SearchParameters":
-    """The budget of a configuration."""
-    from fxgpt_core.optimization.study import SearchParameters
+def search_parameters(config: Mapping[str, Any], timeframe: "Timeframe", store: "TrialStore") -> "SearchParameters":
+    """The budget, engine and limits of a configuration. Raises `BadInputError` for an unknown engine."""
+    from fxgpt_core.optimization.configured import search_parameters as configured
+    from fxgpt_core.optimization.warm import warm_start
     from fxgpt_core.validation.folds import fold_parameters
 
     days = fold_parameters(timeframe, **{name: config[name] for name in ("train_days", "test_days", "step_days")})
-    names = ("seed", "n_trials", "n_final_trials", "max_folds", "min_trades")
-    return SearchParameters(folds=days, **{name: config[name] for name in names})
+    run = config["warm_start_run"]
+    return configured(config, days, None if run is None else warm_start(store, run))
 
 
 def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tell: Callable[[str], None]) -> "Artifact":
@@ -109,7 +111,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
 
     charges, used = charges_of(config), used_of(making, config)
     problem = problem_of(making, charges, used)
-    parameters = search_parameters(config, problem.candles.timeframe)
+    parameters = search_parameters(config, problem.candles.timeframe, store)
     outcome = optimize(problem, parameters, store, progress=lambda progress: _tell(progress, tell))
     proposal = {
         "parameters": outcome.proposed.to_json(),
@@ -118,6 +120,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
         "trial_number": outcome.final.trial_number,
         "trial_seed": outcome.final.seed,
         "regime_parameters_id": outcome.regime_parameters_id,
+        **_by_regime(problem, outcome),
         "pareto": list(outcome.pareto),
         "n_trials": outcome.n_trials,
         "in_sample_sharpe": outcome.in_sample_sharpe,
@@ -137,11 +140,11 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
 def judged(making: "Making", proposal: Mapping[str, Any], store: "TrialStore") -> Judged:
     """The outcome of the proposal's run again, from the ledger's own trials. Raises `BrokenLineageError` when they differ."""
     from fxgpt_core.market.charges import charges_of_proposal
+    from fxgpt_core.optimization.conclusion import concluded_again
     from fxgpt_core.optimization.made_components import Used
-    from fxgpt_core.optimization.study import concluded_again
 
     problem = problem_of(making, charges_of_proposal(proposal), Used.of_proposal(proposal))
-    return Judged(problem, concluded_again(problem, proposal, store.trials(proposal["run_id"])))
+    return Judged(problem, concluded_again(problem, proposal, store))
 
 
 def luck(case: Judged, settings: Mapping[str, Any], tell: Callable[[str], None]) -> "JudgedLuck":
@@ -193,6 +196,22 @@ def _fold(fold: Any) -> dict[str, Any]:
         "test": fold.test.to_json() if fold.test else None,
         "idle": fold.idle,
         "error": fold.error,
+    }
+
+
+def _by_regime(problem: "Problem", outcome: "OptimizationOutcome") -> dict[str, Any]:
+    """What a deployment per regime needs, and what the sets by regime earned out of sample; nothing where none was searched."""
+    from fxgpt_core.optimization.regime_table import regime_table
+    from fxgpt_core.strategy.regime_sets import RegimeSets
+
+    if outcome.regime_sets is None:
+        return {}
+    choices = [(fold.parameters, fold.fold.test) for fold in outcome.folds if isinstance(fold.parameters, RegimeSets)]
+    return {
+        "regime_sets": outcome.regime_sets.to_json(),
+        "regime_parameters_ids": dict(outcome.regime_parameters_ids),
+        "regime_fallbacks": dict(outcome.regime_sets.reasons),
+        "regimes": [row.cells() for row in regime_table(problem, choices)],
     }
 
 

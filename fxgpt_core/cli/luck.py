@@ -7,12 +7,10 @@ import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
 from fxgpt_core.cli.countdown import on_terminal
-from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.optimization.judged_luck import JudgedLuck
     from fxgpt_core.registry.artifact import Artifact
-    from fxgpt_core.registry.lake import Lake
 
 RunOption = Annotated[int | None, typer.Option("--run", metavar="ID", help="The run to judge; the latest by default.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every history that is drawn; the same gives the same.")]
@@ -23,7 +21,7 @@ HistoriesOption = Annotated[
 
 SHOWN = (
     *("trials_ever", "sets_searched", "days_searched", "days_judged", "sharpe_per_day", "lucky_sharpe", "dispersion"),
-    *("effective_trials", "loss_probability", "minimum_track_record"),
+    *("effective_trials", "clustered_trials", "loss_probability", "minimum_track_record"),
 )
 
 
@@ -43,53 +41,21 @@ def luck(
 
     Example: fxgpt luck --symbol EURUSD --timeframe 1h --run 1
     """
-    from fxgpt_core.cli.quoted import with_charges
-    from fxgpt_core.cli.stored import opened_ledger, problem_of, read_only_lake
-    from fxgpt_core.market.charges import charges_of_proposal
-    from fxgpt_core.market.conversion import CONVERTING_CANDLES
-    from fxgpt_core.optimization.made_components import Used
+    from fxgpt_core.cli.judged_run import judged_run
 
-    settings = read_settings()
-    ledger = opened_ledger(settings)
-    lake = read_only_lake(settings, ledger)
-    parameter_set = _searched_by(lake, symbol, timeframe, run)
-    inputs, proposal = {edge.role: edge.parent for edge in lake.inputs(parameter_set.id)}, parameter_set.json()
-    stored, charges = problem_of(inputs, Used.of_proposal(proposal)), charges_of_proposal(proposal)
-    if charges is not None:
-        stored = with_charges(stored, charges, inputs.get(CONVERTING_CANDLES))
+    judged = judged_run(symbol, timeframe, run)
     from fxgpt_core.optimization.judged_luck import judged_luck
     from fxgpt_core.optimization.luck_of_search import TrialsEver
-    from fxgpt_core.optimization.study import concluded_again
-    from fxgpt_core.registry.trials import TrialStore
 
-    store = TrialStore(ledger)
-    outcome = concluded_again(stored.problem, proposal, store.trials(proposal["run_id"]))
+    parameter_set, store = judged.parameter_set, judged.store
     place = (parameter_set.symbol, parameter_set.timeframe)
     ever = TrialsEver(store.n_trials_ever(*place), store.sharpe_variance(*place))
-    found = judged_luck(stored.problem, outcome, ever, seed, histories, on_terminal)
+    found = judged_luck(judged.problem, judged.outcome, ever, seed, histories, on_terminal)
     payload = _payload(parameter_set, found) | {"seed": seed}
     answer(payload, json, lambda: _tell(payload))
 
 
 VERBS: dict[str, Callable[..., Any]] = {"luck": luck}
-
-
-def _searched_by(lake: "Lake", symbol: str, timeframe: str, run: int | None) -> "Artifact":
-    from fxgpt_core.errors import MissingError
-    from fxgpt_core.market import symbols, timeframes
-
-    asked = (symbols.symbol(symbol).name, str(timeframes.timeframe(timeframe)))
-    if run is None:
-        return lake.latest("optimized_parameters", *asked)
-    made = [artifact for artifact in lake.every("optimized_parameters", asked[0]) if artifact.timeframe == asked[1]]
-    for artifact in reversed(made):
-        if artifact.summary["run_id"] == run:
-            return artifact
-    known = ", ".join(str(number) for number in sorted({artifact.summary["run_id"] for artifact in made})) or "none"
-    raise MissingError(
-        f"run {run} made no stored parameter set of {asked[0]} {asked[1]}; runs that did: {known}; name one of those, or "
-        "materialize optimized_parameters"
-    )
 
 
 def _payload(parameter_set: "Artifact", found: "JudgedLuck") -> dict[str, Any]:

@@ -13,13 +13,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.backtest.engine import execution_parameters, judges_distances, rules_of, tape_of, terms_of, wishes_of
+from fxgpt_core.backtest.checks import judges_distances
+from fxgpt_core.backtest.engine import execution_parameters, rules_rows, tape_of, terms_of, wishes_of
 from fxgpt_core.backtest.tape import RANGE, STOP_DISTANCE, TARGET_DISTANCE, Wishes
 from fxgpt_core.optimization.memory import Memory, Use
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.stages import Stages
 from fxgpt_core.optimization.windows import N_MEASURES, measured_windows, windows_of
 from fxgpt_core.performance.measures import Metrics, metrics_of
+from fxgpt_core.regimes.regime import GLOBAL, REGIMES
 from fxgpt_core.strategy.decision import decide
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.wishes import wishes
@@ -70,7 +72,7 @@ class Evaluator:
         problem = self._problem
         slices = [window.slice(problem.candles.known_at_us) for window in windows]
         span = slice(min(each.start for each in slices), max(each.stop for each in slices))
-        rules = rules_of(execution_parameters(parameters, problem.candles.timeframe))
+        rules = rules_rows(execution_parameters(parameters, problem.candles.timeframe))
         prepared = self._memory.output("windows", tuple(windows), lambda: windows_of(problem.candles, slices))
         wished, near = self._wished(parameters, span)
         found = measured_windows(self._tape, wished, rules, self._terms, prepared)
@@ -83,7 +85,7 @@ class Evaluator:
     def _wished(self, parameters: StrategyParameters, span: slice) -> tuple[Wishes, IntArray]:
         """What is decided in a span, by the rows of the whole series, and the rows whose stop or target is too near to play."""
         view = self._stages.view(parameters, span)
-        rows = np.flatnonzero(wishes(view, parameters, self._problem.costs).side)
+        rows = self._allowed(np.flatnonzero(wishes(view, parameters, self._problem.costs).side), span)
         decided = decide(view.select(rows), parameters, self._problem.costs, told=False)
         found = wishes_of(decided)
         side = np.zeros(len(self._problem.candles), dtype=np.int8)
@@ -91,6 +93,11 @@ class Evaluator:
         side[at] = decided.side[found.at]
         near = at[_too_near(found)] if self._judges_distances else at[:0]
         return Wishes(side, at, found.rows), near
+
+    def _allowed(self, rows: IntArray, span: slice) -> IntArray:
+        """The rows of a span at which the problem lets entries be: those of its regime, if it is of one."""
+        known, name = self._problem.components.regime, self._problem.regime
+        return rows if known is None or name == GLOBAL else rows[known[span][rows] == REGIMES.index(name)]
 
 
 def _too_near(wished: Wishes) -> Mask:

@@ -1,6 +1,5 @@
 """What a parameter set is judged by: four objectives, each in its natural sign."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -43,33 +42,49 @@ class Objectives:
         return cls(**{name: float(values[name]) for name in ("sharpe", "max_drawdown", "profit_factor", "cost_ratio")})
 
 
-IDLE = Objectives(sharpe=-10.0, max_drawdown=100.0, profit_factor=0.0, cost_ratio=1.0)
-"""What a trial with too few trades is given: worse than any trial that trades, so that doing nothing (no drawdown, no
-costs) never looks good. Its true metrics are stored beside it."""
+WORST = Objectives(sharpe=-10.0, max_drawdown=100.0, profit_factor=0.0, cost_ratio=1.0)
+"""The bounds of what is told to a search: measures beyond them say no more."""
 
 PROFIT_FACTOR_CAP = 10.0
 """A profit factor above this says that there were hardly any losses in the window, not that the set is better."""
+TEN_PCT = 10.0
 
 
-def objectives_of(metrics: Metrics, min_trades: int) -> Objectives:
-    """The objectives of a backtest, or `IDLE` when it closed fewer than `min_trades` trades (at least one)."""
-    if metrics.total_trades < max(1, min_trades):
-        return IDLE
+@dataclass(frozen=True)
+class Weights:
+    """What an objective weighs where there can be only one; ten percent of drawdown stand beside a Sharpe ratio of one.
+
+    The defaults are those of the specification, 7.3.
+    """
+
+    sharpe: float = 0.5
+    max_drawdown: float = 0.3
+    profit_factor: float = 0.15
+    cost_ratio: float = 0.05
+
+
+def objectives_of(metrics: Metrics) -> Objectives:
+    """The objectives of a backtest, within their bounds; without a trade they are `WORST`, since nothing was shown."""
+    if not metrics.total_trades:
+        return WORST
     return Objectives(
-        sharpe=max(metrics.sharpe_ratio, IDLE.sharpe),
-        max_drawdown=min(abs(metrics.max_drawdown_pct), IDLE.max_drawdown),
+        sharpe=max(metrics.sharpe_ratio, WORST.sharpe),
+        max_drawdown=min(abs(metrics.max_drawdown_pct), WORST.max_drawdown),
         profit_factor=min(metrics.profit_factor, PROFIT_FACTOR_CAP),
-        cost_ratio=min(metrics.cost_ratio, IDLE.cost_ratio),
+        cost_ratio=min(metrics.cost_ratio, WORST.cost_ratio),
     )
 
 
-def objective_value(objectives: Objectives) -> float:
-    """One number to sort a table by, never to choose by: Sharpe + ln(profit factor) − drawdown/10 − cost ratio.
+def weighted(objectives: FloatArray, weights: Weights) -> FloatArray:
+    """float64[n]: the weighted sum of objectives float64[n,4], more is better."""
+    scale = np.array([weights.sharpe, weights.max_drawdown / TEN_PCT, weights.profit_factor, weights.cost_ratio])
+    total: FloatArray = objectives @ (SIGNS * scale)
+    return total
 
-    Ten percent of drawdown weigh as much as one of Sharpe; the profit factor is held within [0.1, 10].
-    """
-    factor = min(max(objectives.profit_factor, 1.0 / PROFIT_FACTOR_CAP), PROFIT_FACTOR_CAP)
-    return objectives.sharpe + math.log(factor) - objectives.max_drawdown / 10.0 - objectives.cost_ratio
+
+def objective_value(objectives: Objectives) -> float:
+    """The one number of the table `optimization_results`: the weighted sum with the specification's weights."""
+    return float(weighted(np.array([objectives.values()]), Weights())[0])
 
 
 def gains(rows: Sequence[Objectives]) -> FloatArray:

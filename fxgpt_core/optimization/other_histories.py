@@ -1,6 +1,7 @@
-"""What the folds' choices would have made of other histories: the same entries at other times, and on other candles.
+"""What the folds' choices would have made of other histories: the same entries at other times, on other candles, or a bit late.
 
-In neither does a forecast know what comes, so that what is left is what the market and the way positions are run give anybody.
+In the first two no forecast knows what comes, so that what is left is what the market and the way positions are run give anybody.
+In the last it does: an edge that is gone a few candles later is one that nobody could have traded.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,44 +11,52 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.backtest.engine import ExecutionParameters, execution_parameters
+from fxgpt_core.backtest.engine import Execution, execution_of
 from fxgpt_core.backtest.sets import ParameterSet, Replay, play_sets
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
-from fxgpt_core.performance.bootstrap import cluster_length, rank_p_value, sharpe_ratios
-from fxgpt_core.performance.luck import MOST_OTHERS_P_VALUE, LuckTest
+from fxgpt_core.performance.bootstrap import cluster_length, deepest_drawdowns, rank_p_value, sharpe_ratios
+from fxgpt_core.performance.luck import LEAST_SHARPE_AT_5, MOST_OTHERS_P_VALUE, LuckTest
 from fxgpt_core.performance.measures import periods_a_year
-from fxgpt_core.performance.other_times import bootstrapped_candles, shifted_entries
+from fxgpt_core.performance.other_times import bootstrapped_candles, delayed_entries, shifted_entries
 from fxgpt_core.strategy.decision import Decisions
 
 FloatArray = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]
 Tell = Callable[[int, int], None]
+Moved = Callable[[Columns], Columns]
 
 RUNS: Final = 1_000
 RUNS_AT_ONCE: Final = 100
+LATEST: Final = 3
+"""Candles by which an entry comes late, at most."""
 PRICED: Final[tuple[str, ...]] = ("stop_distance", "target_distance", "atr", "entry_offset")
 """Columns in quote currency, which other prices ask for as fractions of the close."""
-UNPRICED: Final = ("pattern_led",)
+UNPRICED: Final = ("pattern_led", "parameter_set")
 """Further numbers by which a decision is played, which other prices leave as they are."""
 
 QUESTIONS: Final = {
     "other_times": "Would the same entries do as well at other times?",
     "other_candles": "Would they do as well on other candles of the same moves?",
+    "late_entries": "What annual Sharpe ratio remains when entries come a few candles late?",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class OtherHistories:
-    """Annual Sharpe ratio and final equity as observed and, float64[R] each, in R other histories of a kind (`QUESTIONS`)."""
+    """Annual Sharpe ratio and final equity as observed and, float64[R] each, in R other histories of a kind (`QUESTIONS`).
+
+    `drawdown` float64[R]: the deepest fall of each, as a fraction of the highest equity before it.
+    """
 
     name: str
     observed_sharpe: float
     observed_equity: float
     sharpe: FloatArray
     final_equity: FloatArray
+    drawdown: FloatArray
 
     @property
     def p_value(self) -> float:
@@ -61,22 +70,26 @@ class OtherHistories:
 
     @property
     def test(self) -> LuckTest:
-        """The p-value beside its limit; the question is followed by what other histories showed."""
+        """The p-value beside its limit, of late entries the 5th percentile of the Sharpe ratio; what others showed is told."""
         sharpe, equity = self.percentiles(self.sharpe), self.percentiles(self.final_equity)
         told = (
             f"{QUESTIONS[self.name]} Of {len(self.sharpe):,} others the 5th, 50th and 95th percentile of the annual Sharpe ratio "
             f"are {sharpe[0]:.2f}, {sharpe[1]:.2f} and {sharpe[2]:.2f}, here it is {self.observed_sharpe:.2f}; of the final "
             f"equity {equity[0]:,.0f}, {equity[1]:,.0f} and {equity[2]:,.0f}, here {self.observed_equity:,.0f}."
         )
+        if self.name == "late_entries":
+            return LuckTest(self.name, sharpe[0], ">", LEAST_SHARPE_AT_5, told)
         return LuckTest(self.name, self.p_value, "<=", MOST_OTHERS_P_VALUE, told)
 
     def to_json(self) -> dict[str, object]:
-        """What was observed, the percentiles of the others, and the p-value."""
+        """What was observed, mean, deviation and percentiles of the others, and the p-value."""
+        measured = {"sharpe": self.sharpe, "final_equity": self.final_equity, "drawdown": self.drawdown}
         return {
             "runs": len(self.sharpe),
             "observed": {"sharpe": self.observed_sharpe, "final_equity": self.observed_equity},
-            "sharpe": self.percentiles(self.sharpe),
-            "final_equity": self.percentiles(self.final_equity),
+            **{name: self.percentiles(values) for name, values in measured.items()},
+            "mean": {name: float(values.mean()) for name, values in measured.items()},
+            "deviation": {name: float(values.std()) for name, values in measured.items()},
             "p_value": self.p_value,
         }
 
@@ -87,7 +100,7 @@ class _Leg:
 
     rows: slice
     columns: Columns
-    execution: ExecutionParameters
+    execution: Execution
 
 
 def at_other_times(
@@ -98,17 +111,19 @@ def at_other_times(
     Each window is played from a fresh account and the returns are chained. `progress(done, total)` counts windows. Raises
     `BadInputError` for no run, and for a window of a single candle.
     """
-    legs, found = _legs(problem, outcome, runs), []
-    for number, leg in enumerate(legs):
-        candles = problem.candles.slice(leg.rows.start, leg.rows.stop)
-        parts = [_played(problem, leg, candles, [leg.columns])]
-        for count in _portions(runs):
-            shifted = [shifted_entries(leg.columns, rng) for _ in range(count)]
-            parts.append(_played(problem, leg, candles, shifted))
-        found.append(np.concatenate(parts))
-        if progress is not None:
-            progress(number + 1, len(legs))
-    return _histories("other_times", problem, legs, found)
+    legs = _legs(problem, outcome, runs)
+    return _moved_entries("other_times", problem, legs, runs, lambda columns: shifted_entries(columns, rng), progress)
+
+
+def with_late_entries(
+    problem: Problem, outcome: OptimizationOutcome, rng: np.random.Generator, runs: int = RUNS, progress: Tell | None = None
+) -> OtherHistories:
+    """The entries of each test window each later by 0 to 3 candles of its own draw (`delayed_entries`), never earlier.
+
+    Played and told as `at_other_times`. Raises `BadInputError` for no run.
+    """
+    legs = _legs(problem, outcome, runs)
+    return _moved_entries("late_entries", problem, legs, runs, lambda columns: delayed_entries(columns, LATEST, rng), progress)
 
 
 def on_other_candles(
@@ -134,6 +149,20 @@ def on_other_candles(
     return _histories("other_candles", problem, legs, [np.concatenate(parts) for parts in found])
 
 
+def _moved_entries(
+    name: str, problem: Problem, legs: "list[_Leg]", runs: int, moved: Moved, progress: Tell | None
+) -> OtherHistories:
+    found = []
+    for number, leg in enumerate(legs):
+        candles = problem.candles.slice(leg.rows.start, leg.rows.stop)
+        parts = [_played(problem, leg, candles, [leg.columns])]
+        parts += [_played(problem, leg, candles, [moved(leg.columns) for _ in range(n)]) for n in _portions(runs)]
+        found.append(np.concatenate(parts))
+        if progress is not None:
+            progress(number + 1, len(legs))
+    return _histories(name, problem, legs, found)
+
+
 def _legs(problem: Problem, outcome: OptimizationOutcome, runs: int) -> list[_Leg]:
     if runs < 1:
         raise BadInputError(f"{runs} other histories asked for; at least one is needed, and {RUNS:,} are usual")
@@ -147,7 +176,7 @@ def _legs(problem: Problem, outcome: OptimizationOutcome, runs: int) -> list[_Le
         }
         columns |= {name: decisions.numbers[name] for name in (*PRICED, *UNPRICED) if name in decisions.numbers}
         columns |= {name: columns[name] / close for name in PRICED if name in columns}
-        legs.append(_Leg(rows, columns, execution_parameters(fold.parameters, problem.candles.timeframe)))
+        legs.append(_Leg(rows, columns, execution_of(fold.parameters, problem.candles.timeframe)))
     return legs
 
 
@@ -186,4 +215,5 @@ def _histories(name: str, problem: Problem, legs: list[_Leg], found: list[FloatA
     whole = problem.candles.slice(legs[0].rows.start, legs[-1].rows.stop)
     sharpe = np.sqrt(periods_a_year(whole)) * sharpe_ratios(growth - 1.0)
     equity = problem.account.cash * growth.prod(axis=1)
-    return OtherHistories(name, float(sharpe[0]), float(equity[0]), sharpe[1:], equity[1:])
+    falls = deepest_drawdowns(growth[1:] - 1.0)
+    return OtherHistories(name, float(sharpe[0]), float(equity[0]), sharpe[1:], equity[1:], falls)

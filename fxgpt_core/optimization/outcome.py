@@ -1,7 +1,7 @@
 """What a finished optimization says: the proposed set, what each fold chose, and the stitched out-of-sample record."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,8 +9,11 @@ from fxgpt_core.backtest.engine import BacktestAccount
 from fxgpt_core.backtest.walk_forward import unmeasured
 from fxgpt_core.optimization.problem import Evaluation, Problem, joined
 from fxgpt_core.performance.measures import Metrics
+from fxgpt_core.registry.evaluations import Evaluations
+from fxgpt_core.registry.searches import SearchRow
 from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy
 from fxgpt_core.validation.folds import Fold, Window
 
 
@@ -23,7 +26,7 @@ class FoldOutcome:
 
     fold: Fold
     chosen: TrialRecord
-    parameters: StrategyParameters
+    parameters: Strategy
     train_sharpe: float
     tested: Metrics
     idle: bool
@@ -48,8 +51,10 @@ class FoldOutcome:
 class OptimizationOutcome:
     """`proposed`: the choice of the last search, on the latest train window; it has seen every candle, so its own numbers
     prove nothing. `out_of_sample`: the folds' choices on their test windows, one account through all of them.
-    `pareto`: trial numbers on the front of the last search; `trials`: every trial of this run, losers too, in order;
-    `regime_parameters_id`: the ledger's row of the proposed set.
+    `pareto`: trial numbers on the front of the last search; `trials`: those of this run that are kept in full, in order;
+    `evaluations`: every evaluation, losers too; `searches` as stored; `span`: what the searches and their judges see, all but the
+    vault; `regime_parameters_id`: the ledger's row of the proposed set. Where regimes were searched apart, `regime_sets` has
+    `proposed` as its global set, and the sets that decide in their regimes; their trials and rows of the ledger by regime.
     """
 
     run_id: int
@@ -60,18 +65,32 @@ class OptimizationOutcome:
     in_sample_sharpe: float
     pareto: tuple[int, ...]
     trials: tuple[TrialRecord, ...]
+    evaluations: Evaluations
+    searches: tuple[SearchRow, ...]
+    span: Window
     regime_parameters_id: int | None = None
+    regime_sets: RegimeSets | None = None
+    regime_trials: Mapping[str, TrialRecord] = field(default_factory=dict)
+    regime_parameters_ids: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def strategy(self) -> Strategy:
+        """What is proposed to decide: the sets by regime where they were searched, else the proposed set."""
+        return self.proposed if self.regime_sets is None else self.regime_sets
+
+    @property
+    def choices(self) -> tuple[TrialRecord, ...]:
+        """The trial that each fold chose."""
+        return tuple(fold.chosen for fold in self.folds)
 
     @property
     def n_trials(self) -> int:
         """How many trials this run made."""
-        return len(self.trials)
+        return len(self.evaluations)
 
 
-def walked_forward(
-    problem: Problem, choices: Sequence[tuple[StrategyParameters, Window]], *, cost_multiplier: float = 1.0
-) -> Evaluation:
-    """Parameter sets played on successive test windows with one account; a bust account stays at zero and trades no more.
+def walked_forward(problem: Problem, choices: Sequence[tuple[Strategy, Window]], *, cost_multiplier: float = 1.0) -> Evaluation:
+    """Strategies played on successive test windows with one account; a bust account stays at zero and trades no more.
 
     `choices` must be in time order and the windows must not overlap.
     """

@@ -3,7 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.optimization.objectives import SIGNS
+
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 def dominates(first: FloatArray, second: FloatArray) -> bool:
@@ -13,10 +16,24 @@ def dominates(first: FloatArray, second: FloatArray) -> bool:
 
 def pareto_front(gains: FloatArray) -> list[int]:
     """Indices, ascending, of the points of gains [N,K] that no other point dominates; equal points all stay."""
-    not_below = (gains[:, None, :] >= gains[None, :, :]).all(axis=2)
-    above = (gains[:, None, :] > gains[None, :, :]).any(axis=2)
-    dominated = (not_below & above).any(axis=0)
-    return [int(index) for index in np.flatnonzero(~dominated)]
+    # A point is dominated only by one that comes before it by the columns, so each is held against the front of those alone.
+    order = np.lexsort(-gains.T[::-1])
+    front: list[int] = []
+    points = np.empty_like(gains)
+    for index in order:
+        kept, point = points[: len(front)], gains[index]
+        if not ((kept >= point).all(axis=1) & (kept > point).any(axis=1)).any():
+            points[len(front)] = point
+            front.append(int(index))
+    return sorted(front)
+
+
+def feasible_front(objectives: FloatArray, violation: FloatArray) -> IntArray:
+    """int64[k]: the front of the objectives float64[n,4] that violate nothing; of none such, those that violate least."""
+    if not len(violation):
+        return np.empty(0, np.int64)
+    rows = np.flatnonzero(violation <= violation.min())
+    return rows[pareto_front(objectives[rows] * SIGNS)]
 
 
 def knee(gains: FloatArray) -> int:

@@ -11,11 +11,14 @@ from fxgpt_core.backtest.sets import ParameterSet, Replay, play_sets
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.space import decoded
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
 FloatArray = npt.NDArray[np.float64]
 
+MOST_SETS = 200
+"""Sets whose days are compared: enough to tell how often the best of some days is the best of others."""
 SETS_AT_ONCE = 16
 """Sets whose decisions are held in memory together; of all others only the returns of days are."""
 UNLIMITED_DAYS = 5
@@ -37,21 +40,39 @@ class Searched:
 def searched(
     problem: Problem, outcome: OptimizationOutcome, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Searched:
-    """Every set of the run, in the order of its first trial, played over one span: an account of its own, flat at the start.
+    """The sets of the run (`tried`), in the order of their first trial, played over one span: an account of its own, flat at the
+    start.
 
     Whose days these are: each was in the train window of some search, from the first fold's first day to the last day of the
-    final search, which is that of the forecasts. A set was chosen on its own search's window only; of its other days its own
+    final search. A set was chosen on its own search's window only; of its other days its own
     search saw nothing, and some were test windows. So nothing here is unseen, and only the search as a whole is judged by it.
     A set that was tried again is one column: it is the same strategy. `progress(done, total)` counts sets.
     """
-    sets = {trial.params_sha256: StrategyParameters.from_json(trial.parameters) for trial in outcome.trials}
-    span = Window(outcome.folds[0].fold.train.start_us, int(problem.bands.known_at_us[-1]) + 1)
+    sets = tried(problem, outcome)
+    span = Window(outcome.folds[0].fold.train.start_us, outcome.span.stop_us)
     wanted, parts = list(sets.values()), []
     for first in range(0, len(wanted), SETS_AT_ONCE):
         part = wanted[first : first + SETS_AT_ONCE]
         parts.append(daily_returns(problem, part, span))
         progress(first + len(part), len(wanted))
     return Searched(span, tuple(sets), np.concatenate(parts, axis=1), holding_days(wanted, problem.candles.timeframe))
+
+
+def tried(problem: Problem, outcome: OptimizationOutcome) -> dict[str, StrategyParameters]:
+    """The distinct sets of a run by their hash, at most `MOST_SETS` of them: the choices, and of all evaluations, losers too,
+    every so many-th in the order in which they were made.
+    """
+    evaluations = outcome.evaluations
+    numbers = {number: row for row, number in reversed(list(enumerate(evaluations.number.tolist())))}
+    first = {sha256: row for row, sha256 in reversed(list(enumerate(evaluations.params_sha256)))}
+    rows = np.array(sorted(first.values()), dtype=np.int64)
+    chosen = {first[evaluations.params_sha256[numbers[each.trial_number]]] for each in (outcome.final, *outcome.choices)}
+    room = max(MOST_SETS - len(chosen), 0)
+    spread = rows if len(rows) <= MOST_SETS else rows[np.linspace(0, len(rows) - 1, room).round().astype(np.int64)]
+    fitted = problem.components.fitted
+    return {
+        evaluations.params_sha256[row]: decoded(evaluations.genome[row], fitted) for row in sorted({*spread.tolist(), *chosen})
+    }
 
 
 def holding_days(sets: list[StrategyParameters], timeframe: Timeframe) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.backtest.kernel import play
-from fxgpt_core.backtest.tape import TRADE, TRADES, Log, Rules, Sums, Tape, TradeArray, Wishes
+from fxgpt_core.backtest.tape import TRADE, TRADES, Log, Sums, Tape, TradeArray, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.compiled import compiled, uncounted
 from fxgpt_core.market.fills import Terms
@@ -59,7 +59,7 @@ class Sheet(NamedTuple):
     nothing: FloatArray
 
 
-def measured_windows(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, windows: Windows) -> FloatArray:
+def measured_windows(tape: Tape, wished: Wishes, rules: FloatArray, terms: Terms, windows: Windows) -> FloatArray:
     """float64[F,21]: the fields of `Metrics`, then the lowest return of an FX day, at most 0, of one set on each window.
 
     What is not finite is not judged here: then the first number is NaN.
@@ -79,7 +79,7 @@ def measured_windows(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, win
 
 
 @uncounted
-def _play_all(tape: Tape, wished: Wishes, rules: Rules, terms: Terms, spans: IntArray, sheet: Sheet) -> None:
+def _play_all(tape: Tape, wished: Wishes, rules: FloatArray, terms: Terms, spans: IntArray, sheet: Sheet) -> None:
     first, n = 0, 0
     for f in range(len(spans)):
         start, stop = spans[f]

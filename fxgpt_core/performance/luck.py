@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.performance.bootstrap import RESAMPLES, Resampling, block_length, cluster_length
+from fxgpt_core.performance.clusters import trial_clusters
 from fxgpt_core.performance.daily import WEEKDAYS_A_YEAR
 from fxgpt_core.performance.monte_carlo import annual_sharpe_percentiles
 from fxgpt_core.performance.overfitting import BLOCKS, backtest_overfitting
@@ -71,11 +72,12 @@ class Luck:
     """What the tests say of a strategy judged on `n_periods` unseen returns.
 
     `psr`, `dsr`: probabilities that its Sharpe ratio is above 0, and above `lucky_sharpe` (a period), the best of as many
-    worthless trials. `effective_trials`: what the search's trials are worth as independent ones. `pbo`: probability of
-    overfitting; `loss_probability`: share of the same choices that lose where they were unseen. `spa_p_value`: of "no trial of
-    the search is better than staying out", consistent. `minimum_track_record`: periods after which the Sharpe ratio would be
-    above 0 with 95 % confidence, +inf if it is not. `sharpe_at_5`: 5th percentile of the annual Sharpe ratio of returns drawn
-    again in blocks. `block`, `cluster_block`: mean lengths of the blocks of the p-value and of the percentile, in periods.
+    worthless trials. `effective_trials`: what the search's trials are worth as independent ones, by their mean correlation, and
+    `clustered_trials`, by clusters of it (`trial_clusters`). `pbo`: probability of overfitting; `loss_probability`: share of the
+    same choices that lose where they were unseen. `spa_p_value`: of "no trial of the search is better than staying out",
+    consistent. `minimum_track_record`: periods after which the Sharpe ratio would be above 0 with 95 % confidence, +inf if it is
+    not. `sharpe_at_5`: 5th percentile of the annual Sharpe ratio of returns drawn again in blocks. `block`, `cluster_block`: mean
+    lengths of the blocks of the p-value and of the percentile, in periods.
     """
 
     n_periods: int
@@ -83,6 +85,7 @@ class Luck:
     dsr: float
     lucky_sharpe: float
     effective_trials: float
+    clustered_trials: float
     pbo: float
     loss_probability: float
     spa_p_value: float
@@ -140,6 +143,7 @@ def luck(returns: FloatArray, trials: Trials, searched: FloatArray, parameters: 
         dsr=probabilistic_sharpe(moments, benchmark),
         lucky_sharpe=benchmark,
         effective_trials=effective_trials(searched),
+        clustered_trials=float(trial_clusters(searched).n),
         pbo=overfitting.pbo,
         loss_probability=overfitting.loss_probability,
         spa_p_value=superior_ability(searched, means, rng).p_consistent,

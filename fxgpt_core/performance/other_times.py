@@ -31,6 +31,33 @@ def shifted_entries(columns: Mapping[str, Column], rng: np.random.Generator) -> 
     return {name: np.roll(column, offset) for name, column in columns.items()}
 
 
+def delayed_entries(columns: Mapping[str, Column], most: int, rng: np.random.Generator) -> dict[str, Column]:
+    """The same decision columns [N], each stretch of one side that is not 0 later by 0 to `most` rows, by a draw of its own.
+
+    What a person, a broker or a queue does to entries: they come late, never early, which would be to know the future. A late
+    stretch takes rows of the next one, and what goes over the end is lost; where none comes any more, the side is 0.
+    Raises `BadInputError` for columns of unequal length, none named `side`, and `most` below 1.
+    """
+    lengths = {name: len(column) for name, column in columns.items()}
+    if "side" not in columns or len(set(lengths.values())) != 1 or most < 1:
+        raise BadInputError(
+            f"decision columns of lengths {lengths} and a delay of at most {most} rows found; needed are columns of one length, "
+            "`side` among them, and a delay of at least 1"
+        )
+    side = columns["side"]
+    begins = np.flatnonzero(np.diff(side, prepend=side[:1] * 0 - 2))
+    delay = np.repeat(rng.integers(0, most + 1, len(begins)), np.diff(begins, append=len(side)))
+    rows = np.flatnonzero(side != 0)
+    there = rows + delay[rows]
+    rows, there = rows[there < len(side)], there[there < len(side)]
+    source = np.full(len(side), -1)
+    # Assigned from the last to the first, so that of two the earlier stretch stays.
+    source[there[::-1]] = rows[::-1]
+    moved = {name: column[np.maximum(source, 0)] for name, column in columns.items()}
+    moved["side"] = np.where(source >= 0, moved["side"], 0).astype(side.dtype)
+    return moved
+
+
 def bootstrapped_candles(candles: CandleArrays, block: float, rng: np.random.Generator) -> CandleArrays:
     """As many candles at the same times, chained of drawn moves: gap from the close before, then high, low and close by the open.
 

@@ -1,6 +1,6 @@
 """The ledger's tables of what was made of what: artifacts, their edges and heads, the hash chain, gates and deployments."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from fxgpt_core.registry.tables import UtcDateTime, created_at, metadata
 
@@ -95,4 +95,23 @@ deployment_evidence = Table(
     Column("lock_sha256", String(64), nullable=False),
     Column("dagster_run_id", String(64), nullable=False),
     Column("activated_at", UtcDateTime, nullable=False),
+)
+
+vault_openings = Table(
+    "vault_openings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("symbol", String(20), nullable=False),
+    Column("timeframe", String(10), nullable=False),
+    Column("parameter_set_id", String(64), ForeignKey("artifacts.id"), nullable=False),
+    Column("params_sha256", String(64), nullable=False),
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("window_end", UtcDateTime, nullable=False),
+    Column("look", Integer, nullable=False),
+    Column("opened_by", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("result_json", Text),
+    UniqueConstraint("symbol", "timeframe", "params_sha256", "window_start", "window_end", name="uq_vault_opening"),
+    sqlite_autoincrement=True,
 )

@@ -44,6 +44,14 @@ class StressEvidence:
 
 
 @dataclass(frozen=True)
+class FoldEvidence:
+    """Of the folds whose test window tells something: how many, and the share with a Sharpe ratio above 0; NaN of none."""
+
+    n_measured: int = 0
+    positive: float = math.nan
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The numbers the board judges.
 
@@ -51,7 +59,9 @@ class Evidence:
     could not judge. `n_trials`: trials ever made. `in_sample_sharpe`: mean annual Sharpe ratio of the folds' winners on their
     train windows, of the folds that traded there; `out_of_sample_sharpe`: annual, of the stitched test windows. `n_trades`:
     closed trades there; `n_proposed_trades`: closed trades of the proposed set itself on the latest train window.
-    `net_profit_cost_x2`: money earned on the test windows at doubled costs. `coverage`: one row for each nominal coverage that
+    `net_profit_cost_x1_5`, `_x2`, `_x3`: money earned on the test windows at so many times the costs; the last one is told and
+    judges nothing. `folds`: how many of them earned. `late_sharpe_at_5`: 5th percentile of the annual Sharpe ratio of the test
+    windows when entries come late. `coverage`: one row for each nominal coverage that
     is judged. Of a day: `sharpe_per_period`, what was shown out of sample, `lucky_sharpe`, the best that so many worthless
     trials would show, and `dispersion`, the standard deviation of the Sharpe ratios of all trials, which no gate judges.
     `stress`: what was kept through shocks and crises.
@@ -71,6 +81,10 @@ class Evidence:
     dispersion: float = 0.0
     not_judged: str = ""
     stress: StressEvidence = StressEvidence()
+    net_profit_cost_x1_5: float = math.nan
+    net_profit_cost_x3: float = math.nan
+    folds: FoldEvidence = FoldEvidence()
+    late_sharpe_at_5: float = math.nan
 
     def __post_init__(self) -> None:
         found = tuple(row.test for row in self.luck)

@@ -4,7 +4,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from fxgpt_core.registry.gate_evidence import LUCK_TESTS, CoverageEvidence, Evidence, LuckEvidence, StressEvidence
+from fxgpt_core.registry.gate_evidence import (
+    LUCK_TESTS,
+    CoverageEvidence,
+    Evidence,
+    FoldEvidence,
+    LuckEvidence,
+    StressEvidence,
+)
 
 MINIMUM_OUT_OF_SAMPLE_RATIO = 0.7
 MINIMUM_TRADES = 30
@@ -12,6 +19,8 @@ MINIMUM_PROPOSED_TRADES = 5
 MINIMUM_COVERAGE_CASES = 20
 MINIMUM_STRESS_SHOCKS = 7
 MINIMUM_KEPT_PCT = 80.0
+MINIMUM_POSITIVE_FOLDS = 0.55
+MINIMUM_LATE_SHARPE_AT_5 = 0.5
 
 _IDLE = (
     "nothing was traded out of sample, so there is nothing to judge: the forecast never promised a move that pays its cost; "
@@ -35,7 +44,7 @@ _LUCK_REMEDIES = {
 }
 """What to do where a test of luck fails, with the fields of the evidence."""
 
-_JUDGE_TRADES = (*LUCK_TESTS, "out_of_sample_ratio", "minimum_trades", "cost_x2")
+_JUDGE_TRADES = (*LUCK_TESTS, "out_of_sample_ratio", "minimum_trades", "fold_consistency", "late_entries", "cost_x1_5", "cost_x2")
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class GateLimits:
     coverage_cases: int = MINIMUM_COVERAGE_CASES
     stress_shocks: int = MINIMUM_STRESS_SHOCKS
     kept_pct: float = MINIMUM_KEPT_PCT
+    positive_folds: float = MINIMUM_POSITIVE_FOLDS
+    late_sharpe_at_5: float = MINIMUM_LATE_SHARPE_AT_5
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,10 @@ def gate_board(evidence: Evidence, limits: GateLimits | None = None) -> tuple[Ga
         _proposed_trades(evidence, bounds),
         _coverage_cases(evidence, bounds),
         *(gate for row in evidence.coverage for gate in _coverage(row)),
-        _cost_x2(evidence),
+        _fold_consistency(evidence.folds, bounds),
+        _late_entries(evidence, bounds),
+        _cost("cost_x1_5", evidence.net_profit_cost_x1_5, "by half again"),
+        _cost("cost_x2", evidence.net_profit_cost_x2, "twofold"),
         _stress_shocks(evidence.stress, bounds),
         _stress_kept(evidence.stress, bounds),
     )
@@ -181,13 +195,35 @@ def _coverage(row: CoverageEvidence) -> tuple[GateResult, GateResult]:
     )
 
 
-def _cost_x2(evidence: Evidence) -> GateResult:
+def _fold_consistency(folds: FoldEvidence, limits: GateLimits) -> GateResult:
     return _verdict(
-        "cost_x2",
-        evidence.net_profit_cost_x2,
+        "fold_consistency",
+        folds.positive,
+        ">=",
+        limits.positive_folds,
+        f"of {folds.n_measured} test windows that were measured too few earn, so that a few good ones pay for all: test on more "
+        "folds (max_folds, more candles), or bring a forecast that knows something throughout",
+    )
+
+
+def _late_entries(evidence: Evidence, limits: GateLimits) -> GateResult:
+    return _verdict(
+        "late_entries",
+        evidence.late_sharpe_at_5,
+        ">",
+        limits.late_sharpe_at_5,
+        "hardly anything remains of the Sharpe when entries come up to three candles late: search longer horizons, or wider "
+        "stops and targets, so that the moment of an entry matters less",
+    )
+
+
+def _cost(gate: str, net_profit: float, how: str) -> GateResult:
+    return _verdict(
+        gate,
+        net_profit,
         ">",
         0.0,
-        "the edge does not survive doubled costs: trade longer horizons, ask for larger moves, or find a cheaper broker",
+        f"the edge does not survive costs that rise {how}: trade longer horizons, ask for larger moves, or find a cheaper broker",
     )
 
 

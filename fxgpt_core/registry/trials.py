@@ -1,64 +1,22 @@
-"""Optimization runs and their trials: each trial is one transaction, so a killed run resumes where the ledger ends."""
+"""Optimization runs and their trials: each batch is one transaction, so a killed run resumes where the ledger ends."""
 
-import json
-import math
-import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 
-from fxgpt_core.content_hash import canonical_json
-from fxgpt_core.errors import BadInputError, MissingError, RefusedError
+from fxgpt_core.errors import RefusedError
+from fxgpt_core.registry import runs, searches
+from fxgpt_core.registry.evaluations import Evaluations, read_evaluations
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.tables import (
-    COUNTS,
-    RESULT_COLUMNS,
-    optimization_parameters,
-    optimization_results,
-    optimization_runs,
-    regime_parameters,
-    trial_ledger,
-)
+from fxgpt_core.registry.runs import Proposal, RunRequest
+from fxgpt_core.registry.runs_ever import require_not_archived, run_ids_ever
+from fxgpt_core.registry.searches import Lease, PlannedSearch, SearchEnd, SearchRow
+from fxgpt_core.registry.tables import optimization_results, trial_ledger
+from fxgpt_core.registry.trial_rows import TrialRecord, read_trials, write_in_full, write_ledger
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-GLOBAL_REGIME = "global"
-PLURALS = {"pattern": "patterns", "filter": "filters"}
-GROUPS = ("sssd", "riskfolio", "patterns", "rl", "risk", "sizing", "filters")
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """One optimization as asked; `run_uuid` names its recipe, `start_us` and `end_us` are microseconds since epoch, UTC."""
-
-    run_uuid: str
-    symbol: str
-    timeframe: str
-    method: str
-    regime_mode: str
-    start_us: int
-    end_us: int
-    n_trials: int
-    notes: str = ""
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """One evaluated parameter set: the 90 parameters, the 17 result columns and `objective_value`, and its objectives."""
-
-    trial_number: int
-    fold: int
-    phase: str
-    seed: int
-    parameters: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    objectives: Mapping[str, float]
-    n_periods: int
-    sharpe_per_period: float
-    params_sha256: str
+__all__ = ["Proposal", "RunRequest", "TrialRecord", "TrialStore"]
 
 
 class TrialStore:
@@ -67,92 +25,103 @@ class TrialStore:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
 
-    def open_run(self, request: RunRequest) -> int:
-        """The id of the run, new or the one of the same `run_uuid`; a failed run is running again.
+    def open_run(self, request: RunRequest, plan: Sequence[PlannedSearch] = ()) -> int:
+        """The id of the run, new or the one of the same `run_uuid`, with its searches; a failed run is running again.
 
         Raises `BadInputError` when that uuid already names a different request.
         """
         with self.ledger.begin() as connection:
-            found = connection.execute(_run_of(request.run_uuid)).one_or_none()
-            if found is None:
-                return _insert_run(connection, request, self.ledger.now())
-            _check_same(found, request)
-            if found.status == "failed":
-                _set_run(connection, found.id, self.ledger.now(), status="running", notes=request.notes)
-            return int(found.id)
+            require_not_archived(connection, request.run_uuid)
+            run_id = runs.opened(connection, request, self.ledger.now())
+            searches.plan(connection, run_id, plan)
+            return run_id
 
     def trials(self, run_id: int) -> list[TrialRecord]:
-        """Every trial of a run in the order of its number."""
+        """Every trial of a run that is kept in full, in the order of its number."""
         with self.ledger.reading() as connection:
             return read_trials(connection, run_id)
 
-    def record(self, run_id: int, trial: TrialRecord) -> None:
-        """Store one trial in one transaction. Raises `RefusedError` when its number is taken, `BadInputError` for bad numbers."""
-        results = _result_values(trial)
+    def evaluations(self, run_id: int, search: int | None = None) -> Evaluations:
+        """Every evaluation of a run, or of one of its searches, in the order of its number, as arrays."""
+        with self.ledger.reading() as connection:
+            return read_evaluations(connection, run_id, search)
+
+    def record(
+        self,
+        run_id: int,
+        trials: Sequence[TrialRecord],
+        in_full: Collection[int] | None = None,
+        lease: Lease | None = None,
+    ) -> None:
+        """Store a batch in one transaction: a row of the ledger for each, and all numbers of those `in_full` (None: of all).
+
+        Raises `RefusedError` when a number is taken or the lease was lost, `BadInputError` for bad numbers.
+        """
+        kept = [each for each in trials if in_full is None or each.trial_number in in_full]
         now = self.ledger.now()
-        key = {"run_id": run_id, "trial_number": trial.trial_number, "created_at": now}
         try:
             with self.ledger.begin() as connection:
-                connection.execute(insert(trial_ledger), {**key, **_ledger_values(trial)})
-                connection.execute(insert(optimization_results), {**key, "regime": GLOBAL_REGIME, **results})
-                rows = [{**key, **_parameter_values(name, value)} for name, value in trial.parameters.items()]
-                connection.execute(insert(optimization_parameters), rows)
+                if lease is not None:
+                    searches.beat(connection, run_id, lease, now)
+                write_ledger(connection, run_id, trials, now)
+                write_in_full(connection, run_id, searches.regimes(connection, run_id), kept, now)
         except IntegrityError as error:
+            numbers = ", ".join(str(each.trial_number) for each in trials[:3]) + (" …" if len(trials) > 3 else "")
             raise RefusedError(
-                f"trial {trial.trial_number} of run {run_id} was not stored: {error.orig}. A trial is recorded once, in a run "
-                "that exists; read `trials(run_id)` and continue with the next number"
+                f"trial {numbers} of run {run_id} was not stored: {error.orig}. A trial is recorded once, in a run "
+                "that exists; read `evaluations(run_id)` and continue with the next number"
             ) from error
+
+    def keep(self, run_id: int, trials: Sequence[TrialRecord]) -> None:
+        """Store all numbers of trials whose rows of the ledger are there; those kept before stay as they are."""
+        table = optimization_results.c
+        with self.ledger.begin() as connection:
+            known = set(connection.execute(select(table.trial_number).where(table.run_id == run_id)).scalars())
+            new = [each for each in trials if each.trial_number not in known]
+            write_in_full(connection, run_id, searches.regimes(connection, run_id), new, self.ledger.now())
 
     def finish(self, run_id: int, best: TrialRecord, pareto: Sequence[int], duration_s: float) -> None:
         """Mark a run completed, with its best trial and its Pareto front; a run completed before is left as it is."""
         with self.ledger.begin() as connection:
-            if _status(connection, run_id) == "completed":
-                return
-            table = optimization_results.c
-            connection.execute(
-                update(optimization_results)
-                .where(table.run_id == run_id)
-                .values(is_pareto_optimal=table.trial_number.in_(list(pareto)))
-            )
-            _set_run(
-                connection,
-                run_id,
-                self.ledger.now(),
-                status="completed",
-                best_sharpe=best.metrics["sharpe_ratio"],
-                best_max_drawdown=best.metrics["max_drawdown"],
-                best_win_rate=best.metrics["win_rate"],
-                best_profit_factor=best.metrics["profit_factor"],
-                total_duration_sec=round(duration_s),
-            )
+            if runs.status_of(connection, run_id) != "completed":
+                about = {"total_duration_sec": round(duration_s), "updated_at": self.ledger.now()}
+                runs.finished(connection, run_id, best.metrics, pareto, about)
 
     def fail(self, run_id: int, reason: str) -> None:
         """Mark a run failed and keep why; its trials stay, and opening it again resumes it."""
         with self.ledger.begin() as connection:
-            _status(connection, run_id)
-            _set_run(connection, run_id, self.ledger.now(), status="failed", notes=reason)
+            runs.status_of(connection, run_id)
+            runs.set_run(connection, run_id, self.ledger.now(), status="failed", notes=reason)
 
-    def record_proposal(
-        self, run_id: int, trial_number: int, symbol: str, timeframe: str, regime: str, parameters: Mapping[str, Any]
-    ) -> int:
+    def record_proposal(self, run_id: int, proposal: Proposal) -> int:
         """The id of the proposed parameter set's row; the same proposal again is the same row. Raises `MissingError`."""
-        table = regime_parameters.c
-        identity = {
-            "symbol": symbol,
-            "timeframe": timeframe,
-            "regime": regime,
-            "optimization_run_id": run_id,
-            "trial_number": trial_number,
-            "parameters_json": canonical_json(dict(parameters)),
-        }
         with self.ledger.begin() as connection:
-            same = select(table.id).where(*(table[name] == value for name, value in identity.items()))
-            found = connection.execute(same).scalar_one_or_none()
-            if found is not None:
-                return int(found)
-            now = self.ledger.now()
-            values = {**identity, **_headline(connection, run_id, trial_number), "created_at": now, "updated_at": now}
-            return int(connection.execute(insert(regime_parameters).returning(table.id), values).scalar_one())
+            return runs.proposed(connection, run_id, proposal, self.ledger.now())
+
+    def searches(self, run_id: int) -> list[SearchRow]:
+        """The searches of a run, in their order."""
+        with self.ledger.reading() as connection:
+            return searches.read(connection, run_id)
+
+    def claim(self, run_id: int, worker: str) -> Lease | None:
+        """The next search of a run that nobody works on, now the worker's; None when there is none (left)."""
+        with self.ledger.begin() as connection:
+            return searches.claim(connection, run_id, worker, self.ledger.now())
+
+    def end_search(self, run_id: int, lease: Lease, end: SearchEnd) -> None:
+        """Mark a search ended, with why. Raises `RefusedError` when the lease was lost."""
+        with self.ledger.begin() as connection:
+            searches.end(connection, run_id, lease, end, self.ledger.now())
+
+    def ask_to_stop(self, run_id: int, by: str, reason: str) -> None:
+        """Ask whoever works on a run to end its searches with what is there. Raises `MissingError`, `RefusedError`."""
+        with self.ledger.begin() as connection:
+            searches.ask_to_stop(connection, run_id, (by, reason), self.ledger.now())
+
+    def stop_asked(self, run_id: int) -> str | None:
+        """Why a run is to stop, and who asked for it; None if nobody did."""
+        with self.ledger.reading() as connection:
+            return searches.stop_asked(connection, run_id)
 
     def n_trials_ever(self, symbol: str, timeframe: str) -> int:
         """How many trials were ever recorded for a symbol and timeframe, over all runs, finished or not."""
@@ -161,136 +130,17 @@ class TrialStore:
 
     def sharpe_variance(self, symbol: str, timeframe: str) -> float:
         """Sample variance of the per-period Sharpe ratios of all those trials; 0 with fewer than two."""
+        sharpe = trial_ledger.c.sharpe_per_period
         with self.ledger.reading() as connection:
-            sharpes = connection.execute(_ever(symbol, timeframe, trial_ledger.c.sharpe_per_period)).scalars().all()
-        return float(statistics.variance(sharpes)) if len(sharpes) > 1 else 0.0
+            n, mean = connection.execute(_ever(symbol, timeframe, func.count(), func.avg(sharpe))).one()
+            if n < 2:
+                return 0.0
+            # Around the mean, not by the sum of squares, which cancels.
+            squares: float = connection.execute(
+                _ever(symbol, timeframe, func.sum((sharpe - mean) * (sharpe - mean)))
+            ).scalar_one()
+        return squares / (int(n) - 1)
 
 
-def _run_of(run_uuid: str) -> Select[Any]:
-    return select(optimization_runs).where(optimization_runs.c.run_uuid == run_uuid)
-
-
-def _insert_run(connection: Connection, request: RunRequest, now: datetime) -> int:
-    values = {
-        "run_uuid": request.run_uuid,
-        "symbol": request.symbol,
-        "timeframe": request.timeframe,
-        "optimization_method": request.method,
-        "regime_mode": request.regime_mode,
-        "start_date": EPOCH + timedelta(microseconds=request.start_us),
-        "end_date": EPOCH + timedelta(microseconds=request.end_us),
-        "n_trials": request.n_trials,
-        "status": "running",
-        "notes": request.notes,
-        "created_at": now,
-        "updated_at": now,
-    }
-    return int(connection.execute(insert(optimization_runs).returning(optimization_runs.c.id), values).scalar_one())
-
-
-def _check_same(found: Row[Any], request: RunRequest) -> None:
-    was = (found.symbol, found.timeframe, found.optimization_method, found.n_trials)
-    asked = (request.symbol, request.timeframe, request.method, request.n_trials)
-    if was != asked:
-        raise BadInputError(
-            f"run {request.run_uuid} was opened for {was}, not {asked}; derive the run_uuid from everything that shapes the run"
-        )
-
-
-def _set_run(connection: Connection, run_id: int, now: datetime, **values: Any) -> None:
-    connection.execute(update(optimization_runs).where(optimization_runs.c.id == run_id).values(updated_at=now, **values))
-
-
-def _status(connection: Connection, run_id: int) -> str:
-    found = connection.execute(select(optimization_runs.c.status).where(optimization_runs.c.id == run_id)).scalar_one_or_none()
-    if found is None:
-        raise MissingError(f"there is no optimization run {run_id}; open it with `open_run` first")
-    return str(found)
-
-
-def _result_values(trial: TrialRecord) -> dict[str, Any]:
-    missing = [name for name in RESULT_COLUMNS if name not in trial.metrics]
-    broken = [name for name in RESULT_COLUMNS if name not in missing and not math.isfinite(trial.metrics[name])]
-    if missing or broken:
-        raise BadInputError(
-            f"trial {trial.trial_number} lacks the metrics {missing} and has no finite {broken}; give all of {RESULT_COLUMNS}"
-        )
-    return {name: (int if name in COUNTS else float)(trial.metrics[name]) for name in RESULT_COLUMNS}
-
-
-def _ledger_values(trial: TrialRecord) -> dict[str, Any]:
-    return {
-        "fold": trial.fold,
-        "phase": trial.phase,
-        "seed": str(trial.seed),
-        "params_sha256": trial.params_sha256,
-        "n_periods": trial.n_periods,
-        "sharpe_per_period": trial.sharpe_per_period,
-        "objectives_json": canonical_json(dict(trial.objectives)),
-        "state": "completed",
-    }
-
-
-def _parameter_values(name: str, value: Any) -> dict[str, Any]:
-    prefix = name.split("_", 1)[0]
-    group = PLURALS.get(prefix, prefix)
-    if group not in GROUPS:
-        raise BadInputError(f"parameter {name} belongs to none of the groups {', '.join(GROUPS)}; begin its name with a group's")
-    return {
-        "regime": GLOBAL_REGIME,
-        "parameter_group": group,
-        "parameter_name": name,
-        "parameter_value": canonical_json(value),
-        "parameter_type": type(value).__name__,
-    }
-
-
-def _headline(connection: Connection, run_id: int, trial_number: int) -> dict[str, Any]:
-    table = optimization_results.c
-    asked = select(table.sharpe_ratio, table.max_drawdown_pct, table.win_rate).where(
-        table.run_id == run_id, table.trial_number == trial_number
-    )
-    found = connection.execute(asked).one_or_none()
-    if found is None:
-        raise MissingError(f"run {run_id} has no trial {trial_number}; record the trial before proposing its parameters")
-    return dict(found._mapping)
-
-
-def _ever(symbol: str, timeframe: str, column: Any) -> Select[Any]:
-    runs = optimization_runs.c
-    joined = trial_ledger.join(optimization_runs, runs.id == trial_ledger.c.run_id)
-    return select(column).select_from(joined).where(runs.symbol == symbol, runs.timeframe == timeframe)
-
-
-def read_trials(connection: Connection, run_id: int) -> list[TrialRecord]:
-    """Every trial of a run in the order of its number, from the three tables they are stored in."""
-    parameters: dict[int, dict[str, Any]] = {}
-    rows = optimization_parameters.c
-    values = select(rows.trial_number, rows.parameter_name, rows.parameter_value).where(rows.run_id == run_id).order_by(rows.id)
-    for number, name, value in connection.execute(values):
-        parameters.setdefault(number, {})[name] = json.loads(value)
-    same = (optimization_results.c.run_id == trial_ledger.c.run_id) & (
-        optimization_results.c.trial_number == trial_ledger.c.trial_number
-    )
-    asked = (
-        select(trial_ledger, *(optimization_results.c[name] for name in RESULT_COLUMNS))
-        .select_from(trial_ledger.join(optimization_results, same))
-        .where(trial_ledger.c.run_id == run_id)
-        .order_by(trial_ledger.c.trial_number)
-    )
-    return [_trial(row, parameters.get(row.trial_number, {})) for row in connection.execute(asked)]
-
-
-def _trial(row: Row[Any], parameters: dict[str, Any]) -> TrialRecord:
-    return TrialRecord(
-        trial_number=row.trial_number,
-        fold=row.fold,
-        phase=row.phase,
-        seed=int(row.seed),
-        parameters=parameters,
-        metrics={name: row._mapping[name] for name in RESULT_COLUMNS},
-        objectives=json.loads(row.objectives_json),
-        n_periods=row.n_periods,
-        sharpe_per_period=row.sharpe_per_period,
-        params_sha256=row.params_sha256,
-    )
+def _ever(symbol: str, timeframe: str, *columns: Any) -> Select[Any]:
+    return select(*columns).select_from(trial_ledger).where(trial_ledger.c.run_id.in_(run_ids_ever(symbol, timeframe)))

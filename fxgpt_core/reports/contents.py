@@ -10,6 +10,7 @@ from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
+from fxgpt_core.optimization.robustness import Told
 from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.performance.report import Report, ReportParameters, report
 from fxgpt_core.registry.code_identity import CodeIdentity
@@ -67,6 +68,7 @@ class BacktestReport:
     stress: tuple[StressResult, ...] = ()
     luck: tuple[LuckTest, ...] = ()
     gates: tuple[GateResult, ...] = ()
+    robustness: tuple[Told, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.candles) == 0:

@@ -1,8 +1,12 @@
-"""The sections that ask whether to believe the run: folds, stress, luck, gates."""
+"""The sections that ask whether to believe the run: folds, stress, luck, robustness, gates."""
+
+import math
 
 from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.backtest.stress_measures import StressNumbers
+from fxgpt_core.optimization.robustness import Told
 from fxgpt_core.performance.luck import LuckTest
+from fxgpt_core.registry.efforts import cheapest_told
 from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.reports.contents import BacktestReport, FoldRow
 from fxgpt_core.reports.number_text import UNKNOWN, count, held, percent_points, short
@@ -13,6 +17,7 @@ FOLD_HEADS = ("fold", "train", "test", "chosen set", "trades", "Sharpe ratio", "
 STRESS_HEADS = ("stress", "window", "trades", "return", "drawdown", "kept", "survived", "note")
 STRESS_TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}
 LUCK_HEADS = ("test", "value", "must be", "passed", "what it asks")
+ROBUSTNESS_HEADS = ("measure", "value", "what it says")
 GATE_HEADS = ("gate", "value", "must be", "passed", "remedy")
 SHOWN_HASH = 12
 SEARCHED = "Each row is a set chosen on the train window and played on the test window, which its search had not seen."
@@ -61,12 +66,25 @@ def luck(report: BacktestReport) -> Section:
     )
 
 
+def robustness(report: BacktestReport) -> Section:
+    """How much of it hangs on exact numbers."""
+    return Section(
+        "Robustness",
+        "What a search found should not hang on one fold, on one candle or on the third digit of a parameter. Shares are of 1; "
+        "what is a gate stands among the gates too.",
+        (Table(ROBUSTNESS_HEADS, tuple(map(_told, report.robustness)), words=("measure", "what it says")),)
+        if report.robustness
+        else (),
+        absent="" if report.robustness else "It was not tested how robust this run is.",
+    )
+
+
 def gates(report: BacktestReport) -> Section:
     """The gate board."""
     return Section(
         "Gates",
-        "What a parameter set must show before it may be deployed. A set that fails a gate is not deployed; the remedy says what "
-        "to do.",
+        "What a parameter set must show before it may be deployed, besides the vault. A set that fails a gate is not deployed; "
+        f"the remedy says what to do. {cheapest_told(gate for gate in report.gates if not gate.passed)}".rstrip(),
         (Table(GATE_HEADS, tuple(map(_gate, report.gates)), words=("gate", "must be", "passed", "remedy")),)
         if report.gates
         else (),
@@ -95,6 +113,10 @@ def _left(numbers: StressNumbers | None) -> tuple[str, ...]:
 def _luck(row: LuckTest) -> Row:
     verdict, tone = _verdict(row.passed)
     return Row((row.name, short(row.value), f"{row.comparison} {short(row.limit)}", verdict, row.asks), tone)
+
+
+def _told(row: Told) -> Row:
+    return Row((row.measure, short(row.value) if math.isfinite(row.value) else UNKNOWN, row.says))
 
 
 def _gate(gate: GateResult) -> Row:

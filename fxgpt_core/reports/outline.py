@@ -18,6 +18,7 @@ ORDER = (
     evidence_sections.folds,
     evidence_sections.stress,
     evidence_sections.luck,
+    evidence_sections.robustness,
     evidence_sections.gates,
 )
 

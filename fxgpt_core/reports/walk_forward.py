@@ -10,6 +10,7 @@ from fxgpt_core.backtest.stress import StressResult
 from fxgpt_core.backtest.walk_forward import FoldRun
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.robustness import Told
 from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.performance.measures import Metrics
 from fxgpt_core.registry.code_identity import CodeIdentity
@@ -31,11 +32,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What has judged a search: the gate board, the tests of luck, and the stress of the folds' choices."""
+    """What has judged a search: the gate board, the tests of luck, the stress of the folds' choices, and how robust it is."""
 
     gates: tuple[GateResult, ...] = ()
     luck: tuple[LuckTest, ...] = ()
     stress: tuple[StressResult, ...] = ()
+    robustness: tuple[Told, ...] = ()
 
 
 def walk_forward_report(
@@ -69,6 +71,7 @@ def walk_forward_report(
         stress=judged.stress,
         luck=judged.luck,
         gates=judged.gates,
+        robustness=judged.robustness,
     )
 
 

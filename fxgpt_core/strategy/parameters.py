@@ -187,6 +187,7 @@ def _definition_of(field: "dataclasses.Field[Any]") -> ParameterDefinition:
     return ParameterDefinition(field.name, declared["kind"], default, declared["about"], **declared["details"])
 
 
+@cache
 def searched_definitions() -> tuple[ParameterDefinition, ...]:
     """The definitions of the parameters that a search may vary from trial to trial: what no asset was made with."""
     return tuple(definition for definition in definitions() if definition.fitted_by is None)

@@ -20,8 +20,14 @@ COMPONENTS = tuple(map(dg.AssetKey, ("regimes", "pattern_autoencoder", "context_
 
 
 class SearchConfig(dg.Config):
-    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days. A
-    set with fewer than `min_trades` on its train window is not chosen.
+    """The budget: `n_trials` in each of the latest `max_folds` folds, then `n_final_trials`; window lengths in calendar days.
+
+    `engine`: nsga2 (many cheap trials, `population` a generation), tpe (few dear ones), tpe_weighted (one weighted objective),
+    hybrid (a grid, then nsga2) or random. The last `vault_share` of the test span is seen by no search. The limits are
+    constraints: a set that breaks one on its train window is chosen only where every set does; null leaves one out. Without
+    `converge` each search spends its budget; `timeout_s` ends a run with what is there. `warm_start_run`: a run whose best sets
+    begin the searches that it has not seen the test days of. With `regime_mode` per_regime each regime is searched too, and has a
+    set of its own where it earns one.
 
     Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD, or
     the account's own `charges`, such as {"commission": 0, "commission_per_lot": 3.5} (docs/costs.md names all; the others stay at
@@ -32,10 +38,21 @@ class SearchConfig(dg.Config):
     """
 
     seed: int = 7
-    n_trials: int = 25
-    n_final_trials: int = 40
+    engine: str = "nsga2"
+    population: int = 50
+    n_trials: int = 1000
+    n_final_trials: int = 2500
     max_folds: int = 8
+    vault_share: float = 0.2
     min_trades: int = 5
+    max_drawdown_pct: float | None = 15.0
+    min_win_rate_pct: float | None = 50.0
+    max_daily_loss_pct: float | None = 3.0
+    min_sharpe: float | None = 1.0
+    converge: bool = True
+    timeout_s: float | None = None
+    warm_start_run: int | None = None
+    regime_mode: str = "global"
     train_days: float | None = None
     test_days: float | None = None
     step_days: float | None = None
@@ -50,7 +67,7 @@ class SearchConfig(dg.Config):
     group_name=GROUP,
     code_version=code_version("optimized_parameters"),
     deps=[calibration_quantiles, *COMPONENTS],
-    kinds={"optuna", "numba"},
+    kinds={"pymoo", "numba"},
 )
 def optimized_parameters(
     context: dg.AssetExecutionContext, config: SearchConfig, lake: LakeResource
@@ -79,6 +96,7 @@ def optimized_parameters(
             "out_of_sample": two_columns(numbers | {"trials": proposal["n_trials"], "run": proposal["run_id"]}),
             "folds": table(searching.fold_rows(proposal)),
             "parameters": two_columns(proposal["parameters"]),
+            **({"regimes": table(proposal["regimes"])} if "regimes" in proposal else {}),
         },
     )
 
@@ -107,12 +125,13 @@ def robustness(
     from fxgpt_core.cli.countdown import Countdown
     from fxgpt_core.conformal.coverage import CoverageRow
     from fxgpt_core.optimization.evidence import evidence
+    from fxgpt_core.optimization.robustness import robustness as robust
     from fxgpt_core.optimization.survival import StressPlan, survival
     from fxgpt_core.registry.gate_results import record_board
     from fxgpt_core.registry.gates import gate_board
     from fxgpt_core.registry.trials import TrialStore
     from fxgpt_core.reports.walk_forward import Verdicts
-    from fxgpt_pipelines import luck_shown, reporting, searching, stress_shown
+    from fxgpt_pipelines import luck_shown, opening, reporting, robustness_shown, searching, stress_shown
 
     symbol, timeframe = cell(context.partition_key)
     store = TrialStore(lake.ledger)
@@ -124,17 +143,23 @@ def robustness(
         coverage = [CoverageRow(**row) for row in validation.json()["coverage"]]
         luck = searching.luck(case, settings, context.log.info)
         lasted = survival(case.problem, case.outcome, StressPlan(config.seed, progress=partial(Countdown, context.log.info)))
-        found = evidence(case.problem, case.outcome, coverage, luck.search, lasted.evidence)
+        sound = robust(case.problem, case.outcome, config.seed, counted=partial(Countdown, context.log.info))
+        found = evidence(case.problem, case.outcome, coverage, luck.search, lasted.evidence, sound)
         board = gate_board(found)
-        record_board(lake.ledger, parameter_set.id, board)
+        whole = (*board, opening.gate_of(lake.ledger, case, parameter_set.id))
+        record_board(lake.ledger, parameter_set.id, whole)
         reused = making.unchanged()
         stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.to_json()}
-        stored |= {"stress": lasted.to_json(), "gates": [asdict(gate) for gate in board]}
+        stored |= {"stress": lasted.to_json(), "robustness": sound.to_json(), "gates": [asdict(gate) for gate in board]}
         passed = sum(gate.passed for gate in board)
         artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-        verdicts = Verdicts(board, luck.tests, lasted.folds)
+        verdicts = Verdicts(board, luck.tests, lasted.folds, sound.told)
         report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, verdicts)
-    shown = {"gates": table(searching.gate_rows(board)), "passed": passed, "report": report}
-    shown |= luck_shown.metadata(luck) | stress_shown.metadata(lasted, case.problem.candles.timeframe)
+    shown = {"gates": table(searching.gate_rows(whole)), "passed": passed, **opening.cheapest(whole), "report": report}
+    shown |= (
+        robustness_shown.metadata(sound, found)
+        | luck_shown.metadata(luck)
+        | stress_shown.metadata(lasted, case.problem.candles.timeframe)
+    )
     yield materialized(artifact, reused=reused is not None, metadata=shown)
     yield from checks.verdicts(board)

@@ -1,9 +1,14 @@
-"""The gate board, one check a gate. None blocks its asset: the refusal happens at deployment, where it can be overridden."""
+"""The gate board, one check a gate, and each of them blocks: what follows in the same run is not made.
+
+A run of its own, such as that of a deployment, is refused by the board in the ledger, where it can be overridden on paper.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
+
+from fxgpt_core.registry.efforts import EFFORTS, TOLD
 
 if TYPE_CHECKING:
     from fxgpt_core.registry.gates import GateResult
@@ -23,13 +28,22 @@ GATES = {
         for level in (50, 80, 95)
         for side, how in (("below", "narrow"), ("above", "wide"))
     },
+    "fold_consistency": "Share of the measured test windows with a Sharpe ratio above 0.",
+    "late_entries": "Annual Sharpe ratio that remains in all but 5 % of 1,000 plays whose entries come up to three candles late.",
+    "cost_x1_5": "Money earned on the unseen test windows when trading costs rise by half.",
     "cost_x2": "Money earned on the unseen test windows when trading costs double.",
     "stress_shocks": "Synthetic shocks that could be put where the proposed set held a position.",
     "stress_kept": "The least that the account kept through any shock or crisis, in percent of what it had before.",
 }
 """Every gate, in the board's order, and what it asks."""
 
-GATE_CHECKS = [dg.AssetCheckSpec(gate, asset="robustness", description=asked) for gate, asked in GATES.items()]
+GATE_CHECKS = [dg.AssetCheckSpec(gate, asset="robustness", description=asked, blocking=True) for gate, asked in GATES.items()]
+VAULT_CHECK = dg.AssetCheckSpec(
+    "vault_ratio",
+    asset="vault",
+    description="Sharpe ratio on the days that no search saw, less what luck shows, over that on the set's own train window.",
+    blocking=True,
+)
 
 
 def verdicts(board: "Sequence[GateResult]") -> Iterator[dg.AssetCheckResult]:
@@ -40,14 +54,20 @@ def verdicts(board: "Sequence[GateResult]") -> Iterator[dg.AssetCheckResult]:
         if gate is None:
             yield dg.AssetCheckResult(check_name=name, passed=False, metadata={"remedy": "not measured: see the board"})
             continue
-        yield dg.AssetCheckResult(
-            check_name=name,
-            passed=gate.passed,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "value": gate.value,
-                "limit": gate.limit,
-                "comparison": gate.comparison,
-                "remedy": "none needed" if gate.passed else gate.remedy,
-            },
-        )
+        yield verdict(gate)
+
+
+def verdict(gate: "GateResult") -> dg.AssetCheckResult:
+    """A gate as a check: its number, its limit, and what to do."""
+    return dg.AssetCheckResult(
+        check_name=gate.gate,
+        passed=gate.passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "value": gate.value,
+            "limit": gate.limit,
+            "comparison": gate.comparison,
+            "remedy": "none needed" if gate.passed else gate.remedy,
+            "asks_for": TOLD[EFFORTS[gate.gate]],
+        },
+    )

@@ -1,11 +1,9 @@
 """Which process works on a run: written as tags by the run itself, read by the launcher as the second proof of death."""
 
-import os
-import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
+
+from fxgpt_core.process_identity import ProcessIdentity
 
 RUN_TAG = "fxgpt/proof_of_run"
 HOST_TAG = "fxgpt/host"
@@ -13,23 +11,9 @@ BOOT_TAG = "fxgpt/boot_id"
 PROCESS_TAG = "fxgpt/pid"
 BIRTH_TAG = "fxgpt/process_started"
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-START_TIME_FIELD = 19  # of /proc/<pid>/stat, counted behind the command name: clock ticks since boot
 
-
-@dataclass(frozen=True)
-class ProofOfLife:
-    """One process, named so that no other can be taken for it: a pid is reused, a pid with its start time is not."""
-
-    host: str
-    boot_id: str
-    pid: int
-    process_started: str
-
-    @classmethod
-    def own(cls) -> Self:
-        """The process that asks."""
-        return cls(socket.gethostname(), _boot_id(), os.getpid(), _started(os.getpid()) or "")
+class ProofOfLife(ProcessIdentity):
+    """A process as the tags of a run name it."""
 
     @classmethod
     def from_tags(cls, tags: Mapping[str, str], run_id: str) -> Self | None:
@@ -47,24 +31,3 @@ class ProofOfLife:
             PROCESS_TAG: str(self.pid),
             BIRTH_TAG: self.process_started,
         }
-
-    def lives(self) -> bool | None:
-        """True or False when this machine can tell; None for a process of another machine."""
-        if self.host != socket.gethostname():
-            return None
-        if self.boot_id != _boot_id():
-            return False
-        return _started(self.pid) == self.process_started
-
-
-def _boot_id() -> str:
-    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
-
-
-def _started(pid: int) -> str | None:
-    # The command name stands in brackets and may hold blanks: cut behind the last bracket.
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] == "Z" else fields[START_TIME_FIELD]

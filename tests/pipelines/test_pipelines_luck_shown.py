@@ -14,7 +14,7 @@ from fxgpt_core.registry.gate_evidence import LUCK_TESTS
 from fxgpt_pipelines.luck_shown import metadata
 
 OTHERS = tuple(
-    OtherHistories(name, 1.5, 110.0, np.linspace(-2.0, 2.0, 50), np.linspace(90.0, 111.0, 50))
+    OtherHistories(name, 1.5, 110.0, np.linspace(-2.0, 2.0, 50), np.linspace(90.0, 111.0, 50), np.linspace(0.1, 0.2, 50))
     for name in ("other_times", "other_candles")
 )
 

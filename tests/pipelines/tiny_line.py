@@ -24,7 +24,7 @@ CONFIG = {
     "pattern_autoencoder": {"preset": "tiny"},
     "diffusion_model": {"preset": "tiny"},
     "forecasts": {"n_paths": 16, "n_steps": 1},
-    "optimized_parameters": {"n_trials": 3, "n_final_trials": 3, "max_folds": 2},
+    "optimized_parameters": {"engine": "random", "n_trials": 3, "n_final_trials": 3, "max_folds": 2, "train_days": 14},
     "deployment": {"override_reason": "a test"},
 }
 LINE = (

@@ -78,7 +78,7 @@ def trial(ledger: Ledger) -> int:
         "sharpe_per_period": 0.1,
         "params_sha256": PARAMETERS.sha256,
     }
-    store.record(run_id, TrialRecord(**record))
+    store.record(run_id, [TrialRecord(**record)])
     return run_id
 
 

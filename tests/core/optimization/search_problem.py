@@ -1,5 +1,6 @@
 """A small problem with a planted edge, and a store of its trials, shared by the tests of the search."""
 
+import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,15 @@ from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.optimization.convergence import NEVER
+from fxgpt_core.optimization.engines.genetic import GeneticParameters
+from fxgpt_core.optimization.engines.named import EngineName, EngineParameters
+from fxgpt_core.optimization.limits import TrialLimits
+from fxgpt_core.optimization.plan import SearchParameters
 from fxgpt_core.optimization.problem import Problem
-from fxgpt_core.optimization.study import SearchParameters
-from fxgpt_core.registry.trials import RunRequest, TrialRecord
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.tables import metadata
+from fxgpt_core.registry.trials import TrialStore
 from fxgpt_core.strategy.components import Components
 from fxgpt_core.validation.folds import FoldParameters
 
@@ -26,46 +33,25 @@ SMALL = SearchParameters(
     n_trials=5,
     n_final_trials=6,
     max_folds=3,
-    min_trades=2,
+    vault_share=0.0,
     folds=FoldParameters(train_days=14, test_days=5, step_days=5, purge_candles=24),
+    limits=TrialLimits(None, None, None, None, min_trades=2),
+    engine=EngineParameters(EngineName.TPE),
+    convergence=NEVER,
+)
+GENETIC = replace(
+    SMALL,
+    n_trials=24,
+    n_final_trials=32,
+    engine=EngineParameters(EngineName.NSGA2, genetic=GeneticParameters(population=8), seeded=4),
 )
 
 
-class MemoryStore:
-    """The trials of one run in a list; what the ledger does is tested with the ledger."""
-
-    def __init__(self) -> None:
-        self.kept: list[TrialRecord] = []
-        self.requests: list[RunRequest] = []
-        self.finished: list[tuple[TrialRecord, tuple[int, ...], float]] = []
-        self.failures: list[str] = []
-        self.proposals: list[tuple[object, ...]] = []
-
-    def open_run(self, request: RunRequest) -> int:
-        self.requests.append(request)
-        return 17
-
-    def trials(self, run_id: int) -> list[TrialRecord]:
-        assert run_id == 17
-        return list(self.kept)
-
-    def record(self, run_id: int, trial: TrialRecord) -> None:
-        assert run_id == 17
-        assert trial.trial_number == len(self.kept)
-        self.kept.append(trial)
-
-    def finish(self, run_id: int, best: TrialRecord, pareto: tuple[int, ...], duration_s: float) -> None:
-        assert run_id == 17
-        self.finished.append((best, pareto, duration_s))
-
-    def record_proposal(self, run_id: int, *proposal: object) -> int:
-        assert run_id == 17
-        self.proposals.append(proposal)
-        return 4
-
-    def fail(self, run_id: int, reason: str) -> None:
-        assert run_id == 17
-        self.failures.append(reason)
+def memory_store() -> TrialStore:
+    """A store of trials in a ledger of its own, which is gone with the process."""
+    ledger = Ledger(f"sqlite:///{tempfile.mkdtemp(prefix='fxgpt-search-')}/ledger.db")
+    metadata.create_all(ledger.engine)
+    return TrialStore(ledger)
 
 
 def problem(n: int = 24 * 40, *, edge: float = 0.5, seed: int = 3) -> Problem:

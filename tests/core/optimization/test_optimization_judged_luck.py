@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, MemoryStore, problem
+from search_problem import SMALL, memory_store, problem
 
 from fxgpt_core.optimization.judged_luck import judged_luck
 from fxgpt_core.optimization.luck_of_search import TrialsEver
@@ -20,7 +20,7 @@ EVER = TrialsEver(500, 0.04)
 @pytest.fixture(scope="module")
 def run():
     small = problem(24 * 120, edge=0.3)
-    return small, optimize(small, LONG, MemoryStore())
+    return small, optimize(small, LONG, memory_store())
 
 
 def test_the_gates_come_first_and_then_one_test_a_kind_of_history(run):
@@ -74,7 +74,7 @@ def test_without_a_trade_there_are_no_other_orders(run):
 
 
 def test_what_could_not_be_judged_is_stored_as_not_known(run):
-    short = optimize(run[0], replace(LONG, max_folds=2), MemoryStore())
+    short = optimize(run[0], replace(LONG, max_folds=2), memory_store())
     stored = json.loads(json.dumps(judged_luck(run[0], short, EVER, histories=0).to_json(), allow_nan=False))
     assert stored["not_judged"].startswith("11 days of test windows, and 7 parameter sets on 26 days found")
     assert (stored["pbo"], stored["dsr"], stored["other_choices"]) == (None, None, None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, MemoryStore, problem
+from search_problem import SMALL, memory_store, problem
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.luck_of_search import TrialsEver, luck_of_search
@@ -31,7 +31,7 @@ def long(edge=0.3, seed=3):
 
 @pytest.fixture(scope="module")
 def outcome() -> OptimizationOutcome:
-    return optimize(long(), LONG, MemoryStore())
+    return optimize(long(), LONG, memory_store())
 
 
 def judged(outcome, n=TRIALS, variance=0.05, seed=7, parameters=QUICK):
@@ -84,7 +84,7 @@ def test_a_search_of_which_only_the_last_generation_is_counted_is_refused(outcom
 def test_a_search_over_noise_fails_and_one_with_an_edge_passes():
     for edge, seed, passes in ((0.0, 3, False), (0.0, 4, False), (0.7, 3, True), (0.6, 4, True)):
         small = long(edge, seed)
-        made = optimize(small, LONG, MemoryStore())
+        made = optimize(small, LONG, memory_store())
         found = luck_of_search(small, made, TrialsEver(TRIALS, 0.05), np.random.default_rng(7), QUICK)
         assert found.luck.passed is passes, (edge, seed, found.luck)
 
@@ -100,7 +100,7 @@ def test_a_search_over_noise_fails_and_one_with_an_edge_passes():
     ],
 )
 def test_what_is_too_little_to_judge_fails_every_test_and_says_what_to_do(search, told):
-    made = optimize(long(), search, MemoryStore())
+    made = optimize(long(), search, memory_store())
     found = luck_of_search(long(), made, TrialsEver(made.n_trials, 0.05), np.random.default_rng(7), QUICK)
     assert re.search(told, found.missing)
     assert found.missing.endswith("search more folds (max_folds, more candles) and more trials")
@@ -117,7 +117,7 @@ def test_of_real_searches_over_noise_a_twentieth_passes_at_most_and_with_an_edge
 
     def passes(edge, seed):
         small = long(edge, seed)
-        made = optimize(small, search, MemoryStore())
+        made = optimize(small, search, memory_store())
         return luck_of_search(small, made, TrialsEver(made.n_trials, 0.05), np.random.default_rng(7), QUICK).luck.passed
 
     assert np.mean([passes(0.0, seed) for seed in range(200, 240)]) <= 0.05

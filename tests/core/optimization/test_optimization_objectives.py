@@ -7,7 +7,16 @@ import optuna
 import pytest
 from search_problem import problem
 
-from fxgpt_core.optimization.objectives import DIRECTIONS, IDLE, Objectives, gains, objective_value, objectives_of
+from fxgpt_core.optimization.objectives import (
+    DIRECTIONS,
+    WORST,
+    Objectives,
+    Weights,
+    gains,
+    objective_value,
+    objectives_of,
+    weighted,
+)
 from fxgpt_core.optimization.pareto import dominates, pareto_front
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
@@ -37,26 +46,20 @@ def test_optuna_agrees_with_the_directions(better: Objectives) -> None:
     assert [trial.number for trial in study.best_trials] == [1]
 
 
-def test_any_trial_that_trades_dominates_an_idle_one() -> None:
-    whole = Window(0, 2**62)
+def test_any_trial_that_trades_dominates_one_that_does_not() -> None:
     small = problem(24 * 20)
-    traded = objectives_of(small.evaluate(StrategyParameters.default(), whole).metrics, 1)
-    assert traded != IDLE
-    points = gains([traded, IDLE])
+    traded = objectives_of(small.evaluate(StrategyParameters.default(), Window(0, 2**62)).metrics)
+    nothing = small.evaluate(StrategyParameters.default(), Window(0, 1)).metrics
+    assert nothing.total_trades == 0
+    assert objectives_of(nothing) == WORST
+    points = gains([traded, WORST])
     assert dominates(points[0], points[1])
 
 
-def test_no_trades_are_idle_however_low_the_minimum() -> None:
-    small = problem(24 * 20)
-    nothing = small.evaluate(StrategyParameters.default(), Window(0, 1)).metrics
-    assert nothing.total_trades == 0
-    assert objectives_of(nothing, 0) == IDLE
-
-
-def test_fewer_trades_than_asked_are_idle() -> None:
-    measured = problem(24 * 20).evaluate(StrategyParameters.default(), Window(0, 2**62)).metrics
-    assert objectives_of(measured, measured.total_trades) != IDLE
-    assert objectives_of(measured, measured.total_trades + 1) == IDLE
+def test_the_weighted_objective_by_hand() -> None:
+    assert objective_value(GOOD) == pytest.approx(0.5 * 1.5 - 0.3 * 0.4 + 0.15 * 1.6 - 0.05 * 0.1)
+    rows = np.array([GOOD.values(), (2.0, 10.0, 3.0, 0.5)])
+    assert weighted(rows, Weights(1.0, 2.0, 4.0, 8.0)) == pytest.approx([1.5 - 0.8 + 6.4 - 0.8, 2.0 - 2.0 + 12.0 - 4.0])
 
 
 def test_objectives_survive_json() -> None:

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, MemoryStore, problem
+from search_problem import SMALL, memory_store, problem
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.optimization.other_histories import OtherHistories, at_other_times, on_other_candles
+from fxgpt_core.optimization.other_histories import OtherHistories, at_other_times, on_other_candles, with_late_entries
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import optimize
 
 LONG = replace(SMALL, max_folds=20, n_trials=3, n_final_trials=3)
 KINDS = pytest.mark.parametrize("played", [at_other_times, on_other_candles])
+ALL_KINDS = pytest.mark.parametrize("played", [at_other_times, on_other_candles, with_late_entries])
 
 
 def long(edge):
@@ -22,14 +23,14 @@ def long(edge):
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[float, OptimizationOutcome]:
-    return {edge: optimize(long(edge), LONG, MemoryStore()) for edge in (0.0, 0.6)}
+    return {edge: optimize(long(edge), LONG, memory_store()) for edge in (0.0, 0.6)}
 
 
 def rng(seed=1):
     return np.random.default_rng(seed)
 
 
-@KINDS
+@ALL_KINDS
 def test_what_is_observed_is_the_stitched_record(outcomes, played):
     found = played(long(0.6), outcomes[0.6], rng(), 2)
     stitched = outcomes[0.6].out_of_sample
@@ -46,7 +47,7 @@ class OfPatterns(Problem):
         return replace(found, numbers={**found.numbers, "pattern_led": np.ones(len(found))})
 
 
-@KINDS
+@ALL_KINDS
 def test_entries_that_patterns_led_into_are_so_in_other_histories_too(outcomes, played):
     """All others trail from a gain of 2 % on, those from one of half a percent."""
     trail = {"pattern_trailing_activation_pct": 0.5, "risk_trailing_activation_pct": 2.0, "sssd_forecast_horizon": 24}
@@ -71,6 +72,23 @@ def test_an_edge_is_told_from_none(outcomes, played):
     assert abs(edge.percentiles(edge.sharpe)[1]) < 3.0 < edge.observed_sharpe
 
 
+def test_an_edge_of_a_day_outlives_three_late_candles_and_one_of_the_next_candle_does_not(outcomes):
+    late = with_late_entries(long(0.6), outcomes[0.6], rng(), 60)
+    assert late.test.passed
+    assert 0.0 < late.percentiles(late.sharpe)[1] < late.observed_sharpe
+    known = long(0.0)
+    step = np.diff(np.log(known.candles.close), append=np.log(known.candles.close[-1]))
+    moved = np.repeat(4.0 * step[:, None], known.bands.median.shape[1], axis=1) - known.bands.median
+    edges = {name: getattr(known.bands, name) + moved[:, :, None] for name in ("lower", "upper")}
+    bands = replace(known.bands, median=known.bands.median + moved, **edges)
+    fleeting = replace(known, bands=bands)
+    plan = {"sssd_forecast_horizon": 1, "risk_max_holding_hours": 6}
+    folds = [replace(fold, parameters=fold.parameters.replace(**plan)) for fold in outcomes[0.6].folds]
+    found = with_late_entries(fleeting, replace(outcomes[0.6], folds=tuple(folds)), rng(), 60)
+    assert found.observed_sharpe > 3.0
+    assert found.percentiles(found.sharpe)[1] < 0.5 * found.observed_sharpe
+
+
 @KINDS
 def test_other_histories_are_as_many_as_asked_and_all_different(outcomes, played):
     told = []
@@ -80,7 +98,7 @@ def test_other_histories_are_as_many_as_asked_and_all_different(outcomes, played
     assert [done for done, _ in told] == list(range(1, len(told) + 1))
 
 
-@KINDS
+@ALL_KINDS
 def test_the_seed_is_what_draws(outcomes, played):
     one, same, other = (played(long(0.6), outcomes[0.6], rng(seed), 5) for seed in (1, 1, 2))
     assert np.array_equal(one.sharpe, same.sharpe)
@@ -91,13 +109,13 @@ def test_the_seed_is_what_draws(outcomes, played):
 def test_without_a_trade_nothing_is_told_apart(outcomes, played):
     flat = long(0.0)
     flat = replace(flat, bands=replace(flat.bands, median=flat.bands.median * 0.0))
-    outcome = optimize(flat, replace(LONG, max_folds=2), MemoryStore())
+    outcome = optimize(flat, replace(LONG, max_folds=2), memory_store())
     found = played(flat, outcome, rng(), 20)
     assert (found.observed_sharpe, found.observed_equity, found.p_value) == (0.0, flat.account.cash, 1.0)
     assert not found.test.passed
 
 
-@KINDS
+@ALL_KINDS
 def test_no_history_is_refused(outcomes, played):
     with pytest.raises(BadInputError, match="0 other histories asked for"):
         played(long(0.6), outcomes[0.6], rng(), 0)
@@ -112,7 +130,7 @@ def test_where_the_market_gives_the_same_to_anybody_the_times_do_not_matter():
     rising = replace(base.candles, open=opened, close=close, high=close * 1.00001, low=opened * 0.99999)
     up = replace(base.bands, median=np.abs(base.bands.median) + 0.004)
     steady = replace(base, candles=rising, bands=up)
-    outcome = optimize(steady, replace(SMALL, n_trials=1, n_final_trials=1), MemoryStore())
+    outcome = optimize(steady, replace(SMALL, n_trials=1, n_final_trials=1), memory_store())
     assert outcome.out_of_sample.metrics.total_trades > 10
     found = at_other_times(steady, outcome, rng(), 30)
     earned = found.observed_equity - steady.account.cash
@@ -121,7 +139,7 @@ def test_where_the_market_gives_the_same_to_anybody_the_times_do_not_matter():
 
 
 def test_the_percentiles_and_the_rank_are_those_of_the_numbers():
-    found = OtherHistories("other_times", 2.0, 110.0, np.arange(101.0) / 50.0, 100.0 + np.arange(101.0))
+    found = OtherHistories("other_times", 2.0, 110.0, np.arange(101.0) / 50.0, 100.0 + np.arange(101.0), np.arange(101.0) / 200)
     assert found.percentiles(found.sharpe) == pytest.approx((0.1, 1.0, 1.9))
     # Of 101 others one is as large: (1 + 1) / (1 + 101).
     assert found.p_value == 2 / 102
@@ -129,4 +147,17 @@ def test_the_percentiles_and_the_rank_are_those_of_the_numbers():
     assert "Of 101 others" in found.test.asks
     assert "0.10, 1.00 and 1.90, here it is 2.00" in found.test.asks
     assert "105, 150 and 195, here 110" in found.test.asks
-    assert found.to_json()["p_value"] == found.p_value
+    stored = found.to_json()
+    assert stored["p_value"] == found.p_value
+    assert stored["mean"] == pytest.approx({"sharpe": 1.0, "final_equity": 150.0, "drawdown": 0.25})
+    # Of the numbers 0 to 100: (101² - 1) / 12 = 850.
+    assert stored["deviation"]["final_equity"] == pytest.approx(850**0.5)
+    assert stored["drawdown"] == pytest.approx((0.025, 0.25, 0.475))
+
+
+def test_of_late_entries_the_worst_twentieth_is_asked_for():
+    numbers = (2.0, 110.0, np.arange(101.0) / 10.0, 100.0 + np.arange(101.0), np.zeros(101))
+    late, worse = (OtherHistories("late_entries", *numbers[:2], numbers[2] - less, *numbers[3:]) for less in (0.0, 0.001))
+    assert (late.test.value, late.test.comparison, late.test.limit) == (pytest.approx(0.5), ">", 0.5)
+    assert not worse.test.passed
+    assert OtherHistories("late_entries", *numbers[:2], numbers[2] + 0.001, *numbers[3:]).test.passed

@@ -1,47 +1,61 @@
-"""A search killed in the middle ends with exactly the trials of one that was not."""
+"""A search killed in the middle ends with exactly the trials of one that was not; several processes share one run."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from search_problem import SMALL, problem
+from search_problem import GENETIC, SMALL, memory_store, problem
 from sqlalchemy import select
 
 import fxgpt_core
-from fxgpt_core.optimization.study import optimize
+from fxgpt_core.errors import BadInputError, MissingError, RefusedError
+from fxgpt_core.optimization.convergence import NEVER, ConvergenceParameters
+from fxgpt_core.optimization.plan import SearchParameters
+from fxgpt_core.optimization.study import Clocks, optimize
+from fxgpt_core.optimization.warm import warm_start
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.tables import metadata, optimization_runs
-from fxgpt_core.registry.trials import TrialRecord, TrialStore
+from fxgpt_core.registry.run_list import run_list
+from fxgpt_core.registry.searches import Lease
+from fxgpt_core.registry.tables import (
+    metadata,
+    optimization_parameters,
+    optimization_results,
+    optimization_searches,
+    trial_ledger,
+)
+from fxgpt_core.registry.trials import TrialStore
 
-TOTAL = 3 * 5 + 6
-PATIENCE_S = 90.0
+PATIENCE_S = 120.0
+OF_THE_CLOCK = ("created_at", "started_at", "ended_at", "heartbeat_at", "worker", "id")
+SEARCHES = {"tpe": SMALL, "nsga2": GENETIC}
 
 
-def fresh_ledger(folder: Path, name: str) -> Ledger:
-    ledger = Ledger(f"sqlite:///{folder / name}")
+def fresh_ledger(folder: Path) -> Ledger:
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
     metadata.create_all(ledger.engine)
     return ledger
 
 
-def begun(ledger: Ledger) -> "subprocess.Popen[bytes]":
+def begun(ledger: Ledger, engine: str, pause_s: float = 0.1) -> "subprocess.Popen[bytes]":
     root = str(Path(fxgpt_core.__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     child = Path(__file__).with_name("search_child.py")
-    return subprocess.Popen(
-        [sys.executable, str(child), ledger.url, "0.1"], env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE
-    )
+    command = [sys.executable, str(child), ledger.url, str(pause_s), engine]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
 
 
-def killed_after(ledger: Ledger, n: int) -> int:
+def killed_after(ledger: Ledger, engine: str, n: int) -> int:
     """Start the search in another process, kill it with SIGKILL once `n` trials are stored, and return how many are."""
-    process = begun(ledger)
+    process = begun(ledger, engine)
     deadline = time.monotonic() + PATIENCE_S
     try:
-        while len(TrialStore(ledger).trials(1)) < n:
+        while len(TrialStore(ledger).evaluations(1)) < n:
             assert process.poll() is None, process.communicate()[1].decode()
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -50,47 +64,195 @@ def killed_after(ledger: Ledger, n: int) -> int:
         process.kill()
         process.communicate()
     assert process.returncode == -signal.SIGKILL
-    return len(TrialStore(ledger).trials(1))
+    return len(TrialStore(ledger).evaluations(1))
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[TrialRecord], list[str]]:
-    ledger = fresh_ledger(tmp_path_factory.mktemp("whole"), "ledger.db")
-    outcome = optimize(problem(), SMALL, TrialStore(ledger))
-    trials = TrialStore(ledger).trials(outcome.run_id)
-    ledger.close()
-    return trials, [outcome.proposed.sha256, *(fold.parameters.sha256 for fold in outcome.folds)]
-
-
-def test_a_search_killed_twice_ends_with_the_trials_of_one_that_was_not(
-    uninterrupted: tuple[list[TrialRecord], list[str]], tmp_path: Path
-) -> None:
-    whole, chosen = uninterrupted
-    ledger = fresh_ledger(tmp_path, "ledger.db")
-    first = killed_after(ledger, 3)
-    assert 3 <= first < TOTAL
-    second = killed_after(ledger, first + 5)
-    assert first + 5 <= second < TOTAL
-    outcome = optimize(problem(), SMALL, TrialStore(ledger))
-    trials = TrialStore(ledger).trials(outcome.run_id)
-    assert [trial.trial_number for trial in trials] == list(range(TOTAL))
-    assert trials == whole
-    assert [outcome.proposed.sha256, *(fold.parameters.sha256 for fold in outcome.folds)] == chosen
+def stored(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the trial tables, without what the clock and the process say."""
+    tables = (trial_ledger, optimization_results, optimization_parameters, optimization_searches)
     with ledger.reading() as connection:
-        runs = connection.execute(select(optimization_runs.c.status, optimization_runs.c.n_trials)).all()
-    assert [tuple(run) for run in runs] == [("completed", TOTAL)]
+        return {
+            table.name: sorted(
+                tuple(value for name, value in row._mapping.items() if name not in OF_THE_CLOCK)
+                for row in connection.execute(select(table).where(table.c.run_id == 1))
+            )
+            for table in tables
+        }
+
+
+@pytest.fixture(scope="module", params=["tpe", "nsga2"])
+def undisturbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict, str]:
+    ledger = fresh_ledger(tmp_path_factory.mktemp("whole"))
+    outcome = optimize(problem(), SEARCHES[request.param], TrialStore(ledger))
+    rows = stored(ledger)
+    ledger.close()
+    return request.param, rows, outcome.proposed.sha256
+
+
+def test_a_search_killed_twice_leaves_the_tables_of_one_that_was_not(undisturbed: tuple, tmp_path: Path) -> None:
+    engine, rows, proposed = undisturbed
+    ledger = fresh_ledger(tmp_path)
+    total = len(rows["trial_ledger"])
+    first = killed_after(ledger, engine, 3)
+    second = killed_after(ledger, engine, first + 5)
+    assert 3 <= first < second < total
+    outcome = optimize(problem(), SEARCHES[engine], TrialStore(ledger))
+    assert stored(ledger) == rows
+    assert outcome.proposed.sha256 == proposed
+    (row,) = run_list(ledger)
+    assert (row.status, row.trials, row.searches) == ("completed", total, "4/4")
     ledger.close()
 
 
-def test_a_finished_search_asked_again_adds_no_trial_and_answers_the_same(
-    uninterrupted: tuple[list[TrialRecord], list[str]], tmp_path: Path
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_twenty_kills_at_random_points_leave_the_tables_of_an_undisturbed_run(
+    undisturbed: tuple, tmp_path: Path, seed: int
 ) -> None:
-    ledger = fresh_ledger(tmp_path, "ledger.db")
-    store = TrialStore(ledger)
-    first = optimize(problem(), SMALL, store)
-    second = optimize(problem(), SMALL, store)
-    assert second.run_id == first.run_id
-    assert second.proposed == first.proposed
-    assert second.regime_parameters_id == first.regime_parameters_id
-    assert store.trials(first.run_id) == uninterrupted[0]
+    """A kill comes at a random moment of a random batch, or before the first: where it falls is not chosen."""
+    engine, rows, proposed = undisturbed
+    ledger, rng = fresh_ledger(tmp_path), np.random.default_rng(seed)
+    kills = 0
+    while kills < 20:
+        process = begun(ledger, engine, 0.3)
+        try:
+            process.wait(float(rng.uniform(0.5, 6.0)))
+            if process.returncode == 0:  # done before all kills: the rest would find nothing to disturb
+                break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        finally:
+            process.kill()
+            process.communicate()
+    outcome = optimize(problem(), SEARCHES[engine], TrialStore(ledger))
+    assert kills >= 5
+    assert stored(ledger) == rows
+    assert outcome.proposed.sha256 == proposed
     ledger.close()
+
+
+def test_processes_that_share_a_run_leave_the_tables_of_one_alone(undisturbed: tuple, tmp_path: Path) -> None:
+    engine, rows, proposed = undisturbed
+    ledger = fresh_ledger(tmp_path)
+    beside = begun(ledger, engine, 0.02)
+    outcome = optimize(problem(), SEARCHES[engine], TrialStore(ledger), progress=lambda _: time.sleep(0.02))
+    assert beside.wait(PATIENCE_S) == 0, beside.communicate()[1].decode()
+    beside.communicate()
+    assert stored(ledger) == rows
+    assert outcome.proposed.sha256 == proposed
+    with ledger.reading() as connection:
+        workers = set(connection.execute(select(optimization_searches.c.worker)).scalars())
+    assert 1 <= len(workers) <= 2
+    ledger.close()
+
+
+def test_a_finished_search_asked_again_adds_no_trial_and_answers_the_same(undisturbed: tuple, tmp_path: Path) -> None:
+    engine, rows, proposed = undisturbed
+    ledger = fresh_ledger(tmp_path)
+    store, played = TrialStore(ledger), []
+    first = optimize(problem(), SEARCHES[engine], store)
+    second = optimize(problem(), SEARCHES[engine], store, progress=played.append)
+    assert (second.run_id, second.regime_parameters_id) == (first.run_id, first.regime_parameters_id)
+    assert second.proposed.sha256 == proposed
+    assert played == []
+    assert stored(ledger) == rows
+    ledger.close()
+
+
+def test_of_a_genetic_run_every_evaluation_counts_and_survivors_are_kept_in_full() -> None:
+    store = memory_store()
+    outcome = optimize(problem(), GENETIC, store)
+    assert outcome.n_trials == store.n_trials_ever("EURUSD", "1h") == 3 * 24 + 32
+    kept = {trial.trial_number for trial in store.trials(1)}
+    assert len(kept) < outcome.n_trials
+    for row in store.searches(1):
+        assert len(row.population) == 8
+        assert set(row.population) <= kept
+        own = {number for number in kept if row.first_number <= number < row.first_number + row.n_planned}
+        assert own == set(row.population) or row.phase == "final"
+    # Of the last search, those who survived a generation and died later are kept too.
+    assert len([number for number in kept if number >= 72]) > 8
+    assert set(outcome.pareto) <= set(store.searches(1)[-1].population)
+
+
+def test_a_run_that_is_asked_to_stop_ends_with_what_is_there_and_stays_so() -> None:
+    store, heard = memory_store(), []
+
+    def progress(report) -> None:
+        heard.append(report)
+        if report.done == 32:  # in the second fold
+            store.ask_to_stop(1, "anna", "enough")
+
+    outcome = optimize(problem(), GENETIC, store, progress=progress)
+    assert [(row.reason, row.n_done) for row in store.searches(1)] == [
+        ("budget", 24), ("stopped", 8), ("stopped", 0), ("stopped", 8),
+    ]  # fmt: skip
+    assert [fold.fold.index for fold in outcome.folds] == [0, 1]
+    assert outcome.n_trials == 40 == len(heard) * 8
+    assert store.stop_asked(1) == "anna: enough"
+    again = optimize(problem(), GENETIC, store)
+    assert (again.n_trials, again.proposed) == (40, outcome.proposed)
+    with pytest.raises(RefusedError, match="run 1 is completed"):
+        store.ask_to_stop(1, "anna", "once more")
+    with pytest.raises(MissingError, match="no optimization run 9"):
+        store.ask_to_stop(9, "anna", "which")
+    with pytest.raises(BadInputError, match="who asks and why"):
+        store.ask_to_stop(1, " ", "why")
+
+
+def test_a_run_that_is_stopped_at_its_first_trial_still_proposes_a_set() -> None:
+    store = memory_store()
+
+    def progress(_) -> None:
+        store.ask_to_stop(1, "anna", "enough")
+
+    one_by_one = replace(SMALL, n_trials=2)
+    outcome = optimize(problem(), one_by_one, store, progress=lambda report: progress(report) if report.done == 1 else None)
+    assert [row.n_done for row in outcome.searches] == [1, 0, 0, 1]
+
+
+def test_a_run_that_lasts_too_long_ends_with_what_is_there() -> None:
+    ticks = iter(range(100_000))
+    hasty = replace(GENETIC, convergence=replace(NEVER, timeout_s=5.0))
+    store = memory_store()
+    optimize(problem(), hasty, store, clocks=Clocks(lambda: float(next(ticks))))
+    reasons = [row.reason for row in store.searches(1)]
+    assert "timeout" in reasons
+    assert store.searches(1)[-1].n_done >= 8
+
+
+def test_a_search_that_converges_ends_before_its_budget_and_says_by_which_rule() -> None:
+    settled = replace(GENETIC, n_trials=80, convergence=ConvergenceParameters(patience=3, min_improvement=0.5))
+    searches = optimize(problem(), settled, memory_store()).searches
+    assert any(row.reason == "improvement" and row.n_done < 80 for row in searches)
+
+
+def test_a_search_is_held_by_one_living_process_and_taken_from_a_dead_one() -> None:
+    store = memory_store()
+    optimize(problem(), replace(GENETIC, n_trials=8, n_final_trials=8), store)
+    with store.ledger.begin() as connection:
+        connection.execute(optimization_searches.update().values(ended_at=None, worker=None, heartbeat_at=None))
+    dead = "another host|boot|1|1"
+    lease = store.claim(1, dead)
+    assert lease == Lease(0, dead)
+    assert store.claim(1, "me|boot|2|2") == Lease(1, "me|boot|2|2")
+    with pytest.raises(RefusedError, match="no longer held"):
+        store.record(1, [], lease=Lease(1, dead))
+
+
+def test_an_earlier_run_begins_only_searches_whose_test_days_it_has_not_seen() -> None:
+    whole, store = problem(), memory_store()
+    earlier = optimize(whole, GENETIC, store)
+    warm = warm_start(store, earlier.run_id)
+    assert len(warm.genomes) == 8
+    later: SearchParameters = replace(GENETIC, seed=8, warm_start=warm)
+    outcome = optimize(whole, later, store)
+    begun_with = {bytes.fromhex(text) for text in warm.genomes}
+    for search in range(4):
+        stored_genomes = store.evaluations(outcome.run_id, search).genome[:8]
+        shared = sum(genome.astype("<u2").tobytes() in begun_with for genome in stored_genomes)
+        # It had seen all candles, and with them the test days of every fold.
+        assert shared == (7 if search == 3 else 0), search
+    with pytest.raises(MissingError, match="no last search"):
+        warm_start(store, 99)

@@ -4,31 +4,33 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, MemoryStore, problem
+from search_problem import SMALL, memory_store, problem
 
 from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.optimization import searched as module
 from fxgpt_core.optimization.outcome import OptimizationOutcome
-from fxgpt_core.optimization.searched import holding_days, searched
-from fxgpt_core.optimization.study import optimize, planned
+from fxgpt_core.optimization.plan import planned
+from fxgpt_core.optimization.searched import holding_days, searched, tried
+from fxgpt_core.optimization.space import decoded, encoded
+from fxgpt_core.optimization.study import optimize
 from fxgpt_core.performance.measures import period_returns
 from fxgpt_core.strategy.parameters import StrategyParameters
 
 
 @pytest.fixture(scope="module")
 def outcome() -> OptimizationOutcome:
-    return optimize(problem(), SMALL, MemoryStore())
+    return optimize(problem(), SMALL, memory_store())
 
 
 def test_every_set_of_the_run_is_there_once_losers_too(outcome):
     found = searched(problem(), outcome)
-    tried = [trial.params_sha256 for trial in outcome.trials]
-    assert len(tried) == 21
-    # The first trial of each of the four searches is the default set.
-    assert tried.count(StrategyParameters.default().sha256) >= 4
-    assert found.params_sha256 == tuple(dict.fromkeys(tried))
-    assert found.returns.shape[1] == len(set(tried)) <= 18
+    names = [trial.params_sha256 for trial in outcome.trials]
+    assert len(names) == 21
+    # The first trial of each of the four searches is the default set, at the steps of the search space.
+    assert names.count(decoded(encoded(StrategyParameters.default())).sha256) >= 4
+    assert found.params_sha256 == tuple(dict.fromkeys(names))
+    assert found.returns.shape[1] == len(set(names)) <= 18
     assert found.returns.mean(axis=0).min() < 0.1 * found.returns.mean(axis=0).max()
 
 
@@ -64,7 +66,7 @@ def test_in_mode_fx_every_set_pays_what_the_candles_ask(outcome):
     dear = np.where(np.arange(len(small.candles)) % 24 < 12, 0.0001, 0.0004)
     paid = replace(small, paid=FxCosts(dear))
     found = searched(paid, outcome)
-    played = paid.evaluate(StrategyParameters.default(), found.span)
+    played = paid.evaluate(decoded(encoded(StrategyParameters.default())), found.span)
     np.testing.assert_allclose(found.returns[:, 0], period_returns(played.result, played.candles), atol=1e-15)
     assert found.returns.sum() < searched(replace(small, paid=FxCosts(dear / 4)), outcome).returns.sum()
 
@@ -88,3 +90,14 @@ def test_positions_last_as_long_as_the_longest_time_exit_of_any_set(hours, days)
         for each in hours
     ]
     assert holding_days(exits, Timeframe.H1) == days
+
+
+def test_of_many_sets_the_choices_and_a_spread_of_all_are_compared(outcome, monkeypatch):
+    monkeypatch.setattr(module, "MOST_SETS", 8)
+    names = tried(problem(), outcome)
+    assert len(names) <= 8
+    assert {each.params_sha256 for each in (outcome.final, *outcome.choices)} <= set(names)
+    made = list(dict.fromkeys(outcome.evaluations.params_sha256))
+    assert [made.index(name) for name in names] == sorted(made.index(name) for name in names)
+    for sha256, parameters in names.items():
+        assert parameters.sha256 == sha256

@@ -4,34 +4,42 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, MemoryStore, problem
+from search_problem import SMALL, memory_store, problem
 
 from fxgpt_core.conformal.coverage import MINIMUM_CASES, CoverageRow
 from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError
+from fxgpt_core.optimization.conclusion import chosen
 from fxgpt_core.optimization.evidence import evidence
+from fxgpt_core.optimization.limits import UNTRADED
 from fxgpt_core.optimization.luck_of_search import TrialsEver, luck_of_search
-from fxgpt_core.optimization.objectives import IDLE, Objectives, gains
+from fxgpt_core.optimization.objectives import Objectives, gains
 from fxgpt_core.optimization.outcome import OptimizationOutcome, mean_in_sample_sharpe
 from fxgpt_core.optimization.pareto import dominates, pareto_front
+from fxgpt_core.optimization.plan import planned, run_uuid
 from fxgpt_core.optimization.problem import Problem
-from fxgpt_core.optimization.study import SearchProgress, chosen, optimize, planned, resumed, run_uuid
+from fxgpt_core.optimization.robustness import robustness
+from fxgpt_core.optimization.searching import batches
+from fxgpt_core.optimization.study import Clocks, SearchProgress, optimize
 from fxgpt_core.optimization.survival import survival
 from fxgpt_core.registry.gate_evidence import LUCK_TESTS, StressEvidence
 from fxgpt_core.registry.gates import MINIMUM_COVERAGE_CASES, gate_board
-from fxgpt_core.registry.trials import TrialRecord
+from fxgpt_core.registry.proposals import proposed_by
+from fxgpt_core.registry.run_list import run_list
+from fxgpt_core.registry.trials import TrialRecord, TrialStore
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
 TOTAL = 3 * 5 + 6
 EVER = TrialsEver(TOTAL, 0.05)
 STRESS = {"stress_shocks", "stress_kept"}
+QUICK = {"runs": 50, "score": lambda sets: np.ones(len(sets))}
 
 
 @pytest.fixture(scope="module")
-def ran() -> tuple[OptimizationOutcome, MemoryStore, list[SearchProgress]]:
-    store, heard = MemoryStore(), []
+def ran() -> tuple[OptimizationOutcome, TrialStore, list[SearchProgress]]:
+    store, heard = memory_store(), []
     ticks = iter(range(10_000))
-    outcome = optimize(problem(), SMALL, store, progress=heard.append, clock=lambda: float(next(ticks)))
+    outcome = optimize(problem(), SMALL, store, progress=heard.append, clocks=Clocks(lambda: float(next(ticks))))
     return outcome, store, heard
 
 
@@ -50,14 +58,15 @@ def test_the_plan_numbers_trials_over_the_run_and_ends_with_the_latest_train_win
 
 def test_every_trial_is_recorded_once_in_order_and_progress_counts_them(ran: tuple) -> None:
     outcome, store, heard = ran
-    assert [trial.trial_number for trial in store.kept] == list(range(TOTAL))
+    assert [trial.trial_number for trial in store.trials(1)] == list(range(TOTAL))
     assert [report.done for report in heard] == list(range(1, TOTAL + 1))
     assert {report.total for report in heard} == {TOTAL}
     assert heard[0].remaining_s is None
     assert [report.remaining_s for report in heard[1:]] == [float(TOTAL - done) for done in range(2, TOTAL + 1)]
     assert outcome.n_trials == TOTAL
-    assert len(store.finished) == 1
-    assert store.failures == []
+    (row,) = run_list(store.ledger)
+    assert (row.status, row.trials, row.planned, row.searches) == ("completed", TOTAL, TOTAL, "4/4")
+    assert row.best_sharpe == outcome.final.metrics["sharpe_ratio"]
 
 
 def test_a_record_holds_what_was_played(ran: tuple) -> None:
@@ -65,7 +74,7 @@ def test_a_record_holds_what_was_played(ran: tuple) -> None:
     small = problem()
     searches = planned(small, SMALL)
     for number in (0, 7, 20):
-        trial = store.kept[number]
+        trial = store.trials(1)[number]
         candidate = small.evaluate(_set(trial), searches[min(number // 5, 3)].window).metrics
         assert trial.metrics["sharpe_ratio"] == candidate.sharpe_ratio
         assert trial.metrics["total_trades"] == candidate.total_trades
@@ -80,11 +89,11 @@ def _set(trial: TrialRecord) -> StrategyParameters:
 def test_the_choice_of_a_fold_is_on_the_front_of_its_own_trials_only(ran: tuple) -> None:
     outcome, store, _ = ran
     for index, fold in enumerate(outcome.folds):
-        own = store.kept[index * 5 : index * 5 + 5]
+        own = store.trials(1)[index * 5 : index * 5 + 5]
         assert fold.chosen in own
         point = gains([Objectives.from_json(fold.chosen.objectives)])[0]
         assert not any(dominates(other, point) for other in gains([Objectives.from_json(t.objectives) for t in own]))
-    final = store.kept[15:]
+    final = store.trials(1)[15:]
     front = pareto_front(gains([Objectives.from_json(trial.objectives) for trial in final]))
     assert outcome.pareto == tuple(15 + i for i in front)
     assert outcome.final.trial_number in outcome.pareto
@@ -93,48 +102,34 @@ def test_the_choice_of_a_fold_is_on_the_front_of_its_own_trials_only(ran: tuple)
 
 def test_the_proposed_set_is_written_to_the_ledger(ran: tuple) -> None:
     outcome, store, _ = ran
-    number, values = outcome.final.trial_number, outcome.proposed.to_json()
-    assert store.proposals == [(number, "EURUSD", "1h", "global", values)]
-    assert outcome.regime_parameters_id == 4
+    assert proposed_by(store.ledger, 1, "EURUSD", "1h") == outcome.proposed.to_json()
+    assert outcome.regime_parameters_id == 1
 
 
 def test_what_comes_after_a_fold_does_not_change_its_trials() -> None:
-    whole, cut = MemoryStore(), MemoryStore()
+    whole, cut = memory_store(), memory_store()
     small = problem()
     optimize(small, replace(SMALL, max_folds=2), whole)
     second = planned(small, replace(SMALL, max_folds=2))[1].fold
     last = second.test.slice(small.candles.known_at_us).stop + 1
     shorter = replace(small, candles=small.candles.slice(0, last), bands=small.bands.select(slice(0, last)))
     optimize(shorter, replace(SMALL, max_folds=2), cut)
-    assert [t.params_sha256 for t in whole.kept[:10]] == [t.params_sha256 for t in cut.kept[:10]]
-    assert [t.metrics for t in whole.kept[:10]] == [t.metrics for t in cut.kept[:10]]
+    assert [t.params_sha256 for t in whole.trials(1)[:10]] == [t.params_sha256 for t in cut.trials(1)[:10]]
+    assert [t.metrics for t in whole.trials(1)[:10]] == [t.metrics for t in cut.trials(1)[:10]]
 
 
-@pytest.mark.parametrize("done", [0, 1, 4, 5, 12, 20, 21])
-def test_a_run_that_stopped_anywhere_ends_with_the_same_trials_and_outcome(ran: tuple, done: int) -> None:
-    outcome, store, _ = ran
-    second = MemoryStore()
-    second.kept = list(store.kept[:done])
-    again = optimize(problem(), SMALL, second)
-    assert second.kept == store.kept
-    assert again.proposed == outcome.proposed
-    assert again.pareto == outcome.pareto
-    assert np.array_equal(again.out_of_sample.result.equity, outcome.out_of_sample.result.equity)
-    assert second.requests[0].run_uuid == store.requests[0].run_uuid
-
-
-def test_a_changed_ledger_is_not_resumed(ran: tuple) -> None:
+@pytest.mark.parametrize(("field", "value"), [("seed", 1), ("number", 1)])
+def test_a_changed_ledger_is_not_gone_on_from(ran: tuple, field: str, value: int) -> None:
     _, store, _ = ran
-    searches = planned(problem(), SMALL)
-    for broken in (
-        [store.kept[1]],
-        [store.kept[0], store.kept[2]],
-        [replace(store.kept[0], seed=1)],
-        [replace(store.kept[0], phase="final")],
-        [*store.kept, replace(store.kept[-1], trial_number=21)],
-    ):
-        with pytest.raises(BrokenLineageError, match="changed by hand"):
-            resumed(broken, searches, SMALL.seed)
+    search = planned(problem(), SMALL)[0]
+    stored = store.evaluations(1, 0)
+    assert [len(batch) for _, batch in batches(stored, search, SMALL.seed)] == [1] * 5
+    changed = getattr(stored, field).copy()
+    changed[0] = value
+    with pytest.raises(BrokenLineageError, match="changed by hand"):
+        list(batches(replace(stored, **{field: changed}), search, SMALL.seed))
+    with pytest.raises(BrokenLineageError, match="changed by hand"):
+        list(batches(stored, replace(search, n_trials=4), SMALL.seed))
 
 
 def test_the_name_of_a_run_changes_with_problem_and_search() -> None:
@@ -151,40 +146,43 @@ def test_the_name_of_a_run_changes_with_problem_and_search() -> None:
 
 
 def test_a_failure_is_written_to_the_run_and_raised() -> None:
-    class Full(MemoryStore):
-        def record(self, run_id: int, trial: TrialRecord) -> None:
+    class Full(TrialStore):
+        def record(self, *_: object) -> None:
             raise OSError("disk full")
 
-    store = Full()
+    store = Full(memory_store().ledger)
     with pytest.raises(OSError, match="disk full"):
         optimize(problem(), SMALL, store)
-    assert store.failures == ["OSError: disk full"]
+    (row,) = run_list(store.ledger)
+    assert (row.status, row.notes) == ("failed", "OSError: disk full")
 
 
 def test_forecasts_too_short_for_one_fold_are_refused_before_a_run_is_opened() -> None:
-    store = MemoryStore()
+    store = memory_store()
     with pytest.raises(BadInputError, match="not one fold"):
         optimize(problem(24 * 10), SMALL, store)
-    assert store.requests == []
+    assert run_list(store.ledger) == []
 
 
-def test_an_idle_trial_is_never_chosen_beside_one_that_trades(ran: tuple) -> None:
-    _, store, _ = ran
-    losing = replace(store.kept[0], objectives=Objectives(-3.0, 40.0, 0.2, 0.9).to_json())
-    idle = replace(store.kept[1], objectives=IDLE.to_json())
-    best, front, all_idle = chosen([idle, losing])
-    assert (best, front, all_idle) == (losing, (0,), False)
-    assert chosen([idle])[2] is True
+def test_what_breaks_a_limit_is_never_chosen_beside_what_keeps_all(ran: tuple) -> None:
+    first, second, third = ran[1].trials(1)[:3]
+    losing = replace(first, objectives=Objectives(-3.0, 40.0, 0.2, 0.9).to_json(), violation=0.0)
+    broken = replace(second, objectives=Objectives(9.0, 1.0, 5.0, 0.1).to_json(), violation=0.1)
+    idle = replace(third, violation=UNTRADED + 1.0)
+    assert chosen([idle, broken, losing]) == (losing, (0,))
+    assert chosen([idle, broken]) == (broken, (1,))
+    assert chosen([idle]) == (idle, (2,))
 
 
 def test_a_fold_without_trades_says_so() -> None:
     quiet = problem()
     flat = replace(quiet, bands=replace(quiet.bands, median=quiet.bands.median * 0.0))
-    outcome = optimize(flat, SMALL, MemoryStore())
+    outcome = optimize(flat, SMALL, memory_store())
     assert [(fold.idle, fold.test) for fold in outcome.folds] == [(True, None)] * 3
     assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
     assert outcome.out_of_sample.metrics.total_trades == 0
-    expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x2"}
+    expected = {"out_of_sample_ratio", "minimum_trades", "proposed_trades", "cost_x1_5", "cost_x2"}
+    expected |= {"fold_consistency", "late_entries"}
     assert failed_gates(flat, outcome) == expected | set(LUCK_TESTS) | STRESS
 
 
@@ -208,7 +206,7 @@ def test_a_proposed_set_that_does_not_trade_fails_its_gate_however_well_the_fold
     lower, upper = long.bands.lower.copy(), long.bands.upper.copy()
     lower[-silent:], upper[-silent:] = -np.inf, np.inf
     quiet_end = replace(long, bands=replace(long.bands, lower=lower, upper=upper))
-    outcome = optimize(quiet_end, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), MemoryStore())
+    outcome = optimize(quiet_end, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), memory_store())
     assert outcome.out_of_sample.metrics.total_trades > 30
     assert failed_gates(quiet_end, outcome) == {"proposed_trades"}
 
@@ -229,20 +227,21 @@ def failed_gates(small: Problem, outcome: OptimizationOutcome) -> set[str]:
     coverage = coverage_rows(outcome.proposed.sssd_forecast_horizon)
     ever = TrialsEver(outcome.n_trials, 0.05)
     found = luck_of_search(small, outcome, ever, np.random.default_rng(7))
-    judged = evidence(small, outcome, coverage, found, survival(small, outcome).evidence)
+    sound = robustness(small, outcome, **QUICK)
+    judged = evidence(small, outcome, coverage, found, survival(small, outcome).evidence, sound)
     return {gate.gate for gate in gate_board(judged) if not gate.passed}
 
 
 def test_a_strategy_on_noise_fails_the_board() -> None:
     for seed in (3, 4, 5):
         noise = problem(24 * 120, edge=0.0, seed=seed)
-        failed = failed_gates(noise, optimize(noise, replace(SMALL, max_folds=20), MemoryStore()))
+        failed = failed_gates(noise, optimize(noise, replace(SMALL, max_folds=20), memory_store()))
         assert {"deflated_sharpe", "superior_ability"} <= failed
 
 
 def test_a_planted_edge_with_enough_candles_passes_the_board() -> None:
     long = problem(24 * 120, edge=0.8)
-    outcome = optimize(long, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), MemoryStore())
+    outcome = optimize(long, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), memory_store())
     assert len(outcome.folds) == 20
     assert failed_gates(long, outcome) == set()
 
@@ -252,7 +251,7 @@ def test_evidence_needs_the_coverage_of_the_horizon_that_is_traded(ran: tuple) -
     other = outcome.proposed.sssd_forecast_horizon + 1
     luck = luck_of_search(problem(), outcome, EVER, np.random.default_rng(7))
     with pytest.raises(MissingError, match="no coverage was measured"):
-        evidence(problem(), outcome, coverage_rows(other), luck, StressEvidence())
+        evidence(problem(), outcome, coverage_rows(other), luck, StressEvidence(), robustness(problem(), outcome, **QUICK))
 
 
 def test_coverage_rows_and_gates_ask_for_the_same_number_of_cases() -> None:

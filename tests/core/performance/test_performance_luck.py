@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.performance.bootstrap import sharpe_ratios
+from fxgpt_core.performance.clusters import trial_clusters
 from fxgpt_core.performance.luck import Luck, LuckParameters, luck
 from fxgpt_core.performance.overfitting import backtest_overfitting
 from fxgpt_core.performance.significance import deflated_sharpe, probabilistic_sharpe, sharpe_moments
@@ -22,6 +23,7 @@ GOOD = Luck(
     dsr=0.95,
     lucky_sharpe=0.1,
     effective_trials=50.0,
+    clustered_trials=12.0,
     pbo=0.20,
     loss_probability=0.1,
     spa_p_value=0.05,
@@ -79,6 +81,7 @@ def test_the_judgement_is_made_of_its_tests():
     assert found.pbo == backtest_overfitting(returns, 8).pbo
     assert found.n_periods == 520
     assert found.effective_trials == pytest.approx(0.5 + 0.5 * 20, abs=1.0)
+    assert found.clustered_trials == trial_clusters(returns).n
 
 
 def test_the_deflated_sharpe_ratio_of_one_trial_is_the_probabilistic_one():

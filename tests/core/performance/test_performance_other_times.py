@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
-from fxgpt_core.performance.other_times import bootstrapped_candles, shifted_entries
+from fxgpt_core.performance.other_times import bootstrapped_candles, delayed_entries, shifted_entries
 
 PRICES = ("open", "high", "low", "close")
 
@@ -59,6 +59,46 @@ def test_every_distance_is_drawn():
 def test_columns_that_cannot_be_moved_together_are_refused(columns):
     with pytest.raises(BadInputError, match="must have the same length, at least 2 rows"):
         shifted_entries(columns, rng())
+
+
+@given(st.lists(st.sampled_from([-1, 0, 0, 1]), min_size=1, max_size=40), st.integers(1, 5), st.integers(0, 1000))
+def test_entries_come_late_and_never_early_and_keep_what_is_theirs(sides, most, seed):
+    side = np.array(sides, dtype=np.int8)
+    late = delayed_entries({"side": side, "row": np.arange(len(side))}, most, rng(seed))
+    here = np.flatnonzero(late["side"])
+    by = here - late["row"][here]
+    assert ((by >= 0) & (by <= most)).all()
+    assert late["side"][here].tolist() == side[late["row"][here]].tolist()
+    assert len(here) <= np.count_nonzero(side)
+    assert late["side"].dtype == np.int8
+    # Wishes of one side in a row move together.
+    together = np.diff(late["row"][here]) == 1
+    same = np.diff(side[late["row"][here]]) == 0
+    assert (np.diff(by)[together & same] == 0).all()
+
+
+def test_each_stretch_of_wishes_has_a_delay_of_its_own_and_every_one_is_drawn():
+    side = np.array([1, 1, 0, 0, 0, 0, -1, 0, 0, 0, 0], dtype=np.int8)
+    found = {tuple(delayed_entries({"side": side}, 2, rng(seed))["side"].tolist()) for seed in range(100)}
+    assert len(found) == 9
+    assert tuple(side.tolist()) in found
+    assert (0, 0, 1, 1, 0, 0, 0, -1, 0, 0, 0) in found
+
+
+def test_a_late_stretch_takes_the_rows_of_the_next_one_and_the_end_is_the_end():
+    side = np.array([1, -1, -1, 0, 1], dtype=np.int8)
+    found = {tuple(delayed_entries({"side": side}, 1, rng(seed))["side"].tolist()) for seed in range(100)}
+    assert (0, 1, -1, 0, 0) in found  # first and last late
+    assert (1, 0, -1, -1, 1) in found  # the middle late
+    assert (0, 1, -1, -1, 1) in found  # first and middle late
+
+
+@pytest.mark.parametrize(
+    ("columns", "most"), [({"stop": np.zeros(3)}, 2), ({"side": np.zeros(3), "x": np.zeros(2)}, 2), ({"side": np.zeros(3)}, 0)]
+)
+def test_a_delay_needs_sides_of_one_length(columns, most):
+    with pytest.raises(BadInputError, match="a delay of at least 1"):
+        delayed_entries(columns, most, rng())
 
 
 @settings(deadline=None, max_examples=50)

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.registry.gate_evidence import CoverageEvidence, Evidence, LuckEvidence, StressEvidence
-from fxgpt_core.registry.gates import GateLimits, all_passed, gate_board, out_of_sample_ratio
+from fxgpt_core.registry.efforts import EFFORTS, TOLD, Effort, cheapest, cheapest_told
+from fxgpt_core.registry.gate_evidence import CoverageEvidence, Evidence, FoldEvidence, LuckEvidence, StressEvidence
+from fxgpt_core.registry.gates import GateLimits, GateResult, all_passed, gate_board, out_of_sample_ratio
+from fxgpt_core.registry.vault import GATE
 
 LUCK = (
     LuckEvidence("deflated_sharpe", 0.97, ">=", 0.95),
@@ -26,6 +28,10 @@ GOOD = Evidence(
     net_profit_cost_x2=1200.0,
     coverage=tuple(CoverageEvidence(c, c, c - 0.05, c + 0.04, 300) for c in (0.5, 0.8, 0.95)),
     stress=StressEvidence(7, 86.0, "jump_down_5_ranges, worst of 5, of the proposed set"),
+    net_profit_cost_x1_5=1800.0,
+    net_profit_cost_x3=-100.0,
+    folds=FoldEvidence(20, 0.75),
+    late_sharpe_at_5=0.9,
 )
 
 
@@ -60,6 +66,9 @@ def test_good_evidence_passes_every_gate() -> None:
         "coverage_80_not_above",
         "coverage_95_not_below",
         "coverage_95_not_above",
+        "fold_consistency",
+        "late_entries",
+        "cost_x1_5",
         "cost_x2",
         "stress_shocks",
         "stress_kept",
@@ -80,6 +89,9 @@ def test_good_evidence_passes_every_gate() -> None:
         (with_coverage(1, 0.85), "coverage_80_not_above", 0.85, 0.84),
         (with_coverage(2, 0.89), "coverage_95_not_below", 0.89, 0.90),
         (replace(GOOD, net_profit_cost_x2=0.0), "cost_x2", 0.0, 0.0),
+        (replace(GOOD, net_profit_cost_x1_5=-0.5), "cost_x1_5", -0.5, 0.0),
+        (replace(GOOD, folds=FoldEvidence(20, 0.5499)), "fold_consistency", 0.5499, 0.55),
+        (replace(GOOD, late_sharpe_at_5=0.5), "late_entries", 0.5, 0.5),
         (replace(GOOD, stress=replace(GOOD.stress, n_shocks=6)), "stress_shocks", 6.0, 7.0),
         (replace(GOOD, stress=replace(GOOD.stress, kept_pct=79.9)), "stress_kept", 79.9, 80.0),
         (replace(GOOD, n_proposed_trades=4), "proposed_trades", 4.0, 5.0),
@@ -123,7 +135,7 @@ def test_evidence_is_stored_with_null_for_what_is_not_known() -> None:
     assert (stored["lucky_sharpe"], stored["n_trades"], stored["coverage"][0]["nominal"]) == (None, 80, 0.5)
 
 
-@pytest.mark.parametrize("field", ["out_of_sample_sharpe", "net_profit_cost_x2"])
+@pytest.mark.parametrize("field", ["out_of_sample_sharpe", "net_profit_cost_x2", "net_profit_cost_x1_5", "late_sharpe_at_5"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_number_that_is_not_finite_fails(field: str, value: float) -> None:
     board = gate_board(replace(GOOD, **{field: value}))
@@ -140,7 +152,9 @@ def test_two_losing_sharpes_do_not_make_a_good_ratio() -> None:
 def test_without_a_trade_the_gates_of_trades_say_that_nothing_was_traded() -> None:
     idle = replace(GOOD, n_trades=0, in_sample_sharpe=0.0, out_of_sample_sharpe=0.0, net_profit_cost_x2=0.0)
     told = {gate.gate for gate in gate_board(idle) if "nothing was traded" in gate.remedy}
-    assert told == {row.test for row in LUCK} | {"out_of_sample_ratio", "minimum_trades", "cost_x2"}
+    assert told == {row.test for row in LUCK} | {
+        *("out_of_sample_ratio", "minimum_trades", "fold_consistency", "late_entries", "cost_x1_5", "cost_x2")
+    }
     assert not any("nothing was traded" in gate.remedy for gate in gate_board(GOOD))
 
 
@@ -156,10 +170,39 @@ def test_who_lost_too_much_is_told_in_which_stress() -> None:
     assert "kept 51.2 % through covid, of the folds' choices" in lost.remedy
 
 
+def test_costs_three_times_as_high_are_told_and_judge_nothing() -> None:
+    assert gate_board(replace(GOOD, net_profit_cost_x3=-1e9)) == gate_board(GOOD)
+    assert replace(GOOD, net_profit_cost_x3=-7.0).to_json()["net_profit_cost_x3"] == -7.0
+
+
+def test_without_a_measured_fold_no_fold_earned() -> None:
+    (failed,) = [row for row in gate_board(replace(GOOD, folds=FoldEvidence())) if not row.passed]
+    assert (failed.gate, failed.value) == ("fold_consistency", 0.0)
+
+
+def test_every_gate_has_an_effort_and_every_effort_is_told() -> None:
+    assert {row.gate for row in gate_board(GOOD)} | {GATE} == set(EFFORTS)
+    assert set(TOLD) == set(Effort) == set(EFFORTS.values())
+
+
+def test_the_cheapest_gate_to_fix_asks_for_least_and_of_these_is_nearest_to_its_limit() -> None:
+    def failed(*names: str) -> list[GateResult]:
+        return [GateResult(name, value, 1.0, ">=", False, "") for name, value in zip(names, (0.2, 0.5, 0.1), strict=False)]
+
+    assert cheapest([]) is None
+    assert cheapest_told([]) == ""
+    assert cheapest(failed("cost_x2", "minimum_trades", "vault_ratio")).gate == "minimum_trades"
+    assert cheapest(failed("overfitting", "coverage_80_not_below", "track_record")).gate == "coverage_80_not_below"
+    assert cheapest(failed("deflated_sharpe", "track_record", "sharpe_at_5")).gate == "track_record"
+    assert cheapest_told(failed("vault_ratio", "cost_x2")) == "cheapest to fix: cost_x2 (a better forecast, or a cheaper broker)"
+
+
 def test_an_empty_board_is_no_pass() -> None:
     assert not all_passed(())
 
 
 def test_the_limits_are_an_argument() -> None:
     assert not all_passed(gate_board(GOOD, GateLimits(minimum_trades=81)))
+    assert not all_passed(gate_board(GOOD, GateLimits(positive_folds=0.76)))
+    assert not all_passed(gate_board(GOOD, GateLimits(late_sharpe_at_5=0.9)))
     assert all_passed(gate_board(replace(GOOD, n_trades=5), GateLimits(minimum_trades=5)))

@@ -1,0 +1,207 @@
+"""One search: ask the engine, play the batch, tell the engine, store the batch; until the budget or a rule ends it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from fxgpt_core.errors import BrokenLineageError
+from fxgpt_core.optimization.convergence import Convergence, End
+from fxgpt_core.optimization.engines.engine import Engine, Told
+from fxgpt_core.optimization.engines.named import EngineName, engine
+from fxgpt_core.optimization.evaluator import Evaluator, Measured
+from fxgpt_core.optimization.objectives import Objectives, objective_value, objectives_of
+from fxgpt_core.optimization.plan import Search, SearchParameters
+from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.screening import day_ends
+from fxgpt_core.optimization.space import Genomes, decoded, distinct, encoded, trial_seed
+from fxgpt_core.performance.measures import Metrics
+from fxgpt_core.registry.evaluations import Evaluations
+from fxgpt_core.registry.searches import Lease, SearchEnd
+from fxgpt_core.registry.trials import TrialRecord, TrialStore
+from fxgpt_core.strategy.parameters import StrategyParameters
+
+SCREEN = "screen"
+BESIDE_THE_COLUMNS = ("cost_ratio", "n_periods", "sharpe_per_period")
+"""Metrics that a trial record keeps in fields of its own, not among the user's 17 result columns."""
+ALL_KEPT = (EngineName.TPE, EngineName.TPE_WEIGHTED)
+"""Engines of few trials, each of which is kept in full."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What all searches of a run have in common, and where they are stored."""
+
+    problem: Problem
+    parameters: SearchParameters
+    store: TrialStore
+    run_id: int
+
+    def evaluators(self, regime: str) -> "Evaluators":
+        """What plays the sets of a regime's searches; made with the first of them."""
+        if regime not in self._made:
+            problem = self.problem.only(regime)
+            self._made[regime] = Evaluators(Evaluator(problem), Evaluator(day_ends(problem)))
+        return self._made[regime]
+
+    @cached_property
+    def _made(self) -> "dict[str, Evaluators]":
+        return {}
+
+
+class Evaluators(NamedTuple):
+    """Plays on all candles, and at the last candle of each day alone."""
+
+    whole: Evaluator
+    screen: Evaluator
+
+
+class Searching:
+    """One search of a run, gone on with where the ledger ends."""
+
+    def __init__(self, run: Run, search: Search, lease: Lease) -> None:
+        self.run, self.search, self.lease = run, search, lease
+        self.engine: Engine = engine(run.parameters.engine, beginning(run.problem, run.parameters, search))
+        self.convergence = Convergence(run.parameters.convergence)
+        self.n_done = 0
+        self._play = run.evaluators(search.regime)
+        self._told, self._seeds = Told.none(), list[int]()
+        self._held: dict[int, TrialRecord] = {}
+
+    def recall(self, stored: Evaluations) -> None:
+        """Tell the engine what the ledger holds of this search. Raises `BrokenLineageError` when it is not of this search."""
+        for seed, batch in batches(stored, self.search, self.run.parameters.seed):
+            self._tell(batch, seed)
+
+    def step(self) -> TrialRecord | None:
+        """Ask for a batch, play it, store it; its last trial, or None when the engine has nothing more to propose."""
+        number = self.search.first + self.n_done
+        seed, screening = trial_seed(self.run.parameters.seed, number), self.engine.screening
+        genomes = self.engine.ask(self.search.n_trials - self.n_done, seed)
+        if not len(genomes):
+            return None
+        trials = self._played(genomes, number, seed, screening)
+        self._tell(_told(genomes, trials), seed)
+        self._held |= {trial.trial_number: trial for trial in trials}
+        population = set(self.population)
+        self._held = {number: trial for number, trial in self._held.items() if number in population}
+        self.run.store.record(self.run.run_id, trials, self._in_full(trials, population), self.lease)
+        return trials[-1]
+
+    def over(self) -> End | None:
+        """Whether the search has found what it will find, or spent its budget."""
+        return End.BUDGET if self.n_done >= self.search.n_trials else self.convergence.reached()
+
+    def end(self, reason: End) -> None:
+        """Keep the population in full, and store why the search ended."""
+        self.run.store.keep(self.run.run_id, [self._held.get(number) or self._again(number) for number in self.population])
+        ended = SearchEnd(str(reason), self.n_done, self.convergence.hypervolume, tuple(self.population))
+        self.run.store.end_search(self.run.run_id, self.lease, ended)
+
+    @property
+    def population(self) -> list[int]:
+        """The trial numbers among which the search's choice is made."""
+        return [self.search.first + int(row) for row in self.engine.population]
+
+    def _tell(self, batch: Told, seed: int) -> None:
+        screening = self.engine.screening
+        self.engine.tell(batch, seed)
+        self._told = self._told.joined(batch)
+        self._seeds += [seed] * len(batch)
+        self.n_done += len(batch)
+        if not screening:
+            self.convergence.tell(batch)
+
+    def _in_full(self, trials: Sequence[TrialRecord], population: set[int]) -> list[int]:
+        """Of an engine of few trials all; of the last search the survivors of each generation; of a fold's those of its end."""
+        if self.run.parameters.engine.name in ALL_KEPT:
+            return [trial.trial_number for trial in trials]
+        return [] if self.search.fold else [trial.trial_number for trial in trials if trial.trial_number in population]
+
+    def _again(self, number: int) -> TrialRecord:
+        """A trial that an earlier process played, once more."""
+        genome = self._told.genomes[number - self.search.first]
+        return self._played(genome[np.newaxis], number, self._seeds[number - self.search.first], False)[0]
+
+    def _played(self, genomes: Genomes, number: int, seed: int, screening: bool) -> list[TrialRecord]:
+        sets = [decoded(genome, self.run.problem.components.fitted) for genome in genomes]
+        measured = (self._play.screen if screening else self._play.whole).measured(sets, self.search.window)
+        about = Trial(number, self.search.index, SCREEN if screening else self.search.phase, seed)
+        limits = self.run.parameters.limits
+        return [
+            record(replace(about, number=number + row), genome, parameters, each, limits.violation(each))
+            for row, (genome, parameters, each) in enumerate(zip(genomes, sets, measured, strict=True))
+        ]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Where in a run a trial stands."""
+
+    number: int
+    search: int
+    phase: str
+    seed: int
+
+
+def record(about: Trial, genome: Genomes, parameters: StrategyParameters, measured: Measured, violation: float) -> TrialRecord:
+    """The record of a trial that was played."""
+    objectives = objectives_of(measured.metrics)
+    return TrialRecord(
+        trial_number=about.number,
+        fold=about.search,
+        phase=about.phase,
+        seed=about.seed,
+        parameters=parameters.to_json(),
+        metrics={**result_columns(measured.metrics), "objective_value": objective_value(objectives)},
+        objectives=objectives.to_json(),
+        n_periods=measured.metrics.n_periods,
+        sharpe_per_period=measured.metrics.sharpe_per_period,
+        params_sha256=parameters.sha256,
+        genome=genome.astype("<u2").tobytes(),
+        violation=violation,
+    )
+
+
+def beginning(problem: Problem, parameters: SearchParameters, search: Search) -> Genomes:
+    """The genomes a search begins with: the default set, then those of an earlier run that had not seen its test days."""
+    default = encoded(StrategyParameters.default().replace(**problem.components.fitted))
+    warm = parameters.warm_start
+    if warm is None or not warm.serves(search.fold):
+        return default[np.newaxis]
+    earlier = [np.frombuffer(bytes.fromhex(text), dtype="<u2").astype(np.uint16) for text in warm.genomes]
+    return distinct(np.array([default, *earlier]))
+
+
+def batches(stored: Evaluations, search: Search, seed: int) -> Iterator[tuple[int, Told]]:
+    """The batches of a search as the ledger holds them, each with its seed. Raises `BrokenLineageError`."""
+    expected = search.first + np.arange(len(stored))
+    if len(stored) > search.n_trials or not np.array_equal(stored.number, expected):
+        raise BrokenLineageError(
+            f"the ledger holds {len(stored)} trials of search {search.index}, numbers {stored.number[:1]} to "
+            f"{stored.number[-1:]}, and at most {search.n_trials} from {search.first} on were made: it was changed by hand, "
+            "restore it from a backup"
+        )
+    starts = [row for row in range(len(stored)) if row == 0 or stored.seed[row] != stored.seed[row - 1]]
+    for first, stop in pairwise([*starts, len(stored)]):
+        found, wanted = int(stored.seed[first]), trial_seed(seed, int(stored.number[first]))
+        if found != wanted:
+            raise BrokenLineageError(
+                f"trial {stored.number[first]} of the ledger has the seed {found}, this run's would be {wanted}; the ledger was "
+                "changed by hand: restore it from a backup, or search with another seed"
+            )
+        rows = slice(first, stop)
+        yield found, Told(stored.genome[rows], stored.objectives[rows], stored.violation[rows])
+
+
+def result_columns(measured: Metrics) -> dict[str, float | int]:
+    """The user's 17 columns of a result."""
+    return {name: value for name, value in measured.to_json().items() if name not in BESIDE_THE_COLUMNS}
+
+
+def _told(genomes: Genomes, trials: Sequence[TrialRecord]) -> Told:
+    rows = np.array([Objectives.from_json(trial.objectives).values() for trial in trials])
+    return Told(genomes, rows, np.array([trial.violation for trial in trials]))
