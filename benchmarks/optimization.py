@@ -4,14 +4,14 @@
     python -m benchmarks.optimization --candles eurusd.csv --json
     python -m benchmarks.optimization --sets 60 --compared 2 --rounds 3
 
-A trial is one parameter set, all components on, played and measured on every train and test window of a walk forward of 30, 7 and
-7 days over two years of five-minute candles (see `benchmarks.optimization_material`), or over your own. Sets are drawn from the
+A trial is one parameter set, all components on, played and measured on every train and test window of a walk forward of 30, 7
+and 7 days over two years of five-minute candles (see `benchmarks.optimization_material`), or over your own. Sets are drawn from the
 whole ranges of all searched parameters, so that no two are alike: a search, whose sets resemble each other, finds more in the
 memory of stages. Nothing is timed before equity and trades are those of backtesting.py.
 
 backtesting.py gets the decisions as arrays, which is its best case, and plays `--windows` of the windows; its time is scaled to
-the candles of all windows. It is told two ways: its fills alone, and with the decisions of the set, made once by `Problem.decisions`
-without any memory, as who has no search like this one would make them. A time is the median of `--rounds`.
+the candles of all windows. It is told two ways: its fills alone, and with the decisions of the set, made once by
+`Problem.decisions` without any memory, as who has no search like this one would make them. A time is the median of `--rounds`.
 """
 
 import argparse
