@@ -15,6 +15,7 @@ from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan
 from fxgpt_core.market.sessions import expected_open_times
 from fxgpt_core.market.timeframes import DAY_US, Timeframe
+from fxgpt_core.optimization.robustness import Told
 from fxgpt_core.performance.luck import LuckTest
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import GateResult
@@ -47,6 +48,7 @@ ROWS = {
         LuckTest("deflated Sharpe ratio", 0.0254, ">=", 0.95, "Is it above the best of as many worthless trials?"),
         LuckTest("probability of overfitting", 0.18, "<=", 0.2, "Does the best of a search stay good?"),
     ),
+    "robustness": (Told("folds that earn", 0.625, "of 8 test windows"), Told("plateau", float("nan"), "not known")),
     "gates": (
         GateResult("cost_x2", 12345.678, 0.0, ">", True, "find a cheaper broker"),
         GateResult("minimum_trades", 12.0, 30.0, ">=", False, "too few trades: add candles"),

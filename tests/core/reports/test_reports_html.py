@@ -19,7 +19,7 @@ from fxgpt_core.reports.palette import shade
 
 TITLES = (
     *("Backtest of EURUSD 1h", "Key numbers", "Equity and drawdown", "Trades on the price", "Months", "Costs"),
-    *("Where the profit came from", "Drawdowns", "Folds", "Stress", "Luck", "Gates"),
+    *("Where the profit came from", "Drawdowns", "Folds", "Stress", "Luck", "Robustness", "Gates"),
 )
 LARGEST_BYTES = 6_000_000
 LOADING = {"link", "img", "iframe", "object", "embed", "base", "audio", "video", "source"}
@@ -216,6 +216,12 @@ def test_luck_and_gates_show_number_limit_verdict_and_words(page):
     ]
 
 
+def test_robustness_shows_each_measure_and_what_it_says(page):
+    assert [row[0] for row in page.tables["Robustness"][1:]] == ["folds that earn", "plateau"]
+    assert page.table("Robustness", "folds that earn")[1:] == ["0.625", "of 8 test windows"]
+    assert page.table("Robustness", "plateau")[1:] == ["-", "not known"]
+
+
 def test_what_is_absent_is_said():
     page = read(as_html(idle()))
     assert tuple(page.sections)[1:] == TITLES[1:]
@@ -227,6 +233,7 @@ def test_what_is_absent_is_said():
         "Folds": "There are no folds",
         "Stress": "There is no stress test",
         "Luck": "not tested for luck",
+        "Robustness": "not tested how robust",
         "Gates": "No gate has judged",
     }.items():
         assert said in page.sections[title]
