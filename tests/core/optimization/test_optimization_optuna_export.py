@@ -97,9 +97,9 @@ def test_an_export_that_was_cut_off_leaves_no_file_and_can_be_made_again(run, tm
 
     def cut(done, total):
         if done == 2:
-            raise KilledError
+            raise KilledError("after two")
 
-    with pytest.raises(KilledError):
+    with pytest.raises(KilledError, match="after two"):
         export(run, tmp_path / "run.db", 3, cut)
     assert not (tmp_path / "run.db").exists()
     assert set(export(run, tmp_path / "run.db", 3).values()) == {3}
