@@ -17,7 +17,7 @@ from fxgpt_core.optimization.stages import STAGES
 from fxgpt_core.performance.measures import period_returns
 from fxgpt_core.portfolio.capital import Capital
 from fxgpt_core.portfolio.universe import Universe
-from fxgpt_core.strategy.constraints import repaired
+from fxgpt_core.strategy.constraints import broken_constraints, repaired
 from fxgpt_core.strategy.definitions import Kind, ParameterDefinition
 from fxgpt_core.strategy.parameters import StrategyParameters, definition, searched_definitions
 from fxgpt_core.validation.folds import Window
@@ -67,10 +67,10 @@ def another(of: ParameterDefinition, rng: np.random.Generator):
 
 
 def windows_of(of: Problem) -> list[Window]:
-    """Overlapping, one within another, the whole, one of two candles and one without any."""
+    """Overlapping, one within another, the whole, one of two candles and, where costs are not of each candle, one of none."""
     known = of.candles.known_at_us
     rows = [(0, N), (300, 1100), (700, 1500), (400, 600), (500, 502), (N - 200, N)]
-    return [Window(int(known[start]), int(known[stop - 1]) + 1) for start, stop in rows] + [Window(5, 6)]
+    return [Window(int(known[start]), int(known[stop - 1]) + 1) for start, stop in rows] + [Window(5, 6)] * (of.paid is None)
 
 
 def draw_sets(seed: int, n: int) -> list[StrategyParameters]:
@@ -150,7 +150,10 @@ def changed(name: str) -> dict[str, object]:
         return {name: not default}
     if of.kind is Kind.CATEGORICAL:
         return {name: next(value for value in of.choices if value != default)}
-    return {name: of.low if default != of.low else of.high}
+    others = [value for value in (of.low, of.high) if value != default]
+    return {
+        name: next(value for value in others if not broken_constraints(StrategyParameters.default().to_json() | {name: value}))
+    }
 
 
 @pytest.mark.parametrize("name", [each.name for each in searched_definitions()])
