@@ -50,9 +50,8 @@ def open_vault(
         say(f"the vault of {opening.request.symbol} {opening.request.timeframe}, look {opening.look} at days of {_days(opening)}")
         tell_pairs({name: (opening.result or {})[name] for name in NUMBERS})
         gate = opening.gate
-        say(
-            f"vault_ratio is {gate.value:.4g}, must be {gate.comparison} {gate.limit:.4g}: {'passed' if gate.passed else gate.remedy}"
-        )
+        verdict = "passed" if gate.passed else gate.remedy
+        say(f"vault_ratio is {gate.value:.4g}, must be {gate.comparison} {gate.limit:.4g}: {verdict}")
 
     answer(payload, json, tell)
 

@@ -17,8 +17,8 @@ from fxgpt_core.optimization.outcome import OptimizationOutcome, mean_in_sample_
 from fxgpt_core.optimization.pareto import dominates, pareto_front
 from fxgpt_core.optimization.plan import planned, run_uuid
 from fxgpt_core.optimization.problem import Problem
-from fxgpt_core.optimization.searching import batches
 from fxgpt_core.optimization.robustness import robustness
+from fxgpt_core.optimization.searching import batches
 from fxgpt_core.optimization.study import Clocks, SearchProgress, optimize
 from fxgpt_core.optimization.survival import survival
 from fxgpt_core.registry.gate_evidence import LUCK_TESTS, StressEvidence

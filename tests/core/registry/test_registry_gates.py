@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.registry.gate_evidence import CoverageEvidence, Evidence, FoldEvidence, LuckEvidence, StressEvidence
 from fxgpt_core.registry.efforts import EFFORTS, TOLD, Effort, cheapest, cheapest_told
+from fxgpt_core.registry.gate_evidence import CoverageEvidence, Evidence, FoldEvidence, LuckEvidence, StressEvidence
 from fxgpt_core.registry.gates import GateLimits, GateResult, all_passed, gate_board, out_of_sample_ratio
 from fxgpt_core.registry.vault import GATE
 
