@@ -38,10 +38,10 @@ from benchmarks.backtest_material import (
 from benchmarks.backtest_timing import THREADS, side_by_side
 from fxgpt_core.backtest.engine import (
     BacktestResult,
-    ExecutionParameters,
+    Execution,
     Trades,
     backtest,
-    rules_of,
+    rules_rows,
     tape_of,
     terms_of,
     wishes_of,
@@ -79,7 +79,7 @@ class Case:
 
     candles: CandleArrays
     decisions: Decisions
-    execution: ExecutionParameters
+    execution: Execution
 
     def ours(self) -> BacktestResult:
         """A run of the kernel, with its trades."""
@@ -88,7 +88,7 @@ class Case:
     def loop(self) -> Callable[[], None]:
         """The compiled loop alone, ready to be called: neither preparation nor trades nor equity, only what is summed."""
         tape, wishes = tape_of(self.candles, COSTS), wishes_of(self.decisions)
-        rules, terms, window = rules_of(self.execution), terms_of(COSTS, ACCOUNT), (0, len(self.candles))
+        rules, terms, window = rules_rows(self.execution), terms_of(COSTS, ACCOUNT), (0, len(self.candles))
         log = Log(np.empty(len(Sums._fields)), np.empty(0, TRADE), np.empty(0), np.empty(0))
         return lambda: play(tape, wishes, rules, terms, window, log)
 

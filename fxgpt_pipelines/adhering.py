@@ -10,7 +10,7 @@ from fxgpt_pipelines.live_decision import decisions_at, deployed
 from fxgpt_pipelines.live_recording import frame_of, ids_of, others_of
 
 if TYPE_CHECKING:
-    from fxgpt_core.registry.deployments import Deployment
+    from fxgpt_core.registry.deployment_records import Deployment
     from fxgpt_core.registry.lake import Lake
 
 

@@ -37,6 +37,7 @@ LIVE_JOB = "live_trading_job"
 INTERRUPTED = 130
 SOURCE = "replay of held-out candles"
 OVERRIDE_REASON = "demo: first walk through the line; the failed gates were shown"
+APPROVAL = {"approval_reason": "demo: first walk through the line; every gate passed", "deployed_by": "demo"}
 
 # Seconds on two cores, for the estimate of what is left before anything has been measured.
 TYPICAL_S = {
@@ -117,7 +118,7 @@ def _demo(plan: Plan, settings: Settings) -> None:
             _materialize(steps, runner, asset, plan.config(asset))
         lake = _lake(settings, ledger)
         all_passed = demo_report.gates(steps, lake, lake.latest("robustness", plan.symbol, plan.timeframe))
-        _materialize(steps, runner, "deployment", None if all_passed else {"override_reason": OVERRIDE_REASON})
+        _materialize(steps, runner, "deployment", APPROVAL if all_passed else {"override_reason": OVERRIDE_REASON})
         deployed = lake.latest("deployment", plan.symbol, plan.timeframe).json()
         series = Series(plan.symbol, plan.timeframe, deployed["deployment_id"])
         _live(steps, settings, ledger, series, instance, plan.release)

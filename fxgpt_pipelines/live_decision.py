@@ -28,17 +28,19 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.strategy.decision import Decisions
     from fxgpt_core.strategy.parameters import StrategyParameters
+    from fxgpt_core.strategy.regime_sets import Strategy
 
 ROLES = ("candles", "diffusion_model", "forecasts", "calibration_quantiles")
 
 
 @dataclass(frozen=True)
 class DeployedIds:
-    """The artifacts a deployment rests on, by id."""
+    """The artifacts a deployment rests on, by id, and in which mode it takes its parameter set."""
 
     parameter_set_id: str
     model_id: str
     calibration_id: str
+    mode: str = "global"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class Deployed:
     forecaster: "DiffusionForecaster | QuantileHeadForecaster"
     seed: int
     calibration: "Calibration"
-    parameters: "StrategyParameters"
+    parameters: "Strategy"
     costs: "Costs"
     used: "Used"
     stored: "Mapping[str, Artifact]"
@@ -74,12 +76,13 @@ class Deployed:
 def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
     """Read a deployment's artifacts, by id and not by "latest": what was approved is what decides.
 
-    Raises `CorruptArtifactError` when bytes changed, `RefusedError` when calibration and model do not belong together.
+    Raises `CorruptArtifactError` when bytes changed, `RefusedError` when calibration and model do not belong together, and as
+    `strategy_of`.
     """
     from fxgpt_core.conformal.calibration import Calibration
     from fxgpt_core.market.costs import Costs
     from fxgpt_core.optimization.made_components import Used, read_parts
-    from fxgpt_core.strategy.parameters import StrategyParameters
+    from fxgpt_core.strategy.regime_sets import strategy_of
     from fxgpt_pipelines.forecasting import forecaster_of
 
     parameter_set = lake.get(ids.parameter_set_id)
@@ -105,7 +108,7 @@ def deployed(lake: "Lake", ids: DeployedIds) -> Deployed:
         forecaster=forecaster,
         seed=int(forecasts.settings["seed"]),
         calibration=calibration,
-        parameters=StrategyParameters.from_json(proposal["parameters"]),
+        parameters=strategy_of(proposal, ids.mode),
         costs=Costs(**proposal["costs"]),
         used=used,
         stored=read,
@@ -127,7 +130,7 @@ def decisions_at(
     computed before (None: all again). `others` are live candles of the symbols that share the capital. Bit-equal whether one
     candle is asked or all of them, and whatever comes later: features and components are causal, and always continued from the
     same row; a forecast depends on seed and candles up to its own; the calibration learns in the order of time; `decide` is
-    elementwise.
+    elementwise. Where the deployment has sets by regime, that of the regime at each candle decides there.
     """
     import numpy as np
 
@@ -136,6 +139,7 @@ def decisions_at(
     from fxgpt_core.features.incremental import extended
     from fxgpt_core.forecasts.forecast import joined
     from fxgpt_core.strategy.decision import decide
+    from fxgpt_core.strategy.regime_sets import RegimeSets, decided_by_regime
     from fxgpt_core.strategy.view import market_view
     from fxgpt_pipelines.live_components import live_components
 
@@ -146,8 +150,14 @@ def decisions_at(
     live = live_forecasts(deployed, features, candles, np.searchsorted(candles.known_at_us, known_at_us), cache)
     bands = bands_behind(deployed.calibration, joined([deployed.forecasts, live]), candles)
     components = live_components(deployed, candles, others or {})
-    view = market_view(candles, bands.select(np.isin(bands.known_at_us, known_at_us)), deployed.parameters, components)
-    return decide(view, deployed.parameters, deployed.costs)
+    asked = bands.select(np.isin(bands.known_at_us, known_at_us))
+
+    def decided(parameters: "StrategyParameters") -> "Decisions":
+        return decide(market_view(candles, asked, parameters, components), parameters, deployed.costs)
+
+    if isinstance(deployed.parameters, RegimeSets):
+        return decided_by_regime(deployed.parameters, components.regime, decided)
+    return decided(deployed.parameters)
 
 
 def continued(deployed: Deployed, live_candles: "pl.DataFrame") -> "pl.DataFrame":

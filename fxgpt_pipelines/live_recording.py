@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from fxgpt_core.live.candle_feed import ReceivedCandles
-    from fxgpt_core.registry.deployments import Deployment
+    from fxgpt_core.registry.deployment_records import Deployment
     from fxgpt_core.registry.lake import Lake
     from fxgpt_core.registry.ledger import Ledger
     from fxgpt_core.strategy.decision import Decision
@@ -47,7 +47,7 @@ def decide_and_record(lake: "Lake", deployment_id: int, known_at_us: int, run_id
 
 def ids_of(deployment: "Deployment") -> DeployedIds:
     """The artifacts of a deployment."""
-    return DeployedIds(deployment.parameter_set_id, deployment.model_id, deployment.calibration_id)
+    return DeployedIds(deployment.parameter_set_id, deployment.model_id, deployment.calibration_id, deployment.mode)
 
 
 def frame_of(feed: "ReceivedCandles", ready: Deployed) -> "pl.DataFrame":
@@ -73,10 +73,12 @@ def _frame(feed: "ReceivedCandles") -> "pl.DataFrame":
 
 
 def payload_of(lake: "Lake", decision: "Decision", ready: Deployed, feed: "ReceivedCandles", run_id: str) -> dict[str, Any]:
-    """All that a decision rests on: its numbers, the artifacts read, the candles received, the code, the run."""
+    """All that a decision rests on: its numbers, the set that decided, the artifacts read, the candles received, code and run."""
+    from fxgpt_core.strategy.regime_sets import decided_by
+
     return {
         "decision": decision.to_json(),
-        "parameters_sha256": ready.parameters.sha256,
+        "parameters_sha256": decided_by(ready.parameters, decision.numbers).sha256,
         "costs": asdict(ready.costs),
         "inputs": {role: dict(read) for role, read in ready.inputs.items()},
         "live_candles": {"n": len(feed.candles), "sha256": feed.sha256},
@@ -86,18 +88,36 @@ def payload_of(lake: "Lake", decision: "Decision", ready: Deployed, feed: "Recei
 
 
 def _record(ledger: "Ledger", deployment: "Deployment", decision: "Decision", payload: dict[str, Any]) -> None:
-    """Decision and, if it wants to trade, signal in one transaction; a decision made meanwhile by another run stands."""
+    """Decision and, if it wants to trade, signal in one transaction; a decision made meanwhile by another run stands.
+
+    On a paused series the signal is denied as it is made, with the pause as its reason.
+    """
     from fxgpt_core.live.state_of_trading import resolve_alerts
-    from fxgpt_core.registry.live_records import DecisionRecord, SignalRecord, insert_decision, insert_signal, signal_key
+    from fxgpt_core.registry.live_records import (
+        DENIED,
+        DecisionRecord,
+        SignalRecord,
+        insert_decision,
+        insert_signal,
+        move_signal,
+        note_regime_switch,
+        signal_key,
+    )
+    from fxgpt_core.registry.pauses import pause_of
     from fxgpt_pipelines.attempts import alert_key
 
     place = (deployment.id, deployment.symbol, deployment.timeframe, decision.known_at_us)
     record = DecisionRecord(*place, decision.side, decision.reason, payload, payload["dagster_run_id"])
     with ledger.begin() as connection:
         now = ledger.now()
+        note_regime_switch(connection, record, now)
         stored = insert_decision(connection, record, now)
         resolve_alerts(connection, ledger, alert_key(":".join(map(str, place))))
         if stored.id is None or stored.sha256 != record.sha256 or decision.side == 0:
             return
         wish = {name: getattr(decision, name) for name in ("side", "stop_distance", "target_distance", "risk_fraction")}
-        insert_signal(connection, SignalRecord(signal_key(*place), stored.id, reason=decision.reason, **wish), now)
+        key = signal_key(*place)
+        insert_signal(connection, SignalRecord(key, stored.id, reason=decision.reason, **wish), now)
+        pause = pause_of(connection, deployment.symbol, deployment.timeframe)
+        if pause is not None:
+            move_signal(connection, key, DENIED, pause.refusal, now)

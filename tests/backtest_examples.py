@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from fxgpt_core.backtest.engine import BacktestAccount, ExecutionParameters, backtest
+from fxgpt_core.backtest.engine import BacktestAccount, Execution, ExecutionParameters, backtest
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.fills import ExitPlan
@@ -29,7 +29,7 @@ class Played:
 
     candles: CandleArrays
     decisions: Decisions
-    execution: ExecutionParameters
+    execution: Execution
     costs: Costs | FxCosts
     account: BacktestAccount
     finer: CandleArrays | None = None
@@ -42,18 +42,23 @@ class Played:
 
 
 @st.composite
-def runs(draw, fx=None, min_candles=3):
-    """A whole backtest, of FX or PARITY, or of either; half of them with finer candles."""
+def runs(draw, fx=None, min_candles=3, most_sets=1):
+    """A whole backtest, of FX or PARITY, or of either; half of them with finer candles. Of several sets, each wish is of one."""
     n, tick = draw(st.integers(min_candles, LONGEST)), draw(st.sampled_from([2.0**-2, 2.0**-14]))
     ticks = draw_ticks(draw, n)
     times = expected_open_times(WEDNESDAY_US, WEDNESDAY_US + 14 * DAY_US, Timeframe.H4)[:n]
     candles = candles_of(times, ticks * tick, Timeframe.H4)
     splits = draw(st.lists(st.integers(0, 4), min_size=n, max_size=n)) if draw(st.booleans()) else None
     is_fx = draw(st.booleans()) if fx is None else fx
+    decisions, execution = draw(wishes(candles.known_at_us, tick)), draw(executions(tick))
+    if most_sets > 1:
+        execution = (execution, *draw(st.lists(executions(tick), max_size=most_sets - 1)))
+        told = np.array(draw(st.lists(st.integers(0, len(execution) - 1), min_size=n, max_size=n)), dtype=np.float64)
+        decisions = replace(decisions, numbers={**decisions.numbers, "parameter_set": told})
     return Played(
         candles,
-        draw(wishes(candles.known_at_us, tick)),
-        draw(executions(tick)),
+        decisions,
+        execution,
         draw(fx_costs(n, tick) if is_fx else flat_costs()),
         draw(accounts()),
         None if splits is None else finer_of(candles, splits),

@@ -22,7 +22,8 @@ class SlowBacktest:
     """Runs when made; then `trades`, `equity` and `refused` are what `backtest` is to answer."""
 
     def __init__(self, candles, decisions, execution, costs, account, finer=None):
-        self.candles, self.decisions, self.execution = candles, decisions, execution
+        self.candles, self.decisions = candles, decisions
+        self.executions = execution if isinstance(execution, tuple) else (execution,)
         self.costs, self.account, self.finer = costs, account, finer
         self.fx = isinstance(costs, FxCosts)
         self.day = fx_day(candles.open_time_us)
@@ -142,7 +143,8 @@ class SlowBacktest:
         if price is None:
             return
         self.order = None
-        held = SlowTrade(i, order.side, order.units, price, order.stop, order.target, order.atr, order.pattern_led)
+        told = order.stop, order.target, order.atr, order.pattern_led, order.execution
+        held = SlowTrade(i, order.side, order.units, price, *told)
         self.pay_entry(i, held, order.kind)
         commission = self.commission(i, held.units, held.entry_price)
         # Not told: backtesting.py judges by the commission on the price before the spread.
@@ -230,17 +232,18 @@ class SlowBacktest:
             self.run_position(i)
         elif self.order is None:
             self.order = self.order_of(i)
-        elif i - self.order.decided >= self.execution.wait_candles:
+        elif i - self.order.decided >= self.order.execution.wait_candles:
             self.order = None
 
     def run_position(self, i):
         held, wished = self.position, self.decisions.side[i]
-        leaves = wished != held.side if self.execution.signal_exit == GONE else wished == -held.side
-        if self.execution.max_candles and i - held.entry_index + 1 >= self.execution.max_candles:
+        execution = held.execution
+        leaves = wished != held.side if execution.signal_exit == GONE else wished == -held.side
+        if execution.max_candles and i - held.entry_index + 1 >= execution.max_candles:
             held.closing = "time"
-        elif self.execution.signal_exit in (OPPOSITE, REVERSE, GONE) and leaves:
+        elif execution.signal_exit in (OPPOSITE, REVERSE, GONE) and leaves:
             held.closing = "signal"
-            if self.execution.signal_exit == REVERSE:
+            if execution.signal_exit == REVERSE:
                 self.order = self.order_of(i)  # not told: none after the daily loss
         else:
             self.tighten(i)
@@ -252,19 +255,24 @@ class SlowBacktest:
         if profit >= plan.breakeven_trigger * held.entry_price and (held.entry_price - held.stop) * held.side > 0.0:
             held.stop, held.stop_reason = held.entry_price, "breakeven"
         if profit >= plan.trailing_activation * held.entry_price:
-            away = plan.trailing_gap + self.execution.trailing_atr * held.atr
+            away = plan.trailing_gap + held.execution.trailing_atr * held.atr
             stop = close * (1.0 - held.side * plan.trailing_distance) - held.side * away
             if (stop - held.stop) * held.side > plan.trailing_step * close:
                 held.stop, held.stop_reason = stop, "trailing"
 
     def plan(self, held):
-        other = self.execution.pattern_plan
-        return other if held.pattern_led and other is not None else self.execution.plan
+        other = held.execution.pattern_plan
+        return other if held.pattern_led and other is not None else held.execution.plan
+
+    def execution_at(self, i):
+        """How a position is run that the wish at this close leads into."""
+        return self.executions[int(number_at(self.decisions.numbers.get("parameter_set", [0.0]), i))]
 
     def order_of(self, i):
         """The order that the wish at this close becomes; None if there is no wish, or it cannot be placed."""
         wish, side, equity = self.decisions, int(self.decisions.side[i]), self.equity[i]
-        if side == 0 or equity <= self.day_start * (1.0 - self.execution.daily_loss_limit):
+        execution = self.execution_at(i)
+        if side == 0 or equity <= self.day_start * (1.0 - execution.daily_loss_limit):
             return None
         distance, offset = float(wish.stop_distance[i]), number_at(wish.numbers.get("entry_offset", [0.0]), i)
         level = float(self.candles.close[i]) + side * offset
@@ -273,11 +281,11 @@ class SlowBacktest:
             return None
         quote = equity / self.conversion(i)
         risked = quote * float(wish.risk_fraction[i]) / distance
-        units = math.floor(min(risked, quote * self.execution.max_margin_fraction * self.account.usable_leverage / level))
+        units = math.floor(min(risked, quote * execution.max_margin_fraction * self.account.usable_leverage / level))
         kind = "market" if offset == 0.0 else "stop" if offset > 0.0 else "limit"
         atr = number_at(wish.numbers.get("atr", [0.0]), i)
         led = number_at(wish.numbers.get("pattern_led", [0.0]), i) == 1.0
-        return Order(i, side, units, level, kind, stop, target, atr, led) if units >= 1 else None
+        return Order(i, side, units, level, kind, stop, target, atr, led, execution) if units >= 1 else None
 
     def bracket_holds(self, i, side, bracket, waits):
         level, stop, target = bracket

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from fxgpt_core.backtest.engine import ExecutionParameters
+
 
 @dataclass
 class Bar:
@@ -24,7 +26,8 @@ class Order:
     stop: float
     target: float
     atr: float
-    pattern_led: bool = False
+    pattern_led: bool
+    execution: ExecutionParameters
 
     def reached_by(self, bar):
         return bar.high >= self.level if self.waits_for_a_rise else bar.low <= self.level
@@ -46,7 +49,8 @@ class SlowTrade:
     stop: float
     target: float
     atr: float
-    pattern_led: bool = False
+    pattern_led: bool
+    execution: ExecutionParameters
     stop_reason: str = "stop"
     closing: str = ""
     exit_index: int = -1

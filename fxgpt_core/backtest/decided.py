@@ -21,6 +21,14 @@ from fxgpt_core.market.positions import NOTHING, Candle, Held
 
 
 @inlined
+def rules_at(rows: FloatArray, number: int) -> Rules:
+    """The rules of a parameter set, of rows as `engine.rules_rows` makes them."""
+    row = rows[number]
+    plan, pattern_plan = ExitPlan(row[6], row[7], row[8], row[9], row[10]), ExitPlan(row[11], row[12], row[13], row[14], row[15])
+    return Rules(row[0], int(row[1]), row[2], int(row[3]), int(row[4]), row[5], plan, pattern_plan)
+
+
+@inlined
 def closing_reason(wished: int, rules: Rules, held: Held, i: int) -> int:
     """The reason for which the position is to be closed at the open after candle `i`, 0 if it is not."""
     if time_is_up(i - held.since + 1, rules.max_candles):

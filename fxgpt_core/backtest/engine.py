@@ -1,11 +1,13 @@
 """One call from decisions to trades and equity, and the records of both; `reference.py` answers the same call."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.backtest.checks import check_led, check_ranges, check_resolution, check_same_times, check_sets
 from fxgpt_core.backtest.kernel import play
 from fxgpt_core.backtest.tape import NEVER, PATTERN_LED, SIGNAL_EXITS, TRADE, Log, Rules, Sums, Tape, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
@@ -17,14 +19,10 @@ from fxgpt_core.market.modes import Mode
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.view import average_true_range
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-
-COARSEST_AMBIGUOUS = Timeframe.M5
-RANGE_CANDLES = 14
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,10 @@ class ExecutionParameters:
     def plan_of(self, pattern_led: bool) -> ExitPlan:
         """The plan of a position that a chart pattern led into, or of another."""
         return self.pattern_plan if pattern_led and self.pattern_plan is not None else self.plan
+
+
+Execution = ExecutionParameters | Sequence[ExecutionParameters]
+"""Of all positions, or of those of each parameter set: a decision's `numbers["parameter_set"]` counts them from 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +152,17 @@ def execution_parameters(parameters: StrategyParameters, timeframe: Timeframe) -
     )
 
 
+def execution_of(strategy: Strategy, timeframe: Timeframe) -> Execution:
+    """`execution_parameters` of a strategy's parameter set, or of each of its sets, in the order of `SET_NAMES`."""
+    if isinstance(strategy, RegimeSets):
+        return tuple(execution_parameters(each, timeframe) for each in strategy.sets)
+    return execution_parameters(strategy, timeframe)
+
+
 def backtest(
     candles: CandleArrays,
     decisions: Decisions,
-    execution: ExecutionParameters,
+    execution: Execution,
     costs: Costs | FxCosts,
     account: BacktestAccount | None = None,
     *,
@@ -162,65 +171,23 @@ def backtest(
     """Trades and equity of the decisions played over the candles by the compiled kernel.
 
     Flat `Costs` are played by the rules of backtesting.py, `FxCosts` by those of a two-sided quote. `finer` candles, of a shorter
-    timeframe, tell whether stop or target was touched first.
+    timeframe, tell whether stop or target was touched first. Of several `execution`s each order, and the position it becomes,
+    follows that of the parameter set its decision names, to its end.
     Raises `BadInputError` when decisions and candles are not about the same times, for costs of another number of candles, and as
-    `check_resolution` does.
+    `check_resolution` and `check_executions` do.
     """
     account = account or BacktestAccount()
     check_same_times(candles, decisions)
     check_resolution(candles, decisions, costs, finer)
-    check_ranges(decisions, execution.trailing_atr)
+    check_executions(decisions, execution)
     equity = np.empty(len(candles))
     if len(candles) == 0:
         return BacktestResult(trades_of(np.empty(0, TRADE), candles), equity, account.cash, costs.mode)
     wishes = wishes_of(decisions)
     log = Log(np.empty(len(Sums._fields)), np.empty(len(wishes.at) + 1, TRADE), equity, np.empty(0))
-    play(tape_of(candles, costs, finer), wishes, rules_of(execution), terms_of(costs, account), (0, len(candles)), log)
+    play(tape_of(candles, costs, finer), wishes, rules_rows(execution), terms_of(costs, account), (0, len(candles)), log)
     sums = Sums(*log.sums.tolist())
     return BacktestResult(trades_of(log.book[: int(sums.trades)], candles), equity, account.cash, costs.mode, int(sums.refused))
-
-
-def check_same_times(candles: CandleArrays, decisions: Decisions) -> None:
-    """Raises `BadInputError` unless there is exactly one decision for each candle, known when the candle closed."""
-    mine, theirs = candles.known_at_us, decisions.known_at_us
-    if mine is not theirs and not np.array_equal(mine, theirs):
-        raise BadInputError(
-            f"{len(decisions.known_at_us)} decisions do not match {len(candles)} candles by known_at; "
-            "make the view from the same candles, or cut both to the same window"
-        )
-
-
-def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs | FxCosts, finer: CandleArrays | None) -> None:
-    """Raises `BadInputError` for stops and targets so near that short candles cannot tell which of them came first.
-
-    At half an average true range one exit in thirteen is ambiguous in candles of five minutes, at a whole one one in a hundred
-    (docs/backtest.md).
-    Flat costs are played all the same: their mode is for comparison with backtesting.py.
-    """
-    if isinstance(costs, Costs) or finer is not None or candles.timeframe.us > COARSEST_AMBIGUOUS.us or not decisions.side.any():
-        return
-    at = np.flatnonzero(decisions.side != 0)
-    ranges = decisions.numbers.get("atr")
-    one_range = (average_true_range(candles, RANGE_CANDLES) if ranges is None else ranges)[at]
-    near = np.minimum(decisions.stop_distance[at], decisions.target_distance[at]) < one_range
-    if near.any():
-        raise BadInputError(
-            f"{int(near.sum())} of {len(at)} entries have a stop or target nearer than one average true range of their "
-            f"{candles.timeframe} candles, the first at candle {int(at[near][0])}: which came first inside one cannot be told; "
-            "give finer candles (fxgpt backtest --detail 1m), or keep stop and target further away"
-        )
-
-
-def check_ranges(decisions: Decisions, trailing_atr: float) -> None:
-    """Raises `BadInputError` where a trailing stop wants the range at an entry, and the decisions do not know it."""
-    if trailing_atr > 0.0:
-        at, ranges = np.flatnonzero(decisions.side != 0), decisions.numbers.get("atr", np.full(len(decisions), np.nan))
-        unknown = int(np.isnan(ranges[at]).sum())
-        if unknown:
-            raise BadInputError(
-                f"trailing_atr is {trailing_atr}, but {unknown} of {len(at)} entries know no average true range; "
-                "decisions need it as numbers['atr'] at each of them: enter later, or trail by a fraction of the price"
-            )
 
 
 _NONE, _NO_PLACES, _NO_ROWS = np.zeros(1), np.empty(0, np.int64), np.empty((0, 5))
@@ -253,26 +220,35 @@ def _finer_rows(candles: CandleArrays, finer: CandleArrays | None) -> tuple[IntA
 def wishes_of(decisions: Decisions) -> Wishes:
     """The kernel's view of the decisions. Raises `BadInputError` for an entry that is neither led by a pattern nor not."""
     at, numbers = np.flatnonzero(decisions.side != 0), decisions.numbers  # of bytes it is ten times slower
-    told = [numbers.get(name, _NONE) for name in ("entry_offset", "atr", "pattern_led")]
-    rows = np.empty((len(at), 6))
+    told = [numbers.get(name, _NONE) for name in ("entry_offset", "atr", "pattern_led", "parameter_set")]
+    rows = np.empty((len(at), 7))
     for place, values in enumerate((decisions.stop_distance, decisions.target_distance, decisions.risk_fraction, *told)):
         rows[:, place] = values[at] if len(values) > 1 else values[0]
     if "pattern_led" in numbers:
-        _check_led(rows[:, PATTERN_LED])
+        check_led(rows[:, PATTERN_LED])
     return Wishes(decisions.side, at, rows)
 
 
-def _check_led(told: FloatArray) -> None:
-    neither = told[(told != 0.0) & (told != 1.0)]
-    if len(neither):
-        raise BadInputError(
-            f"numbers['pattern_led'] of {len(neither)} of {len(told)} entries are neither 0 nor 1, such as {neither[0]}; "
-            "1 says that a chart pattern led into the position, whose stop then follows the plan of patterns"
-        )
+def executions(execution: Execution) -> tuple[ExecutionParameters, ...]:
+    """How the positions of each parameter set are run: that of all, or those that were given."""
+    return (execution,) if isinstance(execution, ExecutionParameters) else tuple(execution)
+
+
+def check_executions(decisions: Decisions, execution: Execution) -> None:
+    """Raises `BadInputError` where decisions do not go with how positions are run: as `check_sets` and `check_ranges` do."""
+    runs = executions(execution)
+    check_sets(decisions, len(runs))
+    check_ranges(decisions, max(each.trailing_atr for each in runs))
+
+
+def rules_rows(execution: Execution) -> FloatArray:
+    """float64[R,16]: how positions of each parameter set are run, as the kernel takes it; `decided.rules_at` reads it."""
+    rules = [rules_of(each) for each in executions(execution)]
+    return np.array([[*each[:-2], *each.plan, *each.pattern_plan] for each in rules], dtype=np.float64)
 
 
 def rules_of(execution: ExecutionParameters) -> Rules:
-    """How positions are run, as the kernel takes it."""
+    """How positions of one parameter set are run, as plain numbers."""
     return Rules(
         max_margin_fraction=float(execution.max_margin_fraction),
         max_candles=int(execution.max_candles),

@@ -11,18 +11,19 @@ import numpy as np
 
 from fxgpt_core.backtest.account import State, at, concluded, nights_paid, played
 from fxgpt_core.backtest.carried import Course, Falls, candle_of, carried, fallen, wished_at
-from fxgpt_core.backtest.decided import decided, ordered
+from fxgpt_core.backtest.decided import decided, ordered, rules_at
 from fxgpt_core.backtest.tape import (
     DAY,
     DAYS,
     DRAWDOWN,
     DRAWDOWN_FRACTION,
     FINAL_EQUITY,
+    PARAMETER_SET,
     SUM_RETURNS,
     SUM_SQUARES,
     SUM_SQUARES_BELOW,
+    FloatArray,
     Log,
-    Rules,
     Tape,
     Wishes,
 )
@@ -44,13 +45,18 @@ def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
 
 
 @uncounted
-def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[int, int], log: Log) -> None:
-    """Plays the candles [start, stop) of a window, at least one, from a flat account, and fills the log."""
+def play(tape: Tape, wishes: Wishes, sets: FloatArray, terms: Terms, window: tuple[int, int], log: Log) -> None:
+    """Plays the candles [start, stop) of a window, at least one, from a flat account, and fills the log.
+
+    `sets` float64[R,16]: the rules of each parameter set that a wish may be of, as `engine.rules_rows` makes them. An order, and
+    the position it becomes, follows those of its wish to its end.
+    """
     start, last = window[0], window[1] - 1
     state = State(terms.cash, terms.cash, 0.0, NOTHING, NOTHING, REASON_NONE)
     day_start, falls = terms.cash, Falls(terms.cash, 0.0, 0.0)
     sums, curve, first_day = log.sums, log.equity, tape.rows[start, DAY]
     sums[:], log.daily[:], curve[:1] = 0.0, 0.0, terms.cash
+    rules = rules_at(sets, 0)
     i, day, wish, n_wishes = start, first_day, np.searchsorted(wishes.at, start + 1), len(wishes.at)
     while i < last and state.equity > 0.0:
         if state.held.units > 0 and state.closing == REASON_NONE:
@@ -77,6 +83,9 @@ def play(tape: Tape, wishes: Wishes, rules: Rules, terms: Terms, window: tuple[i
         if i < last:
             wished = wished_at(wishes, i)
             state, may_enter = decided(wished, rules, state, candle)
+            if may_enter:
+                # What a reversed position has left to do, to close at the next open, asks for no rules.
+                rules = rules_at(sets, int(wishes.rows[wish, PARAMETER_SET]))
             if may_enter and not daily_loss_reached(state.equity, day_start, rules.daily_loss_limit):
                 state = ordered(wishes.rows[wish], wished, rules, terms, state, candle)
     curve[i + 1 - start :] = 0.0  # behind a bust

@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy, backtesting
 
+from fxgpt_core.backtest.checks import check_same_times
 from fxgpt_core.backtest.engine import (
     BacktestAccount,
     BacktestResult,
-    ExecutionParameters,
+    Execution,
     Trades,
-    check_same_times,
+    check_executions,
+    executions,
     rules_of,
     terms_of,
     wishes_of,
@@ -27,6 +29,7 @@ from fxgpt_core.backtest.tape import (
     ENTRY_OFFSET,
     GONE,
     NEVER,
+    PARAMETER_SET,
     PATTERN_LED,
     RANGE,
     REVERSE,
@@ -47,7 +50,7 @@ backtesting._tqdm = lambda candles, **_: candles
 def reference_backtest(
     candles: CandleArrays,
     decisions: Decisions,
-    execution: ExecutionParameters,
+    execution: Execution,
     costs: Costs,
     account: BacktestAccount | None = None,
 ) -> BacktestResult:
@@ -57,13 +60,14 @@ def reference_backtest(
 
 
 def reference_run(
-    candles: CandleArrays, decisions: Decisions, execution: ExecutionParameters, costs: Costs, account: BacktestAccount
+    candles: CandleArrays, decisions: Decisions, execution: Execution, costs: Costs, account: BacktestAccount
 ) -> Callable[[], Any]:
     """The library's own run, prepared: what it costs is measured by calling it. Raises `BadInputError` as `backtest` does."""
     check_same_times(candles, decisions)
+    check_executions(decisions, execution)
     given = {
         "wishes": wishes_of(decisions),
-        "rules": rules_of(execution),
+        "sets": tuple(map(rules_of, executions(execution))),
         "terms": terms_of(costs, account),
         "fx_days": candles.fx_day,
     }
@@ -114,13 +118,14 @@ class _DecisionStrategy(Strategy):  # type: ignore[misc]
 
     # The library takes a run's arguments as class attributes that must exist beforehand.
     wishes: Any = None
-    rules: Any = None
+    sets: Any = None
     terms: Any = None
     fx_days: Any = None
 
     def init(self) -> None:
         self.notes: dict[int, _Note] = {}
         self.day_start = self.previous_equity = self.terms.cash
+        self.rules = self.sets[0]  # of the order or position there is; of neither they say nothing
 
     def next(self) -> None:
         i = len(self.data) - 1
@@ -161,10 +166,13 @@ class _DecisionStrategy(Strategy):  # type: ignore[misc]
         return fills.REASON_NONE
 
     def _order(self, i: int, equity: float) -> None:
-        side, rules = int(self.wishes.side[i]), self.rules
-        if side == 0 or daily_loss_reached(equity, self.day_start, rules.daily_loss_limit):
+        side = int(self.wishes.side[i])
+        if side == 0:
             return
         wish = self.wishes.rows[np.searchsorted(self.wishes.at, i)].tolist()
+        self.rules = rules = self.sets[int(wish[PARAMETER_SET])]
+        if daily_loss_reached(equity, self.day_start, rules.daily_loss_limit):
+            return
         distance, offset = wish[STOP_DISTANCE], wish[ENTRY_OFFSET]
         level = self.data.Close[-1] + side * offset
         stop, target = fills.bracket(side, level, distance, wish[TARGET_DISTANCE])

@@ -12,24 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fxgpt_core.backtest.engine import (
-    BacktestAccount,
-    ExecutionParameters,
-    check_ranges,
-    check_resolution,
-    check_same_times,
-    rules_of,
-    tape_of,
-    terms_of,
-    wishes_of,
-)
+from fxgpt_core.backtest.checks import check_ranges, check_resolution, check_same_times, check_sets
+from fxgpt_core.backtest.engine import BacktestAccount, Execution, executions, rules_rows, tape_of, terms_of, wishes_of
 from fxgpt_core.backtest.kernel import play
-from fxgpt_core.backtest.tape import DAY, TRADE, FloatArray, IntArray, Log, Rules, Sums, Tape, TradeArray, Wishes
+from fxgpt_core.backtest.tape import DAY, RULES_COLUMNS, TRADE, FloatArray, IntArray, Log, Sums, Tape, TradeArray, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.compiled import inlined, uncounted
+from fxgpt_core.compiled import uncounted
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
-from fxgpt_core.market.fills import ExitPlan, Terms
+from fxgpt_core.market.fills import Terms
 from fxgpt_core.strategy.decision import Decisions
 
 SETS_A_CALL = 32
@@ -56,10 +47,10 @@ class SummedSets:
 
 @dataclass(frozen=True, eq=False)
 class ParameterSet:
-    """One set: which of the decisions it trades, and how it runs its positions."""
+    """One set: which of the decisions it trades, and how it runs its positions, as `engine.backtest` takes it."""
 
     decisions: int
-    execution: ExecutionParameters
+    execution: Execution
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +82,7 @@ def play_sets(
     spans = np.array([[0, len(candles)]]) if windows is None else np.ascontiguousarray(windows, np.int64)
     _check(replay, decisions, sets, spans)
     tape, terms = tape_of(candles, replay.costs, replay.finer), terms_of(replay.costs, replay.account)
-    rules = np.array([_row(rules_of(each.execution)) for each in sets])
+    rules = _rules(sets)
     n_days = int(candles.rows[-1, DAY]) + 1 if daily else 0
     sheet = Sheet(
         np.empty((len(sets), len(spans), len(Sums._fields))), np.zeros((len(sets), n_days)), np.empty(0, TRADE), np.empty(0)
@@ -132,15 +123,13 @@ def _parts(members: IntArray) -> list[IntArray]:
     return [members[start : start + SETS_A_CALL] for start in range(0, len(members), SETS_A_CALL)]
 
 
-def _row(rules: Rules) -> list[float]:
-    """Rules as plain numbers; `_rules` reads them back."""
-    return [float(value) for value in (*rules[:-2], *rules.plan, *rules.pattern_plan)]
-
-
-@inlined
-def _rules(row: FloatArray) -> Rules:
-    plan, pattern_plan = ExitPlan(row[6], row[7], row[8], row[9], row[10]), ExitPlan(row[11], row[12], row[13], row[14], row[15])
-    return Rules(row[0], int(row[1]), row[2], int(row[3]), int(row[4]), row[5], plan, pattern_plan)
+def _rules(sets: Sequence[ParameterSet]) -> FloatArray:
+    """float64[K,R,16]: the rules of each of K sets, of which one has at most R; of others the last rows are never asked for."""
+    given = [rules_rows(each.execution) for each in sets]
+    rules = np.zeros((len(sets), max(map(len, given)), RULES_COLUMNS))
+    for row, each in zip(rules, given, strict=True):
+        row[: len(each)] = each
+    return rules
 
 
 @uncounted
@@ -152,7 +141,7 @@ def _play_members(tape: Tape, wishes: Wishes, terms: Terms, plays: tuple[FloatAr
             start, stop = windows[f]
             first, last = int(tape.rows[start, DAY]), int(tape.rows[stop - 1, DAY])
             log = Log(sheet.sums[k, f], sheet.book, sheet.curve, sheet.daily[k, first : last + 1])
-            play(tape, wishes, _rules(rules[k]), terms, (start, stop), log)
+            play(tape, wishes, rules[k], terms, (start, stop), log)
 
 
 def _check(replay: Replay, decisions: Sequence[Decisions], sets: Sequence[ParameterSet], windows: IntArray) -> None:
@@ -162,7 +151,10 @@ def _check(replay: Replay, decisions: Sequence[Decisions], sets: Sequence[Parame
     for number, each in enumerate(decisions):
         check_same_times(replay.candles, each)
         check_resolution(replay.candles, each, replay.costs, replay.finer)
-        check_ranges(each, max((one.execution.trailing_atr for one in sets if one.decisions == number), default=0.0))
+        runs = [executions(one.execution) for one in sets if one.decisions == number]
+        for n_sets in {len(run) for run in runs}:
+            check_sets(each, n_sets)
+        check_ranges(each, max((one.trailing_atr for run in runs for one in run), default=0.0))
     astray = windows[(windows[:, 0] < 0) | (windows[:, 1] > len(replay.candles)) | (windows[:, 0] >= windows[:, 1])]
     if len(astray) or not len(sets):
         example = f", such as {astray[0].tolist()}" if len(astray) else ""

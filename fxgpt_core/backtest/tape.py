@@ -43,9 +43,10 @@ OPEN, HIGH, LOW, CLOSE, DAY = range(5)
 class Wishes(NamedTuple):
     """What was decided at each candle's close: `side` int8[N] (0: nothing), and `at` int64[E], the candles with one, ascending.
 
-    `rows` float64[E,6] of these: distance of the stop and of the target in price units, risk as a fraction of equity, where to
+    `rows` float64[E,7] of these: distance of the stop and of the target in price units, risk as a fraction of equity, where to
     enter, in price units beyond the close in the wished direction (above 0 a stop order, below 0 a limit order, 0 at the
-    market), the average true range, and 1 where a chart pattern made the wish, else 0.
+    market), the average true range, 1 where a chart pattern made the wish, else 0, and the number of the parameter set that
+    made it, which is that of its rules.
     """
 
     side: npt.NDArray[np.int8]
@@ -53,7 +54,7 @@ class Wishes(NamedTuple):
     rows: FloatArray
 
 
-STOP_DISTANCE, TARGET_DISTANCE, RISK_FRACTION, ENTRY_OFFSET, RANGE, PATTERN_LED = range(6)
+STOP_DISTANCE, TARGET_DISTANCE, RISK_FRACTION, ENTRY_OFFSET, RANGE, PATTERN_LED, PARAMETER_SET = range(7)
 """The columns of `Wishes.rows`."""
 
 
@@ -74,6 +75,9 @@ class Rules(NamedTuple):
     plan: ExitPlan
     pattern_plan: ExitPlan
 
+
+RULES_COLUMNS = len(Rules._fields) - 2 + 2 * len(ExitPlan._fields)
+"""Rules as plain numbers, one after another, the plans last: a row for each parameter set of a run."""
 
 SIGNAL_EXITS = ("never", "opposite", "reverse", "gone")
 """Never; a wish for the other side closes; closes and enters that side; any candle that does not wish the same side closes."""

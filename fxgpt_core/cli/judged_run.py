@@ -1,4 +1,4 @@
-"""A stored run once more: its parameter set, the problem it was searched on, and what it came to, by the ledger's trials."""
+"""A stored run once more: its parameter set, its problem, and what it came to, from the ledger's own trials."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

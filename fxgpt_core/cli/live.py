@@ -18,7 +18,7 @@ PAPER = "paper"
 
 @app.command("status")
 def status(json: JsonFlag = False) -> None:
-    """Trading states, processes, open positions, orders of unknown outcome, series that wait for a decision, open alerts.
+    """Trading states, processes, positions, orders of unknown outcome, paused and waiting series, open alerts.
 
     Example: fxgpt live status --json
     """
@@ -89,11 +89,16 @@ def _change(wanted: str, account: str, reason: str, json: bool) -> None:
 
 
 def _tell(found: dict[str, list[dict[str, Any]]]) -> None:
-    tables = {title: rows for title, rows in found.items() if title not in ("waiting_series", "open_alerts")}
+    tables = {title: rows for title, rows in found.items() if title not in ("waiting_series", "paused_series", "open_alerts")}
     for title, rows in tables.items():
         say(title.replace("_", " "))
         tell_table(rows, "none")
         say()
+    for row in found["paused_series"]:
+        say(
+            f"{row['symbol']} {row['timeframe']} is paused since {row['paused_at']:%Y-%m-%d %H:%M} UTC by {row['paused_by']}: "
+            f"{row['reason']}; `fxgpt resume` ends it"
+        )
     for row in found["waiting_series"]:
         say(
             f"{row['symbol']} {row['timeframe']} waits since {row['waiting_since']:%Y-%m-%d %H:%M} UTC for the decision of "

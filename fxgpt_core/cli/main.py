@@ -15,14 +15,18 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    deployments,
     doctor,
     failure,
     features,
     gateway,
+    ledger,
     live,
     luck,
     models,
     optimize,
+    optimize_export,
+    optimize_report,
     orders,
     parameters,
     patterns,
@@ -32,6 +36,7 @@ from fxgpt_core.cli import (
     setup,
     stress,
     train,
+    trials,
     vault,
 )
 from fxgpt_core.cli.answer import answer, say
@@ -63,9 +68,14 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(parameters.app, name="parameters")
 app.add_typer(vault.app, name="vault")
 app.add_typer(optimize.app, name="optimize")
-for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, orders, gateway, allocation):
+app.add_typer(trials.app, name="trials")
+app.add_typer(ledger.app, name="ledger")
+for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
+for verbs in (optimize_report.VERBS, optimize_export.VERBS):
+    for name, verb in verbs.items():
+        optimize.app.command(name)(verb)
 
 
 GROUPS = {str(group.name) for group in app.registered_groups}

@@ -71,6 +71,8 @@ def chosen(choice: Choice, settings: Settings, symbol: str, timeframe: str) -> C
         stored, origin = lake.latest("optimized_parameters", symbol, timeframe), "the latest optimized set"
     proposal = stored.json()
     parameters = StrategyParameters.from_json(proposal["parameters"])
+    if proposal.get("regime_sets", {}).get("by_regime"):
+        origin += ", its global one alone: those by regime decide in the search and live"
     return Chosen(parameters, origin, charges_of_proposal(proposal), Used.of_proposal(proposal))
 
 

@@ -1,4 +1,4 @@
-"""fxgpt gates | deploy | deployments | rollback: what may trade, what trades, and the way back."""
+"""fxgpt gates | approve | reject | approval-policy: what may trade, by whose word."""
 
 import getpass
 from collections.abc import Callable
@@ -11,17 +11,14 @@ from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answe
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
-    from fxgpt_core.registry.deployments import Deployment
     from fxgpt_core.registry.lake import Lake
 
-BrokerOption = Annotated[str, typer.Option("--broker", help="paper is the only broker of this release.")]
-OverrideOption = Annotated[
-    str | None,
-    typer.Option("--paper-override", metavar="REASON", help="Deploy on paper in spite of failed gates."),
-]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with your name in the ledger.")]
-BY_HAND = "cli"
-HASH_LENGTH = 64
+SetOption = Annotated[str | None, typer.Option("--set", metavar="POLICY", help="approval (a person approves each) or auto.")]
+ImprovementOption = Annotated[
+    float, typer.Option("--improvement", help="auto: by what fraction the out-of-sample Sharpe must be better; 0.1 is 10 %.")
+]
+PolicyReasonOption = Annotated[str, typer.Option("--reason", help="Why, with --set; kept with your name in the ledger.")]
 
 
 def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = False) -> None:
@@ -29,8 +26,8 @@ def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = Fal
 
     Example: fxgpt gates --symbol EURUSD --timeframe 1h
     """
-    lake = _lake()
-    symbol, timeframe = _names(symbol, timeframe)
+    lake = opened_lake()
+    symbol, timeframe = names(symbol, timeframe)
     parameter_set = lake.latest("optimized_parameters", symbol, timeframe)
     from fxgpt_core.registry.efforts import cheapest, cheapest_told
     from fxgpt_core.registry.gate_results import board_of
@@ -56,112 +53,82 @@ def gates(symbol: SymbolOption, timeframe: TimeframeOption, json: JsonFlag = Fal
     answer({**payload, "cheapest": first and first.gate}, json, tell)
 
 
-def deploy(
+def approve(symbol: SymbolOption, timeframe: TimeframeOption, reason: ReasonOption, json: JsonFlag = False) -> None:
+    """Approve the latest optimized parameter set, by the gate board it has now; deploying it is another verb.
+
+    Example: fxgpt approve --symbol EURUSD --timeframe 1h --reason "every gate passed, the folds look alike"
+    """
+    _judge(symbol, timeframe, reason, json, approved=True)
+
+
+def reject(symbol: SymbolOption, timeframe: TimeframeOption, reason: ReasonOption, json: JsonFlag = False) -> None:
+    """Reject the latest optimized parameter set: nothing deploys it, also no policy, until somebody approves it.
+
+    Example: fxgpt reject --symbol EURUSD --timeframe 1h --reason "it earned in one fold only"
+    """
+    _judge(symbol, timeframe, reason, json, approved=False)
+
+
+def approval_policy(
+    *,
     symbol: SymbolOption,
     timeframe: TimeframeOption,
-    broker: BrokerOption = "paper",
-    paper_override: OverrideOption = None,
+    policy: SetOption = None,
+    improvement: ImprovementOption = 0.1,
+    reason: PolicyReasonOption = "",
     json: JsonFlag = False,
 ) -> None:
-    """Let the latest optimized parameter set trade. Refused (5) when a gate failed, unless overridden, on paper, with a reason.
+    """Show or set how deployments are approved: by a person, or by the policy auto, when all gates passed and it is better.
 
-    Example: fxgpt deploy --symbol EURUSD --timeframe 1h --paper-override "to watch the bands for a week"
+    Example: fxgpt approval-policy --symbol EURUSD --timeframe 1h --set auto --improvement 0.1 --reason "three months were sound"
     """
-    lake = _lake()
-    symbol, timeframe = _names(symbol, timeframe)
-    from fxgpt_core.cli.stored import PROJECT_ROOT
-    from fxgpt_core.registry.code_identity import code_identity
-    from fxgpt_core.registry.deployments import Deployments
-    from fxgpt_core.registry.judged import deployment_request, judged
+    symbol, timeframe = names(symbol, timeframe)
+    lake = opened_lake()
+    from fxgpt_core.registry.approvals import Approvals, Policy
 
-    request = deployment_request(
-        judged(lake, symbol, timeframe),
-        broker=broker,
-        deployed_by=getpass.getuser(),
-        override_reason=paper_override,
-        code=code_identity(PROJECT_ROOT),
-        dagster_run_id=BY_HAND,
-    )
-    known = Deployments(lake.ledger)
-    in_force = {deployment.id for deployment in known.active(symbol, timeframe)}
-    made = known.deploy(request)
-    if made.id in in_force:
-        _answer_deployment(
-            made, json, f"already in force since {made.activated_at:%Y-%m-%d %H:%M} UTC, nothing changed", changed=False
-        )
-        return
-    _answer_deployment(made, json, "deployed", warning=_champion(lake, made))
+    approvals = Approvals(lake.ledger)
+    if policy is not None:
+        approvals.set_policy(symbol, timeframe, Policy(policy, improvement, getpass.getuser(), reason))
+    found = asdict(approvals.policy(symbol, timeframe))
+    answer({"symbol": symbol, "timeframe": timeframe, **found}, json, lambda: tell_pairs(found))
 
 
-def deployments(json: JsonFlag = False) -> None:
-    """Every deployment, the active ones marked.
-
-    Example: fxgpt deployments --json
-    """
-    from fxgpt_core.cli.stored import opened_ledger
-
-    ledger = opened_ledger(read_settings())
-    from fxgpt_core.registry.deployments import Deployments
-
-    rows = [asdict(deployment) for deployment in Deployments(ledger).list()]
-    answer({"deployments": rows}, json, lambda: tell_table([_told(row) for row in rows], "nothing was ever deployed"))
+VERBS: dict[str, Callable[..., Any]] = {
+    "gates": gates,
+    "approve": approve,
+    "reject": reject,
+    "approval-policy": approval_policy,
+}
 
 
-def rollback(symbol: SymbolOption, timeframe: TimeframeOption, reason: ReasonOption, json: JsonFlag = False) -> None:
-    """Put the previous deployment of a symbol and timeframe back in force.
+def _judge(symbol: str, timeframe: str, reason: str, json: bool, *, approved: bool) -> None:
+    symbol, timeframe = names(symbol, timeframe)
+    lake = opened_lake()
+    parameter_set = lake.latest("optimized_parameters", symbol, timeframe)
+    from fxgpt_core.registry.approvals import Approvals
 
-    Example: fxgpt rollback --symbol EURUSD --timeframe 1h --reason "coverage drifted"
-    """
-    symbol, timeframe = _names(symbol, timeframe)
-    lake = _lake()
-    from fxgpt_core.registry.deployments import Deployments
-
-    restored = Deployments(lake.ledger).rollback(symbol, timeframe, by=getpass.getuser(), reason=reason)
-    _answer_deployment(restored, json, "in force again", warning=_champion(lake, restored))
-
-
-VERBS: dict[str, Callable[..., Any]] = {"gates": gates, "deploy": deploy, "deployments": deployments, "rollback": rollback}
-
-
-def _answer_deployment(
-    deployment: "Deployment", json: bool, done: str, *, changed: bool = True, warning: str | None = None
-) -> None:
-    told = asdict(deployment)
+    known = Approvals(lake.ledger)
+    verdict = known.approve if approved else known.reject
+    made = verdict(symbol, timeframe, parameter_set.id, by=getpass.getuser(), reason=reason)
 
     def tell() -> None:
-        say(f"deployment {deployment.id} of {deployment.symbol} {deployment.timeframe}: {done}")
-        tell_pairs(_told(told))
-        if warning is not None:
-            say(warning)
+        say(f"parameter set {made.parameter_set_id[:16]} of {symbol} {timeframe} is {made.verdict} by {made.by}: {made.reason}")
+        if approved:
+            say("`fxgpt deploy` lets it trade, as long as its gate board stays as it is")
 
-    answer({"deployment": told, "changed": changed, "warning": warning}, json, tell)
-
-
-def _champion(lake: "Lake", deployment: "Deployment") -> str | None:
-    """Let MLflow call the deployed version its champion; what went wrong with that, if anything."""
-    from fxgpt_core.registry.tracking import Tracking, name_champion
-
-    settings = read_settings()
-    return name_champion(Tracking(settings.mlflow_url, settings.mlflow_artifacts), lake.get(deployment.model_id))
+    answer({"approval": asdict(made)}, json, tell)
 
 
-def _told(row: dict[str, Any]) -> dict[str, object]:
-    return {name: _short(value) for name, value in row.items() if not isinstance(value, dict)}
-
-
-def _short(value: object) -> object:
-    # The hashes of a table are recognised by their beginning.
-    return value[:16] if isinstance(value, str) and len(value) == HASH_LENGTH else value
-
-
-def _lake() -> "Lake":
+def opened_lake() -> "Lake":
+    """The lake of this set-up, for reading."""
     from fxgpt_core.cli.stored import opened_ledger, read_only_lake
 
     settings = read_settings()
     return read_only_lake(settings, opened_ledger(settings))
 
 
-def _names(symbol: str, timeframe: str) -> tuple[str, str]:
+def names(symbol: str, timeframe: str) -> tuple[str, str]:
+    """Symbol and timeframe as they are stored. Raises `UnknownSymbolError`, `UnknownTimeframeError`."""
     from fxgpt_core.market import symbols, timeframes
 
     return symbols.symbol(symbol).name, str(timeframes.timeframe(timeframe))

@@ -1,5 +1,6 @@
 """What is deployed on an account now, with the parameters and costs it trades by."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from fxgpt_core.backtest.engine import ExecutionParameters, execution_parameters
+from fxgpt_core.backtest.engine import ExecutionParameters, execution_of, executions
 from fxgpt_core.errors import BrokenLineageError
 from fxgpt_core.market.charges import Charges, charges_of_proposal
 from fxgpt_core.market.costs import Costs
@@ -16,12 +17,12 @@ from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import order_intents, positions
 from fxgpt_core.registry.tables import deployment_configs
-from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy, strategy_of
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A deployment with its parameter set, whose bytes and hash were checked, and the artifacts it was approved with.
+    """A deployment with its parameter set, or sets by regime, whose bytes and hash were checked, and the artifacts behind them.
 
     Its decisions believe `costs`; what it trades pays `charges`, by the rules of FX, if it was searched under them (None: `costs`
     too, by those of PARITY). `is_held`: a position or an order of it is open.
@@ -33,7 +34,7 @@ class Deployed:
     is_active: bool
     is_held: bool
     activated_at: datetime
-    parameters: StrategyParameters
+    strategy: Strategy
     costs: Costs
     charges: Charges | None
     parameter_set_id: str
@@ -45,16 +46,25 @@ class Deployed:
         """What its orders pay: the same as in its search, so that live is the backtest."""
         return self.costs if self.charges is None else self.charges
 
-    @property
-    def execution(self) -> ExecutionParameters:
-        """How its positions are run."""
-        return execution_parameters(self.parameters, timeframe_of(self.timeframe))
+    def execution_by(self, numbers: Mapping[str, float | None]) -> ExecutionParameters:
+        """How a position is run that a decision with these numbers led into: by the set that decided, whatever the regime is now.
+
+        Raises `BrokenLineageError` for a decision of a set that the deployment does not have.
+        """
+        runs = executions(execution_of(self.strategy, timeframe_of(self.timeframe)))
+        number = int(numbers.get("parameter_set") or 0)
+        if not number < len(runs):
+            raise BrokenLineageError(
+                f"a decision of deployment {self.deployment_id} was made by its parameter set {number}, but it has {len(runs)}; "
+                "the ledger was changed by hand: restore it from a backup"
+            )
+        return runs[number]
 
 
 def deployed(lake: Lake, broker: str, account: str) -> tuple[Deployed, ...]:
     """Active deployments on a broker, and past ones of which the account has something open, by id.
 
-    Raises `BrokenLineageError` when stored parameters do not have the hash that was approved.
+    Raises `BrokenLineageError` when stored parameters do not have the hash that was approved, or are of other regimes.
     """
     asked = (
         select(deployment_configs, deployment_evidence)
@@ -80,7 +90,15 @@ def _held(connection: Connection, account: str) -> set[int]:
 
 def _deployed(lake: Lake, row: Mapping[Any, Any], is_held: bool) -> Deployed:
     stored = lake.get(row["parameter_set_id"]).json()
-    parameters = StrategyParameters.from_json(stored["parameters"])
+    strategy = strategy_of(stored, row["deployment_mode"])
+    own = strategy.by_regime if isinstance(strategy, RegimeSets) else {}
+    approved = json.loads(row["regime_params_mapping"] or "{}")
+    if set(approved) != set(own):
+        raise BrokenLineageError(
+            f"deployment {row['id']} was approved with sets of {', '.join(sorted(approved)) or 'no regime'}, but those of "
+            f"{', '.join(sorted(own)) or 'no regime'} are stored; nothing is traded with them: roll back or deploy again"
+        )
+    parameters = strategy.global_set if isinstance(strategy, RegimeSets) else strategy
     if parameters.sha256 != row["params_sha256"]:
         raise BrokenLineageError(
             f"deployment {row['id']} was approved with parameters {row['params_sha256'][:16]}…, but "
@@ -93,7 +111,7 @@ def _deployed(lake: Lake, row: Mapping[Any, Any], is_held: bool) -> Deployed:
         is_active=row["is_active"],
         is_held=is_held,
         activated_at=row["activated_at"],
-        parameters=parameters,
+        strategy=strategy,
         costs=Costs(**stored["costs"]),
         charges=charges_of_proposal(stored),
         parameter_set_id=row["parameter_set_id"],

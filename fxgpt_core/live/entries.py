@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, func, select
 
 from fxgpt_core.backtest.placing import Wish, placed
 from fxgpt_core.brokers.broker import Broker
@@ -23,6 +23,7 @@ from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_records import DENIED, EXPIRED, NEW, move_signal
 from fxgpt_core.registry.live_tables import decisions, order_intents, positions, risk_events, signals
+from fxgpt_core.registry.pauses import open_pauses
 from fxgpt_core.registry.tables import deployment_configs
 
 DAY_STARTED = "fx_day_started"
@@ -58,20 +59,26 @@ class Entries:
         return sent
 
     def refuse_untraded(self, unplayed: Mapping[int, str]) -> None:
-        """Deny the new signals of deployments that are not active any more, and of those in `unplayed` (id → why not)."""
+        """Deny the new signals of deployments that are not active any more, of paused series, and of those in `unplayed`.
+
+        `unplayed`: the reason by deployment id.
+        """
+        place = (deployment_configs.c.symbol, deployment_configs.c.timeframe)
         asked = (
-            select(signals, decisions.c.deployment_id, deployment_configs.c.is_active)
+            select(signals, decisions.c.deployment_id, deployment_configs.c.is_active, *place)
             .join(decisions, decisions.c.id == signals.c.decision_id)
             .join(deployment_configs, deployment_configs.c.id == decisions.c.deployment_id)
             .join(deployment_evidence, deployment_evidence.c.deployment_id == decisions.c.deployment_id)
             .where(signals.c.state == NEW, deployment_evidence.c.broker == self._broker.name)
-            .where(or_(deployment_configs.c.is_active.is_(False), decisions.c.deployment_id.in_(list(unplayed))))
         )
         with self._ledger.reading() as connection:
             found = connection.execute(asked).all()
+            paused = {(pause.symbol, pause.timeframe): pause.refusal for pause in open_pauses(connection)}
         for signal in found:
             inactive = f"deployment {signal.deployment_id} is not active any more; another one trades, or none"
-            self._refuse(signal, DENIED, unplayed[signal.deployment_id] if signal.is_active else inactive)
+            refusal = unplayed.get(signal.deployment_id) or paused.get((signal.symbol, signal.timeframe))
+            if not signal.is_active or refusal:
+                self._refuse(signal, DENIED, refusal if signal.is_active and refusal else inactive)
 
     def continue_planned(self, moments: Mapping[str, int]) -> int:
         """Send intents that were planned but not sent when the process ended; those whose candle has passed expire unsent.
@@ -111,8 +118,9 @@ class Entries:
         self, signal: Row[tuple[object, ...]], deployment: Deployed, moment: MarketMoment
     ) -> tuple[OrderRequest, tuple[str, ...]]:
         """The order a signal would become, and every reason why it may not."""
-        close = float(json.loads(str(signal.payload_json))["decision"]["numbers"]["close"])
-        account, execution = self._broker.account(), deployment.execution
+        numbers = json.loads(str(signal.payload_json))["decision"]["numbers"]
+        close = float(numbers["close"])
+        account, execution = self._broker.account(), deployment.execution_by(numbers)
         order = self._placed(signal, close, moment, account, execution.max_margin_fraction)
         units = 0 if order is None else order.units
         stop, target = fills.bracket(signal.side, close, signal.stop_distance, signal.target_distance)

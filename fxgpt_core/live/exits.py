@@ -47,19 +47,21 @@ class Exits:
         for held in self.broker.positions():
             if held.symbol != deployment.symbol or self._deployment_of(held) != deployment.deployment_id:
                 continue
-            if fill_rule.time_is_up(self._candles_held(held, deployment, candle), deployment.execution.max_candles):
+            numbers = self._numbers(held)
+            execution = deployment.execution_by(numbers)
+            if fill_rule.time_is_up(self._candles_held(held, deployment, candle), execution.max_candles):
                 if self._may_close():
                     self.broker.close(held.position_id, f"{held.client_order_id}-time", "time")
                     self._checkpoint("closing")
             else:
-                self._tighten(held, deployment, candle)
+                self._tighten(held, execution.plan_of(numbers.get("pattern_led") == 1.0), candle)
 
     def _may_close(self) -> bool:
         """Asked right before each command; raises in a process that is not the gateway any more."""
         with self.ledger.begin() as connection:
             return state_of_trading.state(connection, self.account).may_close
 
-    def _tighten(self, held: Position, deployment: Deployed, candle: ClosedCandle) -> None:
+    def _tighten(self, held: Position, plan: fill_rule.ExitPlan, candle: ClosedCandle) -> None:
         quote = self.broker.quote(held.symbol)
         if held.stop_price is None or quote is None:
             return
@@ -67,7 +69,6 @@ class Exits:
             first, booked = self._stops(connection, held)
         code = _STOP_CODES[_stop_reason(held.entry_price, held.stop_price, first)]
         close = candle.close + fill_rule.bought_above(-int(held.side), quote.spread)
-        plan = deployment.execution.plan_of(self._is_pattern_led(held))
         stop, _ = fill_rule.tightened_stop(int(held.side), held.entry_price, close, held.stop_price, code, plan)
         if stop != held.stop_price and not self._may_close():
             stop = held.stop_price
@@ -163,8 +164,8 @@ class Exits:
         with self.ledger.reading() as connection:
             return connection.execute(asked).scalar_one_or_none()
 
-    def _is_pattern_led(self, held: Position) -> bool:
-        """Asked of the decision that the position's order was made of, so that a restart changes nothing."""
+    def _numbers(self, held: Position) -> dict[str, float | None]:
+        """Those of the decision that the position's order was made of, so that a restart changes nothing."""
         asked = (
             select(decisions.c.payload_json)
             .join(signals, signals.c.decision_id == decisions.c.id)
@@ -173,7 +174,8 @@ class Exits:
         )
         with self.ledger.reading() as connection:
             payload = connection.execute(asked).scalar_one()
-        return bool(json.loads(payload)["decision"]["numbers"].get("pattern_led") == 1.0)
+        numbers: dict[str, float | None] = json.loads(payload)["decision"]["numbers"]
+        return numbers
 
     def _candles_held(self, held: Position, deployment: Deployed, candle: ClosedCandle) -> int:
         """Candles since the entry, the entry candle included."""

@@ -18,9 +18,10 @@ from fxgpt_core.live.exits import Exits
 from fxgpt_core.live.order_path import Checkpoint, IntentState, OrderPath, no_checkpoint
 from fxgpt_core.live.replay_market import ReplayMarket
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
+from fxgpt_core.registry.deployment_records import deployment_by_id
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import heartbeats, order_intents
-from fxgpt_core.registry.tables import deployment_configs
+from fxgpt_core.registry.pauses import pause_of
 
 POLL_S = 0.2
 HEARTBEAT = timedelta(seconds=2)
@@ -123,9 +124,11 @@ class Gateway:
         state = state_of_trading.state(connection, self._account)
         if not state.may_enter:
             return f"trading is {state}; only an active account enters: resume it first"
-        mine = deployment_configs.c.id == intent.deployment_id
-        if not connection.execute(select(deployment_configs.c.is_active).where(mine)).scalar_one():
+        deployment = deployment_by_id(connection, intent.deployment_id)
+        if not deployment.is_active:
             return f"deployment {intent.deployment_id} is not active any more; another one trades, or none"
+        if pause := pause_of(connection, deployment.symbol, deployment.timeframe):
+            return pause.refusal
         unknown = (order_intents.c.account == self._account, order_intents.c.symbol == intent.symbol)
         n = select(func.count()).where(*unknown, order_intents.c.state == IntentState.UNKNOWN)
         if n_unknown := connection.execute(n).scalar_one():

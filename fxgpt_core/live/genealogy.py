@@ -105,6 +105,7 @@ def _deployment_facts(connection: Connection, lake: Lake, intent: Row[Any], evid
     proposal = _json_or_none(lake, evidence.parameter_set_id)
     yield rows.deployment_fact(connection, evidence)
     yield rows.parameter_fact(evidence, proposal)
+    yield from rows.regime_set_facts(rows.decision_of(connection, intent), proposal)
     yield rows.trial_fact(connection, evidence, proposal)
 
 

@@ -12,9 +12,11 @@ from fxgpt_core import content_hash
 from fxgpt_core.errors import MissingError
 from fxgpt_core.live.candle_feed import ReceivedCandles, closed_candle
 from fxgpt_core.live.order_id import client_order_id
+from fxgpt_core.regimes.regime import GLOBAL, SET_NAMES, regime_name
 from fxgpt_core.registry.artifact_tables import lineage_ledger
 from fxgpt_core.registry.live_tables import decisions, fills, live_candles, order_intents, signals
-from fxgpt_core.registry.tables import deployment_configs, optimization_parameters, optimization_runs, trial_ledger
+from fxgpt_core.registry.runs_ever import run_ever
+from fxgpt_core.registry.tables import deployment_configs, optimization_parameters, regime_parameters, trial_ledger
 
 INTENT_FIELDS = (
     "client_order_id", "signal_key", "deployment_id", "account", "broker", "symbol", "side", "units", "stop_price",
@@ -152,8 +154,23 @@ def parameter_fact(evidence: Row[Any], proposal: Mapping[str, Any] | None) -> Fa
     return Fact("parameter set", evidence.parameter_set_id, evidence.params_sha256, found)
 
 
+def regime_set_facts(row: Row[Any] | None, proposal: Mapping[str, Any] | None) -> Iterator[Fact]:
+    """Where each regime may have a set of its own: the one that the decision was made by, its 90 parameters hashed again."""
+    payload = {} if row is None else _payload(row)
+    numbers = payload.get("decision", {}).get("numbers", {})
+    if numbers.get("parameter_set") is None:
+        return
+    sets = {} if proposal is None else proposal.get("regime_sets", {})
+    name = dict(enumerate(SET_NAMES)).get(int(numbers["parameter_set"]), "unknown")
+    values = sets.get("global") if name == GLOBAL else sets.get("by_regime", {}).get(name)
+    found = "" if values is None else content_hash.of_json(values)
+    regime = "unknown" if numbers.get("regime") is None else regime_name(int(numbers["regime"]))
+    details = {"regime": regime, "fallback": sets.get("reasons", {}).get(regime)}
+    yield Fact("regime set", name, str(payload.get("parameters_sha256", "unknown")), found, details)
+
+
 def trial_fact(connection: Connection, evidence: Row[Any], proposal: Mapping[str, Any] | None) -> Fact:
-    """The trial that proposed the parameters: its 90 rows, hashed again, and its seed."""
+    """The trial that proposed the parameters: its 90 values, of an archived run those kept with the proposal, hashed again."""
     if proposal is None:
         return Fact("trial", evidence.parameter_set_id, evidence.params_sha256, "")
     place = (proposal["run_id"], proposal["trial_number"])
@@ -163,16 +180,25 @@ def trial_fact(connection: Connection, evidence: Row[Any], proposal: Mapping[str
     name = f"run {place[0]} trial {place[1]}"
     if row is None:
         return Fact("trial", name, content_hash.of_json(kept), "")
-    run = connection.execute(select(optimization_runs).where(optimization_runs.c.id == place[0])).one()
-    asked = select(optimization_parameters.c.parameter_name, optimization_parameters.c.parameter_value).where(
-        optimization_parameters.c.run_id == place[0], optimization_parameters.c.trial_number == place[1]
-    )
-    values = {name: json.loads(value) for name, value in connection.execute(asked)}
+    run = run_ever(connection, place[0])
+    values = _parameters_of(connection, *place)
     details = {"run": run.run_uuid, "trial": row.trial_number, "fold": row.fold, "phase": row.phase, "seed": row.seed,
                "folds": len(proposal.get("folds", ())), "n_trials": run.n_trials}  # fmt: skip
     hashed = content_hash.of_json(values)
     now = {"params_sha256": hashed if row.params_sha256 == hashed else f"{hashed} and {row.params_sha256}", "seed": str(row.seed)}
     return Fact("trial", name, content_hash.of_json(kept), content_hash.of_json(now), details)
+
+
+def _parameters_of(connection: Connection, run_id: int, trial_number: int) -> dict[str, Any]:
+    rows, proposals = optimization_parameters.c, regime_parameters.c
+    asked = select(rows.parameter_name, rows.parameter_value).where(rows.run_id == run_id, rows.trial_number == trial_number)
+    values = {name: json.loads(value) for name, value in connection.execute(asked)}
+    if values:
+        return values
+    kept = select(proposals.parameters_json).where(
+        proposals.optimization_run_id == run_id, proposals.trial_number == trial_number
+    )
+    return _object(connection.execute(kept.order_by(proposals.id)).scalars().first() or "{}")
 
 
 def written(connection: Connection, kind: str, key: str, value: object, last: bool = False) -> Any:

@@ -10,6 +10,7 @@ from fxgpt_core.errors import BadInputError
 from fxgpt_core.live.candle_feed import undecided
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState, changed
 from fxgpt_core.registry import lineage
+from fxgpt_core.registry.deployment_tables import deployment_pauses
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import (
     alerts,
@@ -83,11 +84,12 @@ def resolve_alerts(connection: Connection, ledger: Ledger, key: str) -> None:
 
 
 def snapshot(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
-    """Trading states, processes, open positions, orders of unknown outcome, waiting series and open alerts, as rows."""
+    """Trading states, processes, paused and waiting series, positions, orders of unknown outcome, open alerts, as rows."""
     with ledger.reading() as connection:
         stored = {
             "trading_states": _rows(connection, trading_states),
             "processes": _rows(connection, heartbeats),
+            "paused_series": _rows(connection, deployment_pauses, deployment_pauses.c.resumed_at.is_(None)),
             "open_positions": _rows(connection, positions, positions.c.state == "open"),
             "unknown_orders": _rows(connection, order_intents, order_intents.c.state == UNKNOWN),
             "open_alerts": _rows(connection, alerts, alerts.c.resolved_at.is_(None)),

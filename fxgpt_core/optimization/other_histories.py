@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.backtest.engine import ExecutionParameters, execution_parameters
+from fxgpt_core.backtest.engine import Execution, execution_of
 from fxgpt_core.backtest.sets import ParameterSet, Replay, play_sets
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
@@ -34,7 +34,7 @@ LATEST: Final = 3
 """Candles by which an entry comes late, at most."""
 PRICED: Final[tuple[str, ...]] = ("stop_distance", "target_distance", "atr", "entry_offset")
 """Columns in quote currency, which other prices ask for as fractions of the close."""
-UNPRICED: Final = ("pattern_led",)
+UNPRICED: Final = ("pattern_led", "parameter_set")
 """Further numbers by which a decision is played, which other prices leave as they are."""
 
 QUESTIONS: Final = {
@@ -100,7 +100,7 @@ class _Leg:
 
     rows: slice
     columns: Columns
-    execution: ExecutionParameters
+    execution: Execution
 
 
 def at_other_times(
@@ -176,7 +176,7 @@ def _legs(problem: Problem, outcome: OptimizationOutcome, runs: int) -> list[_Le
         }
         columns |= {name: decisions.numbers[name] for name in (*PRICED, *UNPRICED) if name in decisions.numbers}
         columns |= {name: columns[name] / close for name in PRICED if name in columns}
-        legs.append(_Leg(rows, columns, execution_parameters(fold.parameters, problem.candles.timeframe)))
+        legs.append(_Leg(rows, columns, execution_of(fold.parameters, problem.candles.timeframe)))
     return legs
 
 

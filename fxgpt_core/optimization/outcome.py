@@ -13,6 +13,7 @@ from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.searches import SearchRow
 from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import Strategy
 from fxgpt_core.validation.folds import Fold, Window
 
 
@@ -79,10 +80,8 @@ class OptimizationOutcome:
         return len(self.evaluations)
 
 
-def walked_forward(
-    problem: Problem, choices: Sequence[tuple[StrategyParameters, Window]], *, cost_multiplier: float = 1.0
-) -> Evaluation:
-    """Parameter sets played on successive test windows with one account; a bust account stays at zero and trades no more.
+def walked_forward(problem: Problem, choices: Sequence[tuple[Strategy, Window]], *, cost_multiplier: float = 1.0) -> Evaluation:
+    """Strategies played on successive test windows with one account; a bust account stays at zero and trades no more.
 
     `choices` must be in time order and the windows must not overlap.
     """

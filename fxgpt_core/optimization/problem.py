@@ -9,22 +9,24 @@ from typing import Any
 import numpy as np
 
 from fxgpt_core import content_hash
-from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, Trades, backtest, execution_parameters
+from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, Trades, backtest, execution_of
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.rows import Rows
 from fxgpt_core.performance.measures import Metrics, metrics
+from fxgpt_core.regimes.regime import GLOBAL, REGIMES, SET_NAMES
 from fxgpt_core.strategy.components import NONE, Components
 from fxgpt_core.strategy.decision import Decisions, decide
-from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy, decided_by_regime, entries_in
 from fxgpt_core.strategy.view import lookback_candles, market_view
 from fxgpt_core.validation.folds import Window
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A parameter set played on one window: the candles [N] of the window, the result on them and its metrics."""
+    """A strategy played on one window: the candles [N] of the window, the result on them and its metrics."""
 
     candles: CandleArrays
     result: BacktestResult
@@ -36,7 +38,7 @@ class Problem:
     """Everything the search needs: `bands` are calibrated, each by what was known at its candle; `components` are of the candles.
 
     Decisions believe `costs`; what is played pays `paid` if it is given (in mode FX those of each candle), else `costs` too.
-    `finer` candles tell which of stop and target came first.
+    `finer` candles tell which of stop and target came first. `regime`: that in which entries are allowed, "global" for all.
     `code_sha256` names the code that evaluates; a run is resumed only under the same candles, bands, costs and code.
     """
 
@@ -49,24 +51,44 @@ class Problem:
     paid: Costs | FxCosts | None = None
     finer: CandleArrays | None = None
     components: Components = NONE
+    regime: str = GLOBAL
 
-    def decisions(self, parameters: StrategyParameters, window: Window) -> Decisions:
+    def only(self, regime: str) -> "Problem":
+        """The same problem with entries only at candles of a regime, one of `SET_NAMES`: what the search of a regime evaluates.
+
+        Raises `BadInputError` for another name, `MissingError` where the regimes of the candles are not known.
+        """
+        if regime not in SET_NAMES:
+            raise BadInputError(f"there is no regime {regime!r}; choose one of {', '.join(SET_NAMES)}")
+        if regime in REGIMES and self.components.regime is None:
+            raise MissingError(
+                f"entries in {regime} only are asked for, but no regimes of the candles are there; materialize `regimes` first, "
+                "and use it as a component"
+            )
+        return dataclasses.replace(self, regime=regime)
+
+    def decisions(self, parameters: Strategy, window: Window) -> Decisions:
         """The decisions at the candles known within a window; equal, bit for bit, to that part of deciding on the series."""
         rows = window.slice(self.candles.known_at_us)
+        known = self.components.regime
+        regime = None if known is None else known[rows]
+        if isinstance(parameters, RegimeSets):
+            return decided_by_regime(parameters, regime, lambda one: self.decisions(one, window))
         start = max(0, rows.start - lookback_candles(self.candles.timeframe))
         candles, components = self.candles.slice(start, rows.stop), self.components.select(slice(start, rows.stop))
         bands = self.bands.select(window.slice(self.bands.known_at_us))
-        return decide(market_view(candles, bands, parameters, components, rows.start - start), parameters, self.costs)
+        decided = decide(market_view(candles, bands, parameters, components, rows.start - start), parameters, self.costs)
+        return decided if regime is None or self.regime == GLOBAL else entries_in(decided, regime, self.regime)
 
     def evaluate(
         self,
-        parameters: StrategyParameters,
+        parameters: Strategy,
         window: Window,
         *,
         account: BacktestAccount | None = None,
         cost_multiplier: float = 1.0,
     ) -> Evaluation:
-        """Play a parameter set on the candles known within a window, flat at its start and closed at its end.
+        """Play a parameter set, or one by regime, on the candles known within a window, flat at its start and closed at its end.
 
         `cost_multiplier` makes trading dearer than the decisions believe: the stress of being wrong about costs.
         """
@@ -75,7 +97,7 @@ class Problem:
         result = backtest(
             candles,
             self.decisions(parameters, window),
-            execution_parameters(parameters, candles.timeframe),
+            execution_of(parameters, candles.timeframe),
             self.costs_at(rows).times(cost_multiplier),
             account or self.account,
             finer=self.finer,
@@ -109,6 +131,8 @@ class Problem:
         }
         rest["components"] = {"patterns": known.patterns, "fitted": dict(known.fitted)}
         rest["capital"] = capital and [capital.symbol, *capital.universe.names, str(capital.mode)]
+        if self.regime != GLOBAL:
+            rest["regime"] = self.regime
         if self.paid is not None:
             rest["charges"] = {name: value for name, value in vars(self.paid).items() if isinstance(value, float)}
         return content_hash.of_json({**arrays, **rest})

@@ -10,11 +10,11 @@ from fxgpt_core.backtest.engine import BacktestResult
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.optimization.outcome import walked_forward
 from fxgpt_core.optimization.problem import Problem
-from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import Strategy
 from fxgpt_core.validation.folds import Window
 
 
-def stress_play(problem: Problem, choices: Sequence[tuple[StrategyParameters, Window]]) -> Play:
+def stress_play(problem: Problem, choices: Sequence[tuple[Strategy, Window]]) -> Play:
     """Parameter sets on successive windows, one account through all of them, as `walked_forward` has it; at least one choice.
 
     Decisions believe the problem's own costs and are made anew from the given candles and the bands of those that are there.

@@ -1,68 +1,35 @@
 """Which parameter set trades what, on what evidence: deployed past no failing gate, one at a time, reversible."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
+from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.errors import BadInputError, MissingError, RefusedError
-from fxgpt_core.registry import lineage
+from fxgpt_core.registry import approvals, lineage
+from fxgpt_core.registry.approvals import Judgement
 from fxgpt_core.registry.artifact_tables import deployment_evidence
-from fxgpt_core.registry.code_identity import CodeIdentity
+from fxgpt_core.registry.deployment_records import (
+    GLOBAL,
+    PER_REGIME,
+    Deployment,
+    DeploymentRequest,
+    active_deployment,
+    deployment_by_id,
+    deployment_of,
+    every_deployment,
+    require_sound,
+)
+from fxgpt_core.registry.deployment_tables import deployment_grounds
 from fxgpt_core.registry.efforts import cheapest_told
 from fxgpt_core.registry.gate_results import read_board
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.tables import deployment_configs, regime_parameters
 
-PAPER = "paper"
-BROKERS = (PAPER,)
 SAME = ("parameter_set_id", "params_sha256", "model_id", "calibration_id", "validation_id", "broker")
-
-
-@dataclass(frozen=True)
-class DeploymentRequest:
-    """One deployment as asked; the ids are those of artifacts, `regime_parameters_id` that of the proposal's row."""
-
-    symbol: str
-    timeframe: str
-    parameter_set_id: str
-    params_sha256: str
-    model_id: str
-    calibration_id: str
-    validation_id: str
-    broker: str
-    deployed_by: str
-    override_reason: str | None
-    code: CodeIdentity
-    dagster_run_id: str
-    regime_parameters_id: int | None
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """One deployment with its evidence; `previous_id` is what a rollback goes back to."""
-
-    id: int
-    symbol: str
-    timeframe: str
-    broker: str
-    parameter_set_id: str
-    params_sha256: str
-    model_id: str
-    calibration_id: str
-    validation_id: str
-    deployed_by: str
-    deployed_at: datetime
-    activated_at: datetime
-    is_active: bool
-    deactivated_at: datetime | None
-    override_reason: str | None
-    previous_id: int | None
-    regime_parameters_id: int | None
-    code: CodeIdentity
-    dagster_run_id: str
 
 
 class Deployments:
@@ -72,54 +39,59 @@ class Deployments:
         self.ledger = ledger
 
     def deploy(self, request: DeploymentRequest) -> Deployment:
-        """Make a parameter set the active one of its symbol and timeframe; what is active already is returned as it is.
+        """Make a parameter set the active one of its series; what is active already is returned as it is. A pause stays.
 
-        Raises `RefusedError` when a gate failed or none was recorded, unless the broker is paper and a reason overrides it,
-        and `BadInputError` for a broker that does not exist (nothing would trade) or an empty reason.
+        Raises `RefusedError` when a gate failed or none was recorded, unless the broker is paper and a reason overrides it, or
+        when neither a person nor the policy approved it; `BadInputError` for a broker that does not exist (nothing would trade),
+        an empty reason or an incomplete mapping of regimes; `MissingError` for a proposal that was not recorded.
         """
-        _require_sound(request)
+        require_sound(request)
         now = self.ledger.now()
         with self.ledger.begin() as connection:
             lineage.lock(connection)
-            current = _active(connection, request.symbol, request.timeframe)
-            if current is not None and all(getattr(current, name) == getattr(request, name) for name in SAME):
+            current = active_deployment(connection, request.symbol, request.timeframe)
+            if current is not None and _is_same(current, request):
                 return current
             _require_gates(connection, request)
+            approval = approvals.require_approval(connection, request, current, now)
+            chosen = _chosen(request)
+            _require_proposals(connection, request.symbol, request.timeframe, chosen)
             if current is not None:
                 _deactivate(connection, current, now)
-            config = insert(deployment_configs).returning(deployment_configs.c.id)
-            new_id = int(connection.execute(config, _config_values(request, now)).scalar_one())
+            new_id = _insert(connection, request, current.id if current else None, approval.id, now)
+            _choose(connection, request.symbol, request.timeframe, chosen, now)
+            told = {"deployment_id": new_id, "by": request.deployed_by, "approval_id": approval.id, "reason": approval.reason}
             evidence = _evidence_values(request, current.id if current else None)
-            connection.execute(insert(deployment_evidence), {"deployment_id": new_id, **evidence, "activated_at": now})
-            _choose_parameters(connection, request.regime_parameters_id, now)
-            lineage.append(connection, "deployment", {"deployment_id": new_id, **_told(request), **evidence}, now)
-            return _by_id(connection, new_id)
+            lineage.append(connection, "deployment", {**told, **_told(request), **evidence}, now)
+            return deployment_by_id(connection, new_id)
 
-    def rollback(self, symbol: str, timeframe: str, by: str, reason: str) -> Deployment:
-        """Make the deployment before the active one active again. Raises `MissingError` or `RefusedError`."""
+    def rollback(self, symbol: str, timeframe: str, by: str, reason: str, to_id: int | None = None) -> Deployment:
+        """Make another deployment of the series active again: the one before the active one, or that of `to_id`.
+
+        The set that is left counts as rejected, so that no policy brings it back. Nothing is trained or searched.
+        Raises `BadInputError`, `MissingError` or `RefusedError`.
+        """
         if not by.strip() or not reason.strip():
             raise BadInputError("a rollback needs who asked for it and why; give both `by` and `reason`")
         now = self.ledger.now()
         with self.ledger.begin() as connection:
             lineage.lock(connection)
-            current = _active(connection, symbol, timeframe)
+            current = active_deployment(connection, symbol, timeframe)
             if current is None:
                 raise MissingError(f"nothing is deployed for {symbol} {timeframe}; deploy a parameter set first")
-            if current.previous_id is None:
-                raise RefusedError(
-                    f"deployment {current.id} of {symbol} {timeframe} is the first one: there is nothing to go back to; "
-                    "deploy another parameter set, or halt trading"
-                )
+            target = _target(connection, current, to_id)
             _deactivate(connection, current, now)
-            previous = _by_id(connection, current.previous_id)
-            _activate(connection, previous, now)
-            payload = {"from_id": current.id, "to_id": previous.id, "by": by, "reason": reason}
+            _activate(connection, target, now)
+            for left, verdict in ((current, approvals.REJECTED), (target, approvals.APPROVED)):
+                judged = Judgement(symbol, timeframe, left.parameter_set_id, verdict, approvals.ROLLBACK, by, reason)
+                approvals.write(connection, judged, now)
+            payload = {"from_id": current.id, "to_id": target.id, "by": by, "reason": reason}
             lineage.append(connection, "rollback", {"symbol": symbol, "timeframe": timeframe, **payload}, now)
-            return _by_id(connection, previous.id)
+            return deployment_by_id(connection, target.id)
 
     def active(self, symbol: str | None = None, timeframe: str | None = None) -> Sequence[Deployment]:
         """The active deployments, all or of one symbol or timeframe, in the order of their ids."""
-        asked = _every().where(deployment_configs.c.is_active)
+        asked = every_deployment().where(deployment_configs.c.is_active)
         if symbol is not None:
             asked = asked.where(deployment_configs.c.symbol == symbol)
         if timeframe is not None:
@@ -128,24 +100,12 @@ class Deployments:
 
     def list(self) -> Sequence[Deployment]:
         """Every deployment ever, in the order of their ids."""
-        return _read(self.ledger, _every())
+        return _read(self.ledger, every_deployment())
 
     def get(self, deployment_id: int) -> Deployment:
         """The deployment of an id. Raises `MissingError`."""
         with self.ledger.reading() as connection:
-            return _by_id(connection, deployment_id)
-
-
-def _require_sound(request: DeploymentRequest) -> None:
-    if request.override_reason is not None and not request.override_reason.strip():
-        raise BadInputError("the override reason is empty; say why failed gates are accepted, or leave it out")
-    if request.override_reason is not None and request.broker != PAPER:
-        raise RefusedError(
-            f"gates cannot be overridden for the broker {request.broker}, which moves real money; deploy to paper, "
-            "or pass the gates and leave the reason out"
-        )
-    if request.broker not in BROKERS:
-        raise BadInputError(f"broker {request.broker!r} is unknown; known: {', '.join(BROKERS)}")
+            return deployment_by_id(connection, deployment_id)
 
 
 def _require_gates(connection: Connection, request: DeploymentRequest) -> None:
@@ -163,15 +123,51 @@ def _require_gates(connection: Connection, request: DeploymentRequest) -> None:
     raise RefusedError(f"{len(failed)} of {len(board)} gates failed:\n  {told}\nOn paper an override reason lets it through")
 
 
+def _is_same(current: Deployment, request: DeploymentRequest) -> bool:
+    names = (*SAME, "regime_parameters_id", "regimes")
+    return all(getattr(current, name) == getattr(request, name) for name in names)
+
+
+def _target(connection: Connection, current: Deployment, to_id: int | None) -> Deployment:
+    place = f"{current.symbol} {current.timeframe}"
+    wanted = current.previous_id if to_id is None else to_id
+    if wanted is None:
+        raise RefusedError(
+            f"deployment {current.id} of {place} is the first one: there is nothing to go back to; "
+            "deploy another parameter set, name one with --to, or halt trading"
+        )
+    target = deployment_by_id(connection, wanted)
+    if (target.symbol, target.timeframe) != (current.symbol, current.timeframe):
+        raise RefusedError(
+            f"deployment {wanted} is one of {target.symbol} {target.timeframe}, not of {place}; name one of its own"
+        )
+    if target.id == current.id:
+        raise RefusedError(f"deployment {wanted} of {place} is the active one; name another")
+    return target
+
+
+def _insert(connection: Connection, request: DeploymentRequest, previous_id: int | None, approval_id: int, now: datetime) -> int:
+    config = insert(deployment_configs).returning(deployment_configs.c.id)
+    new_id = int(connection.execute(config, _config_values(request, now)).scalar_one())
+    evidence = {"deployment_id": new_id, **_evidence_values(request, previous_id), "activated_at": now}
+    connection.execute(insert(deployment_evidence), evidence)
+    fallbacks = canonical_json(dict(request.regimes.fallbacks))
+    grounds = {"deployment_id": new_id, "approval_id": approval_id, "regime_fallbacks_json": fallbacks}
+    connection.execute(insert(deployment_grounds), grounds)
+    return new_id
+
+
 def _config_values(request: DeploymentRequest, now: datetime) -> dict[str, Any]:
     return {
         "symbol": request.symbol,
         "timeframe": request.timeframe,
-        "deployment_mode": "global",
+        "deployment_mode": request.regimes.mode,
         "global_params_id": request.regime_parameters_id,
+        "regime_params_mapping": canonical_json(dict(request.regimes.ids)) if request.regimes.mode == PER_REGIME else None,
         "deployed_at": now,
         "deployed_by": request.deployed_by,
         "is_active": True,
+        "performance_metrics": canonical_json({"backtest": {"out_of_sample_sharpe": request.out_of_sample_sharpe}}),
     }
 
 
@@ -189,7 +185,7 @@ def _evidence_values(request: DeploymentRequest, previous_id: int | None) -> dic
 
 def _told(request: DeploymentRequest) -> Mapping[str, Any]:
     names = ("symbol", "timeframe", "deployed_by", "regime_parameters_id")
-    return {name: getattr(request, name) for name in names}
+    return {name: getattr(request, name) for name in names} | {"mode": request.regimes.mode, "regimes": asdict(request.regimes)}
 
 
 def _deactivate(connection: Connection, deployment: Deployment, now: datetime) -> None:
@@ -201,67 +197,39 @@ def _activate(connection: Connection, deployment: Deployment, now: datetime) -> 
     table, evidence = deployment_configs, deployment_evidence
     connection.execute(update(table).where(table.c.id == deployment.id).values(is_active=True, deactivated_at=None))
     connection.execute(update(evidence).where(evidence.c.deployment_id == deployment.id).values(activated_at=now))
-    _choose_parameters(connection, deployment.regime_parameters_id, now)
+    _choose(connection, deployment.symbol, deployment.timeframe, _chosen(deployment), now)
 
 
-def _choose_parameters(connection: Connection, chosen_id: int | None, now: datetime) -> None:
-    # The table of proposals marks the one in use, and only one for a symbol, timeframe and regime.
-    if chosen_id is None:
-        return
-    table = regime_parameters
-    chosen = connection.execute(select(table).where(table.c.id == chosen_id)).one_or_none()
-    if chosen is None:
-        raise MissingError(f"there is no proposed parameter set {chosen_id}; record the proposal before deploying it")
-    same = [table.c[name] == getattr(chosen, name) for name in ("symbol", "timeframe", "regime")]
+def _chosen(of: DeploymentRequest | Deployment) -> dict[str, int]:
+    """The rows of proposals by the regime they play; "global" is the one that plays the others."""
+    whole = {} if of.regime_parameters_id is None else {GLOBAL: of.regime_parameters_id}
+    return {**whole, **of.regimes.ids}
+
+
+def _require_proposals(connection: Connection, symbol: str, timeframe: str, chosen: Mapping[str, int]) -> None:
+    table = regime_parameters.c
+    asked = select(table.id, table.symbol, table.timeframe, table.regime).where(table.id.in_(list(chosen.values())))
+    found = {row.id: (row.symbol, row.timeframe, row.regime) for row in connection.execute(asked)}
+    for regime, chosen_id in chosen.items():
+        if chosen_id not in found:
+            raise MissingError(f"there is no proposed parameter set {chosen_id}; record the proposal before deploying it")
+        if found[chosen_id] != (symbol, timeframe, regime):
+            raise BadInputError(
+                f"proposed parameter set {chosen_id} is of {' '.join(found[chosen_id])}, not of {symbol} {timeframe} {regime}; "
+                "name the proposal of that regime"
+            )
+
+
+def _choose(connection: Connection, symbol: str, timeframe: str, chosen: Mapping[str, int], now: datetime) -> None:
+    # The table of proposals marks those in use, and only one for a symbol, timeframe and regime.
+    table, ids = regime_parameters, list(chosen.values())
+    mine = (table.c.symbol == symbol, table.c.timeframe == timeframe)
     off = {"is_active": False, "deactivated_at": now, "updated_at": now}
-    connection.execute(update(table).where(*same, table.c.is_active, table.c.id != chosen_id).values(**off))
+    connection.execute(update(table).where(*mine, table.c.is_active, table.c.id.not_in(ids)).values(**off))
     on = {"is_active": True, "activated_at": now, "deactivated_at": None, "updated_at": now}
-    connection.execute(update(table).where(table.c.id == chosen_id).values(**on))
-
-
-def _every() -> Select[Any]:
-    joined = deployment_configs.join(deployment_evidence, deployment_evidence.c.deployment_id == deployment_configs.c.id)
-    return select(deployment_configs, deployment_evidence).select_from(joined).order_by(deployment_configs.c.id)
+    connection.execute(update(table).where(table.c.id.in_(ids)).values(**on))
 
 
 def _read(ledger: Ledger, asked: Select[Any]) -> list[Deployment]:
     with ledger.reading() as connection:
-        return [_deployment(row) for row in connection.execute(asked)]
-
-
-def _active(connection: Connection, symbol: str, timeframe: str) -> Deployment | None:
-    table = deployment_configs.c
-    asked = _every().where(table.is_active, table.symbol == symbol, table.timeframe == timeframe)
-    row = connection.execute(asked).one_or_none()
-    return _deployment(row) if row is not None else None
-
-
-def _by_id(connection: Connection, deployment_id: int) -> Deployment:
-    row = connection.execute(_every().where(deployment_configs.c.id == deployment_id)).one_or_none()
-    if row is None:
-        raise MissingError(f"there is no deployment {deployment_id}; `fxgpt deployments` lists those there are")
-    return _deployment(row)
-
-
-def _deployment(row: Row[Any]) -> Deployment:
-    return Deployment(
-        id=row.id,
-        symbol=row.symbol,
-        timeframe=row.timeframe,
-        broker=row.broker,
-        parameter_set_id=row.parameter_set_id,
-        params_sha256=row.params_sha256,
-        model_id=row.model_id,
-        calibration_id=row.calibration_id,
-        validation_id=row.validation_id,
-        deployed_by=row.deployed_by,
-        deployed_at=row.deployed_at,
-        activated_at=row.activated_at,
-        is_active=bool(row.is_active),
-        deactivated_at=row.deactivated_at,
-        override_reason=row.override_reason,
-        previous_id=row.previous_id,
-        regime_parameters_id=row.global_params_id,
-        code=CodeIdentity(row.commit_sha, row.dirty_sha256, row.lock_sha256),
-        dagster_run_id=row.dagster_run_id,
-    )
+        return [deployment_of(row) for row in connection.execute(asked)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fxgpt_core.errors import RefusedError
 from fxgpt_core.registry.artifact import Artifact
 from fxgpt_core.registry.code_identity import CodeIdentity
-from fxgpt_core.registry.deployments import DeploymentRequest
+from fxgpt_core.registry.deployment_records import DeploymentRequest, RegimeMapping
 from fxgpt_core.registry.lake import Lake
 
 SEARCHED_WITH = ("diffusion_model", "calibration_quantiles")
@@ -56,9 +56,17 @@ def judged(lake: Lake, symbol: str, timeframe: str) -> Judged:
     return found
 
 
-def deployment_request(
-    found: Judged, *, broker: str, deployed_by: str, override_reason: str | None, code: CodeIdentity, dagster_run_id: str
-) -> DeploymentRequest:
+@dataclass(frozen=True)
+class Asked:
+    """Who wants a judged parameter set to trade where, and why it may: each reason None where it is not given."""
+
+    broker: str
+    by: str
+    override_reason: str | None = None
+    approval_reason: str | None = None
+
+
+def deployment_request(found: Judged, asked: Asked, code: CodeIdentity, dagster_run_id: str) -> DeploymentRequest:
     """The request to let a judged parameter set trade."""
     proposal = found.parameter_set.json()
     return DeploymentRequest(
@@ -69,10 +77,13 @@ def deployment_request(
         model_id=found.model.id,
         calibration_id=found.calibration.id,
         validation_id=found.validation.id,
-        broker=broker,
-        deployed_by=deployed_by,
-        override_reason=override_reason,
+        broker=asked.broker,
+        deployed_by=asked.by,
+        override_reason=asked.override_reason,
         code=code,
         dagster_run_id=dagster_run_id,
         regime_parameters_id=proposal["regime_parameters_id"],
+        regimes=RegimeMapping(proposal.get("regime_parameters_ids", {}), proposal.get("regime_fallbacks", {})),
+        approval_reason=asked.approval_reason,
+        out_of_sample_sharpe=proposal["out_of_sample"]["sharpe_ratio"],
     )

@@ -87,6 +87,32 @@ def insert_decision(connection: Connection, decision: DecisionRecord, now: datet
     return _decision(row)
 
 
+def note_regime_switch(connection: Connection, decision: DecisionRecord, now: datetime) -> None:
+    """Write down that the regime is another than at the deployment's decision before, and which parameter set decides now.
+
+    Called before `insert_decision` in the same transaction, so that a switch is told once, whatever is retried. Nothing is
+    written for a deployment whose parameter set is the same in all regimes, nor for its first decision.
+    """
+    lineage.lock(connection)
+    numbers = decision.payload["decision"]["numbers"]
+    if "parameter_set" not in numbers or _find_decision(connection, decision) is not None:
+        return
+    asked = select(decisions).where(
+        decisions.c.deployment_id == decision.deployment_id, decisions.c.known_at_us < decision.known_at_us
+    )
+    last = connection.execute(asked.order_by(decisions.c.known_at_us.desc()).limit(1)).one_or_none()
+    if last is None:
+        return
+    before = json.loads(last.payload_json)["decision"]["numbers"]
+    if before.get("regime") == numbers.get("regime"):
+        return
+    told = {"deployment_id": decision.deployment_id, "known_at_us": decision.known_at_us, "before_known_at_us": last.known_at_us}
+    places = {"before": before, "after": numbers}
+    told |= {f"regime_{when}": place.get("regime") for when, place in places.items()}
+    told |= {f"parameter_set_{when}": place.get("parameter_set") for when, place in places.items()}
+    lineage.append(connection, "regime_switch", told, now)
+
+
 def insert_signal(connection: Connection, signal: SignalRecord, now: datetime) -> SignalRecord:
     """Store a signal, or return the one stored before under its key. Raises `BadInputError` for a signal without a side."""
     if signal.side not in (1, -1) or signal.state != NEW:

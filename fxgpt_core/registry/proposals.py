@@ -23,7 +23,7 @@ def proposed_by(ledger: Ledger, run_id: int, symbol: str, timeframe: str) -> dic
         known = ", ".join(map(str, sorted(found))) or "none"
         raise MissingError(
             f"run {run_id} proposed no parameter set for {symbol} {timeframe}; runs that did: {known}; name one of those, or "
-            "make one with `fxgpt optimize`"
+            "make one with `fxgpt optimize run`"
         )
     parameters: dict[str, Any] = json.loads(found[run_id])
     return parameters

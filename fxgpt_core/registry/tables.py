@@ -155,6 +155,7 @@ optimization_results = Table(
     Index("idx_results_run_trial", "run_id", "trial_number"),
     Index("idx_results_sharpe", text("sharpe_ratio DESC")),
     Index("idx_results_drawdown", "max_drawdown_pct"),
+    Index("idx_results_best", "run_id", "regime", text("sharpe_ratio DESC"), "trial_number", "max_drawdown_pct", "win_rate"),
     Index(
         "idx_results_pareto",
         "is_pareto_optimal",
@@ -170,7 +171,7 @@ regime_parameters = Table(
     Column("symbol", String(20), nullable=False),
     Column("timeframe", String(10), nullable=False),
     Column("regime", String(20), nullable=False),
-    Column("optimization_run_id", Integer, ForeignKey("optimization_runs.id"), nullable=False),
+    Column("optimization_run_id", Integer, nullable=False),
     Column("trial_number", Integer, nullable=False),
     Column("parameters_json", Text, nullable=False),
     Column("sharpe_ratio", Float, nullable=False),
@@ -183,6 +184,7 @@ regime_parameters = Table(
     created_at("updated_at"),
     Index("idx_regime_params_active", "symbol", "timeframe", "regime", "is_active"),
     Index("idx_regime_params_sharpe", text("sharpe_ratio DESC")),
+    Index("idx_regime_params_run", "optimization_run_id", "trial_number"),
     Index(
         "uq_regime_params_active",
         "symbol",
@@ -221,12 +223,13 @@ deployment_configs = Table(
     sqlite_autoincrement=True,
 )
 
-# RESTRICT: the number of trials ever made deflates every later Sharpe ratio, so it must not shrink by deleting a run.
+# The number of trials ever made deflates every later Sharpe ratio, so it must not shrink by deleting a run. Triggers see to it,
+# and no foreign key: the run of a trial, a search, a stop or a proposal may have been archived (migration 0007).
 trial_ledger = Table(
     "trial_ledger",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("run_id", Integer, ForeignKey("optimization_runs.id", ondelete="RESTRICT"), nullable=False),
+    Column("run_id", Integer, nullable=False),
     Column("trial_number", Integer, nullable=False),
     Column("fold", Integer, nullable=False),
     Column("phase", String(20), nullable=False),
@@ -247,7 +250,7 @@ optimization_searches = Table(
     "optimization_searches",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("run_id", Integer, ForeignKey("optimization_runs.id", ondelete="RESTRICT"), nullable=False),
+    Column("run_id", Integer, nullable=False),
     Column("search", Integer, nullable=False),
     Column("phase", String(20), nullable=False),
     Column("regime", String(20), nullable=False),
@@ -272,7 +275,7 @@ optimization_stops = Table(
     "optimization_stops",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("run_id", Integer, ForeignKey("optimization_runs.id", ondelete="RESTRICT"), nullable=False),
+    Column("run_id", Integer, nullable=False),
     Column("asked_at", UtcDateTime, nullable=False),
     Column("asked_by", String(100), nullable=False),
     Column("reason", Text, nullable=False),

@@ -51,7 +51,7 @@ def figures(report: BacktestReport, wanted: Sequence[Chart]) -> dict[Chart, Layo
     first, last = report.candles.open_time_us[0], report.candles.known_at_us[-1]
     span = Range1d(start=float(first) / MS_US, end=float(last) / MS_US, bounds="auto")
     drawers = {Chart.EQUITY: _equity, Chart.PRICE: _price, Chart.COSTS: _costs}
-    return {chart: drawers[chart](report, span) for chart in wanted}
+    return {chart: drawers[chart](report, span) for chart in wanted if chart in drawers}
 
 
 def _equity(report: BacktestReport, span: Range1d) -> LayoutDOM:
@@ -63,7 +63,7 @@ def _equity(report: BacktestReport, span: Range1d) -> LayoutDOM:
     below.varea(x=_ms(fall.time_us), y1=np.zeros(len(fall.value)), y2=fall.value, color=VERMILION, alpha=0.25)
     _line(below, fall, VERMILION, "drawdown, %")
     for drawn in (above, below):
-        _legend_above(drawn)
+        legend_above(drawn)
     return Column(children=[above, below], sizing_mode="stretch_width")
 
 
@@ -79,7 +79,7 @@ def _price(report: BacktestReport, span: Range1d) -> LayoutDOM:
         points = [_mark(drawn, source, mark) for mark in marks(report.result.trades)]
         times = {"@entered": "datetime", "@left": "datetime"}
         drawn.add_tools(HoverTool(renderers=points, tooltips=TRADE_TIPS, formatters=times, visible=False))  # type: ignore[arg-type]
-        _legend_above(drawn)
+        legend_above(drawn)
         drawn.legend.click_policy = "hide"
     return drawn
 
@@ -134,7 +134,7 @@ def _costs(report: BacktestReport, _: Range1d) -> LayoutDOM:
     drawn.hbar(y="name", right="amount", height=0.7, color="colour", source=source)
     drawn.xaxis.formatter = NumeralTickFormatter(format="0,0")
     drawn.ygrid.visible = False
-    return _plain(drawn)
+    return plain(drawn)
 
 
 def _over_time(height: int, span: Range1d, numbers: str) -> figure:
@@ -150,10 +150,11 @@ def _over_time(height: int, span: Range1d, numbers: str) -> figure:
         min_border_left=LEFT,
     )
     drawn.yaxis.formatter = NumeralTickFormatter(format=numbers)
-    return _plain(drawn)
+    return plain(drawn)
 
 
-def _plain(drawn: figure) -> figure:
+def plain(drawn: figure) -> figure:
+    """The same figure in the looks that all charts share."""
     drawn.toolbar.logo = None
     drawn.outline_line_color = None
     drawn.grid.grid_line_color = GRID
@@ -163,8 +164,8 @@ def _plain(drawn: figure) -> figure:
     return drawn
 
 
-def _legend_above(drawn: figure) -> None:
-    """Outside of the plot, where it hides nothing, and no wider than a phone."""
+def legend_above(drawn: figure) -> None:
+    """The legend outside of the plot, where it hides nothing, and no wider than a phone."""
     drawn.add_layout(drawn.legend[0], "above")
     drawn.legend.ncols = 2
     drawn.legend.location = "left"

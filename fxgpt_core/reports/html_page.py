@@ -1,15 +1,19 @@
 """The report as one HTML page that needs nothing else: text and tables as HTML, charts by BokehJS from within the file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+
+from bokeh.models import LayoutDOM
 
 from fxgpt_core.reports.contents import BacktestReport
 from fxgpt_core.reports.heading import title_of
+from fxgpt_core.reports.html_charts import figures
+from fxgpt_core.reports.html_choices import CHOOSING
 from fxgpt_core.reports.html_script import charts_script
 from fxgpt_core.reports.outline import outline
 from fxgpt_core.reports.page_style import STYLE
 from fxgpt_core.reports.palette import shade
-from fxgpt_core.reports.section import Chart, Row, Section, Table
+from fxgpt_core.reports.section import Chart, Choice, Row, Section, Table, charts
 
 # The browser itself refuses whatever would be loaded from elsewhere.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
@@ -19,6 +23,12 @@ LONG_TEXT = 30
 def as_html(report: BacktestReport) -> str:
     """The whole page, the same for the same record. Raises as the measures do."""
     sections = outline(report)
+    return page(title_of(report), sections, figures(report, charts(sections)))
+
+
+def page(title: str, sections: Sequence[Section], drawn: Mapping[Chart, LayoutDOM]) -> str:
+    """A page of sections, the first of which is its head, and of their charts as drawn."""
+    chosen = any(section.choices for section in sections)
     body = "\n".join(_section(section, level=2 if at else 1) for at, section in enumerate(sections))
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -26,14 +36,14 @@ def as_html(report: BacktestReport) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{escape(title_of(report))}</title>
+<title>{escape(title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <main>
 {body}
 </main>
-{charts_script(report, [section.chart for section in sections if section.chart])}
+{charts_script(drawn, CHOOSING if chosen else "")}
 </body>
 </html>
 """
@@ -45,6 +55,8 @@ def _section(section: Section, level: int) -> str:
         parts.append(f'<p class="absent">{escape(section.absent)}</p>')
     if section.tiles:
         parts.append(_tiles(section.tiles))
+    if section.choices:
+        parts.append(f'<div class="choices">{"".join(map(_choice, section.choices))}</div>')
     if section.chart:
         parts.append(_chart(section.chart, section.title))
     if section.tables:
@@ -57,6 +69,14 @@ def _chart(chart: Chart, title: str) -> str:
         f'<div class="chart" id="{chart}" role="figure" aria-label="{escape(title)}">'
         "<noscript>The chart needs JavaScript.</noscript></div>"
     )
+
+
+def _choice(choice: Choice) -> str:
+    options = "".join(
+        f'<option value="{escape(value)}"{" selected" if value == choice.chosen else ""}>{escape(text)}</option>'
+        for value, text in choice.options
+    )
+    return f'<label>{escape(choice.label)} <select data-{choice.kind}="{escape(choice.target)}">{options}</select></label>'
 
 
 def _layout(tables: Sequence[Table]) -> str:

@@ -32,6 +32,8 @@ td.long {{ white-space: normal; min-width: 14em; overflow-wrap: anywhere; }}
 tr.good td {{ background: {mixed(BLUE, 0.08)}; }}
 tr.bad td {{ background: {mixed(ORANGE, 0.2)}; }}
 .chart {{ margin-bottom: 16px; }}
+.choices {{ display: flex; flex-wrap: wrap; gap: 8px 20px; margin-bottom: 8px; font-size: 0.87rem; }}
+.choices select {{ font: inherit; padding: 2px 4px; max-width: 100%; }}
 @media (max-width: 600px) {{
   main {{ padding: 16px 12px 48px; }}
   th, td {{ padding: 4px 6px; }}
@@ -42,6 +44,7 @@ tr.bad td {{ background: {mixed(ORANGE, 0.2)}; }}
   body {{ font-size: 1rem; }}
   main {{ padding: 0; }}
   section, tr {{ break-inside: avoid; }}
+  .choices {{ display: none; }}
   td, tr {{ -webkit-print-color-adjust: exact; print-color-adjust: exact; }}
 }}
 """

@@ -14,13 +14,22 @@ from fxgpt_core.reports.pdf_pages import Pages
 from fxgpt_core.reports.run_sections import cost_steps
 from fxgpt_core.reports.section import Chart
 
-HEIGHTS = {Chart.EQUITY: 297.0, Chart.PRICE: 266.0, Chart.COSTS: 156.0}
+HEIGHTS = {
+    Chart.EQUITY: 297.0,
+    Chart.PRICE: 266.0,
+    Chart.COSTS: 156.0,
+    Chart.HISTORY: 186.0,
+    Chart.PARETO: 312.0,
+    Chart.HYPERVOLUME: 156.0,
+    Chart.IMPORTANCE: 226.0,
+    Chart.SLICES: 262.0,
+}
 """What each chart takes of a page, in points, with what is written around it."""
 
 SHAPES = {"triangle": "^", "inverted_triangle": "v", "circle": "o", "x": "x"}
 
 
-def draw(chart: Chart, report: BacktestReport, pages: Pages) -> None:
+def draw(chart: Chart, pages: Pages, report: BacktestReport) -> None:
     """Put a chart on the pages."""
     drawers = {Chart.EQUITY: _equity, Chart.PRICE: _price, Chart.COSTS: _costs}
     drawers[chart](report, pages)
@@ -35,7 +44,7 @@ def _equity(report: BacktestReport, pages: Pages) -> None:
     below.fill_between(_time(fall.time_us), fall.value, color=VERMILION, alpha=0.25, linewidth=0.0)
     below.plot(_time(fall.time_us), fall.value, color=VERMILION, linewidth=0.8, label="drawdown, %")
     for axes in (above, below):
-        _legend(axes)
+        legend(axes)
 
 
 def _price(report: BacktestReport, pages: Pages) -> None:
@@ -55,12 +64,12 @@ def _price(report: BacktestReport, pages: Pages) -> None:
             label=mark.label,
         )
     if len(trades):
-        _legend(axes)
+        legend(axes)
 
 
 def _costs(report: BacktestReport, pages: Pages) -> None:
     names, amounts = zip(*cost_steps(report), strict=True)
-    axes = _plain(pages.plot(120.0))
+    axes = plain(pages.plot(120.0))
     axes.barh(names[::-1], amounts[::-1], color=[BLUE if amount >= 0.0 else VERMILION for amount in amounts[::-1]])
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
@@ -70,10 +79,11 @@ def _over_time(axes: Axes) -> Axes:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.margins(x=0.0)
-    return _plain(axes)
+    return plain(axes)
 
 
-def _plain(axes: Axes) -> Axes:
+def plain(axes: Axes) -> Axes:
+    """The same axes in the looks that all charts share."""
     axes.tick_params(labelsize=6.5, color=GREY, labelcolor=INK)
     axes.xaxis.get_offset_text().set_fontsize(6.5)
     axes.grid(color=GRID, linewidth=0.5)
@@ -83,8 +93,9 @@ def _plain(axes: Axes) -> Axes:
     return axes
 
 
-def _legend(axes: Axes) -> None:
-    axes.legend(fontsize=6.5, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderaxespad=0.0)
+def legend(axes: Axes) -> None:
+    """The legend above the plot."""
+    axes.legend(fontsize=6.5, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, borderaxespad=0.0)
 
 
 def _time(time_us: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:

@@ -21,6 +21,8 @@ SIZE, SMALL = 8.5, 7.0
 LINE = 1.35
 """From line to line, in sizes of the text."""
 PADDING = 8.0
+RASTER = 200
+"""Dots an inch of what is drawn as a picture."""
 ABOVE_PLOT, BELOW_PLOT, BESIDE_PLOT = 14.0, 22.0, 42.0
 
 
@@ -51,13 +53,18 @@ class Pages:
             self.y += step
         self.y += PADDING
 
-    def plot(self, height: float) -> Axes:
-        """Axes of a height, as wide as the page, with room for what is written around them."""
+    def plot(self, height: float, beside: float = BESIDE_PLOT) -> Axes:
+        """Axes of a height, as wide as the page, with room for what is written around them, `beside` on the left."""
+        return self.plots(height, 1, 1, beside)[0]
+
+    def plots(self, height: float, places: int, n: int, beside: float = BESIDE_PLOT) -> list[Axes]:
+        """The same for n axes side by side, in the first of so many places of one width."""
         self.need(ABOVE_PLOT + height + BELOW_PLOT)
         self.y += ABOVE_PLOT + height
-        place = (MARGIN + BESIDE_PLOT) / WIDTH, 1.0 - self.y / HEIGHT, (ROOM - BESIDE_PLOT) / WIDTH, height / HEIGHT
+        wide, bottom = ROOM / places, 1.0 - self.y / HEIGHT
         self.y += BELOW_PLOT
-        return self.figures[-1].add_axes(place)
+        lefts = (MARGIN + at * wide + beside for at in range(n))
+        return [self.figures[-1].add_axes((left / WIDTH, bottom, (wide - beside) / WIDTH, height / HEIGHT)) for left in lefts]
 
     def text(self, x: float, text: str, size: float, *, bold: bool = False, align: str = "left") -> None:
         """One line, whose top is where the page is filled to."""
@@ -100,5 +107,5 @@ class Pages:
         facts = {"Title": self.title, "Creator": "fxgpt", "Producer": None, "CreationDate": made_at}
         with mpl.rc_context({"pdf.fonttype": 42}), PdfPages(target, metadata=facts) as file:
             for figure in self.figures:
-                file.savefig(figure)
+                file.savefig(figure, dpi=RASTER)
         return target.getvalue()

@@ -1,5 +1,6 @@
 """The parts of a report before they take a form: text, tables and the names of charts, which HTML and PDF both write."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -7,11 +8,16 @@ NO_TRADE = "There is no trade: every decision was to stay out, or every order wa
 
 
 class Chart(StrEnum):
-    """The charts; each form draws them its own way from `curves`."""
+    """The charts; each form draws them its own way from the same lines and points."""
 
     EQUITY = "equity"
     PRICE = "price"
     COSTS = "costs"
+    HISTORY = "history"
+    PARETO = "pareto"
+    HYPERVOLUME = "hypervolume"
+    IMPORTANCE = "importance"
+    SLICES = "slices"
 
 
 class Tone(StrEnum):
@@ -42,10 +48,25 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What a reader of the page can choose for a chart: `options` as (value, text), of which `chosen` is a value.
+
+    `kind` "column": the values name the columns that can take the place of the drawn column `target`; `kind` "search": they are
+    the searches whose points can be shown.
+    """
+
+    label: str
+    options: tuple[tuple[str, str], ...]
+    chosen: str
+    target: str
+    kind: str = "column"
+
+
+@dataclass(frozen=True)
 class Section:
     """One part of the report; `reading` says how to read it, `absent` stands where there is nothing to show.
 
-    `hint`: what can be done with a chart that answers, as that of the page does and that of a PDF does not.
+    `hint`: what can be done with a chart that answers, as that of the page does and that of a PDF does not; so with `choices`.
     """
 
     title: str
@@ -55,3 +76,9 @@ class Section:
     tiles: tuple[tuple[str, str], ...] = ()
     absent: str = ""
     hint: str = ""
+    choices: tuple[Choice, ...] = ()
+
+
+def charts(sections: Iterable[Section]) -> list[Chart]:
+    """The charts of sections, in their order."""
+    return [section.chart for section in sections if section.chart]

@@ -12,19 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core import content_hash
+from fxgpt_core.backtest.checks import check_resolution, check_same_times
 from fxgpt_core.backtest.engine import (
     BacktestAccount,
-    ExecutionParameters,
-    check_ranges,
-    check_resolution,
-    check_same_times,
-    rules_of,
+    Execution,
+    check_executions,
+    rules_rows,
     tape_of,
     terms_of,
     wishes_of,
 )
 from fxgpt_core.backtest.kernel import play
-from fxgpt_core.backtest.tape import RISK_FRACTION, TRADE, Log, Rules, Sums, Tape, Wishes
+from fxgpt_core.backtest.tape import RISK_FRACTION, TRADE, Log, Sums, Tape, Wishes
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.costs import Costs, FxCosts
@@ -47,7 +46,7 @@ class Traded:
     candles: CandleArrays
     decisions: Decisions
     costs: Costs | FxCosts
-    execution: ExecutionParameters
+    execution: Execution
 
 
 class _Played(NamedTuple):
@@ -58,7 +57,7 @@ class _Played(NamedTuple):
 
     tape: Tape
     wishes: Wishes
-    rules: Rules
+    rules: FloatArray
     terms: Terms
     ruled_by: IntArray
     stop: IntArray
@@ -80,7 +79,7 @@ class Accounts:
         for each in self.traded:
             check_same_times(each.candles, each.decisions)
             check_resolution(each.candles, each.decisions, each.costs, None)
-            check_ranges(each.decisions, each.execution.trailing_atr)
+            check_executions(each.decisions, each.execution)
 
     def day_equity(self, weights: FloatArray, first: int, *, closed: bool = True) -> FloatArray:
         """float64[L]: the mean of the symbols' equities over their capital, at the end of the L days behind row `first`.
@@ -129,8 +128,8 @@ class Accounts:
         parts = [self.universe.day.tobytes(), self.universe.close.tobytes(), repr(self.account).encode()]
         for each in self._played:
             quotes = (each.tape.spread, each.tape.open_spread, each.tape.swap_long, each.tape.swap_short, each.tape.conversion)
-            arrays = (each.tape.time_us, each.tape.rows, *quotes, each.wishes.side, each.wishes.rows)
-            parts += [array.tobytes() for array in arrays] + [repr((each.rules, each.terms)).encode()]
+            arrays = (each.tape.time_us, each.tape.rows, *quotes, each.wishes.side, each.wishes.rows, each.rules)
+            parts += [array.tobytes() for array in arrays] + [repr(each.terms).encode()]
         return content_hash.of_json([content_hash.of_bytes(part) for part in parts])
 
     @cached_property
@@ -142,7 +141,7 @@ class Accounts:
         return _Played(
             tape=tape_of(candles, traded.costs),
             wishes=wishes_of(traded.decisions),
-            rules=rules_of(traded.execution),
+            rules=rules_rows(traded.execution),
             terms=terms_of(traded.costs, self.account),
             ruled_by=self.universe.complete_days(candles.known_at_us) - 1,
             stop=np.searchsorted(candles.fx_day, self.universe.day, side="right").astype(np.int64),

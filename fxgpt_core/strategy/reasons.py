@@ -22,12 +22,14 @@ REASONS: Final = (
     "a volume spike is against this side",
     "no edge by the sizing method",
     "no capital is allocated to the symbol",
+    "another regime than the one searched for",
 )
 """The text of each reason code of `Decisions.reason`."""
 
 NO_FORECAST, NO_VOLATILITY, UNCALIBRATED, MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL = range(6)
 LONG, SHORT, PATTERN_LONG, PATTERN_SHORT = range(6, 10)
-PATTERN_AGAINST, ANOMALY, CROWD, NEWS, ILLIQUID, VOLUME_AGAINST, SPIKE_AGAINST, NO_EDGE, NO_CAPITAL = range(10, len(REASONS))
+PATTERN_AGAINST, ANOMALY, CROWD, NEWS, ILLIQUID, VOLUME_AGAINST, SPIKE_AGAINST, NO_EDGE, NO_CAPITAL = range(10, 19)
+OTHER_REGIME: Final = 19
 
 SIDES: Final = tuple(
     1 if code in (LONG, PATTERN_LONG) else -1 if code in (SHORT, PATTERN_SHORT) else 0 for code in range(len(REASONS))

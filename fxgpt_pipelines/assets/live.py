@@ -10,6 +10,7 @@ from fxgpt_pipelines.assets.optimization import robustness
 from fxgpt_pipelines.assets.vault import vault
 from fxgpt_pipelines.checks import live as checks
 from fxgpt_pipelines.code_versions import code_version
+from fxgpt_pipelines.deploying import NOBODY
 from fxgpt_pipelines.partitions import cell, grid
 from fxgpt_pipelines.recording import materialized, table, two_columns
 from fxgpt_pipelines.resources import LakeResource, TrackingResource
@@ -18,11 +19,14 @@ GROUP = "live"
 
 
 class DeploymentConfig(dg.Config):
-    """`broker` that trades it; `override_reason`: why failed gates are accepted, on paper only and kept for ever."""
+    """`broker` that trades it; `approval_reason`: why `deployed_by`, a person's name, lets it trade (empty: it was approved
+    before, or the policy allows it); `override_reason`: why failed gates are accepted, on paper only. All are kept for ever.
+    """
 
     broker: str = "paper"
+    approval_reason: str = ""
     override_reason: str = ""
-    deployed_by: str = "dagster"
+    deployed_by: str = NOBODY
 
 
 @dg.asset(
@@ -35,7 +39,9 @@ class DeploymentConfig(dg.Config):
 def deployment(
     context: dg.AssetExecutionContext, config: DeploymentConfig, lake: LakeResource, tracking: TrackingResource
 ) -> "dg.MaterializeResult[Any]":
-    """The parameter set that trades from now on. Refused when a gate failed, unless overridden with a reason, on paper."""
+    """The parameter set that trades from now on. Refused when a gate failed, unless overridden with a reason, on paper, and
+    without a person's approval or a policy that allows it.
+    """
     from fxgpt_core.registry.tracking import name_champion
     from fxgpt_pipelines import deploying
 

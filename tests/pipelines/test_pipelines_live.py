@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import dagster as dg
 import polars as pl
@@ -9,14 +11,16 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 from tiny_line import CONFIG, HELD_OUT
 
-from fxgpt_core.errors import BrokenLineageError, MissingError, RefusedError
+from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError, RefusedError
 from fxgpt_core.live.candle_feed import received, release, undecided
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.live_records import decisions_of, signals_in
 from fxgpt_core.registry.live_tables import alerts, decisions, signals
+from fxgpt_core.registry.pauses import Pauses
 from fxgpt_core.registry.tables import deployment_configs
-from fxgpt_pipelines import adhering, live_decision
+from fxgpt_pipelines import adhering, live_decision, live_recording
 from fxgpt_pipelines.attempts import Attempts, alert
+from fxgpt_pipelines.live_decision import decisions_at
 from fxgpt_pipelines.live_recording import decide_and_record, frame_of, ids_of
 from fxgpt_pipelines.replay import Series, held_out, standing
 from fxgpt_pipelines.resources import LakeResource, LedgerResource
@@ -52,6 +56,11 @@ def test_a_failed_gate_refuses_deployment_with_its_number_and_remedy_unless_over
 def test_an_override_is_never_accepted_for_a_broker_that_moves_money(line):
     with pytest.raises(RefusedError, match="cannot be overridden for the broker ctrader"):
         line.at.runner.materialize("deployment", {"override_reason": "a test", "broker": "ctrader"})
+
+
+def test_an_approval_needs_the_name_of_a_person(line):
+    with pytest.raises(BadInputError, match="give `deployed_by` beside `approval_reason`"):
+        line.at.runner.materialize("deployment", {"approval_reason": "it passed"})
 
 
 def test_the_same_deployment_again_changes_nothing(line, deployed):
@@ -95,6 +104,38 @@ def test_a_decision_with_a_side_is_a_signal_with_its_key_and_one_without_is_none
     assert {signal.decision_id for signal in signals} == set(sided)
     for signal in signals:
         assert signal.signal_key == f"{deployed}:EURUSD:1h:{sided[signal.decision_id].known_at_us}:entry"
+
+
+def test_a_wish_decided_while_its_series_is_paused_is_denied_as_it_is_made(line, deployed, replayed, monkeypatch):
+    ledger, known_at_us = line.at.ledger, replayed[0][-1].known_at_us
+
+    def forget():
+        with ledger.begin() as connection:
+            mine = decisions.c.known_at_us == known_at_us
+            connection.execute(delete(signals).where(signals.c.decision_id.in_(select(decisions.c.id).where(mine))))
+            connection.execute(delete(decisions).where(mine))
+
+    def wish(*arguments, **options):
+        decision = decisions_at(*arguments, **options).row(-1)
+        wanted = replace(decision, side=1, stop_distance=0.002, target_distance=0.004, risk_fraction=0.01)
+        return SimpleNamespace(row=lambda _: wanted)
+
+    def decided_again():
+        forget()
+        decide_and_record(line.at.lake, deployed, known_at_us, "a run")
+        with ledger.reading() as connection:
+            key = signals.c.signal_key == f"{deployed}:EURUSD:1h:{known_at_us}:entry"
+            return connection.execute(select(signals).where(key)).one()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(live_recording, "decisions_at", wish)
+        assert decided_again().state == "new"
+        Pauses(ledger).pause(*SERIES, by="ann", reason="news")
+        denied = decided_again()
+        assert (denied.state, "paused since" in denied.reason, "by ann: news" in denied.reason) == ("denied", True, True)
+        Pauses(ledger).resume(*SERIES, by="ann", reason="over")
+    forget()
+    decide_and_record(line.at.lake, deployed, known_at_us, "a run")
 
 
 def test_a_candle_that_is_not_in_the_feed_cannot_be_decided(line, deployed, replayed):

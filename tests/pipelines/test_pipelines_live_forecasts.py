@@ -12,8 +12,11 @@ from fxgpt_core.errors import CorruptArtifactError
 from fxgpt_core.live.adherence import differences, live_decisions
 from fxgpt_core.live.candle_feed import received, release, undecided
 from fxgpt_core.market.timeframes import HOUR_US
+from fxgpt_core.regimes.regime import RANGING
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.tracking import upgrade_store
+from fxgpt_core.strategy.regime_sets import RegimeSets
+from fxgpt_pipelines.live_components import live_components
 from fxgpt_pipelines.live_decision import Deployed, decisions_at, deployed
 from fxgpt_pipelines.live_forecasts import FOLDER
 from fxgpt_pipelines.live_recording import decide_and_record, frame_of, ids_of
@@ -124,3 +127,28 @@ def test_kept_forecasts_whose_bytes_were_changed_are_refused(ready, candles, clo
     file.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
     with pytest.raises(CorruptArtifactError, match="is not what was written"):
         decisions_at(ready, candles, closes[-1:], cache=folder)
+
+
+def test_the_set_of_each_regime_decides_live_one_by_one_as_all_at_once(ready, candles, closes, folder, monkeypatch):
+    """The regime here is told by the hour; what no candle knows it to be is decided by the global set."""
+    plain, own = ready.parameters, ready.parameters.replace(sssd_forecast_horizon=1, sssd_quantile_confidence=0.95)
+    sets = RegimeSets(plain, {"ranging": own}, dict.fromkeys(("trending_up", "trending_down", "volatile"), "not better"))
+
+    def by_the_hour(deployed, series, others):
+        regime = (series.open_time_us // HOUR_US % 5 - 1).astype(np.int8)
+        return replace(live_components(deployed, series, others), regime=regime)
+
+    monkeypatch.setattr("fxgpt_pipelines.live_components.live_components", by_the_hour)
+    found = decisions_at(replace(ready, parameters=sets), candles, closes, cache=folder)
+    of = {number: decisions_at(replace(ready, parameters=each), candles, closes) for number, each in enumerate((plain, own))}
+    told = set()
+    for close in closes[-12:]:
+        row = int(np.flatnonzero(found.known_at_us == close)[0])
+        alone = decisions_at(replace(ready, parameters=sets), candles, np.array([close]), cache=folder)
+        assert alone.row(int(np.flatnonzero(alone.known_at_us == close)[0])) == found.row(row)
+        number = found.numbers["parameter_set"][row]
+        assert (number == 3.0) == (found.numbers["regime"][row] == RANGING)
+        told.add(number)
+        numbers = {name: value for name, value in found.row(row).numbers.items() if name != "parameter_set"}
+        assert numbers == of[int(number == 3.0)].row(row).numbers
+    assert told == {0.0, 3.0}

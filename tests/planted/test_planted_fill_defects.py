@@ -11,7 +11,7 @@ from fxgpt_core.backtest.engine import (
     BacktestAccount,
     ExecutionParameters,
     backtest,
-    rules_of,
+    rules_rows,
     tape_of,
     terms_of,
     trades_of,
@@ -49,7 +49,7 @@ def interpreted(candles, decisions, execution, costs):
         patch.setattr(kernel, "carried", carried.carried.py_func)
         for name in ("_enters", "_left_on_entry"):
             patch.setattr(account, name, getattr(account, name).py_func)
-        kernel.play.py_func(tape, wishes_of(decisions), rules_of(execution), terms, (0, len(candles)), log)
+        kernel.play.py_func(tape, wishes_of(decisions), rules_rows(execution), terms, (0, len(candles)), log)
     return trades_of(log.book[: int(log.sums[0])], candles), log.equity
 
 

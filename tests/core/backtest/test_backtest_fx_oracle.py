@@ -68,12 +68,12 @@ class StopNeverTightened(SlowBacktest):
 
 class PatternPlanForgotten(SlowBacktest):
     def plan(self, held):
-        return self.execution.plan
+        return held.execution.plan
 
 
 class PatternPlanForAll(SlowBacktest):
     def plan(self, held):
-        return self.execution.pattern_plan or self.execution.plan
+        return held.execution.pattern_plan or held.execution.plan
 
 
 class OrderWaitsForEver(SlowBacktest):

@@ -37,10 +37,14 @@ def test_the_verbs_are_these():
     assert set(VERBS) == {
         "setup", "doctor", "candles import", "candles list", "candles quality", "candles show", "candles sync",
         "context import", "context list", "context sync", "features check",
-        "train", "models list", "models show", "models verify", "backtest", "stress", "optimize", "luck", "allocation",
+        "train", "models list", "models show", "models verify", "backtest", "stress", "luck", "allocation",
+        "optimize run", "optimize list", "optimize show", "optimize stop", "optimize report", "optimize export",
+        "vault open", "vault show",
         "anomalies", "regimes detect", "regimes show", "patterns list", "patterns study",
         "policy show", "parameters list", "parameters check",
-        "gates", "deploy", "deployments", "rollback",
+        "gates", "approve", "reject", "approval-policy",
+        "deploy", "deployments", "rollback", "pause", "resume", "history",
+        "trials best", "ledger archive",
         "live status", "live halt", "live reduce", "live resume", "live write-off", "orders", "trace", "gateway",
     }  # fmt: skip
 

@@ -80,7 +80,7 @@ def test_people_are_told_the_measures_and_the_last_trades(fxgpt, problem):
 
 def test_a_search_is_recorded_resumes_to_the_same_run_and_writes_its_proposal(fxgpt, problem, tmp_path):
     out = tmp_path / "proposed.json"
-    wanted = ("optimize", *PLACE, "--trials", "2", "--final-trials", "2", "--out", out, "--json")
+    wanted = ("optimize", "run", *PLACE, "--trials", "2", "--final-trials", "2", "--out", out, "--json")
     first, again = fxgpt(*wanted).json, fxgpt(*wanted).json
     assert first == again
     assert json.loads(out.read_text()) == first["proposed"]
@@ -93,7 +93,7 @@ def test_a_search_is_recorded_resumes_to_the_same_run_and_writes_its_proposal(fx
 def test_a_proposal_that_could_not_be_written_is_refused_before_the_search(fxgpt, problem, stored, tmp_path, out, code):
     (tmp_path / "a_file").touch()
     before = stored()
-    answer = fxgpt("optimize", *PLACE, "--trials", "1", "--final-trials", "1", "--out", tmp_path / out)
+    answer = fxgpt("optimize", "run", *PLACE, "--trials", "1", "--final-trials", "1", "--out", tmp_path / out)
     assert (answer.code, answer.out, answer.err.startswith("error: --out ")) == (code, "", True)
     assert stored() == before
 

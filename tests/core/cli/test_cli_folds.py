@@ -14,7 +14,7 @@ from fxgpt_core.cli.quoted import with_detail, with_quotes
 from fxgpt_core.cli.stored import stored_problem
 from fxgpt_core.market.charges import Charges
 from fxgpt_core.market.timeframes import Timeframe
-from fxgpt_core.optimization.study import SearchParameters, planned
+from fxgpt_core.optimization.plan import SearchParameters, planned
 from fxgpt_core.performance.measures import metrics
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.lake import Lake
@@ -89,7 +89,9 @@ def test_every_row_is_a_backtest_of_its_own_on_its_test_window(fxgpt, problem, s
 
 
 def test_the_test_windows_are_those_of_a_search_with_the_same_lengths(fxgpt, problem):
-    searched = planned(stored_problem(read_settings(), "EURUSD", "1h").problem, SearchParameters(folds=FoldParameters()))
+    searched = planned(
+        stored_problem(read_settings(), "EURUSD", "1h").problem, SearchParameters(folds=FoldParameters(), vault_share=0.0)
+    )
     windows = [str(search.fold.test) for search in searched if search.fold is not None]
     assert [row["test"] for row in folds(fxgpt, "30/7/7")["rows"]][-len(windows) :] == windows
 

@@ -13,7 +13,8 @@ from fxgpt_core.optimization.judged_luck import judged_luck
 from fxgpt_core.optimization.luck_of_search import TrialsEver
 from fxgpt_core.optimization.made_components import Used
 from fxgpt_core.optimization.outcome import walked_forward
-from fxgpt_core.optimization.study import SearchParameters, optimize
+from fxgpt_core.optimization.plan import SearchParameters
+from fxgpt_core.optimization.study import optimize
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.gates import LUCK_TESTS
 from fxgpt_core.registry.lake import Lake

@@ -10,7 +10,8 @@ from problem_stored import PLACE, keep, keep_problem
 from fxgpt_core.cli import countdown
 from fxgpt_core.market.charges import Charges
 from fxgpt_core.registry.code_identity import CodeIdentity
-from fxgpt_core.registry.deployments import DeploymentRequest, Deployments
+from fxgpt_core.registry.deployment_records import DeploymentRequest
+from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.settings import read_settings
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -156,7 +157,7 @@ def test_two_sided_quotes_can_show_a_wider_spread(fxgpt, optimized):
 
 
 def test_what_a_run_proposed_is_played_and_an_unknown_run_names_those_that_are_there(fxgpt, problem):
-    run = fxgpt("optimize", *PLACE, "--trials", "2", "--final-trials", "2", "--json").json
+    run = fxgpt("optimize", "run", *PLACE, "--trials", "2", "--final-trials", "2", "--json").json
     answer = fxgpt(*STRESS, "--run", run["run_id"], "--json").json
     assert answer["parameters_sha256"] == run["proposed_sha256"]
     assert answer["origin"] == f"the set that run {run['run_id']} proposed"

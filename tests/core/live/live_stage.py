@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import update
 
-from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, backtest, execution_parameters
+from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, backtest, execution_of
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.live.candle_feed import ClosedCandle, received, release
@@ -21,13 +21,15 @@ from fxgpt_core.market.symbols import symbol
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.registry import migration
 from fxgpt_core.registry.code_identity import CodeIdentity
-from fxgpt_core.registry.deployments import Deployment, DeploymentRequest, Deployments
+from fxgpt_core.registry.deployment_records import Deployment, DeploymentRequest
+from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_records import DecisionRecord, SignalRecord, insert_decision, insert_signal, signal_key
 from fxgpt_core.registry.live_tables import leases
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import Strategy, decided_by
 
 COSTS = Costs(0.0001, 0.00002)
 CODE = CodeIdentity("c" * 40, None, "l" * 64)
@@ -51,6 +53,7 @@ class Stage:
     deployment: Deployment
     charges: Charges | None = None
     cross: CandleArrays | None = None
+    strategy: Strategy = PARAMETERS
 
     @property
     def ledger(self) -> Ledger:
@@ -70,6 +73,7 @@ class Stage:
         feed = received(self.ledger, "EURUSD", timeframe, known_at_us)
         payload = {
             "decision": decision.to_json(),
+            "parameters_sha256": decided_by(self.strategy, decision.numbers).sha256,
             "inputs": {},
             "live_candles": {"n": len(feed.candles), "sha256": feed.sha256},
             "code": {"commit": CODE.commit, "dirty_sha256": None, "lock_sha256": CODE.lock_sha256},
@@ -103,7 +107,7 @@ class Stage:
 
     def backtest(self, stop: int) -> BacktestResult:
         """The kernel on the first `stop` candles."""
-        execution, candles = execution_parameters(PARAMETERS, Timeframe.H1), self.candles.slice(0, stop)
+        execution, candles = execution_of(self.strategy, Timeframe.H1), self.candles.slice(0, stop)
         costs: Costs | FxCosts = COSTS
         if self.charges is not None:
             closes, cross = Closes(symbol("EURUSD"), candles.known_at_us, candles.close), None

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from search_problem import GENETIC, SMALL, memory_store, problem
 from sqlalchemy import select
@@ -100,6 +101,34 @@ def test_a_search_killed_twice_leaves_the_tables_of_one_that_was_not(undisturbed
     assert outcome.proposed.sha256 == proposed
     (row,) = run_list(ledger)
     assert (row.status, row.trials, row.searches) == ("completed", total, "4/4")
+    ledger.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_twenty_kills_at_random_points_leave_the_tables_of_an_undisturbed_run(
+    undisturbed: tuple, tmp_path: Path, seed: int
+) -> None:
+    """A kill comes at a random moment of a random batch, or before the first: where it falls is not chosen."""
+    engine, rows, proposed = undisturbed
+    ledger, rng = fresh_ledger(tmp_path), np.random.default_rng(seed)
+    kills = 0
+    while kills < 20:
+        process = begun(ledger, engine, 0.3)
+        try:
+            process.wait(float(rng.uniform(0.5, 6.0)))
+            if process.returncode == 0:  # done before all kills: the rest would find nothing to disturb
+                break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        finally:
+            process.kill()
+            process.communicate()
+    outcome = optimize(problem(), SEARCHES[engine], TrialStore(ledger))
+    assert kills >= 5
+    assert stored(ledger) == rows
+    assert outcome.proposed.sha256 == proposed
     ledger.close()
 
 

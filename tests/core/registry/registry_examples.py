@@ -45,10 +45,10 @@ def trial(number=0, sharpe=0.01, **changes):
     return TrialRecord(**{**values, **changes})
 
 
-def proposal(ledger, number=0, uuid="00000000-0000-5000-8000-000000000001"):
+def proposal(ledger, number=0, uuid="00000000-0000-5000-8000-000000000001", regime="global"):
     """The id of a proposed parameter set, with its run and trial."""
     store = TrialStore(ledger)
     run_id = store.open_run(request(uuid))
     if number not in [record.trial_number for record in store.trials(run_id)]:
         store.record(run_id, [trial(number)])
-    return store.record_proposal(run_id, Proposal(number, "EURUSD", "1h", "global", PARAMETERS.to_json()))
+    return store.record_proposal(run_id, Proposal(number, "EURUSD", "1h", regime, PARAMETERS.to_json()))

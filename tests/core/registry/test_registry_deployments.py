@@ -1,5 +1,6 @@
 """Nothing is deployed past a failing gate, one deployment is active at a time, and every move is reversible and recorded."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,11 +8,13 @@ from registry_examples import CODE, PARAMETERS, lake_of, made, proposal
 from sqlalchemy import select
 
 from fxgpt_core.errors import BadInputError, MissingError, RefusedError
+from fxgpt_core.regimes import regime
 from fxgpt_core.registry import lineage
-from fxgpt_core.registry.deployments import DeploymentRequest, Deployments
+from fxgpt_core.registry.deployment_records import REGIMES, DeploymentRequest, RegimeMapping
+from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.gate_results import board_of, record_board
 from fxgpt_core.registry.gates import GateResult
-from fxgpt_core.registry.tables import regime_parameters
+from fxgpt_core.registry.tables import deployment_configs, regime_parameters
 
 PASSED = GateResult("minimum_trades", 40.0, 30.0, ">=", True, "trade more")
 FAILED = GateResult("deflated_sharpe", 0.61, 0.95, ">=", False, "bring more candles")
@@ -36,6 +39,7 @@ def desk(migrated_ledger, tmp_path):
         code=CODE,
         dagster_run_id="run",
         regime_parameters_id=None,
+        approval_reason="it passed",
     )
     return Deployments(migrated_ledger), request
 
@@ -73,7 +77,8 @@ def test_a_failed_gate_refuses_with_its_number_limit_and_remedy_and_nothing_chan
     record_board(deployments.ledger, request.parameter_set_id, (PASSED, FAILED))
     with pytest.raises(
         RefusedError,
-        match=r"1 of 2 gates failed:\n  deflated_sharpe is 0.61, must be >= 0.95: bring more candles\n  cheapest to fix: ",
+        match=r"1 of 2 gates failed:\n  deflated_sharpe is 0.61, must be >= 0.95: bring more candles\n"
+        r"  cheapest to fix: deflated_sharpe \(more candles\)",
     ):
         deployments.deploy(request)
     assert deployments.list() == []
@@ -180,9 +185,65 @@ def test_the_proposal_in_use_is_marked_and_follows_a_rollback(desk):
 def test_a_proposal_that_does_not_exist_stops_the_whole_deployment(desk):
     deployments, request = desk
     record_board(deployments.ledger, request.parameter_set_id, (PASSED,))
-    with pytest.raises(Exception, match=r"(?i)no proposed parameter set|foreign key"):
+    with pytest.raises(MissingError, match="no proposed parameter set 99"):
         deployments.deploy(replace(request, regime_parameters_id=99))
     assert deployments.list() == []
     assert moves(deployments) == []
     with pytest.raises(MissingError, match="no deployment 1"):
         deployments.get(1)
+
+
+def test_a_deployment_per_regime_keeps_its_mapping_and_the_reason_of_each_fallback(desk):
+    deployments, request = desk
+    ledger = deployments.ledger
+    record_board(ledger, request.parameter_set_id, (PASSED,))
+    whole, ranging, volatile = (proposal(ledger, number, regime=regime) for number, regime in enumerate(("global", *REGIMES[2:])))
+    reasons = {"trending_up": "7 trades, 20 are needed", "trending_down": "no feasible trial"}
+    asked = replace(
+        request, regime_parameters_id=whole, regimes=RegimeMapping({"ranging": ranging, "volatile": volatile}, reasons)
+    )
+    made = deployments.deploy(asked)
+    assert (made.mode, made.regimes, made.regime_parameters_id) == ("per_regime", asked.regimes, whole)
+    assert deployments.deploy(asked) == made
+    with ledger.reading() as connection:
+        stored = connection.execute(select(deployment_configs)).one()
+        (entry,) = lineage.entries(connection, "deployment")
+    assert (stored.deployment_mode, json.loads(stored.regime_params_mapping)) == ("per_regime", asked.regimes.ids)
+    assert entry.payload["regimes"] == {"ids": asked.regimes.ids, "fallbacks": reasons}
+    active = select(regime_parameters.c.id).where(regime_parameters.c.is_active).order_by(regime_parameters.c.id)
+    with ledger.reading() as connection:
+        assert connection.execute(active).scalars().all() == [whole, ranging, volatile]
+    alone = deployments.deploy(replace(request, regime_parameters_id=whole))
+    with ledger.reading() as connection:
+        assert connection.execute(active).scalars().all() == [whole]
+    assert (alone.mode, alone.regimes) == ("global", RegimeMapping())
+    assert deployments.rollback("EURUSD", "1h", "ann", "worse").regimes == asked.regimes
+    with ledger.reading() as connection:
+        assert connection.execute(active).scalars().all() == [whole, ranging, volatile]
+
+
+def test_the_regimes_of_a_deployment_are_those_that_are_told():
+    assert regime.REGIMES == REGIMES
+
+
+def test_a_mapping_of_regimes_is_whole_and_of_the_series_own_proposals(desk):
+    deployments, request = desk
+    ledger = deployments.ledger
+    record_board(ledger, request.parameter_set_id, (PASSED,))
+    whole, ranging = (proposal(ledger, number, regime=regime) for number, regime in enumerate(("global", "ranging")))
+    fallbacks = dict.fromkeys(REGIMES, "too few trades")
+    for mapping in (
+        RegimeMapping({"ranging": ranging}),
+        RegimeMapping({"ranging": ranging}, fallbacks),
+        RegimeMapping({}, fallbacks | {"sideways": "x"}),
+        RegimeMapping({}, fallbacks | {"ranging": " "}),
+    ):
+        with pytest.raises(BadInputError, match="names each of trending_up, trending_down, ranging, volatile once"):
+            deployments.deploy(replace(request, regime_parameters_id=whole, regimes=mapping))
+    with pytest.raises(BadInputError, match="needs the global parameter set"):
+        deployments.deploy(replace(request, regimes=RegimeMapping({}, fallbacks)))
+    del fallbacks["volatile"]
+    crossed = RegimeMapping({"volatile": ranging}, fallbacks)
+    with pytest.raises(BadInputError, match=r"is of EURUSD 1h ranging, not of EURUSD 1h volatile"):
+        deployments.deploy(replace(request, regime_parameters_id=whole, regimes=crossed))
+    assert deployments.list() == []

@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from fxgpt_core.errors import LedgerMissingError, NotReadyError
-from fxgpt_core.registry import artifact_tables, live_tables, migration, tables
+from fxgpt_core.registry import artifact_tables, deployment_tables, live_tables, migration, tables
 from fxgpt_core.registry.ledger import Ledger
 
 USER_TABLES = {
@@ -19,7 +19,7 @@ USER_TABLES = {
     "optimization_runs_archive",
 }
 
-DESCENDING = ("idx_run_created_at", "idx_results_sharpe", "idx_regime_params_sharpe", "idx_deployment_date")
+DESCENDING = ("idx_run_created_at", "idx_results_sharpe", "idx_results_best", "idx_regime_params_sharpe", "idx_deployment_date")
 
 
 @pytest.fixture
@@ -42,17 +42,29 @@ def columns(ledger):
         return {f"{name}.{column['name']}" for name in names for column in seen.get_columns(name)}
 
 
+def foreign_keys(ledger):
+    """Every foreign key, with its table, column, the table it names and what a deletion does."""
+    with ledger.reading() as connection:
+        seen = inspect(connection)
+        return {
+            (name, *key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
+            for name in seen.get_table_names()
+            for key in seen.get_foreign_keys(name)
+        }
+
+
 def test_every_revision_goes_up_down_and_up_again(ledger):
-    for revision in ("0001", "0002", "0003", "0004", "0005", "0006"):
-        before = columns(ledger)
+    for revision in (f"{number:04d}" for number in range(1, 9)):
+        before = columns(ledger), foreign_keys(ledger)
         migration.upgrade(ledger, revision)
         assert migration.current(ledger) == revision
-        after = columns(ledger)
-        assert after > before
+        after = columns(ledger), foreign_keys(ledger)
+        assert after[0] >= before[0]
+        assert after != before
         migration.downgrade(ledger, "-1")
-        assert columns(ledger) == before
+        assert (columns(ledger), foreign_keys(ledger)) == before
         migration.upgrade(ledger, revision)
-        assert columns(ledger) == after
+        assert (columns(ledger), foreign_keys(ledger)) == after
     assert migration.current(ledger) == migration.head()
     migration.downgrade(ledger, "base")
     assert table_names(ledger) == set()
@@ -80,7 +92,7 @@ def differences(connection):
 
 
 def test_migrations_and_tables_do_not_differ(migrated_ledger):
-    assert {artifact_tables.metadata, live_tables.metadata} == {tables.metadata}
+    assert {artifact_tables.metadata, deployment_tables.metadata, live_tables.metadata} == {tables.metadata}
     with migrated_ledger.reading() as connection:
         assert differences(connection) == []
 
@@ -109,7 +121,7 @@ def test_the_descending_indexes_are_descending(migrated_ledger, index):
         assert "DESC" in connection.execute(text(source), {"name": index}).scalar_one()
 
 
-@pytest.mark.parametrize("index", ["idx_results_pareto", "uq_regime_params_active", "uq_deployment_active"])
+@pytest.mark.parametrize("index", ["idx_results_pareto", "uq_regime_params_active", "uq_deployment_active", "uq_pause_open"])
 def test_the_partial_indexes_are_partial(migrated_ledger, index):
     asked = "SELECT sql FROM sqlite_master WHERE name = :name"
     if not migrated_ledger.is_sqlite:
