@@ -120,6 +120,7 @@ def search(making: "Making", config: Mapping[str, Any], store: "TrialStore", tel
         "trial_number": outcome.final.trial_number,
         "trial_seed": outcome.final.seed,
         "regime_parameters_id": outcome.regime_parameters_id,
+        **_by_regime(problem, outcome),
         "pareto": list(outcome.pareto),
         "n_trials": outcome.n_trials,
         "in_sample_sharpe": outcome.in_sample_sharpe,
@@ -195,6 +196,22 @@ def _fold(fold: Any) -> dict[str, Any]:
         "test": fold.test.to_json() if fold.test else None,
         "idle": fold.idle,
         "error": fold.error,
+    }
+
+
+def _by_regime(problem: "Problem", outcome: "OptimizationOutcome") -> dict[str, Any]:
+    """What a deployment per regime needs, and what the sets by regime earned out of sample; nothing where none was searched."""
+    from fxgpt_core.optimization.regime_table import regime_table
+    from fxgpt_core.strategy.regime_sets import RegimeSets
+
+    if outcome.regime_sets is None:
+        return {}
+    choices = [(fold.parameters, fold.fold.test) for fold in outcome.folds if isinstance(fold.parameters, RegimeSets)]
+    return {
+        "regime_sets": outcome.regime_sets.to_json(),
+        "regime_parameters_ids": dict(outcome.regime_parameters_ids),
+        "regime_fallbacks": dict(outcome.regime_sets.reasons),
+        "regimes": [row.cells() for row in regime_table(problem, choices)],
     }
 
 

@@ -33,7 +33,7 @@ def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs |
     (docs/backtest.md).
     Flat costs are played all the same: their mode is for comparison with backtesting.py.
     """
-    if isinstance(costs, Costs) or finer is not None or candles.timeframe.us > COARSEST_AMBIGUOUS.us or not decisions.side.any():
+    if not judges_distances(candles, costs, finer) or not decisions.side.any():
         return
     at = np.flatnonzero(decisions.side != 0)
     ranges = decisions.numbers.get("atr")
@@ -45,6 +45,11 @@ def check_resolution(candles: CandleArrays, decisions: Decisions, costs: Costs |
             f"{candles.timeframe} candles, the first at candle {int(at[near][0])}: which came first inside one cannot be told; "
             "give finer candles (fxgpt backtest --detail 1m), or keep stop and target further away"
         )
+
+
+def judges_distances(candles: CandleArrays, costs: Costs | FxCosts, finer: CandleArrays | None) -> bool:
+    """Whether `check_resolution` looks at how near stops and targets are."""
+    return not isinstance(costs, Costs) and finer is None and candles.timeframe.us <= COARSEST_AMBIGUOUS.us
 
 
 def check_sets(decisions: Decisions, n_sets: int) -> None:

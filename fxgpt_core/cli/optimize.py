@@ -30,6 +30,7 @@ VaultOption = Annotated[float, typer.Option("--vault", help="The last share of t
 ConvergeOption = Annotated[bool, typer.Option("--converge/--no-converge", help="End a search that finds nothing better.")]
 TimeoutOption = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="End with what is there by then.")]
 WarmOption = Annotated[int | None, typer.Option("--warm-start", metavar="RUN", help="Begin with what a run ended with.")]
+RegimeOption = Annotated[str, typer.Option("--regime-mode", help="global, or per_regime: a search for each regime too.")]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the run's searches.")]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the proposed parameters there, as JSON.")]
 RunArgument = Annotated[int, typer.Argument(metavar="RUN", help="Number of a run, as `fxgpt optimize list` shows it.")]
@@ -50,6 +51,7 @@ def run(
     converge: ConvergeOption = True,
     timeout: TimeoutOption = None,
     warm_start: WarmOption = None,
+    regime_mode: RegimeOption = "global",
     workers: WorkersOption = 1,
     seed: SeedOption = 7,
     out: OutOption = None,
@@ -76,7 +78,7 @@ def run(
     store = TrialStore(opened_ledger(settings))
     budget = {"seed": seed, "n_trials": trials, "n_final_trials": final_trials, "max_folds": folds, "vault_share": vault}
     asked = {**budget, **vars(TrialLimits()), "engine": engine, "population": population}
-    asked |= {"converge": converge, "timeout_s": timeout}
+    asked |= {"converge": converge, "timeout_s": timeout, "regime_mode": regime_mode}
     days = fold_parameters(stored.problem.candles.timeframe)
     search = search_parameters(asked, days, None if warm_start is None else warm(store, warm_start))
     same = [f"--{name}={value}" for name, value in _again(locals()).items()] + ([] if converge else ["--no-converge"])
@@ -171,7 +173,7 @@ def _again(asked: dict[str, Any]) -> dict[str, Any]:
     """The options of a call, as they are spelled, for another process that shares its run."""
     names = {"symbol": "symbol", "timeframe": "timeframe", "engine": "engine", "trials": "trials", "seed": "seed"}
     names |= {"final_trials": "final-trials", "folds": "folds", "population": "population", "vault": "vault"}
-    names |= {"timeout": "timeout", "warm_start": "warm-start"}
+    names |= {"timeout": "timeout", "warm_start": "warm-start", "regime_mode": "regime-mode"}
     return {option: asked[name] for name, option in names.items() if asked[name] is not None}
 
 

@@ -17,6 +17,7 @@ from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.errors import BadInputError
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 Side = npt.NDArray[np.int8]
 
 _SAME_DRIFT = 1e-9
@@ -44,40 +45,7 @@ class Scenarios:
     target_first: FloatArray
 
 
-def probability_below(bands: Bands, step: int, log_return: FloatArray) -> FloatArray:
-    """float64[N]: the probability that the cumulative log-return at `step` candles ahead is below `log_return` float64[N].
-
-    NaN where that is. Raises `BadInputError` for a step that the bands do not have.
-    """
-    at = _at(bands, step)
-    values = np.ascontiguousarray(np.broadcast_to(log_return, len(at.median)), dtype=np.float64)
-    return _each_below(at, values)
-
-
-def moments(bands: Bands, step: int) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance, float64[N] each, of the distribution of the cumulative log-return. Raises `BadInputError`."""
-    return _each_moments(_at(bands, step))
-
-
-def scenarios(bands: Bands, step: int, side: Side, cost: float, target: FloatArray, stop: FloatArray) -> Scenarios:
-    """The scenarios of N wishes: `side` int8[N] (1, 0, −1), the round-trip `cost`, and the distances of target and stop.
-
-    Cost and distances (float64[N] each) are fractions of the close. Within the step, what is met first follows from where walks
-    end: of those that met a level half end beyond it (reflection principle, with images in both levels; Feller 1971, X.5),
-    whatever volatility does on the way; drift tilts this as it does for a Brownian motion. At any time, it is the ruin of a
-    gambler (Karlin & Taylor 1975, 15.3) with the mean and the variance of the step. Price does not jump over a level. Raises
-    `BadInputError` for a step that the bands do not have, and for a cost or a distance outside [0, 1).
-    """
-    for name, value in (("cost", np.array([cost])), ("target", target), ("stop", stop)):
-        if ((value < 0.0) | (value >= 1.0)).any():
-            raise BadInputError(
-                f"the {name} reaches from {np.nanmin(value)} to {np.nanmax(value)}; a fraction of the close from 0 to below 1 is "
-                "needed; divide a distance in quote currency by the close"
-            )
-    return Scenarios(*_each_scenarios(_at(bands, step), side, float(cost), target, stop))
-
-
-class _AtStep(NamedTuple):
+class AtStep(NamedTuple):
     """The bands of one step: `median` float64[N], `lower`, `upper` float64[N,C], `tails` float64[C]: what lies beyond an edge.
 
     `fall` is the logarithm of how much less lies beyond the widest edges than beyond those before.
@@ -90,17 +58,67 @@ class _AtStep(NamedTuple):
     fall: float
 
 
-def _at(bands: Bands, step: int) -> _AtStep:
+def at_step(bands: Bands, step: int) -> AtStep:
+    """The bands of one step, as views. Raises `BadInputError` for a step that they do not have."""
     found = np.flatnonzero(bands.steps == step)
     if len(found) == 0:
         raise BadInputError(f"the bands have no step {step}; they have {bands.steps.tolist()}; choose one of them")
     index, tails = int(found[0]), (1.0 - bands.coverages) / 2.0
     fall = math.log((tails[-2] if len(tails) > 1 else 0.5) / tails[-1])
-    return _AtStep(bands.median[:, index], bands.lower[:, index], bands.upper[:, index], tails, fall)
+    return AtStep(bands.median[:, index], bands.lower[:, index], bands.upper[:, index], tails, fall)
+
+
+def probability_below(bands: Bands, step: int, log_return: FloatArray) -> FloatArray:
+    """float64[N]: the probability that the cumulative log-return at `step` candles ahead is below `log_return` float64[N].
+
+    NaN where that is. Raises `BadInputError` for a step that the bands do not have.
+    """
+    at = at_step(bands, step)
+    values = np.ascontiguousarray(np.broadcast_to(log_return, len(at.median)), dtype=np.float64)
+    return _each_below(at, values)
+
+
+def moments(bands: Bands, step: int) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance, float64[N] each, of the distribution of the cumulative log-return. Raises `BadInputError`."""
+    return _each_moments(at_step(bands, step))
+
+
+def scenarios(bands: Bands, step: int, side: Side, cost: float, target: FloatArray, stop: FloatArray) -> Scenarios:
+    """The scenarios of N wishes: `side` int8[N] (1, 0, −1), the round-trip `cost`, and the distances of target and stop.
+
+    Cost and distances (float64[N] each) are fractions of the close. Within the step, what is met first follows from where walks
+    end: of those that met a level half end beyond it (reflection principle, with images in both levels; Feller 1971, X.5),
+    whatever volatility does on the way; drift tilts this as it does for a Brownian motion. At any time, it is the ruin of a
+    gambler (Karlin & Taylor 1975, 15.3) with the mean and the variance of the step. Price does not jump over a level. Raises
+    `BadInputError` for a step that the bands do not have, and for a cost or a distance outside [0, 1).
+    """
+    at = at_step(bands, step)
+    return scenarios_of(at, np.arange(len(at.median)), Wished(side, cost, target, stop))
+
+
+class Wished(NamedTuple):
+    """N wishes, as `scenarios` takes them."""
+
+    side: Side
+    cost: float
+    target: FloatArray
+    stop: FloatArray
+
+
+def scenarios_of(at: AtStep, rows: IntArray, wished: Wished) -> Scenarios:
+    """`scenarios` of wishes at rows int64[N] of the bands of one step, read where they lie. Raises `BadInputError`."""
+    side, cost, target, stop = wished
+    for name, value in (("cost", np.array([cost])), ("target", target), ("stop", stop)):
+        if ((value < 0.0) | (value >= 1.0)).any():
+            raise BadInputError(
+                f"the {name} reaches from {np.nanmin(value)} to {np.nanmax(value)}; a fraction of the close from 0 to below 1 is "
+                "needed; divide a distance in quote currency by the close"
+            )
+    return Scenarios(*_each_scenarios(at, rows, Wished(side, float(cost), target, stop)))
 
 
 @compiled
-def _each_below(at: _AtStep, values: FloatArray) -> FloatArray:
+def _each_below(at: AtStep, values: FloatArray) -> FloatArray:
     below = np.empty(len(values))
     for row in range(len(values)):
         below[row] = _below(at, row, values[row])
@@ -108,7 +126,7 @@ def _each_below(at: _AtStep, values: FloatArray) -> FloatArray:
 
 
 @compiled
-def _each_moments(at: _AtStep) -> tuple[FloatArray, FloatArray]:
+def _each_moments(at: AtStep) -> tuple[FloatArray, FloatArray]:
     mean, variance = np.empty(len(at.median)), np.empty(len(at.median))
     for row in range(len(at.median)):
         mean[row], variance[row] = _moments(at, row)
@@ -116,42 +134,44 @@ def _each_moments(at: _AtStep) -> tuple[FloatArray, FloatArray]:
 
 
 @compiled
-def _each_scenarios(at: _AtStep, side: Side, cost: float, target: FloatArray, stop: FloatArray) -> FloatArray:
+def _each_scenarios(at: AtStep, rows: IntArray, wished: Wished) -> FloatArray:
     """float64[8,N] in the order of `Scenarios`."""
+    side, cost, target, stop = wished
     found = np.full((8, len(side)), np.nan)
     rises, falls = math.log1p(cost), math.log1p(-cost)
-    for row in range(len(side)):
-        found[0, row], found[2, row] = _above(at, row, rises), _below(at, row, falls)
-        found[1, row] = 1.0 - found[0, row] - found[2, row]
-        if side[row] == 0:
+    for i in range(len(side)):
+        row = rows[i]
+        found[0, i], found[2, i] = _above(at, row, rises), _below(at, row, falls)
+        found[1, i] = 1.0 - found[0, i] - found[2, i]
+        if side[i] == 0:
             continue
-        up, down = (target[row], stop[row]) if side[row] > 0 else (stop[row], target[row])
+        up, down = (target[i], stop[i]) if side[i] > 0 else (stop[i], target[i])
         high, low = math.log1p(up), math.log1p(-down)
         above, below = _above(at, row, high), _below(at, row, low)
         met_high, met_low, high_first = _passages(at, row, high, low)
-        if side[row] > 0:
-            found[3, row], found[4, row] = above, below
-            found[5, row], found[6, row], found[7, row] = met_high, met_low, high_first
+        if side[i] > 0:
+            found[3, i], found[4, i] = above, below
+            found[5, i], found[6, i], found[7, i] = met_high, met_low, high_first
         else:
-            found[3, row], found[4, row] = below, above
-            found[5, row], found[6, row], found[7, row] = met_low, met_high, 1.0 - high_first
+            found[3, i], found[4, i] = below, above
+            found[5, i], found[6, i], found[7, i] = met_low, met_high, 1.0 - high_first
     return found
 
 
 @uncounted
-def _below(at: _AtStep, row: int, value: float) -> float:
+def _below(at: AtStep, row: int, value: float) -> float:
     distance = value - at.median[row]
     return 1.0 - _beyond(at, row, distance) if distance >= 0.0 else _beyond(at, row, distance)
 
 
 @uncounted
-def _above(at: _AtStep, row: int, value: float) -> float:
+def _above(at: AtStep, row: int, value: float) -> float:
     distance = value - at.median[row]
     return _beyond(at, row, distance) if distance >= 0.0 else 1.0 - _beyond(at, row, distance)
 
 
 @uncounted
-def _beyond(at: _AtStep, row: int, distance: float) -> float:
+def _beyond(at: AtStep, row: int, distance: float) -> float:
     """The probability to end farther from the median than a signed distance, on its side."""
     if math.isnan(distance):
         return math.nan
@@ -169,7 +189,7 @@ def _beyond(at: _AtStep, row: int, distance: float) -> float:
 
 
 @uncounted
-def _moments(at: _AtStep, row: int) -> tuple[float, float]:
+def _moments(at: AtStep, row: int) -> tuple[float, float]:
     below, below_squared = _side_moments(at, row, at.lower)
     above, above_squared = _side_moments(at, row, at.upper)
     shift = above - below
@@ -177,7 +197,7 @@ def _moments(at: _AtStep, row: int) -> tuple[float, float]:
 
 
 @uncounted
-def _side_moments(at: _AtStep, row: int, edges: FloatArray) -> tuple[float, float]:
+def _side_moments(at: AtStep, row: int, edges: FloatArray) -> tuple[float, float]:
     """The parts of one side in the mean distance from the median, and in the mean square of it."""
     near, left_near, width = 0.0, 0.5, 0.0
     mean, square = 0.0, 0.0
@@ -191,7 +211,7 @@ def _side_moments(at: _AtStep, row: int, edges: FloatArray) -> tuple[float, floa
 
 
 @uncounted
-def _passages(at: _AtStep, row: int, high: float, low: float) -> tuple[float, float, float]:
+def _passages(at: AtStep, row: int, high: float, low: float) -> tuple[float, float, float]:
     """That `high` is met within the step and before `low`, the reverse, and that `high` is met first, whenever that is."""
     mean, variance = _moments(at, row)
     if not (variance > 0.0 and high - low > 0.0):
@@ -219,7 +239,7 @@ def _first(drift: float, high: float, low: float) -> float:
 
 
 @uncounted
-def _met(at: _AtStep, row: int, tilt: float, far: float, near: float) -> float:
+def _met(at: AtStep, row: int, tilt: float, far: float, near: float) -> float:
     """That `far` (negative: below) is met within the step and before `near` on the other side: images of it in both."""
     level, width = abs(far), abs(far) + abs(near)
     met, image = _passage(at, row, tilt, far, level), 2.0 * width
@@ -232,7 +252,7 @@ def _met(at: _AtStep, row: int, tilt: float, far: float, near: float) -> float:
 
 
 @uncounted
-def _passage(at: _AtStep, row: int, tilt: float, far: float, image: float) -> float:
+def _passage(at: AtStep, row: int, tilt: float, far: float, image: float) -> float:
     """The part of one image: the walk ends beyond it, or was mirrored by it and ends as far on the other side."""
     above, below = _above(at, row, image), _below(at, row, -image)
     # The tails fall faster than these grow, and are zero long before.
@@ -241,7 +261,7 @@ def _passage(at: _AtStep, row: int, tilt: float, far: float, image: float) -> fl
 
 
 @uncounted
-def _tilt(at: _AtStep, row: int, mean: float, variance: float) -> float:
+def _tilt(at: AtStep, row: int, mean: float, variance: float) -> float:
     """Drift over variance; at most half the rate at which the tails fall, so that farther images count less."""
     last, limit = len(at.tails) - 1, math.inf
     for edges in (at.lower, at.upper):

@@ -11,10 +11,13 @@ from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome, me
 from fxgpt_core.optimization.pareto import knee, pareto_front
 from fxgpt_core.optimization.plan import Search, SearchParameters, planned, searchable
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.regime_choice import sets_of_searches
+from fxgpt_core.regimes.regime import GLOBAL
 from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.searches import SearchRow
 from fxgpt_core.registry.trials import TrialRecord, TrialStore
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +58,22 @@ def concluded(problem: Problem, parameters: SearchParameters, stored: StoredRun)
     Raises `RefusedError` when the run was stopped before a fold, or the last search, had a trial.
     """
     searches = planned(problem, parameters)
-    choices = {search.index: chosen(trials) for search in searches if (trials := stored.population(search))}
-    last = searches[-1]
-    if last.index not in choices or len(choices) < 2:
+    choices = {search: chosen(trials) for search in searches if (trials := stored.population(search))}
+    last = next(search for search in searches if search.fold is None)
+    whole = [search for search in choices if search.regime == GLOBAL]
+    if last not in choices or len(whole) < 2:
         raise RefusedError(
             f"run {stored.run_id} ended with trials in {len(choices)} of {len(searches)} searches; the last one and at least one "
             "fold are needed to propose a set: search again with another seed"
         )
-    folds = [_fold(problem, search, choices[search.index][0]) for search in searches[:-1] if search.index in choices]
-    final, front = choices[last.index]
+    best = {search: trial for search, (trial, _) in choices.items()}
+    folds = [_fold(problem, parameters, search, best) for search in whole if search.fold is not None]
+    final, front = choices[last]
     return OptimizationOutcome(
         run_id=stored.run_id,
         proposed=StrategyParameters.from_json(final.parameters),
+        regime_sets=_regime_sets(problem, parameters, last, best),
+        regime_trials={search.regime: trial for search, trial in best.items() if search.fold is None},
         final=final,
         folds=tuple(folds),
         out_of_sample=walked_forward(problem, [(fold.parameters, fold.fold.test) for fold in folds]),
@@ -100,9 +107,24 @@ def concluded_again(problem: Problem, proposal: Mapping[str, Any], store: TrialS
     return outcome
 
 
-def _fold(problem: Problem, search: Search, best: TrialRecord) -> FoldOutcome:
+def _fold(problem: Problem, parameters: SearchParameters, search: Search, best: Mapping[Search, TrialRecord]) -> FoldOutcome:
     if search.fold is None:
         raise ValueError(f"search {search.index} has no fold")
-    picked = StrategyParameters.from_json(best.parameters)
+    trial = best[search]
+    picked: Strategy = StrategyParameters.from_json(trial.parameters)
+    train_sharpe = float(trial.metrics["sharpe_ratio"])
+    sets = _regime_sets(problem, parameters, search, best)
+    if sets is not None:
+        picked, train_sharpe = sets, problem.evaluate(sets, search.window).metrics.sharpe_ratio
     test = problem.evaluate(picked, search.fold.test).metrics
-    return FoldOutcome(search.fold, best, picked, float(best.metrics["sharpe_ratio"]), test, best.violation > UNTRADED)
+    return FoldOutcome(search.fold, trial, picked, train_sharpe, test, trial.violation > UNTRADED)
+
+
+def _regime_sets(
+    problem: Problem, parameters: SearchParameters, search: Search, best: Mapping[Search, TrialRecord]
+) -> RegimeSets | None:
+    """The sets by regime of one window, from what its searches chose; None where all regimes are searched together."""
+    if parameters.regime_mode == GLOBAL:
+        return None
+    choices = {each.regime: trial for each, trial in best.items() if each.window == search.window and each.fold == search.fold}
+    return sets_of_searches(problem, search.window, choices, parameters.regime_choice)

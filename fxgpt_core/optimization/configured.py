@@ -16,7 +16,7 @@ LIMITS = ("max_drawdown_pct", "min_win_rate_pct", "max_daily_loss_pct", "min_sha
 
 
 def search_parameters(values: Mapping[str, Any], folds: FoldParameters, warm_start: WarmStart | None) -> SearchParameters:
-    """The parameters of a run of the values `BUDGET`, `LIMITS`, engine, population, converge and timeout_s.
+    """The parameters of a run of the values `BUDGET`, `LIMITS`, engine, population, converge, timeout_s, regime_mode.
 
     Raises `BadInputError` for an engine that is unknown and for numbers that cannot be.
     """
@@ -28,6 +28,7 @@ def search_parameters(values: Mapping[str, Any], folds: FoldParameters, warm_sta
         engine=EngineParameters(_engine(values["engine"]), GeneticParameters(values["population"])),
         convergence=ConvergenceParameters(**{**vars(usual), "timeout_s": values["timeout_s"]}),
         warm_start=warm_start,
+        regime_mode=values["regime_mode"],
     )
 
 

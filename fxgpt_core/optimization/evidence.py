@@ -9,6 +9,7 @@ from fxgpt_core.optimization.outcome import OptimizationOutcome, walked_forward
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.robustness import Robustness
 from fxgpt_core.registry.gate_evidence import CoverageEvidence, Evidence, FoldEvidence, LuckEvidence, StressEvidence
+from fxgpt_core.strategy.regime_sets import sets_of
 
 MULTIPLIERS = (1.5, 2.0, 3.0)
 
@@ -23,21 +24,10 @@ def evidence(
 ) -> Evidence:
     """The evidence for the proposed set, all of it out of sample but for the days of the search, which `found` tells apart.
 
-    `coverage` rows of the horizon the set trades are taken; `lasted` is what `survival` found, `sound` what `robustness` did.
-    Raises `MissingError` when no row
-    is of that horizon.
+    `coverage` is that of the horizon that is traded, of several (sets by regime) the worst; `lasted` is what `survival` found,
+    `sound` what `robustness` did. Raises `MissingError` when a horizon that is traded was not measured.
     """
-    horizon = outcome.proposed.sssd_forecast_horizon
-    rows = tuple(
-        CoverageEvidence(row.nominal, row.observed, row.low, row.high, float(row.n_eff))
-        for row in coverage
-        if row.step == horizon
-    )
-    if not rows:
-        measured = sorted({row.step for row in coverage})
-        raise MissingError(
-            f"no coverage was measured for horizon {horizon}, only for {measured}; materialize walk_forward_validation with it"
-        )
+    horizons = {each.sssd_forecast_horizon for each in sets_of(outcome.strategy)}
     stitched = outcome.out_of_sample
     choices = [(fold.parameters, fold.fold.test) for fold in outcome.folds]
     dearer = [walked_forward(problem, choices, cost_multiplier=each).result.final_equity for each in MULTIPLIERS]
@@ -52,7 +42,7 @@ def evidence(
         net_profit_cost_x1_5=profits[0],
         net_profit_cost_x2=profits[1],
         net_profit_cost_x3=profits[2],
-        coverage=rows,
+        coverage=_coverage(coverage, horizons),
         sharpe_per_period=found.sharpe_per_period,
         lucky_sharpe=found.luck.lucky_sharpe,
         dispersion=found.dispersion,
@@ -60,4 +50,20 @@ def evidence(
         stress=lasted,
         folds=FoldEvidence(sound.consistency.n_measured, sound.consistency.positive),
         late_sharpe_at_5=sound.late.percentiles(sound.late.sharpe)[0],
+    )
+
+
+def _coverage(rows: Sequence[CoverageRow], horizons: set[int]) -> tuple[CoverageEvidence, ...]:
+    """For each nominal coverage the row, of the horizons that are traded, that lies furthest beyond its bounds."""
+    missing = sorted(horizons - {row.step for row in rows})
+    if missing:
+        measured = sorted({row.step for row in rows})
+        raise MissingError(
+            f"no coverage was measured for horizon {missing[0]}, only for {measured}; materialize walk_forward_validation with it"
+        )
+    traded = [row for row in rows if row.step in horizons]
+    worst = {row.nominal: row for row in sorted(traded, key=lambda row: max(row.low - row.observed, row.observed - row.high))}
+    return tuple(
+        CoverageEvidence(row.nominal, row.observed, row.low, row.high, float(row.n_eff))
+        for row in sorted(worst.values(), key=lambda row: row.nominal)
     )

@@ -41,7 +41,7 @@ class TrialLimits:
             (
                 _above(found.max_drawdown_pct, self.max_drawdown_pct),
                 _below(found.win_rate * 100.0, self.min_win_rate_pct),
-                _above(-measured.worst_day_pct, self.max_daily_loss_pct),
+                _above(measured.worst_day_pct, self.max_daily_loss_pct),
                 _below(found.sharpe_ratio, self.min_sharpe),
             )
         )

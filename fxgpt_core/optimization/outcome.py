@@ -1,7 +1,7 @@
 """What a finished optimization says: the proposed set, what each fold chose, and the stitched out-of-sample record."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.searches import SearchRow
 from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.regime_sets import Strategy
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy
 from fxgpt_core.validation.folds import Fold, Window
 
 
@@ -26,7 +26,7 @@ class FoldOutcome:
 
     fold: Fold
     chosen: TrialRecord
-    parameters: StrategyParameters
+    parameters: Strategy
     train_sharpe: float
     tested: Metrics
     idle: bool
@@ -53,7 +53,8 @@ class OptimizationOutcome:
     prove nothing. `out_of_sample`: the folds' choices on their test windows, one account through all of them.
     `pareto`: trial numbers on the front of the last search; `trials`: those of this run that are kept in full, in order;
     `evaluations`: every evaluation, losers too; `searches` as stored; `span`: what the searches and their judges see, all but the
-    vault; `regime_parameters_id`: the ledger's row of the proposed set.
+    vault; `regime_parameters_id`: the ledger's row of the proposed set. Where regimes were searched apart, `regime_sets` has
+    `proposed` as its global set, and the sets that decide in their regimes; their trials and rows of the ledger by regime.
     """
 
     run_id: int
@@ -68,6 +69,14 @@ class OptimizationOutcome:
     searches: tuple[SearchRow, ...]
     span: Window
     regime_parameters_id: int | None = None
+    regime_sets: RegimeSets | None = None
+    regime_trials: Mapping[str, TrialRecord] = field(default_factory=dict)
+    regime_parameters_ids: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def strategy(self) -> Strategy:
+        """What is proposed to decide: the sets by regime where they were searched, else the proposed set."""
+        return self.proposed if self.regime_sets is None else self.regime_sets
 
     @property
     def choices(self) -> tuple[TrialRecord, ...]:

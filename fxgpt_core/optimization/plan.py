@@ -11,9 +11,11 @@ from fxgpt_core.optimization.convergence import ConvergenceParameters
 from fxgpt_core.optimization.engines.named import EngineParameters
 from fxgpt_core.optimization.limits import TrialLimits
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.regime_choice import RegimeChoiceParameters
+from fxgpt_core.regimes.regime import GLOBAL, REGIMES, SET_NAMES
+from fxgpt_core.strategy.regime_sets import PER_REGIME
 from fxgpt_core.validation.folds import Fold, FoldParameters, Window, latest_train, walk_forward
 
-GLOBAL = "global"
 RUN_NAMESPACE = uuid.UUID("5f0b6d3e-0d0f-5a55-9a0b-6f7867707400")
 
 
@@ -37,7 +39,9 @@ class WarmStart:
 class SearchParameters:
     """The budget of a run: of the latest `max_folds` folds `n_trials` evaluations each, then `n_final_trials` for today.
 
-    `vault_share`: the last part of the test span, which no search sees. `limits` are what a trial must keep to be chosen.
+    `vault_share`: the last part of the test span, which no search sees. `limits` are what a trial must keep to be chosen. In
+    `regime_mode` "per_regime" each window has a search for each regime too, with as many evaluations, and `regime_choice` tells
+    what its choice must show to decide there.
     """
 
     seed: int = 7
@@ -50,6 +54,8 @@ class SearchParameters:
     engine: EngineParameters = field(default_factory=EngineParameters)
     convergence: ConvergenceParameters = field(default_factory=ConvergenceParameters)
     warm_start: WarmStart | None = None
+    regime_mode: str = GLOBAL
+    regime_choice: RegimeChoiceParameters = field(default_factory=RegimeChoiceParameters)
 
     def __post_init__(self) -> None:
         if min(self.n_trials, self.n_final_trials, self.max_folds) < 1 or not 0.0 <= self.vault_share <= 0.5:
@@ -58,6 +64,8 @@ class SearchParameters:
                 f"{self.vault_share} found; the counts must be at least 1, the share from 0 to 0.5"
             )
 
+        if self.regime_mode not in (GLOBAL, PER_REGIME):
+            raise BadInputError(f"regime_mode {self.regime_mode!r} found; it must be {GLOBAL} or {PER_REGIME}")
         least = self.engine.least_trials
         if min(self.n_trials, self.n_final_trials) < least:
             raise BadInputError(
@@ -74,6 +82,7 @@ class SearchParameters:
             "limits": TrialLimits(**values["limits"]),
             "engine": EngineParameters.from_json(values["engine"]),
             "convergence": ConvergenceParameters(**values["convergence"]),
+            "regime_choice": RegimeChoiceParameters(**values["regime_choice"]),
             "warm_start": warm and WarmStart(warm["run_id"], warm["seen_until_us"], tuple(warm["genomes"])),
         }
         return cls(**{**values, **inner})
@@ -106,18 +115,26 @@ def searchable(problem: Problem, parameters: SearchParameters) -> Window:
 
 
 def planned(problem: Problem, parameters: SearchParameters) -> list[Search]:
-    """The searches of a run in order: one for each of the latest folds of the forecasts, numbered from 0, then the last one.
+    """The searches of a run in order: those of each of the latest folds of the forecasts, numbered from 0, then the last ones.
 
-    Raises `BadInputError` when not one fold fits before the vault.
+    Raises `BadInputError` when not one fold fits before the vault, `MissingError` where regimes are to be searched and not known.
     """
     known_at = problem.bands.known_at_us
     known_at = known_at[searchable(problem, parameters).slice(known_at)]
     latest = walk_forward(known_at, parameters.folds)[-parameters.max_folds :]
     folds = [replace(fold, index=index) for index, fold in enumerate(latest)]
-    searches = [Search(fold.index, fold.train, fold.index * parameters.n_trials, parameters.n_trials, fold) for fold in folds]
-    first = len(folds) * parameters.n_trials
-    last = Search(len(folds), latest_train(known_at, parameters.folds), first, parameters.n_final_trials, None)
-    return [*searches, last]
+    windows: list[tuple[Window, Fold | None, int]] = [(fold.train, fold, parameters.n_trials) for fold in folds]
+    windows.append((latest_train(known_at, parameters.folds), None, parameters.n_final_trials))
+    if parameters.regime_mode == PER_REGIME:
+        problem.only(REGIMES[0])  # raises where no regimes are known
+    names = SET_NAMES if parameters.regime_mode == PER_REGIME else (GLOBAL,)
+    searches: list[Search] = []
+    first = 0
+    for window, fold, n_trials in windows:
+        for name in names:
+            searches.append(Search(len(searches), window, first, n_trials, fold, name))
+            first += n_trials
+    return searches
 
 
 def run_uuid(problem: Problem, parameters: SearchParameters) -> str:

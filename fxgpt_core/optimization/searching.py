@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +40,24 @@ class Run:
     store: TrialStore
     run_id: int
 
+    def evaluators(self, regime: str) -> "Evaluators":
+        """What plays the sets of a regime's searches; made with the first of them."""
+        if regime not in self._made:
+            problem = self.problem.only(regime)
+            self._made[regime] = Evaluators(Evaluator(problem), Evaluator(day_ends(problem)))
+        return self._made[regime]
+
+    @cached_property
+    def _made(self) -> "dict[str, Evaluators]":
+        return {}
+
+
+class Evaluators(NamedTuple):
+    """Plays on all candles, and at the last candle of each day alone."""
+
+    whole: Evaluator
+    screen: Evaluator
+
 
 class Searching:
     """One search of a run, gone on with where the ledger ends."""
@@ -47,7 +67,7 @@ class Searching:
         self.engine: Engine = engine(run.parameters.engine, beginning(run.problem, run.parameters, search))
         self.convergence = Convergence(run.parameters.convergence)
         self.n_done = 0
-        self._whole, self._screen = Evaluator(run.problem), Evaluator(day_ends(run.problem))
+        self._play = run.evaluators(search.regime)
         self._told, self._seeds = Told.none(), list[int]()
         self._held: dict[int, TrialRecord] = {}
 
@@ -108,7 +128,7 @@ class Searching:
 
     def _played(self, genomes: Genomes, number: int, seed: int, screening: bool) -> list[TrialRecord]:
         sets = [decoded(genome, self.run.problem.components.fitted) for genome in genomes]
-        measured = (self._screen if screening else self._whole).measured(sets, self.search.window)
+        measured = (self._play.screen if screening else self._play.whole).measured(sets, self.search.window)
         about = Trial(number, self.search.index, SCREEN if screening else self.search.phase, seed)
         limits = self.run.parameters.limits
         return [

@@ -15,10 +15,10 @@ from fxgpt_core.optimization.plan import Search, SearchParameters, planned, run_
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.searching import Run, Searching
 from fxgpt_core.process_identity import ProcessIdentity
+from fxgpt_core.regimes.regime import GLOBAL
 from fxgpt_core.registry.searches import PlannedSearch
 from fxgpt_core.registry.trials import Proposal, RunRequest, TrialRecord, TrialStore
 
-REGIME_MODE = REGIME = "global"
 POLL_S = 0.2
 
 
@@ -70,9 +70,14 @@ def optimize(
         store.fail(run_id, f"{type(error).__name__}: {error}")
         raise
     store.finish(run_id, outcome.final, outcome.pareto, work.pace.elapsed_s)
-    place = (problem.symbol, str(problem.candles.timeframe), REGIME)
-    proposal = Proposal(outcome.final.trial_number, *place, outcome.proposed.to_json())
-    return replace(outcome, regime_parameters_id=store.record_proposal(run_id, proposal))
+    place = (problem.symbol, str(problem.candles.timeframe))
+    proposal = Proposal(outcome.final.trial_number, *place, GLOBAL, outcome.proposed.to_json())
+    own = {} if outcome.regime_sets is None else outcome.regime_sets.by_regime
+    by_regime = {
+        name: store.record_proposal(run_id, Proposal(outcome.regime_trials[name].trial_number, *place, name, each.to_json()))
+        for name, each in own.items()
+    }
+    return replace(outcome, regime_parameters_id=store.record_proposal(run_id, proposal), regime_parameters_ids=by_regime)
 
 
 class _Work:
@@ -112,7 +117,8 @@ class _Work:
 
     def _asked_to_end(self, searching: Searching) -> End | None:
         """Stopped by a person or the clock; but the last search makes one batch, so that there is something to propose."""
-        if searching.search.fold is None and not searching.population:
+        search = searching.search
+        if search.fold is None and search.regime == GLOBAL and not searching.population:
             return None
         if self.run.store.stop_asked(self.run.run_id) is not None:
             return End.STOPPED
@@ -147,7 +153,7 @@ def _request(problem: Problem, parameters: SearchParameters, searches: list[Sear
         symbol=problem.symbol,
         timeframe=str(problem.candles.timeframe),
         method=parameters.engine.name.method,
-        regime_mode=REGIME_MODE,
+        regime_mode=parameters.regime_mode,
         start_us=int(known_at[0]),
         end_us=searches[-1].window.stop_us,
         n_trials=sum(search.n_trials for search in searches),

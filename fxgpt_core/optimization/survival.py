@@ -16,7 +16,7 @@ from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.stressed import stress_play
 from fxgpt_core.registry.gate_evidence import StressEvidence
-from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import Strategy
 from fxgpt_core.validation.folds import Window
 
 SEED = 7
@@ -35,7 +35,7 @@ class StressPlan:
 
 
 def stressed(
-    problem: Problem, choices: Sequence[tuple[StrategyParameters, Window]], plan: StressPlan | None = None
+    problem: Problem, choices: Sequence[tuple[Strategy, Window]], plan: StressPlan | None = None
 ) -> tuple[StressResult, ...]:
     """Every stress of parameter sets on successive windows, with one account; raises as `stress` and `backtest` do."""
     plan = plan or StressPlan()
@@ -80,7 +80,7 @@ def survival(problem: Problem, outcome: OptimizationOutcome, plan: StressPlan | 
     """Both plays of an outcome under every stress; the proposed set is played over all that the searches see."""
     return Survival(
         folds=stressed(problem, [(fold.parameters, fold.fold.test) for fold in outcome.folds], plan),
-        proposed=stressed(problem, [(outcome.proposed, outcome.span)], plan),
+        proposed=stressed(problem, [(outcome.strategy, outcome.span)], plan),
     )
 
 

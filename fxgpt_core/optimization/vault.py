@@ -104,7 +104,7 @@ def opened(problem: Problem, outcome: OptimizationOutcome, vault: Vault, champio
 
 def played(problem: Problem, outcome: OptimizationOutcome, look: int) -> VaultPlay:
     """The proposed set on the vault alone, from a fresh account, as the so many-th look at these days."""
-    found = problem.evaluate(outcome.proposed, vault_window(problem, outcome))
+    found = problem.evaluate(outcome.strategy, vault_window(problem, outcome))
     moments = sharpe_moments(period_returns(found.result, found.candles))
     lucky = expected_max_sharpe(look, 1.0 / max(moments.n, 1))
     annual = lucky * periods_a_year(found.candles) ** 0.5

@@ -7,8 +7,9 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from fxgpt_core.compiled import compiled
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.patterns.prices import FloatArray, IntArray, Prices, sums
 from fxgpt_core.patterns.shapes import (
     ANCHOR,
@@ -38,31 +39,58 @@ class Swings(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """How far back is looked, in candles, and what support and trend weigh against quality, which weighs 1."""
+    """What support and trend weigh against quality, which weighs 1."""
 
-    lookback: int
     support: float
     trend: float
 
 
 @compiled
-def judge(shapes: Shapes, prices: Prices, swings: Swings, weights: Weights) -> None:
-    """Fills in support, trend and confidence, in [0, 1], of each shape that is complete, from what was known then."""
-    towards = trend(prices.close, weights.lookback)
+def held(shapes: Shapes, prices: Prices, swings: Swings, lookback: int) -> npt.NDArray[np.int8]:
+    """int8[M]: how many earlier swings of the `lookback` candles hold the price of each shape that is complete, at most three."""
+    found = np.zeros(len(shapes.rows), np.int8)
     for m in range(len(shapes.rows)):
-        shape, values = shapes.rows[m], shapes.values[m]
-        at, first = shape[COMPLETED], shape[FIRST_POINT]
+        at, first = shapes.rows[m, COMPLETED], shapes.rows[m, FIRST_POINT]
         if at < 0:
             continue
-        near = NEAR_RANGES * prices.range[at]
+        near, anchor = NEAR_RANGES * prices.range[at], shapes.values[m, ANCHOR]
         # The shape's own swings do not hold it, and a swing counts once it is known.
-        window = (first - weights.lookback, min(first, at - swings.width + 1))
-        held = touches(values[ANCHOR], near, swings.lows, prices.low, window)
-        held += touches(values[ANCHOR], near, swings.highs, prices.high, window)
-        values[SUPPORT] = min(held, MOST_TOUCHES) / MOST_TOUCHES
-        values[TREND] = 0.5 + 0.5 * shape[SIDE] * towards[at]
-        parts = values[QUALITY] + weights.support * values[SUPPORT] + weights.trend * values[TREND]
-        values[CONFIDENCE] = parts / (1.0 + weights.support + weights.trend)
+        window = (first - lookback, min(first, at - swings.width + 1))
+        count = touches(anchor, near, swings.lows, prices.low, window)
+        if count < MOST_TOUCHES:
+            count += touches(anchor, near, swings.highs, prices.high, window)
+        found[m] = min(count, MOST_TOUCHES)
+    return found
+
+
+@compiled
+def judge(shapes: Shapes, support: npt.NDArray[np.int8], towards: FloatArray, weights: Weights) -> None:
+    """Fills in support, trend and confidence, in [0, 1], of each shape that is complete, from what was known then.
+
+    `support` is what `held` counted, `towards` what `trend` tells of each candle.
+    """
+    for m in range(len(shapes.rows)):
+        shape, values = shapes.rows[m], shapes.values[m]
+        if shape[COMPLETED] >= 0:
+            values[SUPPORT] = support[m] / MOST_TOUCHES
+            values[TREND] = 0.5 + 0.5 * shape[SIDE] * towards[shape[COMPLETED]]
+            values[CONFIDENCE] = _confidence(values[QUALITY], values[SUPPORT], values[TREND], weights)
+
+
+@compiled
+def confidences(shapes: Shapes, support: npt.NDArray[np.int8], towards: FloatArray, weights: Weights) -> FloatArray:
+    """float64[M]: the confidence of shapes that are all complete, as `judge` fills it in, and nothing else."""
+    found = np.empty(len(shapes.rows))
+    for m in range(len(shapes.rows)):
+        at_trend = 0.5 + 0.5 * shapes.rows[m, SIDE] * towards[shapes.rows[m, COMPLETED]]
+        found[m] = _confidence(shapes.values[m, QUALITY], support[m] / MOST_TOUCHES, at_trend, weights)
+    return found
+
+
+@inlined
+def _confidence(quality: float, support: float, towards: float, weights: Weights) -> float:
+    parts = quality + weights.support * support + weights.trend * towards
+    return parts / (1.0 + weights.support + weights.trend)
 
 
 @compiled

@@ -10,22 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.compiled import compiled
+from fxgpt_core.patterns.candidates import Candidates, with_room
 from fxgpt_core.patterns.prices import Prices
 from fxgpt_core.patterns.shapes import (
     ANCHOR,
     BOTTOM,
-    DEADLINE,
     FIRST_POINT,
     FORMED,
     HEIGHT,
     LEVEL,
     QUALITY,
-    Shapes,
     highest,
     lowest,
     room_for,
 )
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 UNEVEN: Final = 0.25
@@ -35,38 +35,44 @@ LARGE_RANGES: Final = 4.0
 
 
 @compiled
-def double_bottoms(prices: Prices, lows: IntArray, width: int, sizes: tuple[int, int]) -> Shapes:
+def double_bottoms(prices: Prices, lows: IntArray, width: int, sizes: tuple[int, int]) -> Candidates:
     """The double bottoms of swing lows that are known after `width` candles; `sizes`: candles between the two, least and most.
 
     For each second bottom the first is the swing nearest in price that fits, the later of equal ones; one that has had its second
     bottom gets no other. The level is the highest high between them; the price came down to the first bottom from above it, and
     nothing between undercuts both. Quality: half how even the bottoms are, half the height over four mean ranges, at most 1.
     """
-    shapes, found = room_for(len(lows)), 0
+    swings, found = np.empty((len(lows) + 1, 2), np.int64), 0
     for s in range(len(lows)):
-        second = lows[s]
-        best, best_apart = -1, np.inf
         for r in range(s - 1, -1, -1):
-            first = lows[r]
-            if second - first > sizes[1]:
+            if lows[s] - lows[r] > sizes[1]:
                 break
-            apart = abs(prices.low[second] - prices.low[first])
-            if second - first >= sizes[0] and apart < best_apart and _fits(prices, first, second):
-                best, best_apart = first, apart
-        if best < 0 or _had_before(prices, lows, s, best, sizes[0]):
-            continue
-        bottom = min(prices.low[best], prices.low[second])
-        top = highest(prices.high, best + 1, second)
-        height = prices.high[top] - bottom
-        shape, values = shapes.rows[found], shapes.values[found]
-        shape[FORMED], shape[DEADLINE] = second + width, second + sizes[1]
-        shape[FIRST_POINT], shape[FIRST_POINT + 1], shape[FIRST_POINT + 2] = best, top, second
-        values[LEVEL], values[BOTTOM], values[HEIGHT] = prices.high[top], bottom, height
-        evenness = 1.0 - best_apart / (UNEVEN * height)
-        values[QUALITY] = 0.5 * evenness + 0.5 * min(1.0, height / (LARGE_RANGES * prices.range[second]))
-        values[ANCHOR] = bottom
-        found += 1
-    return Shapes(shapes.rows[:found], shapes.values[:found])
+            if lows[s] - lows[r] >= sizes[0] and _fits(prices, lows[r], lows[s]):
+                swings = with_room(swings, found)
+                swings[found, 0], swings[found, 1] = r, s
+                found += 1
+    shapes, apart, taken = room_for(found), np.empty(found), np.empty(found, np.bool_)
+    for m in range(found):
+        first, second = lows[swings[m, 0]], lows[swings[m, 1]]
+        apart[m] = abs(prices.low[second] - prices.low[first])
+        taken[m] = _had_before(prices, lows, swings[m, 1], first, sizes[0])
+        _describe(shapes.rows[m], shapes.values[m], prices, (first, second), width)
+    firsts, seconds = lows[swings[:found, 0]], lows[swings[:found, 1]]
+    return Candidates(shapes, seconds, seconds - firsts, seconds - firsts, apart, taken)
+
+
+@compiled
+def _describe(shape: IntArray, values: FloatArray, prices: Prices, points: tuple[int, int], width: int) -> None:
+    first, second = points
+    bottom = min(prices.low[first], prices.low[second])
+    top = highest(prices.high, first + 1, second)
+    height = prices.high[top] - bottom
+    shape[FORMED] = second + width
+    shape[FIRST_POINT], shape[FIRST_POINT + 1], shape[FIRST_POINT + 2] = first, top, second
+    values[LEVEL], values[BOTTOM], values[HEIGHT] = prices.high[top], bottom, height
+    evenness = 1.0 - abs(prices.low[second] - prices.low[first]) / (UNEVEN * height)
+    values[QUALITY] = 0.5 * evenness + 0.5 * min(1.0, height / (LARGE_RANGES * prices.range[second]))
+    values[ANCHOR] = bottom
 
 
 @compiled

@@ -10,7 +10,7 @@ from fxgpt_core.candles.schema import TIME_TYPE
 from fxgpt_core.patterns.detection import detected
 from fxgpt_core.patterns.names import CHART_SHAPES, FATES, PATTERN_NAMES
 from fxgpt_core.patterns.parameters import PatternParameters
-from fxgpt_core.patterns.prices import FloatArray, IntArray, prices_of, unbroken
+from fxgpt_core.patterns.prices import FloatArray, IntArray, unbroken
 from fxgpt_core.patterns.shapes import (
     COMPLETED,
     CONFIDENCE,
@@ -30,6 +30,7 @@ from fxgpt_core.patterns.shapes import (
     Shapes,
     room_for,
 )
+from fxgpt_core.patterns.stages import Stretch
 
 VALUES: Final = {
     "confidence": CONFIDENCE,
@@ -75,7 +76,7 @@ def _shapes(candles: CandleArrays, parameters: PatternParameters) -> Shapes:
     """The shapes of all stretches, with rows counted from the first candle of the series."""
     parts = [room_for(0)]
     for start, stop in unbroken(candles):
-        found = detected(prices_of(candles.slice(start, stop)), parameters)
+        found = detected(Stretch(candles.slice(start, stop)), parameters)
         for column in (FORMED, DEADLINE, COMPLETED, CONFIRMED_AT, *range(FIRST_POINT, found.rows.shape[1])):
             found.rows[:, column] += np.where(found.rows[:, column] >= 0, start, 0)
         parts.append(found)

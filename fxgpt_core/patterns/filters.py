@@ -1,54 +1,83 @@
 """Which patterns may signal at a candle: those that regime, the trend of longer candles and momentum do not speak against."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.compiled import compiled, uncounted
 from fxgpt_core.patterns.parameters import PatternParameters
 from fxgpt_core.patterns.prices import FloatArray
 from fxgpt_core.regimes.regime import RANGING, TRENDING_DOWN, TRENDING_UP, UNKNOWN
 
-Mask = npt.NDArray[np.bool_]
-Gates = npt.NDArray[np.bool_]
+Signs = npt.NDArray[np.int8]
+IntArray = npt.NDArray[np.int64]
 
 MOMENTUM_SPAN: Final = 14
 LONGER: Final = 4
 LONGER_SPAN: Final = 20
 """The trend of candles four times as long: their last close against the mean of the last twenty."""
-SHORT, LONG = 0, 1
-TURNS, GOES_ON = 0, 1
 
 
-def gates(close: FloatArray, parameters: PatternParameters, regime: npt.NDArray[np.int8] | None) -> Gates:
-    """bool[N,2,2]: whether patterns of a side (short, long) and nature (a turn, a move that goes on) may signal at each close."""
-    passes = np.ones((len(close), 2, 2), dtype=np.bool_)
-    if parameters.momentum_confirmation:
-        _follow_sign(passes, momentum(close))
-    if parameters.timeframe_alignment:
-        _follow_sign(passes, longer_trend(close))
-    if parameters.use_regime_filter and regime is not None:
-        _follow_regime(passes, regime, parameters.regime_confirmation_bars)
-    return passes
+class Directions(NamedTuple):
+    """N candles: the signs of `momentum` and `longer_trend`, int8, 0 where not known; `regime` int8 and for how many candles it
+    has been the same, `since` int64, counted from 1.
+    """
+
+    momentum: Signs
+    longer: Signs
+    regime: Signs
+    since: IntArray
 
 
-def _follow_sign(passes: Gates, direction: FloatArray) -> None:
-    """Longs where the direction is up, shorts where it is down; neither where it is 0 or not known."""
-    passes[:, LONG] &= (direction > 0.0)[:, None]
-    passes[:, SHORT] &= (direction < 0.0)[:, None]
+class Asked(NamedTuple):
+    """Which filters are on; `bars` is how old a regime must be."""
+
+    momentum: bool
+    longer: bool
+    regime: bool
+    bars: int
 
 
-def _follow_regime(passes: Gates, regime: npt.NDArray[np.int8], bars: int) -> None:
-    """Nothing against a trend, no break out of a range, nothing in a regime younger than `bars`; all where it is not known."""
-    same = np.zeros(len(regime), dtype=np.bool_)
-    same[bars - 1 :] = True
-    for lag in range(1, bars):
-        same[lag:] &= regime[lag:] == regime[:-lag]
-    unknown = regime == UNKNOWN
-    passes &= (same | unknown)[:, None, None]
-    passes[:, LONG] &= (regime != TRENDING_DOWN)[:, None]
-    passes[:, SHORT] &= (regime != TRENDING_UP)[:, None]
-    passes[:, :, GOES_ON] &= (regime != RANGING)[:, None]
+def directions(close: FloatArray, regime: Signs | None) -> Directions:
+    """What each candle tells the filters; without regimes they are not known."""
+    known = np.full(len(close), UNKNOWN, dtype=np.int8) if regime is None else np.ascontiguousarray(regime, dtype=np.int8)
+    return Directions(_sign(momentum(close)), _sign(longer_trend(close)), known, _since(known))
+
+
+def asked_of(parameters: PatternParameters) -> Asked:
+    """The filters that parameters switch on."""
+    on = (parameters.momentum_confirmation, parameters.timeframe_alignment, parameters.use_regime_filter)
+    return Asked(*on, parameters.regime_confirmation_bars)
+
+
+@uncounted
+def passes(told: Directions, asked: Asked, i: int, side: int, goes_on: bool) -> bool:
+    """Whether a pattern of a side that says that a move turns, or goes on, may signal at candle `i`.
+
+    Longs where momentum and longer trend are up, shorts where they are down. Nothing against a trend, no break out of a range,
+    nothing in a regime younger than asked; all where the regime is not known.
+    """
+    if (asked.momentum and told.momentum[i] != side) or (asked.longer and told.longer[i] != side):
+        return False
+    regime = told.regime[i]
+    if not asked.regime or regime == UNKNOWN:
+        return True
+    against = TRENDING_DOWN if side > 0 else TRENDING_UP
+    return told.since[i] >= asked.bars and regime != against and not (goes_on and regime == RANGING)
+
+
+def _sign(values: FloatArray) -> Signs:
+    return (values > 0.0).astype(np.int8) - (values < 0.0).astype(np.int8)
+
+
+@compiled
+def _since(values: Signs) -> IntArray:
+    found = np.ones(len(values), np.int64)
+    for i in range(1, len(values)):
+        if values[i] == values[i - 1]:
+            found[i] = found[i - 1] + 1
+    return found
 
 
 def momentum(close: FloatArray) -> FloatArray:

@@ -10,23 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.compiled import compiled
+from fxgpt_core.patterns.candidates import Candidates, with_room
 from fxgpt_core.patterns.double_bottoms import LARGE_RANGES
 from fxgpt_core.patterns.prices import Prices
 from fxgpt_core.patterns.shapes import (
     ANCHOR,
     BOTTOM,
-    DEADLINE,
     FIRST_POINT,
     FORMED,
     HEIGHT,
     LEVEL,
     QUALITY,
-    Shapes,
     highest,
     lowest,
     room_for,
 )
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 UNEVEN: Final = 0.35
@@ -39,58 +39,52 @@ LEAST_RANGES: Final = 2.0
 
 
 @compiled
-def inverse_heads(prices: Prices, lows: IntArray, width: int, sizes: tuple[int, int], longest: int) -> Shapes:
+def inverse_heads(prices: Prices, lows: IntArray, width: int, sizes: tuple[int, int]) -> Candidates:
     """The inverse head and shoulders of swing lows known after `width` candles.
 
-    `sizes`: candles from head to shoulder, least and most; the whole has at most `longest`. For each right shoulder the shape
-    with the most even shoulders counts, and for each left shoulder and head the first right one. The level is the higher
-    of the two turns, so that a close above it breaks both. Quality: a third each for even shoulders, for even turns, and for the
-    height over four mean ranges, at most 1.
+    `sizes`: candles from head to shoulder, least and most. For each right shoulder the shape with the most even shoulders counts,
+    and for each left shoulder and head the first right one. The level is the higher of the two turns, so that a close above it
+    breaks both. Quality: a third each for even shoulders, for even turns, and for the height over four mean ranges, at most 1.
     """
-    shapes, found = room_for(len(lows)), 0
+    swings, found = np.empty((len(lows) + 1, 3), np.int64), 0
     for s in range(len(lows)):
-        left, head = _best(prices, lows, s, sizes, longest)
-        if left < 0 or _had_before(prices, lows, s, (left, head), sizes[0]):
-            continue
-        right = lows[s]
-        first, second = highest(prices.high, left + 1, head), highest(prices.high, head + 1, right)
-        level = max(prices.high[first], prices.high[second])
-        height = level - prices.low[head]
-        shape, values = shapes.rows[found], shapes.values[found]
-        shape[FORMED], shape[DEADLINE] = right + width, right + sizes[1]
-        points = (left, first, head, second, right)
-        for p in range(len(points)):
-            shape[FIRST_POINT + p] = points[p]
-        values[LEVEL], values[BOTTOM], values[HEIGHT] = level, prices.low[head], height
-        shoulders = 1.0 - abs(prices.low[left] - prices.low[right]) / (UNEVEN * height)
-        turns = 1.0 - abs(prices.high[first] - prices.high[second]) / (UNEVEN * height)
-        values[QUALITY] = (shoulders + turns + min(1.0, height / (LARGE_RANGES * prices.range[right]))) / 3.0
-        values[ANCHOR] = min(prices.low[left], prices.low[right])
-        found += 1
-    return Shapes(shapes.rows[:found], shapes.values[:found])
+        for h in range(s - 1, -1, -1):
+            if lows[s] - lows[h] > sizes[1]:
+                break
+            if lows[s] - lows[h] < sizes[0] or prices.low[lows[h]] >= prices.low[lows[s]]:
+                continue
+            for r in range(h - 1, -1, -1):
+                if lows[h] - lows[r] > sizes[1]:
+                    break
+                if lows[h] - lows[r] >= sizes[0] and _fits(prices, lows[r], lows[h], lows[s]):
+                    swings = with_room(swings, found)
+                    swings[found, 0], swings[found, 1], swings[found, 2] = r, h, s
+                    found += 1
+    shapes, apart, taken = room_for(found), np.empty(found), np.empty(found, np.bool_)
+    step = np.empty(found, np.int64)
+    for m in range(found):
+        left, head, right = lows[swings[m, 0]], lows[swings[m, 1]], lows[swings[m, 2]]
+        apart[m], step[m] = abs(prices.low[left] - prices.low[right]), max(head - left, right - head)
+        taken[m] = _had_before(prices, lows, swings[m, 2], (left, head), sizes[0])
+        _describe(shapes.rows[m], shapes.values[m], prices, (left, head, right), width)
+    rights = lows[swings[:found, 2]]
+    return Candidates(shapes, rights, step, rights - lows[swings[:found, 0]], apart, taken)
 
 
 @compiled
-def _best(prices: Prices, lows: IntArray, s: int, sizes: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Left shoulder and head for the swing `s` as right shoulder; -1 for none."""
-    right = lows[s]
-    best_left, best_head, best_apart = -1, -1, np.inf
-    for h in range(s - 1, -1, -1):
-        head = lows[h]
-        if right - head > sizes[1]:
-            break
-        if right - head < sizes[0] or prices.low[head] >= prices.low[right]:
-            continue
-        for r in range(h - 1, -1, -1):
-            left = lows[r]
-            if head - left > sizes[1] or right - left > longest:
-                break
-            if prices.low[left] <= prices.low[head]:
-                continue
-            apart = abs(prices.low[left] - prices.low[right])
-            if head - left >= sizes[0] and apart < best_apart and _fits(prices, left, head, right):
-                best_left, best_head, best_apart = left, head, apart
-    return best_left, best_head
+def _describe(shape: IntArray, values: FloatArray, prices: Prices, points: tuple[int, int, int], width: int) -> None:
+    left, head, right = points
+    first, second = highest(prices.high, left + 1, head), highest(prices.high, head + 1, right)
+    level = max(prices.high[first], prices.high[second])
+    height = level - prices.low[head]
+    shape[FORMED] = right + width
+    shape[FIRST_POINT], shape[FIRST_POINT + 1], shape[FIRST_POINT + 2] = left, first, head
+    shape[FIRST_POINT + 3], shape[FIRST_POINT + 4] = second, right
+    values[LEVEL], values[BOTTOM], values[HEIGHT] = level, prices.low[head], height
+    shoulders = 1.0 - abs(prices.low[left] - prices.low[right]) / (UNEVEN * height)
+    turns = 1.0 - abs(prices.high[first] - prices.high[second]) / (UNEVEN * height)
+    values[QUALITY] = (shoulders + turns + min(1.0, height / (LARGE_RANGES * prices.range[right]))) / 3.0
+    values[ANCHOR] = min(prices.low[left], prices.low[right])
 
 
 @compiled

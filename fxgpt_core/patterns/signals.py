@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.compiled import compiled
+from fxgpt_core.compiled import compiled, uncounted
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.rows import Rows
-from fxgpt_core.patterns.detection import tradable
-from fxgpt_core.patterns.filters import Gates, gates
+from fxgpt_core.patterns.confidence import confidences
+from fxgpt_core.patterns.detection import least_volume, tradable_chart_shapes, weights_of
+from fxgpt_core.patterns.filters import Asked, Directions, asked_of, passes
 from fxgpt_core.patterns.names import CONTINUATIONS, NO_PATTERN, PATTERN_NAMES
 from fxgpt_core.patterns.parameters import RANGES, PatternParameters
-from fxgpt_core.patterns.prices import FloatArray, IntArray, prices_of, unbroken
-from fxgpt_core.patterns.shapes import COMPLETED, CONFIDENCE, CONFIRMED_AT, HEIGHT, KIND, SIDE, Shapes
+from fxgpt_core.patterns.prices import FloatArray, IntArray, unbroken
+from fxgpt_core.patterns.shapes import COMPLETED, CONFIDENCE, CONFIRMED_AT, HEIGHT, KIND, SIDE, VOLUME, Shapes
+from fxgpt_core.patterns.stages import Outputs, Stretch, anew
 
 CodeArray = npt.NDArray[np.int8]
 
@@ -28,6 +30,9 @@ PATTERN_LOOKBACK: Final = int(RANGES["max_age_bars"][1] + 2 * RANGES["lookback_p
 The oldest is a breakout at the end of its life, of a level as old as the lookback period, with swings that touched that level a
 lookback period before, which stand out from half the smallest size of candles on their left.
 """
+
+LONGEST_RETEST: Final = int(RANGES["breakout_retest_bars"][1])
+"""Candles from completion to confirmation at most, both counted."""
 
 OF_KIND, OF_SIDE, BEGAN, FROM, STOP, TARGET, FULL, BELIEVED = range(8)
 LIVING: Final = 8
@@ -74,6 +79,18 @@ class Life(NamedTuple):
     stop: float
 
 
+class Believed(NamedTuple):
+    """M confirmed shapes in the order of their confirmation, the confidence float64[M] and volume ratio float64[M] of each.
+
+    One with less than `least_volume` is left out; a volume that is not known is no reason against it.
+    """
+
+    shapes: Shapes
+    confidence: FloatArray
+    volume: FloatArray
+    least_volume: float
+
+
 class Found(NamedTuple):
     """The columns of `PatternSignals`, float64 but for the codes, as compiled code fills them."""
 
@@ -91,17 +108,36 @@ def patterns_of(candles: CandleArrays, parameters: PatternParameters, regime: Co
     Candles on both sides of a hole have nothing to do with each other: patterns begin anew behind it. Raises `BadInputError`
     for regimes of another number of candles.
     """
-    if regime is not None and len(regime) != len(candles):
-        raise BadInputError(f"{len(regime)} regimes were given for {len(candles)} candles; each candle has one: give as many")
-    parts = [
-        _of_stretch(candles.slice(start, stop), parameters, None if regime is None else regime[start:stop])
-        for start, stop in unbroken(candles)
-    ] or [empty(0)]
-    return PatternSignals(candles.known_at_us, *(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return SignalStages(candles, regime).signals(parameters, slice(0, len(candles)))
 
 
-def _of_stretch(candles: CandleArrays, parameters: PatternParameters, regime: CodeArray | None) -> Found:
-    prices = prices_of(candles)
+class SignalStages:
+    """The signals of a series for one parameter set after the other; `outputs` keeps what they have in common.
+
+    Raises `BadInputError` for regimes of another number of candles.
+    """
+
+    def __init__(self, candles: CandleArrays, regime: CodeArray | None = None, outputs: Outputs = anew) -> None:
+        if regime is not None and len(regime) != len(candles):
+            raise BadInputError(f"{len(regime)} regimes were given for {len(candles)} candles; each candle has one: give as many")
+        self._known_at_us = candles.known_at_us
+        self._stretches = [
+            (start, Stretch(candles.slice(start, stop), None if regime is None else regime[start:stop], outputs, start))
+            for start, stop in unbroken(candles)
+        ]
+
+    def signals(self, parameters: PatternParameters, rows: slice) -> PatternSignals:
+        """The signals of the candles `rows` (start and stop), equal to the last bit to those of `patterns_of`."""
+        parts = [empty(0)]
+        for start, stretch in self._stretches:
+            first, stop = max(rows.start, start) - start, min(rows.stop, start + len(stretch)) - start
+            if first < stop:
+                parts.append(_of_stretch(stretch, parameters, (first, stop)))
+        columns = parts[1] if len(parts) == 2 else Found(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+        return PatternSignals(self._known_at_us[rows], *columns)
+
+
+def _of_stretch(stretch: Stretch, parameters: PatternParameters, rows: tuple[int, int]) -> Found:
     life = Life(
         parameters.max_age_bars,
         parameters.confidence_threshold,
@@ -109,8 +145,37 @@ def _of_stretch(candles: CandleArrays, parameters: PatternParameters, regime: Co
         parameters.target_multiplier,
         parameters.stop_loss_multiplier,
     )
-    passes = gates(prices.close, parameters, regime)
-    return signalled(tradable(prices, parameters), prices.close, passes, _CONTINUES, life)
+    # A shape that was confirmed earlier is no longer alive at the first row, and none waits longer to be.
+    rows_of_shapes = (max(0, rows[0] - life.max_age - LONGEST_RETEST), rows[1])
+    charted = tradable_chart_shapes(stretch, parameters, rows_of_shapes)
+    drawn, lookback, least = stretch.candlesticks(), parameters.lookback_period, least_volume(parameters)
+    trend, support = stretch.trend(lookback), stretch.held_candlesticks(parameters)
+    part = _within(drawn, rows_of_shapes)
+    drawn = Shapes(drawn.rows[part], drawn.values[part])
+    both = (
+        Believed(charted, charted.values[:, CONFIDENCE], charted.values[:, VOLUME], least),
+        Believed(
+            drawn,
+            confidences(drawn, support[part], trend, weights_of(parameters)),
+            _volumes(stretch, lookback, drawn, least),
+            least,
+        ),
+    )
+    filtering = (stretch.directions(), asked_of(parameters))
+    return signalled(both, stretch.prices.close, rows, filtering, _CONTINUES, life)
+
+
+def _within(shapes: Shapes, rows: tuple[int, int]) -> slice:
+    """Those of shapes in the order of their confirmation that were confirmed within the rows."""
+    start, stop = np.searchsorted(shapes.rows[:, CONFIRMED_AT], rows)
+    return slice(int(start), int(stop))
+
+
+def _volumes(stretch: Stretch, lookback: int, shapes: Shapes, least: float) -> FloatArray:
+    """float64[M]: the volume of shapes at completion; where none is asked for it is not looked up."""
+    if least == -np.inf:
+        return np.zeros(len(shapes.rows))
+    return stretch.volume(lookback)[shapes.rows[:, COMPLETED]]
 
 
 @compiled
@@ -122,46 +187,70 @@ def empty(n: int) -> Found:
 
 
 @compiled
-def signalled(shapes: Shapes, close: FloatArray, passes: Gates, continues: npt.NDArray[np.bool_], life: Life) -> Found:
-    """The best of the confirmed shapes that live at each candle and pass its gate, where it is believed enough."""
-    found, rows = empty(len(close)), shapes.rows
-    living = np.empty((len(rows), LIVING))
-    count, coming = 0, 0
-    for i in range(len(close)):
+def signalled(
+    both: tuple[Believed, Believed],
+    close: FloatArray,
+    rows: tuple[int, int],
+    filtering: tuple[Directions, Asked],
+    continues: npt.NDArray[np.bool_],
+    life: Life,
+) -> Found:
+    """At each candle within `rows`, first and last + 1, the best of the shapes that live there and pass its filters, where it is
+    believed enough.
+    """
+    found, living = empty(rows[1] - rows[0]), np.empty((len(both[0].confidence) + len(both[1].confidence), LIVING))
+    start, count = max(0, rows[0] - life.max_age), 0
+    charted = np.searchsorted(both[0].shapes.rows[:, CONFIRMED_AT], start)
+    drawn = np.searchsorted(both[1].shapes.rows[:, CONFIRMED_AT], start)
+    # Half of a confidence is left at the end of a life.
+    fades = 1.0 - 0.5 * np.arange(life.max_age + LONGEST_RETEST) / life.max_age
+    for i in range(start, rows[1]):
         count = alive(living, count, close[i], i - life.max_age)
-        while coming < len(rows) and rows[coming, CONFIRMED_AT] == i:
-            enlist(living[count], rows[coming], shapes.values[coming], close[i], life)
-            count += 1
-            coming += 1
-        best = -1
-        for a in range(count):
-            one = living[a]
-            # Half of it is left at the end of a life.
-            one[BELIEVED] = one[FULL] * (1.0 - 0.5 * (i - one[BEGAN]) / life.max_age)
-            # Of equals the one that was confirmed last counts.
-            if best < 0 or one[BELIEVED] >= living[best, BELIEVED]:
-                kind = int(one[OF_KIND])
-                if passes[i, int(one[OF_SIDE] > 0.0), int(continues[kind])]:
-                    best = a
-        if best < 0:
+        # Of equals the one that was confirmed last counts: candlesticks come behind chart shapes.
+        charted, count = enlist(living, count, both[0], charted, (i, close[i]), life)
+        drawn, count = enlist(living, count, both[1], drawn, (i, close[i]), life)
+        if i < rows[0]:
             continue
-        confidence = agreed(living[:count], best, life.confluence)
+        best, most = -1, 0.0
+        for a in range(count):
+            believed = living[a, FULL] * fades[i - int(living[a, BEGAN])]
+            living[a, BELIEVED] = believed
+            most = max(most, believed)
+            if best < 0 or believed >= living[best, BELIEVED]:
+                goes_on = continues[int(living[a, OF_KIND])]
+                if passes(filtering[0], filtering[1], i, int(living[a, OF_SIDE]), goes_on):
+                    best = a
+        # No agreement makes more of it than the largest confidence on its side would.
+        if best < 0 or not agreed(living[best, BELIEVED], life.confluence * most) >= life.threshold:
+            continue
+        confidence = agreed(living[best, BELIEVED], life.confluence * agreement(living, count, best))
         if confidence >= life.threshold:
-            one = living[best]
-            found.side[i], found.confidence[i], found.kind[i] = int(one[OF_SIDE]), confidence, int(one[OF_KIND])
-            found.age[i], found.stop[i], found.target[i] = i - int(one[BEGAN]), one[STOP], one[TARGET]
+            at, one = i - rows[0], living[best]
+            found.side[at], found.confidence[at], found.kind[at] = int(one[OF_SIDE]), confidence, int(one[OF_KIND])
+            found.age[at], found.stop[at], found.target[at] = i - int(one[BEGAN]), one[STOP], one[TARGET]
     return found
 
 
-@compiled
-def enlist(one: FloatArray, shape: IntArray, values: FloatArray, close: float, life: Life) -> None:
-    """Writes what counts of a shape while it lives side by side in memory: the loop reads it at every candle."""
-    one[OF_KIND], one[OF_SIDE], one[BEGAN] = shape[KIND], shape[SIDE], shape[COMPLETED]
-    one[FROM], one[FULL] = close, values[CONFIDENCE]
-    one[STOP], one[TARGET] = life.stop * values[HEIGHT], life.target * values[HEIGHT]
+@uncounted
+def enlist(living: FloatArray, count: int, of: Believed, coming: int, now: tuple[int, float], life: Life) -> tuple[int, int]:
+    """Writes what counts of the shapes confirmed at a candle side by side in memory: the loop reads it at every candle.
+
+    `now` is the row and the close of the candle. Says which shape comes next, and how many live.
+    """
+    shapes = of.shapes
+    while coming < len(shapes.rows) and shapes.rows[coming, CONFIRMED_AT] == now[0]:
+        if not of.volume[coming] < of.least_volume:
+            height = shapes.values[coming, HEIGHT]
+            living[count, OF_KIND], living[count, OF_SIDE] = shapes.rows[coming, KIND], shapes.rows[coming, SIDE]
+            living[count, BEGAN], living[count, FROM] = shapes.rows[coming, COMPLETED], now[1]
+            living[count, STOP], living[count, TARGET] = life.stop * height, life.target * height
+            living[count, FULL] = of.confidence[coming]
+            count += 1
+        coming += 1
+    return coming, count
 
 
-@compiled
+@uncounted
 def alive(living: FloatArray, count: int, close: float, oldest: int) -> int:
     """Keeps, in their order, those of `count` shapes that still signal, and says how many they are.
 
@@ -169,28 +258,31 @@ def alive(living: FloatArray, count: int, close: float, oldest: int) -> int:
     """
     left = 0
     for a in range(count):
-        one = living[a]
-        if one[BEGAN] >= oldest and -one[STOP] < one[OF_SIDE] * (close - one[FROM]) < one[TARGET]:
+        gained = living[a, OF_SIDE] * (close - living[a, FROM])
+        if living[a, BEGAN] >= oldest and -living[a, STOP] < gained < living[a, TARGET]:
             if left < a:
-                living[left] = one
+                for column in range(LIVING):
+                    living[left, column] = living[a, column]
             left += 1
     return left
 
 
-@compiled
-def agreed(living: FloatArray, best: int, weight: float) -> float:
-    """The confidence of the best shape after the others had their say, in [0, 1].
-
-    A = the largest confidence of another kind on its side less the largest on the other side; it gains `weight` × A of what is
-    missing to 1, or loses `weight` × −A of what it has.
-    """
-    mine = living[best]
+@uncounted
+def agreement(living: FloatArray, count: int, best: int) -> float:
+    """The largest confidence of another kind on the side of the best shape less the largest on the other side."""
     for_it, against = 0.0, 0.0
-    for a in range(len(living)):
-        other = living[a]
-        if other[OF_SIDE] != mine[OF_SIDE]:
-            against = max(against, other[BELIEVED])
-        elif other[OF_KIND] != mine[OF_KIND]:
-            for_it = max(for_it, other[BELIEVED])
-    agreement, confidence = weight * (for_it - against), mine[BELIEVED]
-    return float(confidence + agreement * (1.0 - confidence if agreement > 0.0 else confidence))
+    for a in range(count):
+        if living[a, OF_SIDE] != living[best, OF_SIDE]:
+            against = max(against, living[a, BELIEVED])
+        elif living[a, OF_KIND] != living[best, OF_KIND]:
+            for_it = max(for_it, living[a, BELIEVED])
+    return for_it - against
+
+
+@uncounted
+def agreed(confidence: float, weight: float) -> float:
+    """The confidence of a shape after the others had their say, in [0, 1].
+
+    It gains the weighed agreement, if that is positive, of what is missing to 1, or else loses as much of what it has.
+    """
+    return confidence + weight * (1.0 - confidence if weight > 0.0 else confidence)

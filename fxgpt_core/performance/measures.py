@@ -6,20 +6,17 @@ ratio is held within ± `RATIO_LIMIT`, so that a run without a loss does not bec
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
-from fxgpt_core.compiled import compiled
-from fxgpt_core.market.timeframes import HOUR_US
-from fxgpt_core.performance.cost_parts import costs_paid, gross_profit
+from fxgpt_core.performance.cost_parts import costs_paid
 from fxgpt_core.performance.daily import daily, fx_days_a_year, last_rows
-from fxgpt_core.performance.played import ClosedTrades, Played
-from fxgpt_core.performance.ratios import deviation, held, mean, ratio
+from fxgpt_core.performance.played import Played
+from fxgpt_core.performance.ratios import deviation, ratio
+from fxgpt_core.performance.run_measures import Run, deepest_fall, run_measures
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -65,25 +62,24 @@ def metrics(result: Played, candles: CandleArrays, *, risk_free_rate: float = 0.
 
     Raises `BadInputError` when the equity curve and the candles differ in length, or the equity is not finite.
     """
-    days = daily(result.equity, result.cash, candles)
-    a_year = days.periods_a_year
-    excess = days.returns - risk_free_rate / a_year
-    drawdown, drawdown_fraction = max_drawdown(result)
-    total = float(result.equity[-1] - result.cash) if len(result.equity) else 0.0
-    traded = len(result.trades.profit) > 0
-    sharpe = sharpe_of(excess) if traded else 0.0
-    return Metrics(
-        total_return=total,
-        total_return_pct=100.0 * total / result.cash,
-        sharpe_ratio=held(sharpe * math.sqrt(a_year)),
-        sortino_ratio=held(_downside_ratio(excess) * math.sqrt(a_year)) if traded else 0.0,
-        calmar_ratio=ratio(float(np.mean(days.returns)) * a_year, drawdown_fraction) if traded else 0.0,
-        max_drawdown=drawdown,
-        max_drawdown_pct=100.0 * drawdown_fraction,
-        **_trade_measures(result.trades),
-        n_periods=len(days.returns),
-        sharpe_per_period=sharpe,
+    days, trades = daily(result.equity, result.cash, candles), result.trades
+    run = Run(
+        profit=trades.profit,
+        costs=costs_paid(trades),
+        held_us=trades.exit_time_us - trades.entry_time_us,
+        equity=result.equity,
+        cash=float(result.cash),
+        day_ends=last_rows(candles.fx_day),
+        days_a_year=days.periods_a_year,
+        risk_free_rate=float(risk_free_rate),
     )
+    return metrics_of(run_measures(run))
+
+
+def metrics_of(measures: FloatArray) -> Metrics:
+    """The record of what `run_measures` tells."""
+    values = zip(dataclasses.fields(Metrics), measures.tolist(), strict=True)
+    return Metrics(*(int(value) if item.type is int or item.type == "int" else value for item, value in values))
 
 
 def period_returns(result: Played, candles: CandleArrays) -> FloatArray:
@@ -107,40 +103,4 @@ def sharpe_of(excess: FloatArray) -> float:
 
 def max_drawdown(result: Played) -> tuple[float, float]:
     """The deepest fall of the equity at closes from its peak so far: in the account's currency, and as a fraction of the peak."""
-    return _deepest_fall(result.equity, float(result.cash))
-
-
-@compiled
-def _deepest_fall(equity: FloatArray, cash: float) -> tuple[float, float]:
-    peak, money, fraction = cash, 0.0, 0.0
-    for value in equity:
-        peak = max(peak, value)
-        money = max(money, peak - value)
-        fraction = max(fraction, 1.0 - value / peak)
-    return money, fraction
-
-
-def _downside_ratio(excess: FloatArray) -> float:
-    """Sortino ratio of one period: mean over the root mean square of the negative excess returns (Sortino and Price 1994)."""
-    return ratio(float(np.mean(excess)), float(np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2))))
-
-
-def _trade_measures(trades: ClosedTrades) -> dict[str, Any]:
-    profit, costs = trades.profit, costs_paid(trades)
-    wins, losses = profit[profit > 0.0], profit[profit <= 0.0]
-    n = len(profit)
-    held_us = trades.exit_time_us - trades.entry_time_us
-    cost_ratio = ratio(float(costs.sum()), gross_profit(profit + costs))
-    return {
-        "win_rate": len(wins) / n if n else 0.0,
-        "profit_factor": ratio(float(wins.sum()), float(-losses.sum())),
-        "total_trades": n,
-        "winning_trades": len(wins),
-        "losing_trades": len(losses),
-        "avg_win": mean(wins),
-        "avg_loss": -mean(losses) if len(losses) else 0.0,
-        "expectancy": mean(profit),
-        "total_costs": float(costs.sum()),
-        "avg_holding_time_hrs": float(held_us.mean()) / HOUR_US if n else 0.0,
-        "cost_ratio": min(max(cost_ratio, 0.0), 1.0),
-    }
+    return deepest_fall(result.equity, float(result.cash))

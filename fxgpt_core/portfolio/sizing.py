@@ -52,6 +52,11 @@ class SizingParameters:
             raise BadInputError(f"the sizing method is {self.method!r}; choose one of {', '.join(METHODS)}")
 
     @property
+    def reads_edge(self) -> bool:
+        """Whether the method looks at the odds of a trade."""
+        return self.method in (KELLY, OPTIMAL_F)
+
+    @property
     def regime_multipliers(self) -> FloatArray:
         """float64[5]: by the code of the regime; the last, which `UNKNOWN` finds too, is 1."""
         by_code = np.ones(len(REGIMES) + 1)

@@ -11,8 +11,9 @@ from fxgpt_core.registry import runs, searches
 from fxgpt_core.registry.evaluations import Evaluations, read_evaluations
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.runs import Proposal, RunRequest
+from fxgpt_core.registry.runs_ever import require_not_archived, run_ids_ever
 from fxgpt_core.registry.searches import Lease, PlannedSearch, SearchEnd, SearchRow
-from fxgpt_core.registry.tables import optimization_results, optimization_runs, trial_ledger
+from fxgpt_core.registry.tables import optimization_results, trial_ledger
 from fxgpt_core.registry.trial_rows import TrialRecord, read_trials, write_in_full, write_ledger
 
 __all__ = ["Proposal", "RunRequest", "TrialRecord", "TrialStore"]
@@ -30,6 +31,7 @@ class TrialStore:
         Raises `BadInputError` when that uuid already names a different request.
         """
         with self.ledger.begin() as connection:
+            require_not_archived(connection, request.run_uuid)
             run_id = runs.opened(connection, request, self.ledger.now())
             searches.plan(connection, run_id, plan)
             return run_id
@@ -141,6 +143,4 @@ class TrialStore:
 
 
 def _ever(symbol: str, timeframe: str, *columns: Any) -> Select[Any]:
-    table = optimization_runs.c
-    joined = trial_ledger.join(optimization_runs, table.id == trial_ledger.c.run_id)
-    return select(*columns).select_from(joined).where(table.symbol == symbol, table.timeframe == timeframe)
+    return select(*columns).select_from(trial_ledger).where(trial_ledger.c.run_id.in_(run_ids_ever(symbol, timeframe)))

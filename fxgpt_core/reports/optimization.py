@@ -14,8 +14,8 @@ from fxgpt_core.optimization.contest import Contest
 from fxgpt_core.optimization.limits import UNTRADED
 from fxgpt_core.optimization.objectives import SIGNS, Weights, weighted
 from fxgpt_core.optimization.pareto import feasible_front, knee
-from fxgpt_core.optimization.plan import GLOBAL
 from fxgpt_core.optimization.searching import SCREEN
+from fxgpt_core.regimes.regime import GLOBAL
 from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.searches import SearchRow
 from fxgpt_core.reports.contents import BacktestReport

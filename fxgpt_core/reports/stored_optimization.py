@@ -8,8 +8,8 @@ from typing import Any
 from fxgpt_core.optimization.contest import contest
 from fxgpt_core.optimization.fitted import fitted_in
 from fxgpt_core.optimization.outcome import OptimizationOutcome
-from fxgpt_core.optimization.plan import GLOBAL
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.regimes.regime import GLOBAL
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.stored_run import StoredRunFacts, stored_run
 from fxgpt_core.registry.trials import TrialStore

@@ -125,17 +125,22 @@ class Decisions:
         return {text: int((self.reason == code).sum()) for code, text in enumerate(REASONS)}
 
 
-def decide(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Decisions:
-    """The decision at every row of the view.
+def decide(view: MarketView, parameters: StrategyParameters, costs: Costs, *, told: bool = True) -> Decisions:
+    """The decision at every row of the view, the same alone and among others.
 
     A wish of the forecast, or of a pattern where the forecast has no side (`wishes`), is refused by an anomaly, by a market
     filter, by a sizing method that sees no edge, and where no capital is allocated. What is left risks what `portfolio.sizing`
-    says.
+    says. With `told` False only what a backtest reads is computed: of `numbers` these are `atr` and `pattern_led`.
     """
+    sizing = record_of(SizingParameters, parameters, "sizing_")
     wished = wishes(view, parameters, costs)
-    answers, found = _answers(view, wished, parameters), odds(view, wished, costs)
-    risk = risk_fraction(found.edge, _conditions(view, wished, answers), record_of(SizingParameters, parameters, "sizing_"))
-    reason = _refused(view, wished, answers, risk)
+    answers = _answers(view, wished, parameters)
+    reason = _refused(view, wished, answers)
+    left = side_of(reason)
+    asked = None if told else left if sizing.reads_edge else np.zeros_like(left)
+    found = odds(view, wished, costs, asked)
+    risk = risk_fraction(found.edge, _conditions(view, wished, answers), sizing)
+    reason[(left != 0) & ~(risk > 0.0)] = NO_EDGE
     side = side_of(reason)
     wanted = side != 0
     return Decisions(
@@ -145,7 +150,7 @@ def decide(view: MarketView, parameters: StrategyParameters, costs: Costs) -> De
         target_distance=np.where(wanted, wished.target, np.nan),
         risk_fraction=np.where(wanted, risk, np.nan),
         reason=reason,
-        numbers=_numbers(view, wished, found, costs) | _numbers_of_filters(view, answers),
+        numbers=_all_numbers(view, wished, found, answers, costs) if told else _played_numbers(view, wished),
     )
 
 
@@ -173,10 +178,9 @@ def _conditions(view: MarketView, wished: Wishes, answers: FilterAnswers) -> Con
     )
 
 
-def _refused(view: MarketView, wished: Wishes, answers: FilterAnswers, risk: FloatArray) -> Codes:
-    """The reasons of the wishes, with those that are refused; of several refusals the last one here is told."""
+def _refused(view: MarketView, wished: Wishes, answers: FilterAnswers) -> Codes:
+    """The reasons of the wishes, with those refused whatever their edge; of several refusals the last one here is told."""
     reason, wants = wished.reason.copy(), wished.side != 0
-    reason[wants & ~(risk > 0.0)] = NO_EDGE
     refused = wants & (answers.refusal != NOT_REFUSED)
     reason[refused] = answers.refusal[refused]
     if view.anomaly is not None:
@@ -184,6 +188,15 @@ def _refused(view: MarketView, wished: Wishes, answers: FilterAnswers, risk: Flo
     if view.capital is not None:
         reason[wants & (view.capital <= 0.0)] = NO_CAPITAL
     return reason
+
+
+def _played_numbers(view: MarketView, wished: Wishes) -> dict[str, FloatArray]:
+    """The numbers that a backtest reads."""
+    return {"atr": view.atr, "pattern_led": wished.led.astype(np.float64)}
+
+
+def _all_numbers(view: MarketView, wished: Wishes, found: Odds, answers: FilterAnswers, costs: Costs) -> dict[str, FloatArray]:
+    return _numbers(view, wished, found, costs) | _numbers_of_filters(view, answers)
 
 
 def _numbers(view: MarketView, wished: Wishes, found: Odds, costs: Costs) -> dict[str, FloatArray]:

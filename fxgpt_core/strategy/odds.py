@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.conformal.scenarios import Scenarios, scenarios
+from fxgpt_core.conformal.scenarios import Scenarios, Wished, scenarios_of
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.portfolio.edge import Edge
 from fxgpt_core.strategy.view import MarketView
@@ -22,14 +22,16 @@ class Odds:
     edge: Edge
 
 
-def odds(view: MarketView, wished: Wishes, costs: Costs) -> Odds:
-    """The odds of every wish: how often target or stop is met within the horizon, and the target first at any time.
+def odds(view: MarketView, wished: Wishes, costs: Costs, asked: Codes | None = None) -> Odds:
+    """The odds of every wish; `asked` int8[N] are the sides of those that are asked for, 0 for the others, which are NaN.
+
+    They are how often target or stop is met within the horizon, and the target first at any time.
 
     What meets neither counts as nothing in an edge, though it ends on the side of the farther level on average. So the share of
     the targets is that of `target_first`, by which a walk without drift has no edge at any distances; that of what is met within
     the horizon favours the nearer level, and would bet most of an account on a near target with a far stop.
     """
-    side = wished.side
+    side = wished.side if asked is None else asked
     with np.errstate(invalid="ignore"):
         target, stop = (np.where(side != 0, distance / view.close, np.nan) for distance in (wished.target, wished.stop))
     found = _scenarios(view, side, costs, (target, stop))
@@ -45,8 +47,8 @@ def _scenarios(view: MarketView, side: Codes, costs: Costs, levels: tuple[FloatA
     known = view.distribution
     rows = np.flatnonzero((side != 0) & (known.row >= 0)) if known is not None else np.empty(0, np.int64)
     if known is not None and len(rows):
-        bands = known.bands.select(known.row[rows])
-        of_wishes = scenarios(bands, known.step, side[rows], costs.round_trip, levels[0][rows], levels[1][rows])
+        wished = Wished(side[rows], costs.round_trip, levels[0][rows], levels[1][rows])
+        of_wishes = scenarios_of(known.at, known.row[rows], wished)
         for name, values in columns.items():
             values[rows] = getattr(of_wishes, name)
     return Scenarios(**columns)

@@ -74,6 +74,11 @@ Strategy = StrategyParameters | RegimeSets
 """What decides: one parameter set everywhere, or one by regime."""
 
 
+def sets_of(strategy: Strategy) -> tuple[StrategyParameters, ...]:
+    """Every parameter set that may decide, the global one first."""
+    return strategy.sets if isinstance(strategy, RegimeSets) else (strategy,)
+
+
 def strategy_of(proposal: Mapping[str, Any], mode: str) -> Strategy:
     """What decides of a proposed parameter set, as it is stored, in a deployment mode: its sets by regime, or its global one.
 

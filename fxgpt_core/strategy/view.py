@@ -5,13 +5,14 @@ whether later rows exist or not, so a live row and the same row of a backtest ar
 """
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.conformal.bands import Bands
+from fxgpt_core.conformal.scenarios import AtStep, at_step
 from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.errors import BadInputError, ParameterError
 from fxgpt_core.market.rows import Rows
@@ -31,15 +32,14 @@ SLOW_ATR_PERIODS = 10
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """The bands of all coverages and one of their horizons in candles; `row` int64[N]: which is that of a candle, −1 for none."""
+    """The bands of all coverages at one horizon; `row` int64[N]: which is that of a candle, −1 for none."""
 
-    bands: Bands
-    step: int
+    at: AtStep
     row: IntArray
 
     def select(self, rows: Rows) -> "Distribution":
         """That of some of the candles."""
-        return Distribution(self.bands, self.step, self.row[rows])
+        return Distribution(self.at, self.row[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +76,14 @@ class MarketView:
 
     def slice(self, start: int, stop: int) -> "MarketView":
         """The rows [start, stop)."""
-        rows = slice(start, stop)
+        return self.select(slice(start, stop))
+
+    def select(self, rows: Rows) -> "MarketView":
+        """Some of the rows."""
         return MarketView(*(_part(getattr(self, item.name), rows) for item in fields(self)))
 
 
-def _part(values: Any, rows: slice) -> Any:
+def _part(values: Any, rows: Rows) -> Any:
     if values is None:
         return None
     return values[rows] if isinstance(values, np.ndarray) else values.select(rows)
@@ -96,12 +99,14 @@ def market_view(
     to no candle.
     """
     components.check(parameters)
-    step = _step_index(bands, parameters.sssd_forecast_horizon)
+    step = step_index(bands, parameters.sssd_forecast_horizon)
+    at = at_step(bands, parameters.sssd_forecast_horizon)
     n, here = len(candles) - first, slice(first, len(candles))
-    band_row = _band_rows(candles, bands)[here]
+    band_row = band_rows(candles, bands)[here]
     placed = np.flatnonzero(band_row >= 0)
     of_band = band_row[placed]
-    lower, upper, uncalibrated = _at_confidence(bands, step, parameters.sssd_quantile_confidence)
+    edges = Edges(bands.coverages, at.lower, at.upper, bands.uncalibrated[:, step])
+    lower, upper, uncalibrated = at_confidence(edges, parameters.sssd_quantile_confidence)
     flagged = np.zeros(n, dtype=bool)
     flagged[placed] = uncalibrated[of_band]
     recent = _since(candles, first, SLOW_ATR_PERIODS * parameters.risk_atr_period + 1)
@@ -111,13 +116,13 @@ def market_view(
         known_at_us=candles.known_at_us[here],
         close=candles.close[here],
         atr=atr[len(atr) - n :],
-        slow_atr=_mean_of_lags(atr, SLOW_ATR_PERIODS, parameters.risk_atr_period)[len(atr) - n :],
+        slow_atr=slow_average(atr, parameters.risk_atr_period)[len(atr) - n :],
         median=_placed(bands.median[of_band, step], placed, n),
         lower=_placed(lower[of_band], placed, n),
         upper=_placed(upper[of_band], placed, n),
         scale=_placed(bands.scale[of_band, step], placed, n),
         uncalibrated=flagged,
-        distribution=Distribution(bands, parameters.sssd_forecast_horizon, band_row),
+        distribution=Distribution(at, band_row),
         regime=chosen.regime,
         anomaly=chosen.anomaly,
         context=chosen.context,
@@ -177,6 +182,11 @@ def average_true_range(candles: CandleArrays, period: int) -> FloatArray:
     return _mean_of_lags(true_range, period, 1)
 
 
+def slow_average(atr: FloatArray, period: int) -> FloatArray:
+    """float64[N]: `MarketView.slow_atr`, made of `average_true_range` over `period` candles."""
+    return _mean_of_lags(atr, SLOW_ATR_PERIODS, period)
+
+
 def _mean_of_lags(values: FloatArray, count: int, spacing: int) -> FloatArray:
     """Mean over `count` values that lie `spacing` rows apart, ending at each row; NaN where one of them is missing."""
     n, reach = len(values), (count - 1) * spacing
@@ -189,7 +199,8 @@ def _mean_of_lags(values: FloatArray, count: int, spacing: int) -> FloatArray:
     return mean
 
 
-def _step_index(bands: Bands, horizon: int) -> int:
+def step_index(bands: Bands, horizon: int) -> int:
+    """Which of the steps of the bands a horizon in candles is. Raises `ParameterError` where it is none."""
     found = np.flatnonzero(bands.steps == horizon)
     if len(found) == 0:
         raise ParameterError(
@@ -198,9 +209,21 @@ def _step_index(bands: Bands, horizon: int) -> int:
     return int(found[0])
 
 
-def _at_confidence(bands: Bands, step: int, confidence: float) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
-    """Lower and upper edge at a confidence, linear between the two calibrated coverages around it, and whether one is flagged."""
-    coverages = bands.coverages
+class Edges(NamedTuple):
+    """The edges of all coverages float64[C] at one horizon, float64[N,C], and whether each is `uncalibrated`, bool[N,C]."""
+
+    coverages: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    uncalibrated: npt.NDArray[np.bool_]
+
+
+def at_confidence(edges: Edges, confidence: float) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Lower and upper edge at a confidence, linear between the two calibrated coverages around it, and whether one is flagged.
+
+    Raises `ParameterError` for a confidence that the coverages do not span.
+    """
+    coverages, flags = edges.coverages, edges.uncalibrated
     if not coverages[0] <= confidence <= coverages[-1]:
         raise ParameterError(
             f"sssd_quantile_confidence is {confidence}, but the bands are calibrated from {coverages[0]} to {coverages[-1]}; "
@@ -208,20 +231,18 @@ def _at_confidence(bands: Bands, step: int, confidence: float) -> tuple[FloatArr
         )
     above = int(np.searchsorted(coverages, confidence))
     if coverages[above] == confidence:
-        return bands.lower[:, step, above], bands.upper[:, step, above], bands.uncalibrated[:, step, above]
+        return edges.lower[:, above], edges.upper[:, above], flags[:, above]
     weight = (confidence - coverages[above - 1]) / (coverages[above] - coverages[above - 1])
 
     def between(edge: FloatArray) -> FloatArray:
-        inner, outer = edge[:, step, above - 1], edge[:, step, above]
-        blended: FloatArray = (1.0 - weight) * inner + weight * outer
+        blended: FloatArray = (1.0 - weight) * edge[:, above - 1] + weight * edge[:, above]
         return blended
 
-    either = bands.uncalibrated[:, step, above - 1] | bands.uncalibrated[:, step, above]
-    return between(bands.lower), between(bands.upper), either
+    return between(edges.lower), between(edges.upper), flags[:, above - 1] | flags[:, above]
 
 
-def _band_rows(candles: CandleArrays, bands: Bands) -> IntArray:
-    """int64[N]: which band is that of each candle, −1 for none."""
+def band_rows(candles: CandleArrays, bands: Bands) -> IntArray:
+    """int64[N]: which band is that of each candle, −1 for none. Raises `BadInputError` for a band without its candle."""
     rows = np.searchsorted(candles.known_at_us, bands.known_at_us)
     inside = rows < len(candles)
     astray = ~inside

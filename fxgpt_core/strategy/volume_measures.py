@@ -6,7 +6,7 @@ a candle is compared with those of the same time of day, on the FX clock.
 """
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -80,17 +80,41 @@ def volume_measures(candles: CandleArrays, parameters: VolumeFilterParameters) -
     OBV is Granville's (1963) signed volume, summed over the window instead of from the beginning of the series; VWAP is the mean
     of the typical prices (high + low + close) / 3, weighted by volume (Berkowitz, Logue & Noser 1988).
     """
-    volume, direction = candles.volume, _direction(candles.close)
-    obv_period, vwap_period = parameters.obv_period, parameters.vwap_period
-    paid = rolling_sum((candles.high + candles.low + candles.close) / 3.0 * volume, vwap_period)
-    usual = usual_volume(candles)
-    return VolumeMeasures(
-        obv=_over(rolling_sum(direction * volume, obv_period), rolling_sum(volume, obv_period)),
-        vwap_distance=_over(candles.close * rolling_sum(volume, vwap_period), paid) - 1.0,
-        spike_ratio=_over(volume, usual),
-        liquidity=_over(rolling_sum(volume, LIQUIDITY_SPAN), rolling_sum(usual, LIQUIDITY_SPAN)),
-        direction=direction,
+    spikes = volume_spikes(candles)
+    return measures_of(
+        spikes, balance(candles, spikes.direction, parameters.obv_period), vwap_distance(candles, parameters.vwap_period)
     )
+
+
+class Spikes(NamedTuple):
+    """What no parameter changes of `VolumeMeasures`."""
+
+    spike_ratio: FloatArray
+    liquidity: FloatArray
+    direction: FloatArray
+
+
+def volume_spikes(candles: CandleArrays) -> Spikes:
+    """The measures of every candle that have no window to choose."""
+    usual, volume = usual_volume(candles), candles.volume
+    liquidity = _over(rolling_sum(volume, LIQUIDITY_SPAN), rolling_sum(usual, LIQUIDITY_SPAN))
+    return Spikes(_over(volume, usual), liquidity, _direction(candles.close))
+
+
+def balance(candles: CandleArrays, direction: FloatArray, period: int) -> FloatArray:
+    """float64[N]: `VolumeMeasures.obv` over `period` candles; `direction` is that of `Spikes`."""
+    return _over(rolling_sum(direction * candles.volume, period), rolling_sum(candles.volume, period))
+
+
+def vwap_distance(candles: CandleArrays, period: int) -> FloatArray:
+    """float64[N]: `VolumeMeasures.vwap_distance` over `period` candles."""
+    paid = rolling_sum((candles.high + candles.low + candles.close) / 3.0 * candles.volume, period)
+    return _over(candles.close * rolling_sum(candles.volume, period), paid) - 1.0
+
+
+def measures_of(spikes: Spikes, obv: FloatArray, distance: FloatArray) -> VolumeMeasures:
+    """The measures, of their parts."""
+    return VolumeMeasures(obv, distance, spikes.spike_ratio, spikes.liquidity, spikes.direction)
 
 
 def usual_volume(candles: CandleArrays) -> FloatArray:

@@ -4,13 +4,13 @@ Distances are in quote currency from the close. Every number of a row depends on
 """
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.portfolio.sizing import VOLATILITY_ADJUSTED
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -36,13 +36,11 @@ Mask = npt.NDArray[np.bool_]
 
 _WIDEST_LOG_RETURN = 1.0
 _SIDES = np.array(SIDES, dtype=np.int8)
-_UNDECIDED = np.isin(np.arange(len(SIDES)), (MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL))
-"""By reason code: whether the forecast is known and has no side, so that a pattern may lead."""
 
 
-@dataclass(frozen=True, eq=False)
-class Wishes:
-    """N wishes: `reason` int8 codes of `REASONS` tell the side; stop and target in quote currency; `certainty` in [0, 1].
+class Wishes(NamedTuple):
+    """N wishes: `reason` int8 codes of `REASONS` tell the side; stop and target in quote currency, NaN where the
+    forecast and its band leave nothing to wish; `certainty` in [0, 1].
 
     `led` bool[N]: a pattern set stop and target. `move` and `excess` are the forecast's median move as a fraction of the close,
     and the width of its band over that of a random walk, less 1.
@@ -56,7 +54,7 @@ class Wishes:
     move: FloatArray
     excess: FloatArray
 
-    @cached_property
+    @property
     def side(self) -> Codes:
         """int8[N]: 1, −1 or 0."""
         return side_of(self.reason)
@@ -68,29 +66,19 @@ def side_of(reason: Codes) -> Codes:
 
 
 def wishes(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Wishes:
-    """The forecast's wishes; a pattern's where the forecast has no side, and none where the two contradict."""
+    """The forecast's wishes; a pattern's where the forecast has no side, and none where the two contradict.
+
+    A pattern's target is that of its shape, its stop too, but at least the ATR, since a stop inside the range of a single candle
+    would be hit by noise; both are capped in percent of the price. Certainty: its confidence above the threshold, up to 1.
+    """
     forecast = forecast_wishes(view, parameters, costs)
     pattern = view.pattern
     if pattern is None:
         return forecast
-    target = np.minimum(pattern.target_distance, parameters.risk_take_profit_pct / 100.0 * view.close)
-    # A stop inside the range of a single candle would be hit by noise.
-    stop = np.minimum(np.maximum(pattern.stop_distance, view.atr), parameters.risk_stop_loss_pct / 100.0 * view.close)
-    believed = pattern.confidence >= parameters.pattern_confidence_threshold
-    side = np.where(believed, pattern.side, 0)
-    led = (side != 0) & _UNDECIDED[forecast.reason] & (target > costs.round_trip * view.close)
-    reason = np.where(led, np.where(side > 0, PATTERN_LONG, PATTERN_SHORT), forecast.reason).astype(np.int8)
-    reason[(forecast.side != 0) & (side == -forecast.side)] = PATTERN_AGAINST
-    over = (pattern.confidence - parameters.pattern_confidence_threshold) / (1.0 - parameters.pattern_confidence_threshold)
-    return Wishes(
-        reason=reason,
-        stop=np.where(led, stop, forecast.stop),
-        target=np.where(led, target, forecast.target),
-        certainty=np.where(led, np.clip(over, 0.0, 1.0), forecast.certainty),
-        led=led,
-        move=forecast.move,
-        excess=forecast.excess,
-    )
+    limits = _limits(parameters, costs)
+    shaped = _Shaped(pattern.side, pattern.confidence, pattern.stop_distance, pattern.target_distance)
+    _let_patterns_lead(shaped, view.close, view.atr, limits, forecast)
+    return forecast
 
 
 def forecast_wishes(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Wishes:
@@ -98,45 +86,146 @@ def forecast_wishes(view: MarketView, parameters: StrategyParameters, costs: Cos
     random walk's by more than the uncertainty threshold. Target: the far edge of the band. Stop: the near edge or the ATR,
     whichever is farther. Both are capped in percent of the price. Certainty: 0 at the uncertainty threshold, 1 as far below 0.
     """
-    move, far, near = _moves(view)
-    excess = _excess_uncertainty(view, parameters.sssd_quantile_confidence)
-    target = np.minimum(far, parameters.risk_take_profit_pct / 100.0) * view.close
-    wished_stop = np.maximum(near * view.close, parameters.risk_atr_multiplier * view.atr)
-    stop = np.minimum(wished_stop, parameters.risk_stop_loss_pct / 100.0 * view.close)
-    threshold = parameters.sssd_uncertainty_threshold
-    reason = np.where(move > 0.0, LONG, SHORT).astype(np.int8)
-    # Later lines overrule earlier ones; a comparison with NaN is false, so each test says what must hold.
-    reason[~(target > costs.round_trip * view.close)] = TARGET_TOO_SMALL
-    reason[~(excess <= threshold)] = TOO_UNCERTAIN
-    reason[~(np.abs(move) > costs.round_trip)] = MOVE_TOO_SMALL
-    reason[view.uncalibrated] = UNCALIBRATED
-    reason[~_volatility_known(view, parameters)] = NO_VOLATILITY
-    reason[~((view.scale > 0.0) & ~np.isnan(excess) & ~np.isnan(move))] = NO_FORECAST
-    certainty = np.clip((threshold - excess) / (2.0 * threshold), 0.0, 1.0)
-    return Wishes(reason, stop, target, certainty, np.zeros(len(view), dtype=bool), move, excess)
+    seen = _Seen(
+        *(view.close, view.atr, view.slow_atr, view.median, view.lower, view.upper, view.scale, view.uncalibrated),
+    )
+    return Wishes(*_forecast_wishes(seen, _limits(parameters, costs)))
 
 
-def _moves(view: MarketView) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Median move, and the distances of the far and near edge in its direction, all as fractions of the close."""
-    move, lower, upper = _fraction(view.median), _fraction(view.lower), _fraction(view.upper)
-    rises = move > 0.0
-    return move, np.where(rises, upper, -lower), np.where(rises, -lower, upper)
+class _Seen(NamedTuple):
+    """The columns of a view that a wish of the forecast is made of."""
+
+    close: FloatArray
+    atr: FloatArray
+    slow_atr: FloatArray
+    median: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    scale: FloatArray
+    uncalibrated: Mask
 
 
-def _fraction(log_return: FloatArray) -> FloatArray:
-    """exp(r) − 1, value by value: numpy's vectorised exponential may round by its position in the array."""
-    bounded = np.clip(log_return, -_WIDEST_LOG_RETURN, _WIDEST_LOG_RETURN)
-    return np.fromiter(map(math.expm1, bounded.tolist()), dtype=np.float64, count=len(bounded))
+class _Shaped(NamedTuple):
+    """The columns of `PatternSignals` that a wish of a pattern is made of."""
+
+    side: Codes
+    confidence: FloatArray
+    stop: FloatArray
+    target: FloatArray
 
 
-def _excess_uncertainty(view: MarketView, confidence: float) -> FloatArray:
-    """Width of the calibrated band over that of a Gaussian random walk at the same confidence, minus 1."""
-    random_walk_width = 2.0 * NormalDist().inv_cdf((1.0 + confidence) / 2.0) * np.where(view.scale > 0.0, view.scale, np.nan)
-    return (view.upper - view.lower) / random_walk_width - 1.0
+class _Limits(NamedTuple):
+    """The numbers that wishes are held to, as fractions of the close but for `atr_multiplier` and thresholds.
+
+    `walk_width`: the width of a Gaussian random walk's band, over the deviation.
+    """
+
+    stop: float
+    target: float
+    atr_multiplier: float
+    uncertainty: float
+    walk_width: float
+    round_trip: float
+    needs_slow_atr: bool
+    confidence: float
 
 
-def _volatility_known(view: MarketView, parameters: StrategyParameters) -> Mask:
-    known: Mask = view.atr > 0.0
-    if parameters.sizing_method == VOLATILITY_ADJUSTED:
-        known &= view.slow_atr > 0.0
-    return known
+def _limits(parameters: StrategyParameters, costs: Costs) -> _Limits:
+    return _Limits(
+        stop=parameters.risk_stop_loss_pct / 100.0,
+        target=parameters.risk_take_profit_pct / 100.0,
+        atr_multiplier=parameters.risk_atr_multiplier,
+        uncertainty=parameters.sssd_uncertainty_threshold,
+        walk_width=2.0 * NormalDist().inv_cdf((1.0 + parameters.sssd_quantile_confidence) / 2.0),
+        round_trip=costs.round_trip,
+        needs_slow_atr=parameters.sizing_method == VOLATILITY_ADJUSTED,
+        confidence=parameters.pattern_confidence_threshold,
+    )
+
+
+@compiled
+def _forecast_wishes(
+    seen: _Seen, limits: _Limits
+) -> tuple[Codes, FloatArray, FloatArray, FloatArray, Mask, FloatArray, FloatArray]:
+    """The fields of `Wishes`, in one pass: in arrays for each step most of the time would go into memory."""
+    n = len(seen.close)
+    reason, led = np.empty(n, np.int8), np.zeros(n, np.bool_)
+    stop, target, certainty = np.full(n, np.nan), np.full(n, np.nan), np.empty(n)
+    moves, widths = np.empty(n), np.empty(n)
+    for i in range(n):
+        scale = seen.scale[i] if seen.scale[i] > 0.0 else math.nan
+        excess = (seen.upper[i] - seen.lower[i]) / (limits.walk_width * scale) - 1.0
+        move = _fraction(seen.median[i])
+        moves[i], widths[i] = move, excess
+        # A number that is not known makes every comparison false, and stays not known.
+        certainty[i] = _cut((limits.uncertainty - excess) / (2.0 * limits.uncertainty), 0.0, 1.0)
+        reason[i] = _refusal(seen, limits, i, move, excess)
+        if reason[i] == LONG:
+            far, near = _fraction(seen.upper[i]), -_fraction(seen.lower[i])
+            if move < 0.0:
+                far, near = -_fraction(seen.lower[i]), _fraction(seen.upper[i])
+                reason[i] = SHORT
+            stop[i] = _least(_most(near * seen.close[i], limits.atr_multiplier * seen.atr[i]), limits.stop * seen.close[i])
+            target[i] = _least(far, limits.target) * seen.close[i]
+            if not target[i] > limits.round_trip * seen.close[i]:
+                reason[i] = TARGET_TOO_SMALL
+    return reason, stop, target, certainty, led, moves, widths
+
+
+@inlined
+def _refusal(seen: _Seen, limits: _Limits, i: int, move: float, excess: float) -> int:
+    """Why the forecast has no side at a row, `LONG` if it has one."""
+    if not seen.scale[i] > 0.0 or math.isnan(excess) or math.isnan(move):
+        return NO_FORECAST
+    if not seen.atr[i] > 0.0 or (limits.needs_slow_atr and not seen.slow_atr[i] > 0.0):
+        return NO_VOLATILITY
+    if seen.uncalibrated[i]:
+        return UNCALIBRATED
+    if not abs(move) > limits.round_trip:
+        return MOVE_TOO_SMALL
+    if not excess <= limits.uncertainty:
+        return TOO_UNCERTAIN
+    return LONG
+
+
+@compiled
+def _let_patterns_lead(shaped: _Shaped, close: FloatArray, atr: FloatArray, limits: _Limits, wished: Wishes) -> None:
+    """Changes the wishes of the forecast at the rows where a pattern is believed."""
+    for i in range(len(close)):
+        if shaped.side[i] == 0 or not shaped.confidence[i] >= limits.confidence:
+            continue
+        side, forecast = shaped.side[i], wished.reason[i]
+        if (forecast == LONG and side < 0) or (forecast == SHORT and side > 0):
+            wished.reason[i] = PATTERN_AGAINST
+            continue
+        target = _least(shaped.target[i], limits.target * close[i])
+        undecided = forecast in (MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL)
+        if undecided and target > limits.round_trip * close[i]:
+            over = (shaped.confidence[i] - limits.confidence) / (1.0 - limits.confidence)
+            wished.reason[i], wished.led[i] = PATTERN_LONG if side > 0 else PATTERN_SHORT, True
+            wished.stop[i] = _least(_most(shaped.stop[i], atr[i]), limits.stop * close[i])
+            wished.target[i], wished.certainty[i] = target, _cut(over, 0.0, 1.0)
+
+
+@inlined
+def _fraction(log_return: float) -> float:
+    """exp(r) − 1; log-returns are cut at ±1."""
+    return math.expm1(_cut(log_return, -_WIDEST_LOG_RETURN, _WIDEST_LOG_RETURN))
+
+
+@inlined
+def _least(one: float, other: float) -> float:
+    """The smaller one; NaN if one of them is."""
+    return one if one < other or math.isnan(one) else other
+
+
+@inlined
+def _most(one: float, other: float) -> float:
+    """The larger one; NaN if one of them is."""
+    return one if one > other or math.isnan(one) else other
+
+
+@inlined
+def _cut(value: float, low: float, high: float) -> float:
+    """The value within its bounds; NaN if it is."""
+    return _least(_most(value, low), high)

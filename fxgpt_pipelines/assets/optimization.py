@@ -26,7 +26,8 @@ class SearchConfig(dg.Config):
     hybrid (a grid, then nsga2) or random. The last `vault_share` of the test span is seen by no search. The limits are
     constraints: a set that breaks one on its train window is chosen only where every set does; null leaves one out. Without
     `converge` each search spends its budget; `timeout_s` ends a run with what is there. `warm_start_run`: a run whose best sets
-    begin the searches that it has not seen the test days of.
+    begin the searches that it has not seen the test days of. With `regime_mode` per_regime each regime is searched too, and has a
+    set of its own where it earns one.
 
     Lengths not given are 30, 7 and 7 days, and twelve times that for daily candles. With an `account_currency`, such as USD, or
     the account's own `charges`, such as {"commission": 0, "commission_per_lot": 3.5} (docs/costs.md names all; the others stay at
@@ -51,6 +52,7 @@ class SearchConfig(dg.Config):
     converge: bool = True
     timeout_s: float | None = None
     warm_start_run: int | None = None
+    regime_mode: str = "global"
     train_days: float | None = None
     test_days: float | None = None
     step_days: float | None = None
@@ -94,6 +96,7 @@ def optimized_parameters(
             "out_of_sample": two_columns(numbers | {"trials": proposal["n_trials"], "run": proposal["run_id"]}),
             "folds": table(searching.fold_rows(proposal)),
             "parameters": two_columns(proposal["parameters"]),
+            **({"regimes": table(proposal["regimes"])} if "regimes" in proposal else {}),
         },
     )
 

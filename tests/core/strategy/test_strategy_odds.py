@@ -6,6 +6,7 @@ from scipy import stats
 
 from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.conformal.calibration import COVERAGES
+from fxgpt_core.conformal.scenarios import at_step
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.portfolio.edge import Edge, kelly, optimal_f
 from fxgpt_core.strategy.odds import Odds, odds
@@ -28,7 +29,7 @@ def odds_of(mean: float, reason: int, target: float, stop: float) -> Odds:
     known = np.array([1.0])
     view = MarketView(
         known_at_us=np.array([0]), close=CLOSE * known, atr=known, slow_atr=known, median=known, lower=known, upper=known,
-        scale=known, uncalibrated=np.array([False]), distribution=Distribution(bands, STEP, np.array([0])),
+        scale=known, uncalibrated=np.array([False]), distribution=Distribution(at_step(bands, STEP), np.array([0])),
     )  # fmt: skip
     distances = (CLOSE * DEVIATION * stop * known, CLOSE * DEVIATION * target * known)
     wished = Wishes(np.array([reason], dtype=np.int8), *distances, known, np.array([False]), known, known)
