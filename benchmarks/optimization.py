@@ -5,8 +5,8 @@
     python -m benchmarks.optimization --sets 60 --compared 2 --rounds 3
 
 A trial is one parameter set, all components on, played and measured on every train and test window of a walk forward of 30, 7
-and 7 days over two years of five-minute candles (see `benchmarks.optimization_material`), or over your own. Sets are drawn from the
-whole ranges of all searched parameters, so that no two are alike: a search, whose sets resemble each other, finds more in the
+and 7 days over two years of five-minute candles (see `benchmarks.optimization_material`), or over your own. Sets are drawn from
+the whole ranges of all searched parameters, so that no two are alike: a search, whose sets resemble each other, finds more in the
 memory of stages. Nothing is timed before equity and trades are those of backtesting.py.
 
 backtesting.py gets the decisions as arrays, which is its best case, and plays `--windows` of the windows; its time is scaled to
@@ -20,6 +20,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,11 @@ def trials(problem: Problem, plan: Plan) -> dict[str, Any]:
     span = Window(windows[0].start_us, windows[-1].stop_us)
     sets = drawn_parameters(np.random.default_rng(plan.seed), plan.sets)
     compared, part = sets[: plan.compared], [windows[i] for i in np.linspace(0, len(windows) - 1, plan.windows).astype(int)]
-    calls = {"fills": _all([theirs(problem, each, window) for each in compared for window in part])}
+    calls: dict[str, Callable[[], object]] = {
+        "fills": _all([theirs(problem, each, window) for each in compared for window in part])
+    }
     evaluators = {n: Evaluator(problem, threads=n) for n in (1, THREADS)}
-    for n, evaluator in evaluators.items():
-        calls[f"ours {n}"] = lambda evaluator=evaluator: evaluator.on_windows(sets, windows)
+    calls |= {f"ours {n}": partial(evaluator.on_windows, sets, windows) for n, evaluator in evaluators.items()}
     calls["deciding"] = lambda: [problem.decisions(each, span) for each in compared]
     taken, candles = side_by_side(calls, plan.rounds), lengths(windows, known)
     fills = taken["fills"] / plan.compared * candles / lengths(part, known)

@@ -89,7 +89,8 @@ def approval_policy(
     approvals = Approvals(lake.ledger)
     if policy is not None:
         approvals.set_policy(symbol, timeframe, Policy(policy, improvement, getpass.getuser(), reason))
-    found = asdict(approvals.policy(symbol, timeframe))
+    stored = approvals.policy(symbol, timeframe)
+    found = asdict(stored) | {"conditions": stored.conditions}
     answer({"symbol": symbol, "timeframe": timeframe, **found}, json, lambda: tell_pairs(found))
 
 

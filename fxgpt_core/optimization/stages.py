@@ -91,7 +91,7 @@ class Stages:
         problem = self._problem
         problem.components.check(parameters)
         edges, at, scale = self._horizon(parameters.sssd_forecast_horizon)
-        part = Edges(edges.coverages, *(column[rows] for column in edges[1:]))
+        part = Edges(edges.coverages, edges.lower[rows], edges.upper[rows], edges.uncalibrated[rows])
         lower, upper, uncalibrated = at_confidence(part, parameters.sssd_quantile_confidence)
         atr, slow_atr = self._ranges(parameters.risk_atr_period)
         chosen = problem.components.select(rows)

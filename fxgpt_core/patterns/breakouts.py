@@ -58,7 +58,7 @@ def upward_breakouts(prices: Prices, clear: Clear, rows: tuple[int, int], lookba
     half a mean range, at most 1, half where it lies between low and high.
     """
     high, close = prices.high, prices.close
-    m, stop = np.searchsorted(clear.rows, rows[0]), np.searchsorted(clear.rows, rows[1])
+    m, stop = int(np.searchsorted(clear.rows, rows[0])), int(np.searchsorted(clear.rows, rows[1]))
     shapes, found = room_for(max(stop - m, 0)), 0
     for k in range(m, stop):
         i = clear.rows[k]

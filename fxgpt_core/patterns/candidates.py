@@ -37,7 +37,7 @@ def chosen(candidates: Candidates, rows: tuple[int, int], most: int, longest: in
     `most` and `longest` are candles: between neighbouring swings, and of the whole. The level must break within `most`.
     """
     last = candidates.last
-    m, stop = np.searchsorted(last, rows[0]), np.searchsorted(last, rows[1])
+    m, stop = int(np.searchsorted(last, rows[0])), int(np.searchsorted(last, rows[1]))
     picked, found = np.empty(stop - m if stop > m else 0, np.int64), 0
     while m < stop:
         row, best, least = last[m], -1, np.inf

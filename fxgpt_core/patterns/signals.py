@@ -200,8 +200,8 @@ def signalled(
     """
     found, living = empty(rows[1] - rows[0]), np.empty((len(both[0].confidence) + len(both[1].confidence), LIVING))
     start, count = max(0, rows[0] - life.max_age), 0
-    charted = np.searchsorted(both[0].shapes.rows[:, CONFIRMED_AT], start)
-    drawn = np.searchsorted(both[1].shapes.rows[:, CONFIRMED_AT], start)
+    charted = int(np.searchsorted(both[0].shapes.rows[:, CONFIRMED_AT], start))
+    drawn = int(np.searchsorted(both[1].shapes.rows[:, CONFIRMED_AT], start))
     # Half of a confidence is left at the end of a life.
     fades = 1.0 - 0.5 * np.arange(life.max_age + LONGEST_RETEST) / life.max_age
     for i in range(start, rows[1]):

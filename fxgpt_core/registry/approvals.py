@@ -38,6 +38,14 @@ class Policy:
     by: str = ""
     reason: str = "the default"
 
+    @property
+    def conditions(self) -> str:
+        """What must hold before a set trades, in words."""
+        if self.policy == APPROVAL:
+            return "every gate passed; a person approved it, by the gate board it has now"
+        better = f"out-of-sample Sharpe above the champion's by more than {self.minimum_improvement:.0%} of its size"
+        return f"every gate passed; {better}; nobody rejected it and it was not rolled back; the first of a series: a person"
+
 
 @dataclass(frozen=True)
 class Approval:

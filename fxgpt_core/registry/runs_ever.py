@@ -33,6 +33,6 @@ def require_not_archived(connection: Connection, run_uuid: str) -> None:
     found = connection.execute(asked).one_or_none()
     if found is not None:
         raise RefusedError(
-            f"run {found.id} of the same recipe was archived on {found.archived_at:%Y-%m-%d}, with its results; search with "
-            "another seed or on newer candles"
+            f"run {found.id} of the same recipe was archived on {found.archived_at:%Y-%m-%d}, with its results; "
+            "search with another seed or on newer candles"
         )

@@ -113,6 +113,8 @@ def test_the_policy_auto_lets_the_better_one_trade_without_a_person(fxgpt, ready
     assert fxgpt("deploy", *PLACE, "--approve", "the first").code == 0
     told = fxgpt("approval-policy", *PLACE, "--set", "auto", "--improvement", "0.2", "--reason", "they were sound", "--json").json
     assert (told["policy"], told["minimum_improvement"], told["reason"]) == ("auto", 0.2, "they were sound")
+    assert "above the champion's by more than 20% of its size" in told["conditions"]
+    assert "above the champion's by more than 20% of its size" in fxgpt("approval-policy", *PLACE).out
     proposed("second", sharpe=1.15)
     refused = fxgpt("deploy", *PLACE)
     assert (refused.code, "above 1.2 (20% more than the 1 of deployment 1)" in refused.err) == (5, True)
