@@ -223,7 +223,7 @@ def wishes_of(decisions: Decisions) -> Wishes:
     told = [numbers.get(name, _NONE) for name in ("entry_offset", "atr", "pattern_led", "parameter_set")]
     rows = np.empty((len(at), 7))
     for place, values in enumerate((decisions.stop_distance, decisions.target_distance, decisions.risk_fraction, *told)):
-        rows[:, place] = values[at] if len(values) > 1 else values[0]
+        rows[:, place] = values[0] if len(values) == 1 else values[at]
     if "pattern_led" in numbers:
         check_led(rows[:, PATTERN_LED])
     return Wishes(decisions.side, at, rows)

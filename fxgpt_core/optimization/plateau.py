@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.optimization.evaluator import Evaluator
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.strategy.constraints import repaired
 from fxgpt_core.strategy.definitions import Kind, ParameterDefinition, ParameterValue
@@ -151,7 +152,8 @@ def moved_together(parameters: StrategyParameters, step: float, count: int, rng:
 
 def sharpe_on(problem: Problem, window: Window) -> Score:
     """The annual Sharpe ratio of sets on a window, each with an account of its own."""
-    return lambda sets: np.array([problem.evaluate(each, window).metrics.sharpe_ratio for each in sets], dtype=np.float64)
+    evaluator = Evaluator(problem)
+    return lambda sets: np.array([each.metrics.sharpe_ratio for each in evaluator.measured(sets, window)], dtype=np.float64)
 
 
 def _with(parameters: StrategyParameters, changes: Mapping[str, ParameterValue]) -> StrategyParameters:

@@ -21,8 +21,9 @@ from fxgpt_core.registry.gate_evidence import LUCK_TESTS
 from fxgpt_core.registry.model_versions import registered_version
 from fxgpt_core.registry.trials import TrialStore
 from fxgpt_pipelines import searching
-from fxgpt_pipelines.checks.gates import GATES
+from fxgpt_pipelines.checks.gates import GATE_CHECKS, GATES, VAULT_CHECK
 from fxgpt_pipelines.code_versions import code_version
+from fxgpt_pipelines.definitions import build_definitions
 from fxgpt_pipelines.training import trained
 
 
@@ -127,8 +128,45 @@ def test_the_gate_board_is_one_check_a_gate_and_is_what_deployment_reads(line):
 
     parameter_set = line.at.lake.latest("optimized_parameters", "EURUSD", "1h")
     board = {gate.gate: gate.passed for gate in board_of(line.at.ledger, parameter_set.id)}
+    assert board.pop("vault_ratio") is False
     assert set(board) == set(GATES)
     assert line.made["robustness"].checks == board
+
+
+def test_a_failed_gate_blocks_its_run_and_the_cheapest_one_to_fix_is_named(line):
+    made = line.made["robustness"]
+    assert not all(made.checks.values())
+    assert line.at.instance.get_run_by_id(made.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert made.metadata["cheapest_to_fix"].startswith("cheapest to fix: ")
+    assert all(spec.blocking for spec in (*GATE_CHECKS, VAULT_CHECK))
+
+
+def test_how_much_hangs_on_exact_numbers_is_stored_shown_and_reported(line):
+    told, stored = line.made["robustness"].metadata, line.at.lake.latest("robustness", "EURUSD", "1h").json()
+    shown = {record.data["measure"]: record.data["value"] for record in told["robustness"].records}
+    assert set(stored["robustness"]) >= {"consistency", "plateau", "importance", "distance", "late_entries"}
+    assert shown["distance from the defaults"] == pytest.approx(stored["robustness"]["distance"]["mean"], rel=1e-5)
+    assert {"profit_at_dearer_costs", "moved_from_the_defaults"} <= set(told)
+    assert "plateau, one parameter moved" in Path(told["report"]).read_text()
+
+
+def test_the_vault_is_opened_by_nobody_but_a_person_with_a_reason_and_then_is_on_the_board(line):
+    from fxgpt_core.errors import RefusedError
+    from fxgpt_core.registry.gate_results import board_of
+    from fxgpt_core.registry.vault import Vault
+
+    jobs = [build_definitions().resolve_job_def(name) for name in ("candles_to_gates", "expanding_validation")]
+    assert not any("vault" in {key.path[-1] for key in job.asset_layer.executable_asset_keys} for job in jobs)
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        line.at.runner.materialize("vault")
+    with pytest.raises(RefusedError, match="the vault stays closed"):
+        line.at.runner.materialize("vault", {"reason": "a test"})
+    made = line.at.runner.materialize("vault", {"reason": "a test", "despite_failed_gates": True})
+    (opening,) = Vault(line.at.ledger).openings("EURUSD", "1h")
+    assert (opening.look, opening.request.reason) == (1, "a test")
+    parameter_set = line.at.lake.latest("optimized_parameters", "EURUSD", "1h")
+    assert board_of(line.at.ledger, parameter_set.id)[-1] == opening.gate
+    assert made.checks == {"vault_ratio": opening.gate.passed}
 
 
 def test_the_gate_board_tells_every_stress_as_a_table_and_draws_the_equity_under_it(line):

@@ -171,3 +171,13 @@ def test_a_memory_forgets_what_was_asked_for_the_longest_ago():
         assert (output(value) == value).all()
     assert made == [1, 2, 3, 2]
     assert (memory.use.hits, memory.use.made, memory.use.nbytes) == (2, {"column": 4}, 2 * 9 * 8)
+
+
+def test_a_set_that_never_wishes_to_trade_is_measured_and_did_nothing():
+    small = problem(24 * 30)
+    silent = replace(small, bands=replace(small.bands, median=small.bands.median * 0.0))
+    known = silent.candles.known_at_us
+    window, parameters = Window(int(known[100]), int(known[400])), StrategyParameters.default()
+    (found,) = Evaluator(silent, threads=1).measured([parameters], window)
+    assert found.metrics == silent.evaluate(parameters, window).metrics
+    assert (found.metrics.total_trades, found.worst_day_pct) == (0, 0.0)
