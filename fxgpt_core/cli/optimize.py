@@ -14,7 +14,7 @@ from fxgpt_core.cli.written_file import require_place
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
-    from fxgpt_core.optimization.outcome import FoldOutcome
+    from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome
     from fxgpt_core.optimization.study import SearchProgress
     from fxgpt_core.registry.searches import SearchRow
 
@@ -86,31 +86,7 @@ def run(
         outcome = study.optimize(stored.problem, search, store, progress=_progress())
     if out is not None:
         _write(out, outcome.proposed.to_json())
-    measured = outcome.out_of_sample.metrics.to_json()
-    rows = [_fold_row(fold) for fold in outcome.folds]
-    payload = {
-        "run_id": outcome.run_id,
-        "n_trials": outcome.n_trials,
-        "in_sample_sharpe": outcome.in_sample_sharpe,
-        "out_of_sample": measured,
-        "folds": rows,
-        "searches": [_search_row(each) for each in outcome.searches],
-        "pareto": list(outcome.pareto),
-        "proposed": outcome.proposed.to_json(),
-        "proposed_sha256": outcome.proposed.sha256,
-        "artifacts": stored.artifacts,
-        "workers_failed": told,
-    }
-
-    def tell() -> None:
-        for problem in told:
-            say(f"a worker ended early, and others did its share: {problem}")
-        say(f"run {outcome.run_id}: {outcome.n_trials} trials; the folds' choices on their test windows:")
-        tell_table(rows, "no fold fits into the forecasts; more candles are needed")
-        tell_pairs({"in-sample Sharpe": outcome.in_sample_sharpe, "out-of-sample Sharpe": measured["sharpe_ratio"]})
-        say(f"proposed parameters: {outcome.proposed.sha256[:16]}" + (f", written to {out}" if out else ""))
-
-    answer(payload, json, tell)
+    _tell_outcome(outcome, stored.artifacts, told, out, json)
 
 
 @app.command("list")
@@ -155,6 +131,36 @@ def stop(run_id: RunArgument, *, reason: ReasonOption, json: JsonFlag = False) -
 
     TrialStore(opened_ledger(read_settings())).ask_to_stop(run_id, getpass.getuser(), reason)
     answer({"run_id": run_id, "stop_asked": True}, json, lambda: say(f"run {run_id} ends behind the batch that is under way"))
+
+
+def _tell_outcome(
+    outcome: "OptimizationOutcome", artifacts: dict[str, str], told: list[str], out: Path | None, json: bool
+) -> None:
+    measured = outcome.out_of_sample.metrics.to_json()
+    rows = [_fold_row(fold) for fold in outcome.folds]
+    payload = {
+        "run_id": outcome.run_id,
+        "n_trials": outcome.n_trials,
+        "in_sample_sharpe": outcome.in_sample_sharpe,
+        "out_of_sample": measured,
+        "folds": rows,
+        "searches": [_search_row(each) for each in outcome.searches],
+        "pareto": list(outcome.pareto),
+        "proposed": outcome.proposed.to_json(),
+        "proposed_sha256": outcome.proposed.sha256,
+        "artifacts": artifacts,
+        "workers_failed": told,
+    }
+
+    def tell() -> None:
+        for problem in told:
+            say(f"a worker ended early, and others did its share: {problem}")
+        say(f"run {outcome.run_id}: {outcome.n_trials} trials; the folds' choices on their test windows:")
+        tell_table(rows, "no fold fits into the forecasts; more candles are needed")
+        tell_pairs({"in-sample Sharpe": outcome.in_sample_sharpe, "out-of-sample Sharpe": measured["sharpe_ratio"]})
+        say(f"proposed parameters: {outcome.proposed.sha256[:16]}" + (f", written to {out}" if out else ""))
+
+    answer(payload, json, tell)
 
 
 def _progress() -> "Callable[[SearchProgress], None] | None":

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from fxgpt_core.candles.arrays import CandleArrays
 from fxgpt_core.patterns.breakouts import Clear, clear_closes
 from fxgpt_core.patterns.candidates import Candidates
-from fxgpt_core.patterns.candlesticks import CANDLES_OF, FX_GAP_SLACK, candlestick_shapes, candlesticks
+from fxgpt_core.patterns.candlestick_shapes import candlestick_shapes
+from fxgpt_core.patterns.candlesticks import CANDLES_OF, FX_GAP_SLACK, candlesticks
 from fxgpt_core.patterns.confidence import Swings, held, trend, volume_ratio
 from fxgpt_core.patterns.double_bottoms import double_bottoms
 from fxgpt_core.patterns.filters import Directions, directions

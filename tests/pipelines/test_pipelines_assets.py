@@ -157,7 +157,7 @@ def test_the_vault_is_opened_by_nobody_but_a_person_with_a_reason_and_then_is_on
 
     jobs = [build_definitions().resolve_job_def(name) for name in ("candles_to_gates", "expanding_validation")]
     assert not any("vault" in {key.path[-1] for key in job.asset_layer.executable_asset_keys} for job in jobs)
-    with pytest.raises(dg.DagsterInvalidConfigError):
+    with pytest.raises(dg.DagsterInvalidConfigError, match="reason"):
         line.at.runner.materialize("vault")
     with pytest.raises(RefusedError, match="the vault stays closed"):
         line.at.runner.materialize("vault", {"reason": "a test"})

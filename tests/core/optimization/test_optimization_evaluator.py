@@ -120,9 +120,9 @@ def test_what_one_backtest_refuses_is_refused_in_its_words():
     near = replace(near, paid=FxCosts(np.array([0.0001])), costs=Costs(0.0, 0.0))
     wide = StrategyParameters.default().replace(sssd_forecast_horizon=1, sssd_uncertainty_threshold=0.5)
     span = Window(int(near.candles.known_at_us[0]), int(near.candles.known_at_us[-1]) + 1)
-    with pytest.raises(BadInputError) as alone:
+    with pytest.raises(BadInputError, match="nearer than one average true range") as alone:
         near.evaluate(wide, span)
-    with pytest.raises(BadInputError) as found:
+    with pytest.raises(BadInputError, match="nearer than one average true range") as found:
         Evaluator(near).measured([wide], span)
     assert str(found.value) == str(alone.value)
 

@@ -83,8 +83,8 @@ def test_a_set_that_did_not_hold_is_told_what_it_showed_and_what_luck_shows(aske
 
 def test_nobody_no_reason_and_no_day_open_nothing_and_what_was_not_opened_has_no_result(asked):
     vault, request = asked
-    for change in ({"opened_by": " "}, {"reason": ""}, {"window_end": START}):
-        with pytest.raises(BadInputError):
+    for change, told in (({"opened_by": " "}, "who"), ({"reason": ""}, "why"), ({"window_end": START}, "")):
+        with pytest.raises(BadInputError, match=told):
             vault.open(replace(request, **change))
     assert vault.openings("EURUSD", "1h") == []
     with pytest.raises(MissingError, match="no opening 7"):
