@@ -13,9 +13,7 @@ from fxgpt_core.errors import BadInputError
 from fxgpt_core.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from fxgpt_core.registry.lake import Lake
     from fxgpt_core.reports.optimization import OptimizationReport
-    from fxgpt_core.strategy.parameters import StrategyParameters
 
 RunArgument = Annotated[int, typer.Argument(metavar="RUN", help="Number of a run, as `fxgpt optimize list` shows it.")]
 PageOption = Annotated[
@@ -62,6 +60,7 @@ def reported(settings: Settings, run: int, made_at: datetime) -> "OptimizationRe
     """The report of a run, with its choices played again where a stored parameter set was made by it. Raises `MissingError`."""
     from fxgpt_core.cli.judged_run import judged_run
     from fxgpt_core.cli.stored import opened_ledger, read_only_lake
+    from fxgpt_core.optimization.contest import champion
     from fxgpt_core.registry.gate_results import board_of
     from fxgpt_core.registry.stored_run import stored_run
     from fxgpt_core.reports.stored_optimization import stored_optimization, with_choices_played
@@ -74,17 +73,7 @@ def reported(settings: Settings, run: int, made_at: datetime) -> "OptimizationRe
     judged = judged_run(asked.symbol, asked.timeframe, run)
     told = stored_optimization(ledger, run, made_at, judged.parameter_set.json()["search"])
     verdicts = Verdicts(board_of(ledger, judged.parameter_set.id))
-    return with_choices_played(told, judged.problem, judged.outcome, verdicts, _champion(lake, told))
-
-
-def _champion(lake: "Lake", told: "OptimizationReport") -> "StrategyParameters | None":
-    """The set that is deployed for the symbol and timeframe of a run."""
-    from fxgpt_core.registry.deployments import Deployments
-    from fxgpt_core.strategy.parameters import StrategyParameters
-
-    for each in Deployments(lake.ledger).active(told.run.symbol, told.run.timeframe):
-        return StrategyParameters.from_json(lake.get(each.parameter_set_id).json()["parameters"])
-    return None
+    return with_choices_played(told, judged.problem, judged.outcome, verdicts, champion(lake, asked.symbol, asked.timeframe))
 
 
 def _require_ending(option: str, path: Path | None, ending: str) -> None:

@@ -10,6 +10,8 @@ from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.optimization.outcome import OptimizationOutcome, walked_forward
 from fxgpt_core.optimization.problem import Evaluation, Problem
 from fxgpt_core.performance.report import Report, ReportParameters, report
+from fxgpt_core.registry.deployments import Deployments
+from fxgpt_core.registry.lake import Lake
 from fxgpt_core.strategy.parameters import StrategyParameters
 
 
@@ -72,3 +74,10 @@ def _measured(problem: Problem, played: Evaluation) -> Report:
     costs = problem.costs_at(rows)
     conversion = costs.conversion if isinstance(costs, FxCosts) else None
     return report(played.result, played.candles, ReportParameters(conversion=conversion))
+
+
+def champion(lake: Lake, symbol: str, timeframe: str) -> StrategyParameters | None:
+    """The set that is deployed for a symbol and timeframe, the global one of several; None where nothing is."""
+    for each in Deployments(lake.ledger).active(symbol, timeframe):
+        return StrategyParameters.from_json(lake.get(each.parameter_set_id).json()["parameters"])
+    return None

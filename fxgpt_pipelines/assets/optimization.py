@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
@@ -73,8 +73,9 @@ def optimized_parameters(
     context: dg.AssetExecutionContext, config: SearchConfig, lake: LakeResource
 ) -> "dg.MaterializeResult[Any]":
     """A parameter set found by multi-objective search on each fold's train window, tested on its unseen test window."""
+    from fxgpt_core.optimization.contest import champion
     from fxgpt_core.registry.trials import TrialStore
-    from fxgpt_pipelines import reporting, searching
+    from fxgpt_pipelines import reporting, search_shown, searching
     from fxgpt_pipelines.pictures import line
 
     store = TrialStore(lake.ledger)
@@ -84,7 +85,10 @@ def optimized_parameters(
         reused = making.unchanged()
         artifact = reused or searching.search(making, asked, store, context.log.info)
         proposal, root = artifact.json(), lake.settings().report_root
-        report = reporting.report(making, artifact, lambda: searching.judged(making, proposal, store), root)
+        case = cache(lambda: searching.judged(making, proposal, store))
+        report = reporting.report(making, artifact, case, root)
+        told = reporting.told_of(making, artifact, case, champion(lake.lake, artifact.symbol, artifact.timeframe))
+        pages = {f"search_{form[1:]}": reporting.search_report(told, artifact, root, form) for form in (".html", ".pdf")}
     numbers = {name: proposal["out_of_sample"][name] for name in searching.METRICS}
     equity = proposal["equity"]
     return materialized(
@@ -92,11 +96,12 @@ def optimized_parameters(
         reused=reused is not None,
         metadata={
             "report": report,
+            **pages,
+            **search_shown.metadata(told),
             "equity": line("equity over the unseen test windows", range(len(equity)), equity, "account currency"),
             "out_of_sample": two_columns(numbers | {"trials": proposal["n_trials"], "run": proposal["run_id"]}),
             "folds": table(searching.fold_rows(proposal)),
             "parameters": two_columns(proposal["parameters"]),
-            **({"regimes": table(proposal["regimes"])} if "regimes" in proposal else {}),
         },
     )
 
