@@ -122,7 +122,7 @@ def main(arguments: list[str]) -> int:
         print(json.dumps([asdict(each) for each in rows]))
         return 0
     print(
-        "        trials folds | in sample: default  chosen | walked | untouched: default  chosen return%  fall% trades |  DSR  PBO"
+        "        trials folds | in sample: default  chosen |walked | untouched: default  chosen return%  fall% trades |  DSR  PBO"
     )
     for each in rows:
         seen = f"{each.default_in:18.2f} {each.chosen_in:7.2f} | {each.walked:6.2f}"

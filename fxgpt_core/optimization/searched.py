@@ -12,6 +12,7 @@ from fxgpt_core.market.timeframes import DAY_US, Timeframe
 from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.space import decoded
+from fxgpt_core.regimes.regime import GLOBAL
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
@@ -44,35 +45,68 @@ def searched(
     start.
 
     Whose days these are: each was in the train window of some search, from the first fold's first day to the last day of the
-    final search. A set was chosen on its own search's window only; of its other days its own
-    search saw nothing, and some were test windows. So nothing here is unseen, and only the search as a whole is judged by it.
-    A set that was tried again is one column: it is the same strategy. `progress(done, total)` counts sets.
+    final search. A set was chosen on its own search's window only; of its other days its own search saw nothing, and some were
+    test windows. So nothing here is unseen, and only the search as a whole is judged by it. A set that was tried again is one
+    column: it is the same strategy. `progress(done, total)` counts sets.
     """
-    sets = tried(problem, outcome)
+    wanted = tried(problem, outcome)
     span = Window(outcome.folds[0].fold.train.start_us, outcome.span.stop_us)
-    wanted, parts = list(sets.values()), []
+    parts = []
     for first in range(0, len(wanted), SETS_AT_ONCE):
         part = wanted[first : first + SETS_AT_ONCE]
-        parts.append(daily_returns(problem, part, span))
+        parts.append(_played(problem, part, span))
         progress(first + len(part), len(wanted))
-    return Searched(span, tuple(sets), np.concatenate(parts, axis=1), holding_days(wanted, problem.candles.timeframe))
+    names, longest = (
+        tuple(each.name for each in wanted),
+        holding_days([each.parameters for each in wanted], problem.candles.timeframe),
+    )
+    return Searched(span, names, np.concatenate(parts, axis=1), longest)
 
 
-def tried(problem: Problem, outcome: OptimizationOutcome) -> dict[str, StrategyParameters]:
-    """The distinct sets of a run by their hash, at most `MOST_SETS` of them: the choices, and of all evaluations, losers too,
-    every so many-th in the order in which they were made.
+@dataclass(frozen=True)
+class Tried:
+    """One set as it was tried: with entries anywhere, or in one regime alone."""
+
+    params_sha256: str
+    regime: str
+    parameters: StrategyParameters
+
+    @property
+    def name(self) -> str:
+        """The hash of the set, and behind it the regime if it is of one."""
+        return self.params_sha256 if self.regime == GLOBAL else f"{self.params_sha256}@{self.regime}"
+
+
+def tried(problem: Problem, outcome: OptimizationOutcome) -> list[Tried]:
+    """The distinct sets of a run, at most `MOST_SETS` of them, in the order of their first trial: the choices, and of all
+    evaluations, losers too, every so many-th.
     """
-    evaluations = outcome.evaluations
-    numbers = {number: row for row, number in reversed(list(enumerate(evaluations.number.tolist())))}
-    first = {sha256: row for row, sha256 in reversed(list(enumerate(evaluations.params_sha256)))}
-    rows = np.array(sorted(first.values()), dtype=np.int64)
-    chosen = {first[evaluations.params_sha256[numbers[each.trial_number]]] for each in (outcome.final, *outcome.choices)}
+    evaluations, regimes = outcome.evaluations, {row.search: row.regime for row in outcome.searches}
+    names = [(name, regimes[search]) for name, search in zip(evaluations.params_sha256, evaluations.search.tolist(), strict=True)]
+    first: dict[tuple[str, str], int] = {}
+    for row, name in enumerate(names):
+        first.setdefault(name, row)
+    rows = np.array(list(first.values()), dtype=np.int64)
+    of_choices = {each.trial_number for each in (outcome.final, *outcome.choices)}
+    chosen = {first[names[row]] for row, number in enumerate(evaluations.number.tolist()) if number in of_choices}
     room = max(MOST_SETS - len(chosen), 0)
     spread = rows if len(rows) <= MOST_SETS else rows[np.linspace(0, len(rows) - 1, room).round().astype(np.int64)]
     fitted = problem.components.fitted
-    return {
-        evaluations.params_sha256[row]: decoded(evaluations.genome[row], fitted) for row in sorted({*spread.tolist(), *chosen})
-    }
+    return [
+        Tried(names[row][0], names[row][1], decoded(evaluations.genome[row], fitted))
+        for row in sorted({*spread.tolist(), *chosen})
+    ]
+
+
+def _played(problem: Problem, sets: list[Tried], span: Window) -> FloatArray:
+    """`daily_returns` of sets, each with entries where it was tried."""
+    found = np.empty((0, 0))
+    for regime in dict.fromkeys(each.regime for each in sets):
+        columns = [column for column, each in enumerate(sets) if each.regime == regime]
+        returns = daily_returns(problem.only(regime), [sets[column].parameters for column in columns], span)
+        found = np.empty((len(returns), len(sets))) if not found.size else found
+        found[:, columns] = returns
+    return found
 
 
 def holding_days(sets: list[StrategyParameters], timeframe: Timeframe) -> int:

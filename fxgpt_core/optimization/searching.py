@@ -12,13 +12,14 @@ from fxgpt_core.errors import BrokenLineageError
 from fxgpt_core.optimization.convergence import Convergence, End
 from fxgpt_core.optimization.engines.engine import Engine, Told
 from fxgpt_core.optimization.engines.named import EngineName, engine
-from fxgpt_core.optimization.evaluator import Evaluator, Measured
+from fxgpt_core.optimization.evaluator import MEMORY_BYTES, Evaluator, Measured
 from fxgpt_core.optimization.objectives import Objectives, objective_value, objectives_of
 from fxgpt_core.optimization.plan import Search, SearchParameters
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.screening import day_ends
 from fxgpt_core.optimization.space import Genomes, decoded, distinct, encoded, trial_seed
 from fxgpt_core.performance.measures import Metrics
+from fxgpt_core.regimes.regime import GLOBAL, SET_NAMES
 from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.searches import Lease, SearchEnd
 from fxgpt_core.registry.trials import TrialRecord, TrialStore
@@ -44,7 +45,9 @@ class Run:
         """What plays the sets of a regime's searches; made with the first of them."""
         if regime not in self._made:
             problem = self.problem.only(regime)
-            self._made[regime] = Evaluators(Evaluator(problem), Evaluator(day_ends(problem)))
+            room = MEMORY_BYTES // (1 if self.parameters.regime_mode == GLOBAL else len(SET_NAMES))
+            whole = Evaluator(problem, memory_bytes=room)
+            self._made[regime] = Evaluators(whole, Evaluator(day_ends(problem), memory_bytes=room // 10))
         return self._made[regime]
 
     @cached_property

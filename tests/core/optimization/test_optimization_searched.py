@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, memory_store, problem
+from search_problem import GENETIC, SMALL, memory_store, problem, with_components
 
 from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.market.timeframes import Timeframe
@@ -15,6 +15,7 @@ from fxgpt_core.optimization.searched import holding_days, searched, tried
 from fxgpt_core.optimization.space import decoded, encoded
 from fxgpt_core.optimization.study import optimize
 from fxgpt_core.performance.measures import period_returns
+from fxgpt_core.regimes.regime import REGIMES
 from fxgpt_core.strategy.parameters import StrategyParameters
 
 
@@ -94,10 +95,23 @@ def test_positions_last_as_long_as_the_longest_time_exit_of_any_set(hours, days)
 
 def test_of_many_sets_the_choices_and_a_spread_of_all_are_compared(outcome, monkeypatch):
     monkeypatch.setattr(module, "MOST_SETS", 8)
-    names = tried(problem(), outcome)
+    found = tried(problem(), outcome)
+    names = [each.name for each in found]
     assert len(names) <= 8
     assert {each.params_sha256 for each in (outcome.final, *outcome.choices)} <= set(names)
     made = list(dict.fromkeys(outcome.evaluations.params_sha256))
     assert [made.index(name) for name in names] == sorted(made.index(name) for name in names)
-    for sha256, parameters in names.items():
-        assert parameters.sha256 == sha256
+    assert [each.parameters.sha256 for each in found] == names
+
+
+def test_sets_of_a_regime_are_played_with_entries_there_alone():
+    small = with_components(problem())
+    search = replace(GENETIC, n_trials=8, n_final_trials=8, max_folds=1, regime_mode="per_regime")
+    made = optimize(small, search, memory_store())
+    found, sets = searched(small, made), tried(small, made)
+    assert {each.regime for each in sets} == {"global", *REGIMES}
+    for column, each in enumerate(sets):
+        if column % 7 == 0:
+            played = small.only(each.regime).evaluate(each.parameters, found.span)
+            np.testing.assert_allclose(found.returns[:, column], period_returns(played.result, played.candles), atol=1e-15)
+            assert found.params_sha256[column].endswith("" if each.regime == "global" else f"@{each.regime}")
