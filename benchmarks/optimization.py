@@ -18,6 +18,8 @@ import argparse
 import json
 import os
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,27 +30,37 @@ import numpy as np
 from benchmarks.backtest_speed import require_equal, shown
 from benchmarks.backtest_timing import THREADS, side_by_side
 from benchmarks.optimization_material import drawn_parameters, problem_of, two_years
+from benchmarks.search_engines import Field, reached
 from fxgpt_core.backtest.engine import execution_parameters
 from fxgpt_core.backtest.reference import reference_backtest, reference_run
 from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.candles.providers.files import checked_candle_file
 from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.market.timeframes import timeframe
+from fxgpt_core.optimization.convergence import NEVER
+from fxgpt_core.optimization.engines.named import EngineName, EngineParameters
 from fxgpt_core.optimization.evaluator import Evaluator
+from fxgpt_core.optimization.plan import SearchParameters
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.study import optimize
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.tables import metadata
+from fxgpt_core.registry.trials import TrialStore
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import FoldParameters, Window, latest_train, walk_forward
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured: sets of ours, sets that backtesting.py plays too, windows of each, rounds, the seed of the draw."""
+    """How much is measured: sets of ours, sets that backtesting.py plays too, windows of each, rounds, the seed of the draw,
+    and folds of a whole run."""
 
     sets: int
     compared: int
     windows: int
     rounds: int
     seed: int
+    folds: int = 8
 
 
 def trials(problem: Problem, plan: Plan) -> dict[str, Any]:
@@ -102,6 +114,37 @@ def evaluations(problem: Problem, plan: Plan) -> dict[str, Any]:
     }
 
 
+def runs(problem: Problem, plan: Plan) -> dict[str, Any]:
+    """Searches as the specification asks for them: 100 trials of TPE, and 50 generations of 50 sets of NSGA-II.
+
+    Of the last train window each, where the engine's own share is told; and whole runs, of as many folds and the last window.
+    """
+    field = Field(problem, latest_train(problem.candles.known_at_us, FoldParameters()))
+    told: dict[str, Any] = {"folds": plan.folds}
+    for name, n in ((EngineName.TPE, 100), (EngineName.NSGA2, 2_500)):
+        reached(field, name, 20, plan.seed)  # imports and compiles
+        one = reached(field, name, n, plan.seed)
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = Ledger(f"sqlite:///{folder}/ledger.db")
+            metadata.create_all(ledger.engine)
+            search = SearchParameters(
+                n_trials=n, n_final_trials=n, max_folds=plan.folds, engine=EngineParameters(name), convergence=NEVER
+            )
+            outcome = optimize(problem, search, TrialStore(ledger))
+            ledger.close()
+        seconds = time.perf_counter() - began
+        told |= {
+            f"{name}_search_s": one.engine_s + one.played_s,
+            f"{name}_engine_share": one.engine_s / (one.engine_s + one.played_s),
+            f"{name}_engine_ms_a_trial": 1e3 * one.engine_s / n,
+            f"{name}_run_s": seconds,
+            f"{name}_run_trials": outcome.n_trials,
+            f"{name}_run_ms_a_trial": 1e3 * seconds / outcome.n_trials,
+        }
+    return told
+
+
 def walk_forward_windows(problem: Problem) -> list[Window]:
     """The train and test windows of 30, 7 and 7 days."""
     folds = walk_forward(problem.candles.known_at_us, FoldParameters(purge_candles=288))
@@ -127,7 +170,7 @@ def _all(calls: Sequence[Callable[[], Any]]) -> Callable[[], object]:
     return lambda: [call() for call in calls]
 
 
-SECTIONS: dict[str, Callable[[Problem, Plan], dict[str, Any]]] = {"trials": trials, "evaluations": evaluations}
+SECTIONS: dict[str, Callable[[Problem, Plan], dict[str, Any]]] = {"trials": trials, "evaluations": evaluations, "runs": runs}
 
 
 def main(arguments: list[str]) -> int:
@@ -139,12 +182,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--compared", type=int, default=3, help="sets that backtesting.py plays too")
     parser.add_argument("--windows", type=int, default=8, help="windows that backtesting.py plays")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folds", type=int, default=8, help="of a whole run")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
-    plan = Plan(asked.sets, asked.compared, asked.windows, asked.rounds, asked.seed)
+    plan = Plan(asked.sets, asked.compared, asked.windows, asked.rounds, asked.seed, asked.folds)
     try:
-        if min(plan.sets, plan.compared, plan.windows, plan.rounds) < 1 or plan.compared > plan.sets:
+        if min(plan.sets, plan.compared, plan.windows, plan.rounds, plan.folds) < 1 or plan.compared > plan.sets:
             raise BadInputError(f"{plan}: each must be at least 1, and no more sets compared than drawn")
         length = timeframe(asked.timeframe)
         candles = candle_arrays(checked_candle_file(asked.candles, length), length) if asked.candles else two_years(plan.seed)

@@ -26,6 +26,7 @@ from fxgpt_core.optimization.evaluator import Evaluator
 from fxgpt_core.optimization.hypervolume import hypervolumes
 from fxgpt_core.optimization.limits import TrialLimits
 from fxgpt_core.optimization.objectives import objectives_of
+from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.screening import day_ends
 from fxgpt_core.optimization.space import Genomes, decoded, encoded, trial_seed
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -53,10 +54,15 @@ class Reached:
 class Field:
     """One window of one problem, on which every engine searches."""
 
-    def __init__(self) -> None:
-        problem = with_components(made_up(24 * DAYS, EDGE, seed=3), seed=5)
-        self.window = Window(int(problem.candles.known_at_us[0]), int(problem.candles.known_at_us[-1]) + 1)
+    def __init__(self, problem: Problem, window: Window) -> None:
+        self.window = window
         self.whole, self.screen, self.limits = Evaluator(problem), Evaluator(day_ends(problem)), TrialLimits()
+
+    @classmethod
+    def made_up(cls) -> "Field":
+        """Sixty days of hourly candles with an edge."""
+        problem = with_components(made_up(24 * DAYS, EDGE, seed=3), seed=5)
+        return cls(problem, Window(int(problem.candles.known_at_us[0]), int(problem.candles.known_at_us[-1]) + 1))
 
     def told(self, genomes: Genomes, screening: bool) -> Told:
         """What became of genomes."""
@@ -89,7 +95,7 @@ def reached(field: Field, name: EngineName, trials: int, seed: int) -> Reached:
 
 def compared(names: Sequence[EngineName], trials: int, seeds: int, tpe: tuple[int, int]) -> list[Reached]:
     """Every engine on every seed; TPE with its own number of trials and seeds."""
-    field = Field()
+    field = Field.made_up()
     return [
         reached(field, name, n, seed)
         for name in names
