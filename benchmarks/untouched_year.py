@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fxgpt_core.cli.stored import stored_problem
+from fxgpt_core.cli.countdown import Countdown
+from fxgpt_core.cli.stored import parts_named, stored_problem
 from fxgpt_core.errors import FxgptError
 from fxgpt_core.optimization.luck_of_search import TrialsEver, luck_of_search
 from fxgpt_core.optimization.plan import SearchParameters, planned
@@ -61,9 +62,9 @@ class Row:
     passes_luck: bool
 
 
-def row(name: str, root: Path, untouched_us: int, trials: int) -> Row:
+def row(name: str, root: Path, untouched_us: int, trials: int, without: tuple[str, ...]) -> Row:
     """One symbol. Raises what is missing in the data root."""
-    problem = stored_problem(read_settings({"FXGPT_DATA_ROOT": str(root)}), name, "1h").problem
+    problem = stored_problem(read_settings({"FXGPT_DATA_ROOT": str(root)}), name, "1h", without=without).problem
     known_at = problem.bands.known_at_us
     share = (int(known_at[-1]) - untouched_us) / (int(known_at[-1]) - int(known_at[0]))
     search = SearchParameters(n_trials=trials, n_final_trials=trials, max_folds=99, vault_share=share, folds=FOLDS)
@@ -72,7 +73,8 @@ def row(name: str, root: Path, untouched_us: int, trials: int) -> Row:
         ledger = Ledger(f"sqlite:///{folder}/ledger.db")
         metadata.create_all(ledger.engine)
         store = TrialStore(ledger)
-        outcome = optimize(problem, search, store)
+        tell = Countdown(lambda line: print(line, file=sys.stderr, flush=True), f"trials of {name}")
+        outcome = optimize(problem, search, store, progress=lambda each: tell(each.done, each.total))
         ever = TrialsEver(store.n_trials_ever(name, "1h"), store.sharpe_variance(name, "1h"))
         found = luck_of_search(problem, outcome, ever, np.random.default_rng(7)).luck
         ledger.close()
@@ -108,13 +110,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--untouched", default="2021-07-01", help="first day that nothing may touch")
     parser.add_argument("--symbols", nargs="+", default=list(SYMBOLS))
     parser.add_argument("--trials", type=int, default=1_000, help="of each search")
+    parser.add_argument("--without", help="components that do not decide, with commas")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     untouched_us = int(datetime.fromisoformat(asked.untouched).replace(tzinfo=UTC).timestamp()) * 1_000_000
     rows = []
     for name in asked.symbols:
         try:
-            rows.append(row(name, asked.root, untouched_us, asked.trials))
+            rows.append(row(name, asked.root, untouched_us, asked.trials, parts_named(asked.without)))
         except FxgptError as error:
             print(f"{name}: {error}", file=sys.stderr)
             return 1
