@@ -198,10 +198,13 @@ def test_demo_decisions_were_made_by_runs_the_sensor_started(demo: Demo) -> None
     assert runs <= {row[0] for row in tags}
 
 
-def test_demo_leaves_no_failed_run(demo: Demo) -> None:
+def test_demo_leaves_no_failed_run_but_that_of_the_gates_that_fail(demo: Demo) -> None:
     with sqlite3.connect(next(demo.root.rglob("runs.db"))) as connection:
-        statuses = dict(connection.execute("SELECT status, count(*) FROM runs GROUP BY status").fetchall())
-    assert set(statuses) == {"SUCCESS"}
+        rows = connection.execute("SELECT status, run_body FROM runs").fetchall()
+    failed = [body for status, body in rows if status != "SUCCESS"]
+    assert len(rows) > 15
+    assert len(failed) == 1
+    assert "robustness" in failed[0]
 
 
 def test_demo_trace_resolves_every_hop(demo: Demo) -> None:

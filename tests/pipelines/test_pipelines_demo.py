@@ -10,6 +10,8 @@ from fxgpt_core.candles.providers.sample import SampleProvider
 from fxgpt_core.candles.store import CandleStore
 from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.registry import gate_results
+from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.settings import read_settings
 from fxgpt_pipelines import demo, demo_report
 from fxgpt_pipelines.progress import Steps
@@ -99,13 +101,15 @@ def test_the_headline_of_a_model_says_when_it_stayed_a_random_walk(best_step, to
     assert ("random walk" in demo.headline(made)) is told
 
 
-def test_the_board_gives_one_advice_once_and_names_its_gates():
-    gate = {"value": 0.0, "comparison": ">=", "limit": 1.0, "passed": False, "remedy": "trade"}
-    board = [{"gate": "one", **gate}, {"gate": "two", **gate}, {"gate": "three", **gate, "remedy": "wait"}]
+def test_the_board_gives_one_advice_once_and_names_its_gates(monkeypatch):
+    names = {"minimum_trades": "trade", "proposed_trades": "trade", "cost_x2": "wait"}
+    board = tuple(GateResult(gate, 0.0, 1.0, ">=", False, remedy) for gate, remedy in names.items())
+    monkeypatch.setattr(gate_results, "board_of", lambda ledger, parameter_set_id: board if parameter_set_id == "set" else ())
     told, out = _steps(robustness=1.0)
-    demo_report.gates(told, SimpleNamespace(json=lambda: {"gates": board}))
-    assert "one, two: trade" in out.getvalue()
-    assert "three: wait" in out.getvalue()
+    demo_report.gates(told, SimpleNamespace(ledger=None), SimpleNamespace(json=lambda: {"parameter_set_id": "set"}))
+    assert "minimum_trades, proposed_trades: trade" in out.getvalue()
+    assert "cost_x2: wait" in out.getvalue()
+    assert "cheapest to fix" in out.getvalue()
 
 
 def test_an_unknown_symbol_ends_the_demo_with_code_three_and_a_hint(capsys):

@@ -37,7 +37,7 @@ def test_what_is_believed_is_a_table_in_the_order_of_horizons_with_the_scores_th
     ]
     shrink, lean = rows[1], rows[2]
     assert (shrink["chosen"], lean["chosen"]) == (summary["shrink"]["1h"], summary["lean"]["1h"])
-    assert list(shrink)[3:] == ["at 0", "at ¼", "at ½", "at ¾", "at 1"]
+    assert {name for name in shrink if name.startswith("at ")} == {"at 0", "at ¼", "at ½", "at ¾", "at 1"}
     assert [shrink[f"at {quarter}"] for quarter in ("0", "½", "1")] == [
         f"{summary['validation_crps']['1h'][factor]:.4f}" for factor in ("0", "0.5", "1")
     ]

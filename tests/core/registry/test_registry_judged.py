@@ -4,7 +4,7 @@ import pytest
 from registry_examples import CODE, PARAMETERS, lake_of
 
 from fxgpt_core.errors import CorruptArtifactError, MissingError, RefusedError
-from fxgpt_core.registry.judged import deployment_request, judged
+from fxgpt_core.registry.judged import Asked, deployment_request, judged
 
 FLOW = (
     ("candles", ()),
@@ -18,7 +18,7 @@ FLOW = (
         ("optimized_parameters", "walk_forward_validation", "candles", "diffusion_model", "forecasts", "calibration_quantiles"),
     ),
 )
-PROPOSAL = {"params_sha256": PARAMETERS.sha256, "regime_parameters_id": None}
+PROPOSAL = {"params_sha256": PARAMETERS.sha256, "regime_parameters_id": None, "out_of_sample": {"sharpe_ratio": 0.5}}
 
 
 def make(lake, asset, inputs, value):
@@ -45,7 +45,7 @@ def line(lake):
 
 def test_what_was_judged_comes_together(lake, line):
     found = judged(lake, "EURUSD", "1h")
-    request = deployment_request(found, broker="paper", deployed_by="ann", override_reason="why", code=CODE, dagster_run_id="run")
+    request = deployment_request(found, Asked("paper", "ann", override_reason="why"), CODE, "run")
     assert (request.parameter_set_id, request.model_id) == (line["optimized_parameters"].id, line["diffusion_model"].id)
     assert request.calibration_id == line["calibration_quantiles"].id
     assert request.validation_id == line["walk_forward_validation"].id

@@ -83,7 +83,11 @@ def test_a_set_that_did_not_hold_is_told_what_it_showed_and_what_luck_shows(aske
 
 def test_nobody_no_reason_and_no_day_open_nothing_and_what_was_not_opened_has_no_result(asked):
     vault, request = asked
-    for change, told in (({"opened_by": " "}, "who"), ({"reason": ""}, "why"), ({"window_end": START}, "")):
+    for change, told in (
+        ({"opened_by": " "}, "by somebody"),
+        ({"reason": ""}, "for a reason"),
+        ({"window_end": START}, "holds no day"),
+    ):
         with pytest.raises(BadInputError, match=told):
             vault.open(replace(request, **change))
     assert vault.openings("EURUSD", "1h") == []
