@@ -3,7 +3,7 @@
     python -m benchmarks.true_null
     python -m benchmarks.true_null --evaluations 2000 --seeds 3 --json
 
-Candles are of an i.i.d. random walk and bands know nothing of it. NSGA-II searches the first half with so many evaluations and
+Candles are of an i.i.d. random walk, bands know nothing of it, and trading is free. NSGA-II searches the first half with so many evaluations and
 no limits but a number of trades; the set with the best Sharpe ratio there is played on the second half. Told are both annual
 Sharpe ratios, and of the first half: the probability that the Sharpe ratio is above 0 as if there had been one trial (PSR), the
 same deflated by all evaluations (DSR), once with the variance of all of them, once with that of the first generation alone (a
@@ -14,12 +14,13 @@ whether the tests of luck as the gate board uses them, on the unseen half, let t
 import argparse
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from benchmarks.search_material import made_up
+from benchmarks.search_material import COSTS, made_up
+from fxgpt_core.market.costs import Costs
 from fxgpt_core.optimization.engines.engine import Told
 from fxgpt_core.optimization.engines.genetic import GeneticParameters
 from fxgpt_core.optimization.engines.named import EngineName, EngineParameters, engine
@@ -42,6 +43,7 @@ CANDLES: Final = 24 * 520
 LEAST_TRADES: Final = 30
 SPREAD: Final = 200
 BLOCKS: Final = 12
+FREE: Final = Costs(0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ class Null:
     gate_passed: bool
 
 
-def null(evaluations: int, population: int, seed: int) -> Null:
+def null(evaluations: int, population: int, seed: int, costs: Costs) -> Null:
     """One search and its verdicts."""
-    problem = made_up(CANDLES, 0.0, seed)
+    problem = replace(made_up(CANDLES, 0.0, seed), costs=costs)
     half = int(problem.candles.known_at_us[CANDLES // 2])
     seen = Window(int(problem.candles.known_at_us[0]), half)
     unseen = Window(half, int(problem.candles.known_at_us[-1]) + 1)
@@ -114,9 +116,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--evaluations", type=int, default=20_000)
     parser.add_argument("--population", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--costs", action="store_true", help="trading costs something, so that who trades less does better")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
-    found = [null(asked.evaluations, asked.population, seed) for seed in range(1, asked.seeds + 1)]
+    found = [
+        null(asked.evaluations, asked.population, seed, COSTS if asked.costs else FREE) for seed in range(1, asked.seeds + 1)
+    ]
     if asked.json:
         print(json.dumps([asdict(each) for each in found]))
     else:
