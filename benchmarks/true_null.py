@@ -3,12 +3,12 @@
     python -m benchmarks.true_null
     python -m benchmarks.true_null --evaluations 2000 --seeds 3 --json
 
-Candles are of an i.i.d. random walk, bands know nothing of it, and trading is free. NSGA-II searches the first half with so many evaluations and
-no limits but a number of trades; the set with the best Sharpe ratio there is played on the second half. Told are both annual
-Sharpe ratios, and of the first half: the probability that the Sharpe ratio is above 0 as if there had been one trial (PSR), the
-same deflated by all evaluations (DSR), once with the variance of all of them, once with that of the first generation alone (a
-trap: it is smaller than what was chosen from), and the probability of overfitting (PBO) of a spread of 200 sets. At the end,
-whether the tests of luck as the gate board uses them, on the unseen half, let the set pass.
+Candles are of an i.i.d. random walk, bands know nothing of it, and trading is free. NSGA-II searches the first half with so many
+evaluations and no limits but a number of trades; the set with the best Sharpe ratio there is played on the second half. Told are
+both annual Sharpe ratios, and of the first half: the probability that the Sharpe ratio is above 0 as if there had been one trial
+(PSR), the same deflated by all evaluations (DSR), once with the variance of all of them, once with that of the first generation
+alone (a trap: it is smaller than what was chosen from), and the probability of overfitting (PBO) of a spread of 200 sets. At the
+end, whether the tests of luck as the gate board uses them, on the unseen half, let the set pass.
 """
 
 import argparse
