@@ -9,7 +9,8 @@ both annual Sharpe ratios, and of the first half: the probability that the Sharp
 (PSR), the same deflated by all evaluations (DSR), once with the variance of all of them, once with that of the first generation
 alone (a trap: it is smaller than what was chosen from), and the probability of overfitting (PBO): of a spread of 200 sets (a trap
 too: they were bred on all of these days, so that the best of one half is among the best of the other), and of the first
-generation, which nothing had chosen. At the end, whether the tests of luck as the gate board uses them, on the unseen half, let the set pass.
+generation, which nothing had chosen. At the end, whether the tests of luck as the gate board uses them, on the unseen half, let
+the set pass.
 """
 
 import argparse
@@ -129,14 +130,12 @@ def main(arguments: list[str]) -> int:
     if asked.json:
         print(json.dumps([asdict(each) for each in found]))
     else:
-        print(
-            "seed evaluations  in sample  out of sample    PSR     DSR  DSR of first generation    PBO  PBO of first generation  passes"
-        )
+        print("seed evaluations  in sample  out of sample    PSR  DSR (of generation 0)  PBO (of generation 0)  passes")
         for each in found:
-            print(
-                f"{each.seed:4d} {each.evaluations:11d} {each.in_sample:10.2f} {each.out_of_sample:14.2f} {each.psr:6.3f} "
-                f"{each.dsr:7.4f} {each.dsr_of_first_generation:24.4f} {each.pbo:6.3f} {each.pbo_of_first_generation:24.3f}  {'YES' if each.gate_passed else 'no'}"
-            )
+            dsr = f"{each.dsr:.4f} ({each.dsr_of_first_generation:.4f})"
+            pbo = f"{each.pbo:.3f} ({each.pbo_of_first_generation:.3f})"
+            sharpes = f"{each.in_sample:10.2f} {each.out_of_sample:14.2f} {each.psr:6.3f}"
+            print(f"{each.seed:4d} {each.evaluations:11d} {sharpes} {dsr:>22} {pbo:>22}  {'YES' if each.gate_passed else 'no'}")
     return 1 if any(each.gate_passed for each in found) else 0
 
 
