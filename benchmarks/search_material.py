@@ -33,26 +33,36 @@ def made_up(n: int, edge: float, seed: int, timeframe: Timeframe = Timeframe.H1)
     Candles are of a random walk without weekends; bands are those of a random walk around what is known.
     """
     rng = np.random.default_rng(seed)
-    volatility = HOURLY_VOLATILITY * (timeframe.us / Timeframe.H1.us) ** 0.5
+    candles = random_walk(n, timeframe, rng)
+    candles = replace(candles, volume=rng.lognormal(5.0, 0.7, n))
+    return Problem("EURUSD", candles, bands_knowing(candles, edge, rng), COSTS)
+
+
+def random_walk(n: int, timeframe: Timeframe, rng: np.random.Generator) -> CandleArrays:
+    """Candles of a random walk without weekends and without volume."""
+    volatility = _volatility(timeframe)
     close = 1.1 * np.exp(np.cumsum(rng.standard_normal(n) * volatility))
     opening = np.concatenate([[1.1], close[:-1]])
     reach = np.abs(rng.standard_normal((2, n))) * volatility / 2
-    candles = CandleArrays(
+    return CandleArrays(
         open_time_us=MONDAY_US + np.arange(n, dtype=np.int64) * timeframe.us,
         open=opening,
         high=np.maximum(opening, close) * (1 + reach[0]),
         low=np.minimum(opening, close) * (1 - reach[1]),
         close=close,
-        volume=rng.lognormal(5.0, 0.7, n),
+        volume=np.zeros(n),
         timeframe=timeframe,
     )
-    return Problem("EURUSD", candles, _bands(candles, volatility, edge, rng), COSTS)
 
 
 def with_components(problem: Problem, seed: int) -> Problem:
     """The same with patterns on, and regimes, anomalies, VIX and crowd that change every few candles and know nothing."""
-    rng, n = np.random.default_rng(seed), len(problem.candles)
-    components = Components(
+    return replace(problem, components=components_of(len(problem.candles), np.random.default_rng(seed)))
+
+
+def components_of(n: int, rng: np.random.Generator) -> Components:
+    """Components of n candles, drawn by chance."""
+    return Components(
         patterns=True,
         regime=np.repeat(rng.integers(-1, 4, n // 8 + 1), 8)[:n].astype(np.int8),
         anomaly=rng.uniform(0.3, 1.1, n),
@@ -63,7 +73,6 @@ def with_components(problem: Problem, seed: int) -> Problem:
             news=rng.uniform(-1.0, 1.0, n),
         ),
     )
-    return replace(problem, components=components)
 
 
 def planted() -> Problem:
@@ -84,7 +93,9 @@ def search(name: EngineName, n_trials: int = 600) -> SearchParameters:
     )
 
 
-def _bands(candles: CandleArrays, volatility: float, edge: float, rng: np.random.Generator) -> Bands:
+def bands_knowing(candles: CandleArrays, edge: float, rng: np.random.Generator) -> Bands:
+    """Bands of a random walk, whose median knows a share `edge` of each move to come."""
+    volatility = _volatility(candles.timeframe)
     log_close, n = np.log(candles.close), len(candles)
     rows = np.minimum(np.arange(n)[:, None] + np.arange(1, STEPS + 1), n - 1)
     ahead = log_close[rows] - log_close[:, None]
@@ -102,3 +113,8 @@ def _bands(candles: CandleArrays, volatility: float, edge: float, rng: np.random
         median=median,
         scale=np.ascontiguousarray(scale),
     )
+
+
+def _volatility(timeframe: Timeframe) -> float:
+    root: float = (timeframe.us / Timeframe.H1.us) ** 0.5
+    return HOURLY_VOLATILITY * root

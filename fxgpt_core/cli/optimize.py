@@ -99,7 +99,8 @@ def list_runs(*, json: JsonFlag = False) -> None:
     from fxgpt_core.registry.run_list import run_list
 
     rows = [vars(row) for row in run_list(opened_ledger(read_settings()))]
-    answer({"runs": rows}, json, lambda: tell_table(rows, "no run yet; `fxgpt optimize run` makes one"))
+    told = [{**row, "created_at": minute(row["created_at"])} for row in rows]
+    answer({"runs": rows}, json, lambda: tell_table(told, "no run yet; `fxgpt optimize run` makes one"))
 
 
 @app.command()

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -17,10 +16,10 @@ from fxgpt_core.optimization.plateau import Plateau, Score, plateau, sharpe_on
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.space import canonical, to_unit
 from fxgpt_core.registry.evaluations import Evaluations
+from fxgpt_core.registry.runs import us_of
 from fxgpt_core.strategy.parameters import searched_definitions
 from fxgpt_core.validation.folds import Window
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SEED = 7
 
 
@@ -92,7 +91,7 @@ def robustness(
 def own_window(outcome: OptimizationOutcome) -> Window:
     """The train window on which the proposed set was chosen: that of the last search."""
     last = outcome.searches[-1]
-    return Window(*((each - EPOCH) // timedelta(microseconds=1) for each in (last.window_start, last.window_end)))
+    return Window(us_of(last.window_start), us_of(last.window_end))
 
 
 def _of_folds(found: Consistency) -> tuple[Told, ...]:

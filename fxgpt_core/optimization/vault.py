@@ -6,7 +6,6 @@ it: what the best of as many worthless sets would show is taken off (Bailey and 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 
 from fxgpt_core.errors import RefusedError
 from fxgpt_core.optimization.outcome import OptimizationOutcome
@@ -14,10 +13,9 @@ from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.performance.measures import period_returns, periods_a_year
 from fxgpt_core.performance.significance import expected_max_sharpe, probabilistic_sharpe, sharpe_moments
 from fxgpt_core.registry.gate_results import board_of, record_board
+from fxgpt_core.registry.runs import moment_of
 from fxgpt_core.registry.vault import GATE, Opening, Vault, VaultRequest
 from fxgpt_core.validation.folds import Window
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def vault_window(problem: Problem, outcome: OptimizationOutcome) -> Window:
 def request_of(problem: Problem, outcome: OptimizationOutcome, champion: Champion) -> VaultRequest:
     """The look that a champion asks for. Raises as `vault_window`."""
     window = vault_window(problem, outcome)
-    start, end = (EPOCH + timedelta(microseconds=each) for each in (window.start_us, window.stop_us))
+    start, end = moment_of(window.start_us), moment_of(window.stop_us)
     return VaultRequest(
         symbol=problem.symbol,
         timeframe=str(problem.candles.timeframe),

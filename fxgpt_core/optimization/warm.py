@@ -1,10 +1,8 @@
 """What an earlier run ended with, as the beginning of a new one."""
 
-from datetime import timedelta
-
 from fxgpt_core.errors import MissingError
 from fxgpt_core.optimization.plan import WarmStart
-from fxgpt_core.registry.runs import EPOCH
+from fxgpt_core.registry.runs import us_of
 from fxgpt_core.registry.trials import TrialStore
 
 
@@ -22,4 +20,4 @@ def warm_start(store: TrialStore, run_id: int) -> WarmStart:
             "runs there are: name one that is completed, or begin without"
         )
     until = max(row.window_end for row in ended)
-    return WarmStart(run_id, (until - EPOCH) // timedelta(microseconds=1), genomes)
+    return WarmStart(run_id, us_of(until), genomes)

@@ -14,6 +14,16 @@ from fxgpt_core.registry.tables import optimization_results, optimization_runs, 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def moment_of(time_us: int) -> datetime:
+    """Microseconds since the epoch as a moment, UTC."""
+    return EPOCH + timedelta(microseconds=time_us)
+
+
+def us_of(moment: datetime) -> int:
+    """A moment as microseconds since the epoch."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """One optimization as asked; `run_uuid` names its recipe, `start_us` and `end_us` are microseconds since epoch, UTC."""
@@ -51,8 +61,8 @@ def _insert_run(connection: Connection, request: RunRequest, now: datetime) -> i
         "timeframe": request.timeframe,
         "optimization_method": request.method,
         "regime_mode": request.regime_mode,
-        "start_date": EPOCH + timedelta(microseconds=request.start_us),
-        "end_date": EPOCH + timedelta(microseconds=request.end_us),
+        "start_date": moment_of(request.start_us),
+        "end_date": moment_of(request.end_us),
         "n_trials": request.n_trials,
         "status": "running",
         "notes": request.notes,

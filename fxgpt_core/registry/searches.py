@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from fxgpt_core.errors import BadInputError, RefusedError
 from fxgpt_core.process_identity import ProcessIdentity
-from fxgpt_core.registry.runs import EPOCH, status_of
+from fxgpt_core.registry.runs import moment_of, status_of
 from fxgpt_core.registry.tables import optimization_searches, optimization_stops
 
 SILENT_FOR = timedelta(minutes=2)
@@ -82,8 +82,8 @@ def plan(connection: Connection, run_id: int, planned: Sequence[PlannedSearch]) 
         {
             "run_id": run_id,
             **{name: getattr(each, name) for name in names},
-            "window_start": EPOCH + timedelta(microseconds=each.start_us),
-            "window_end": EPOCH + timedelta(microseconds=each.stop_us),
+            "window_start": moment_of(each.start_us),
+            "window_end": moment_of(each.stop_us),
             "n_done": 0,
         }
         for each in planned

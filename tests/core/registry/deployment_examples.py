@@ -61,23 +61,29 @@ class Desk:
             return [entry.kind for entry in lineage.entries(connection) if entry.kind in kinds]
 
 
-def desk_of(ledger, folder):
+def lake_and_request(ledger, folder, **changes):
+    """A lake with the artifacts that a deployment rests on, and the request for it."""
     lake = lake_of(ledger, folder / "lake")
     ids = {name: made(lake, name, name.encode()).id for name in ("parameters", "model", "calibration", "validation")}
-    record_board(ledger, ids["parameters"], (PASSED,))
-    request = DeploymentRequest(
-        symbol="EURUSD",
-        timeframe="1h",
-        parameter_set_id=ids["parameters"],
-        params_sha256=PARAMETERS.sha256,
-        model_id=ids["model"],
-        calibration_id=ids["calibration"],
-        validation_id=ids["validation"],
-        broker="paper",
-        deployed_by="ann",
-        override_reason=None,
-        code=CODE,
-        dagster_run_id="run",
-        regime_parameters_id=None,
-    )
+    values = {
+        "symbol": "EURUSD",
+        "timeframe": "1h",
+        "parameter_set_id": ids["parameters"],
+        "params_sha256": PARAMETERS.sha256,
+        "model_id": ids["model"],
+        "calibration_id": ids["calibration"],
+        "validation_id": ids["validation"],
+        "broker": "paper",
+        "deployed_by": "ann",
+        "override_reason": None,
+        "code": CODE,
+        "dagster_run_id": "run",
+        "regime_parameters_id": None,
+    }
+    return lake, DeploymentRequest(**{**values, **changes})
+
+
+def desk_of(ledger, folder):
+    lake, request = lake_and_request(ledger, folder)
+    record_board(ledger, request.parameter_set_id, (PASSED,))
     return Desk(Deployments(ledger), Approvals(ledger), Pauses(ledger), request, lake)

@@ -4,13 +4,14 @@ import json
 from dataclasses import replace
 
 import pytest
-from registry_examples import CODE, PARAMETERS, lake_of, made, proposal
+from deployment_examples import lake_and_request
+from registry_examples import CODE, proposal
 from sqlalchemy import select
 
 from fxgpt_core.errors import BadInputError, MissingError, RefusedError
 from fxgpt_core.regimes import regime
 from fxgpt_core.registry import lineage
-from fxgpt_core.registry.deployment_records import REGIMES, DeploymentRequest, RegimeMapping
+from fxgpt_core.registry.deployment_records import REGIMES, RegimeMapping
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.gate_results import board_of, record_board
 from fxgpt_core.registry.gates import GateResult
@@ -23,24 +24,7 @@ FAILED = GateResult("deflated_sharpe", 0.61, 0.95, ">=", False, "bring more cand
 @pytest.fixture
 def desk(migrated_ledger, tmp_path):
     """The deployments of a ledger with the artifacts a deployment rests on, and a request for them."""
-    lake = lake_of(migrated_ledger, tmp_path / "lake")
-    ids = {name: made(lake, name, name.encode()).id for name in ("parameters", "model", "calibration", "validation")}
-    request = DeploymentRequest(
-        symbol="EURUSD",
-        timeframe="1h",
-        parameter_set_id=ids["parameters"],
-        params_sha256=PARAMETERS.sha256,
-        model_id=ids["model"],
-        calibration_id=ids["calibration"],
-        validation_id=ids["validation"],
-        broker="paper",
-        deployed_by="ann",
-        override_reason=None,
-        code=CODE,
-        dagster_run_id="run",
-        regime_parameters_id=None,
-        approval_reason="it passed",
-    )
+    _, request = lake_and_request(migrated_ledger, tmp_path, approval_reason="it passed")
     return Deployments(migrated_ledger), request
 
 
