@@ -160,6 +160,17 @@ def met_levels(at: AtStep, row: int, side: int, target: float, stop: float) -> t
     return (met_high, met_low, high_first) if side > 0 else (met_low, met_high, 1.0 - high_first)
 
 
+@uncounted
+def first_level(at: AtStep, row: int, side: int, target: float, stop: float) -> float:
+    """`target_first` of one wish alone, as `met_levels` tells it: it needs no images."""
+    high, low = _levels(side, target, stop)
+    mean, variance = _moments(at, row)
+    if not (variance > 0.0 and high - low > 0.0):
+        return math.nan
+    high_first = _first(2.0 * mean / variance, high, -low)
+    return high_first if side > 0 else 1.0 - high_first
+
+
 @inlined
 def _levels(side: int, target: float, stop: float) -> tuple[float, float]:
     """The log-returns of the higher and the lower one."""

@@ -22,7 +22,7 @@ from fxgpt_core.compiled import compiled, inlined, uncounted
 from fxgpt_core.portfolio.sizing import VOLATILITY_ADJUSTED, VOLATILITY_MULTIPLIER, SizingParameters, risk_of
 from fxgpt_core.strategy.filters import NOT_REFUSED, Fear, Mood, Traded, VolumeLimits, fear_factor, mood_answer, volume_refusal
 from fxgpt_core.strategy.reasons import LONG, PATTERN_LONG, PATTERN_SHORT, SHORT
-from fxgpt_core.strategy.view import Between, Edges, blended
+from fxgpt_core.strategy.view import Between, blended
 from fxgpt_core.strategy.wishes import Limits, Seen, Shaped, Wish, may_wish, wish_at
 
 FloatArray = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ class Surroundings(NamedTuple):
 
 
 class Sized(NamedTuple):
-    """`SizingParameters` as numbers: `fraction` NaN where the odds make it, `multipliers` float64[5] by the code of the regime."""
+    """`SizingParameters` as numbers: `fraction` NaN where the odds make it, `multipliers` float64[5] by code of the regime."""
 
     fraction: float
     scales: bool
@@ -166,15 +166,14 @@ def _fill(series: Series, within: Within, asked: Asked, first: int, rows: IntArr
         multiplier = _multiplier(series, asked, i, wish, mood_factor) * capital
         risk = risk_of(asked.sized.fraction, multiplier)
         if np.isnan(asked.sized.fraction) or risk > 0.0:
-            _write(found, n, i, side, wish, risk, seen.atr[i])
-            found.multiplier[n] = multiplier
+            found.at[n], found.side[n], found.multiplier[n] = i, side, multiplier
+            _write(found.rows[n], wish, risk, seen.atr[i])
             n += 1
     return n
 
 
 @inlined
-def _write(found: Entries, n: int, i: int, side: int, wish: Wish, risk: float, atr: float) -> None:
-    found.at[n], found.side[n], row = i, side, found.rows[n]
+def _write(row: FloatArray, wish: Wish, risk: float, atr: float) -> None:
     row[STOP_DISTANCE], row[TARGET_DISTANCE], row[RISK_FRACTION], row[RANGE] = wish.stop, wish.target, risk, atr
     row[ENTRY_OFFSET], row[PATTERN_LED], row[PARAMETER_SET] = 0.0, wish.led, 0.0
 

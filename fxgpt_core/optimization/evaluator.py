@@ -39,6 +39,7 @@ from fxgpt_core.strategy.volume_measures import VolumeFilterParameters
 from fxgpt_core.strategy.wishes import limits_of
 from fxgpt_core.validation.folds import Window
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 MEMORY_BYTES: Final = 1_000_000_000
@@ -50,6 +51,11 @@ class Measured:
 
     metrics: Metrics
     worst_day_pct: float
+
+
+def measured_of(numbers: FloatArray) -> Measured:
+    """The record of one set on one window, of what `Evaluator.on_windows` tells."""
+    return Measured(metrics_of(numbers[:N_MEASURES]), -100.0 * float(numbers[N_MEASURES]))
 
 
 class Evaluator:
@@ -70,28 +76,26 @@ class Evaluator:
 
     def measured(self, sets: Sequence[StrategyParameters], window: Window) -> tuple[Measured, ...]:
         """Each set on one window; `metrics` equal those of `Problem.evaluate`. Raises what that raises."""
-        return tuple(found[0] for found in self.on_windows(sets, [window]))
+        return tuple(measured_of(found) for found in self.on_windows(sets, [window])[:, 0])
 
-    def on_windows(self, sets: Sequence[StrategyParameters], windows: Sequence[Window]) -> list[tuple[Measured, ...]]:
-        """Each set on each window, decided once for all of them; as `measured` of each window alone."""
+    def on_windows(self, sets: Sequence[StrategyParameters], windows: Sequence[Window]) -> FloatArray:
+        """float64[K,F,21]: each of K sets on each of F windows, decided once for all; `measured_of` reads the last axis."""
         if len(sets) == 1 or self._threads == 1:
-            return [self._of_set(each, windows) for each in sets]
+            return np.array([self._of_set(each, windows) for each in sets])
         with ThreadPoolExecutor(self._threads) as pool:
-            return list(pool.map(lambda each: self._of_set(each, windows), sets))
+            return np.array(list(pool.map(lambda each: self._of_set(each, windows), sets)))
 
-    def _of_set(self, parameters: StrategyParameters, windows: Sequence[Window]) -> tuple[Measured, ...]:
-        problem = self._problem
-        slices = [window.slice(problem.candles.known_at_us) for window in windows]
-        span = slice(min(each.start for each in slices), max(each.stop for each in slices))
+    def _of_set(self, parameters: StrategyParameters, windows: Sequence[Window]) -> FloatArray:
+        problem, key = self._problem, tuple(windows)
+        prepared = self._memory.output("windows", key, lambda: windows_of(problem.candles, windows))
         rules = rules_rows(execution_parameters(parameters, problem.candles.timeframe))
-        prepared = self._memory.output("windows", tuple(windows), lambda: windows_of(problem.candles, slices))
-        wished, near = self._wished(parameters, span)
+        wished, near = self._wished(parameters, slice(int(prepared.spans[:, 0].min()), int(prepared.spans[:, 1].max())))
         found = measured_windows(self._tape, wished, rules, self._terms, prepared)
-        for window, rows, told in zip(windows, slices, found, strict=True):
-            if np.isnan(told[0]) or np.searchsorted(near, rows.start) < np.searchsorted(near, rows.stop):
-                # It says what is wrong, in the words of one backtest.
-                problem.evaluate(parameters, window)
-        return tuple(Measured(metrics_of(told[:N_MEASURES]), -100.0 * float(told[N_MEASURES])) for told in found)
+        bounds = np.searchsorted(near, prepared.spans)
+        for number in np.flatnonzero(np.isnan(found[:, 0]) | (bounds[:, 0] < bounds[:, 1])):
+            # It says what is wrong, in the words of one backtest.
+            problem.evaluate(parameters, windows[int(number)])
+        return found
 
     def _wished(self, parameters: StrategyParameters, span: slice) -> tuple[Wishes, IntArray]:
         """What is wished in a span, by the rows of the whole series, and the rows whose stop or target is too near to play."""
@@ -133,5 +137,6 @@ def _too_near(wished: Wishes) -> IntArray:
     nearest = np.minimum(wished.rows[:, STOP_DISTANCE], wished.rows[:, TARGET_DISTANCE])
     numbers = np.flatnonzero(nearest < wished.rows[:, RANGE])
     for number in numbers:
-        size(wished, number)
-    return wished.at[numbers[wished.rows[numbers, RISK_FRACTION] > 0.0]]
+        size(wished, int(number))
+    found: IntArray = wished.at[numbers[wished.rows[numbers, RISK_FRACTION] > 0.0]]
+    return found

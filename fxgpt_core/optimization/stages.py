@@ -63,7 +63,7 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "heads and shoulders": _SIZE,
     "clear closes": (),
     "candlesticks": (),
-    "support of candlesticks": _SIZE + _LOOKBACK,
+    "support of candlesticks": _SIZE,
     "volume of patterns": _LOOKBACK,
     "trend of patterns": _LOOKBACK,
     "directions": (),
@@ -97,7 +97,7 @@ class Stages:
         self._regime = _NO_CODES if known.regime is None else np.ascontiguousarray(known.regime, dtype=np.int8)
         self._anomaly = _NONE if known.anomaly is None else np.ascontiguousarray(known.anomaly, dtype=np.float64)
         names = ("vix", "crowd_long", "crowd_confidence", "news")
-        self._context = [_NONE if known.context is None else getattr(known.context, name) for name in names]
+        self._context = {name: _NONE if known.context is None else getattr(known.context, name) for name in names}
 
     def series(self, parameters: StrategyParameters) -> Series:
         """The columns of the whole series. Raises `ParameterError` as `market_view` does."""
@@ -109,7 +109,7 @@ class Stages:
         return Series(
             seen=Seen(problem.candles.close, atr, slow_atr, band.scale, self._flags(parameters.sssd_forecast_horizon, place)),
             forecasts=Forecasts(band.move, band.edges.lower, band.edges.upper, place),
-            around=Surroundings(self._regime, self._anomaly, *self._context, self._traded(parameters)),
+            around=Surroundings(self._regime, self._anomaly, **self._context, traded=self._traded(parameters)),
         )
 
     def within(self, parameters: StrategyParameters, rows: slice) -> Within:
@@ -177,4 +177,5 @@ def _horizon(bands: Bands, horizon: int, band_row: IntArray) -> Horizon:
     scale = np.full(n, np.nan)
     scale[placed] = bands.scale[of_band, step]
     lower, upper, median = numbers[:, :c, 0], numbers[:, :c, 1], numbers[:, c, 0]
-    return Horizon(fractions(median), Edges(bands.coverages, lower, upper, flags), AtStep(median, lower, upper, at.tails, at.fall), scale)
+    found = AtStep(median, lower, upper, at.tails, at.fall)
+    return Horizon(fractions(median), Edges(bands.coverages, lower, upper, flags), found, scale)

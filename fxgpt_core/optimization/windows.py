@@ -13,6 +13,7 @@ from fxgpt_core.compiled import compiled, uncounted
 from fxgpt_core.market.fills import Terms
 from fxgpt_core.performance.daily import fx_days_a_year, last_rows
 from fxgpt_core.performance.run_measures import Run, day_returns, run_measures
+from fxgpt_core.validation.folds import Window
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -33,8 +34,9 @@ class Windows(NamedTuple):
     first_day: IntArray
 
 
-def windows_of(candles: CandleArrays, spans: Sequence[slice]) -> Windows:
-    """The windows of slices of the candles; one may be empty."""
+def windows_of(candles: CandleArrays, windows: Sequence[Window]) -> Windows:
+    """The windows as rows of the candles; one may be empty."""
+    spans = [window.slice(candles.known_at_us) for window in windows]
     days = [candles.fx_day[span] for span in spans]
     ends = [last_rows(each) for each in days]
     return Windows(
@@ -46,9 +48,8 @@ def windows_of(candles: CandleArrays, spans: Sequence[slice]) -> Windows:
 
 
 class Sheet(NamedTuple):
-    """What the window that is played leaves: `sums`, `book` and `curve` as `tape.Log`, whose `daily` is `nothing`; of each trade
-
-    profit, costs and µs held, float64[3,T]. Each window writes over what the one before left, so that it stays near the processor.
+    """What the window that is played leaves: `sums`, `book` and `curve` as `tape.Log`, whose `daily` is `nothing`; `trades`
+    float64[3,T] are profit, costs and µs held of each. Each window writes over what the one before left, near the processor.
     """
 
     sums: FloatArray

@@ -54,8 +54,9 @@ class Found(NamedTuple):
 
 
 OF_KIND, OF_SIDE, GOES_ON, BEGAN, SINCE, STOP, TARGET, FULL, NOW = range(9)
-"""What is kept of the shapes that live at a candle, a row each: kind, side, 1 for a move that goes on, row of completion, the close that confirmed it,
-distances of stop and target, its confidence at completion and that of now. The loops read one or two of them at every candle."""
+"""What is kept of the shapes that live at a candle, a row each: kind, side, 1 for a move that goes on, row of completion, the
+close that confirmed it, distances of stop and target, confidence at completion and now. The loops read a few of them at every
+candle."""
 
 
 @compiled
@@ -91,8 +92,8 @@ def signalled(
             best, confidence = _best(living, count, i, filtering, life)
             if confidence >= life.threshold:
                 at = i - rows[0]
-                found.side[at], found.confidence[at], found.kind[at] = int(living[OF_SIDE, best]), confidence, int(living[OF_KIND, best])
-                found.age[at] = i - int(living[BEGAN, best])
+                found.side[at], found.kind[at] = int(living[OF_SIDE, best]), int(living[OF_KIND, best])
+                found.confidence[at], found.age[at] = confidence, i - int(living[BEGAN, best])
                 found.stop[at], found.target[at] = living[STOP, best], living[TARGET, best]
     return found
 

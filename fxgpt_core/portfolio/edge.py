@@ -119,9 +119,7 @@ def _at_least_none(fraction: float) -> float:
 
 
 @compiled
-def _each_kelly(
-    p_target: FloatArray, p_stop: FloatArray, target: FloatArray, stop: FloatArray, cost: FloatArray
-) -> FloatArray:
+def _each_kelly(p_target: FloatArray, p_stop: FloatArray, target: FloatArray, stop: FloatArray, cost: FloatArray) -> FloatArray:
     found = np.empty(len(target))
     for i in range(len(target)):
         found[i] = kelly_of(p_target[i], p_stop[i], target[i], stop[i], cost[i])

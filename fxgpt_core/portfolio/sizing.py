@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.compiled import compiled
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.portfolio.edge import Edge, kelly, optimal_f
 from fxgpt_core.regimes.regime import RANGING, REGIMES, TRENDING_DOWN, TRENDING_UP, UNKNOWN, VOLATILE
@@ -108,7 +108,7 @@ def _multiplier(n: int, conditions: Conditions, parameters: SizingParameters) ->
     return factor
 
 
-@compiled
+@inlined
 def risk_of(fraction: float, multiplier: float) -> float:
     """`risk_fraction` of one trade: the method's fraction, and the product of the multipliers."""
     risk = fraction * multiplier

@@ -224,7 +224,7 @@ def fear_factor(vix: float, fear: Fear) -> float:
     return fear.left_above_high if vix > fear.high else 1.0
 
 
-@compiled
+@inlined
 def mood_answer(side: int, crowd_long: float, crowd_confidence: float, news: float, mood: Mood) -> tuple[int, float]:
     """The refusal and the factor of `sentiment_filter`; a number that is not known makes every comparison false."""
     if not mood.enabled or side == 0:
@@ -242,7 +242,7 @@ def mood_answer(side: int, crowd_long: float, crowd_confidence: float, news: flo
     return refusal, factor
 
 
-@compiled
+@inlined
 def volume_refusal(side: int, traded: Traded, i: int, limits: VolumeLimits) -> int:
     """The refusal of `volume_filter` at a row."""
     if not limits.enabled or side == 0:

@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.compiled import uncounted
-from fxgpt_core.conformal.scenarios import AtStep, met_levels
-from fxgpt_core.portfolio.edge import kelly_of, optimal_f_of
+from fxgpt_core.conformal.scenarios import AtStep, first_level, met_levels
+from fxgpt_core.portfolio.edge import kelly_of, optimal_f_of, payoff_of
 from fxgpt_core.portfolio.sizing import risk_of
 from fxgpt_core.strategy.odds import shares_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+_ROUNDING = 1e-9
 
 
 class Unsized(NamedTuple):
@@ -47,11 +49,18 @@ ALL_SIZED: Final = _nothing()
 
 @uncounted
 def late_risk(unsized: Unsized, number: int, side: int, stop: float, target: float) -> float:
-    """The share of the equity that wish `number` may lose, as `decide` tells it; distances in quote currency. NaN: not known."""
+    """The share of the equity that wish `number` may lose, as `decide` tells it; distances in quote currency. NaN: not known.
+
+    Both fractions are 0 where p·b < 1 − p, p being the share of targets among what is met, and b the payoff of `portfolio.edge`.
+    """
     row, close = unsized.band[number], unsized.close[number]
     if row < 0:
         return np.nan
     far, near = target / close, stop / close
+    first = first_level(unsized.at, row, side, far, near)
+    # Whatever is met within the horizon, this share of it are targets; most wishes are refused by that.
+    if first * payoff_of(far, near, unsized.cost) < 1.0 - first - _ROUNDING:
+        return 0.0
     p_target, p_stop = shares_of(*met_levels(unsized.at, row, side, far, near))
     if unsized.by_kelly:
         fraction = kelly_of(p_target, p_stop, far, near, unsized.cost)

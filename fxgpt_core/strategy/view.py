@@ -253,7 +253,8 @@ def at_confidence(edges: Edges, confidence: float) -> tuple[FloatArray, FloatArr
 @inlined
 def blended(edge: FloatArray, row: int, place: Between) -> float:
     """An edge at a confidence, of those of all coverages in a row."""
-    return (1.0 - place.weight) * edge[row, place.below] + place.weight * edge[row, place.above]
+    value: float = (1.0 - place.weight) * edge[row, place.below] + place.weight * edge[row, place.above]
+    return value
 
 
 @compiled

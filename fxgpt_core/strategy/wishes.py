@@ -177,7 +177,7 @@ def believed(side: int, confidence: float, limits: Limits) -> bool:
     return side != 0 and confidence >= limits.confidence
 
 
-@compiled
+@inlined
 def wish_at(seen: Seen, i: int, band: tuple[float, float, float], shaped: Shaped, place: int, limits: Limits) -> Wish:
     """The wish at row `i` of what is seen and `place` of the patterns; `band` is move, lower and upper edge."""
     forecast = _forecast_wish(seen, i, band, limits)
