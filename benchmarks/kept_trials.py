@@ -153,10 +153,9 @@ def main(arguments: list[str]) -> int:
     if asked.json:
         print(json.dumps({**asdict(found), "ninety_nine_folds_gb": size, "ninety_nine_folds_minutes": minutes}))
         return 0
-    print(f"{found.kept} of {found.trials} trials are kept in full, of the last search {found.last_kept} of {found.last_trials}")
-    print(
-        f"the ledger takes {found.ledger_bytes / 1e6:.1f} MB: {found.short_bytes:.0f} bytes a trial, {found.full_bytes:.0f} more in full"
-    )
+    of_last, each = (found.last_kept, found.last_trials), (found.short_bytes, found.full_bytes)
+    print("{} of {} trials are kept in full, of the last search {} of {}".format(found.kept, found.trials, *of_last))
+    print("the ledger takes {:.1f} MB: {:.0f} bytes a trial, {:.0f} more in full".format(found.ledger_bytes / 1e6, *each))
     print(f"run {found.run_s:.1f} s; of it storing {found.short_ms:.3f} ms a trial, {found.full_ms:.3f} ms more in full")
     print(f"archived, {found.free_bytes_when_archived / 1e6:.1f} MB of the file are free for other runs")
     print(f"99 folds and a last search of 2,500 trials each would take {size:.2f} GB, and {minutes:.1f} min to store")
