@@ -119,9 +119,9 @@ def test_twenty_kills_at_random_points_leave_the_tables_of_an_undisturbed_run(
     ledger, rng = fresh_ledger(tmp_path), np.random.default_rng(seed)
     kills = 0
     while kills < 20:
-        process = begun(ledger, engine, 0.3)
+        process = begun(ledger, engine, 1.0)
         try:
-            process.wait(float(rng.uniform(0.5, 6.0)))
+            process.wait(float(rng.uniform(0.5, 4.0)))
             if process.returncode == 0:  # done before all kills: the rest would find nothing to disturb
                 break
         except subprocess.TimeoutExpired:
