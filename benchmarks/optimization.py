@@ -30,7 +30,8 @@ import numpy as np
 from benchmarks.backtest_speed import require_equal, shown
 from benchmarks.backtest_timing import THREADS, side_by_side
 from benchmarks.optimization_material import drawn_parameters, problem_of, two_years
-from benchmarks.search_engines import Field, reached
+from benchmarks.search_engines import reached
+from benchmarks.search_loop import Field
 from fxgpt_core.backtest.engine import execution_parameters
 from fxgpt_core.backtest.reference import reference_backtest, reference_run
 from fxgpt_core.candles.arrays import candle_arrays
