@@ -17,8 +17,9 @@ from fxgpt_core.optimization.space import Genomes, at_places, options, places, u
 from fxgpt_core.strategy.parameters import searched_definitions
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.distributions import BaseDistribution
+    from optuna.storages import InMemoryStorage
+    from optuna.trial import FrozenTrial
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class BayesianEngine:
     def __init__(self, parameters: BayesianParameters, weights: Weights | None, start: Genomes) -> None:
         self.parameters, self.weights, self.start = parameters, weights, start
         self.n_told = 0
-        self._study: Study | None = None
+        self._storage: InMemoryStorage | None = None
 
     @property
     def screening(self) -> bool:
@@ -60,20 +61,24 @@ class BayesianEngine:
             return self.start[self.n_told : self.n_told + 1]
         import optuna
 
-        study = self._opened()
-        study.sampler = optuna.samplers.TPESampler(
+        sampler = optuna.samplers.TPESampler(
             seed=seed,
             n_startup_trials=self.parameters.startup,
             n_ei_candidates=self.parameters.candidates,
             multivariate=True,
+            constant_liar=False,
         )
-        # The trial that is asked for stays a draft: what is told comes back as a trial of its own.
-        drawn = study.ask(_distributions())
-        study.tell(drawn, state=optuna.trial.TrialState.FAIL)
-        return at_places(np.array([[drawn.params[name] for name in _distributions()]], dtype=np.float64))
+        # The sampler is asked itself: `Study.ask` would look through all trials for the parameters they share and keep a draft of
+        # each question, which takes as long as the answer. What a study remembers of its trials is loaded anew.
+        study, draft = optuna.load_study(study_name=None, storage=self._opened()), _draft()
+        drawn = sampler.sample_relative(study, draft, dict(sorted(_distributions().items())))
+        if not drawn:
+            drawn = {name: sampler.sample_independent(study, draft, name, each) for name, each in _distributions().items()}
+        return at_places(np.array([[drawn[name] for name in _distributions()]], dtype=np.float64))
 
     def tell(self, batch: Told, seed: int) -> None:
         """Add the batch to the study's trials, with how far each is from holding every constraint."""
+        from optuna import load_study
         from optuna.trial import create_trial
 
         weights = self.weights
@@ -87,16 +92,23 @@ class BayesianEngine:
             )
             for point, value, violation in zip(places(batch.genomes), values, batch.violation, strict=True)
         ]
-        self._opened().add_trials(trials)
+        load_study(study_name=None, storage=self._opened()).add_trials(trials)
         self.n_told += len(batch)
 
-    def _opened(self) -> "Study":
-        if self._study is None:
+    def _opened(self) -> "InMemoryStorage":
+        if self._storage is None:
             import optuna  # a second of import, needed by this engine only
 
             optuna.logging.set_verbosity(optuna.logging.WARNING)
-            self._study = optuna.create_study(directions=list(DIRECTIONS if self.weights is None else DIRECTIONS[:1]))
-        return self._study
+            self._storage = optuna.storages.InMemoryStorage()
+            optuna.create_study(storage=self._storage, directions=list(DIRECTIONS if self.weights is None else DIRECTIONS[:1]))
+        return self._storage
+
+
+def _draft() -> "FrozenTrial":
+    from optuna.trial import TrialState, create_trial
+
+    return create_trial(state=TrialState.RUNNING)
 
 
 @cache
