@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.convergence import ConvergenceParameters
@@ -110,8 +113,13 @@ class Search:
 
 def searchable(problem: Problem, parameters: SearchParameters) -> Window:
     """The part of the test span that searches and their judges see: all of it but the vault, which is at its end."""
-    first, last = int(problem.bands.known_at_us[0]), int(problem.bands.known_at_us[-1])
-    return Window(first, last + 1 - round((last - first) * parameters.vault_share))
+    return before_vault(problem.bands.known_at_us, parameters.vault_share)
+
+
+def before_vault(known_at_us: npt.NDArray[np.int64], vault_share: float) -> Window:
+    """All of a span but its last share; `known_at_us` int64[N] of its candles. A share of 0 leaves it whole."""
+    first, last = int(known_at_us[0]), int(known_at_us[-1])
+    return Window(first, last + 1 - round((last - first) * vault_share))
 
 
 def planned(problem: Problem, parameters: SearchParameters) -> list[Search]:

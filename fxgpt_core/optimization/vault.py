@@ -74,7 +74,7 @@ def request_of(problem: Problem, outcome: OptimizationOutcome, champion: Champio
         symbol=problem.symbol,
         timeframe=str(problem.candles.timeframe),
         parameter_set_id=champion.parameter_set_id,
-        params_sha256=outcome.proposed.sha256,
+        params_sha256=outcome.strategy.sha256,
         window_start=start,
         window_end=end,
         opened_by=champion.opened_by,

@@ -102,7 +102,7 @@ def test_the_choice_of_a_fold_is_on_the_front_of_its_own_trials_only(ran: tuple)
 
 def test_the_proposed_set_is_written_to_the_ledger(ran: tuple) -> None:
     outcome, store, _ = ran
-    assert proposed_by(store.ledger, 1, "EURUSD", "1h") == outcome.proposed.to_json()
+    assert proposed_by(store.ledger, 1, "EURUSD", "1h") == {"global": outcome.proposed.to_json()}
     assert outcome.regime_parameters_id == 1
 
 

@@ -97,6 +97,18 @@ def test_an_opening_that_was_interrupted_is_played_to_its_end_and_counts_once(ru
     assert ended.result is not None
 
 
+def test_a_look_by_another_verb_is_the_look_that_the_gate_then_has(run):
+    from fxgpt_core.optimization.vault import request_of
+
+    vault = vault_with(PASSED)
+    asked = replace(request_of(*run, CHAMPION), parameter_set_id=None, verb="backtest")
+    vault.open(replace(asked, params_sha256="b" * 64))
+    peeked = vault.open(asked)
+    opening = opened(*run, vault, CHAMPION)
+    assert (opening.id, opening.look, opening.request.verb) == (peeked.id, 2, "backtest")
+    assert opening.result == played(*run, 2).to_json()
+
+
 @pytest.mark.parametrize(("board", "told"), [((FAILED,), "1 of 1 gates failed"), ((), "no gate has judged it yet")])
 def test_a_set_that_fails_a_gate_is_not_worth_the_look_unless_it_is_said(run, board, told):
     vault = vault_with(*board)
