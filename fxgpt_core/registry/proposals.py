@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from fxgpt_core.errors import MissingError
-from fxgpt_core.regimes.regime import GLOBAL
+from fxgpt_core.registry.deployment_records import GLOBAL
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.tables import regime_parameters
 

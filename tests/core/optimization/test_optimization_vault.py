@@ -11,9 +11,11 @@ from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import optimize
 from fxgpt_core.optimization.vault import Champion, opened, played, vault_window
+from fxgpt_core.regimes.regime import REGIMES
 from fxgpt_core.registry.gate_results import board_of, record_board
 from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.registry.vault import Vault, vault_gate
+from fxgpt_core.strategy.regime_sets import RegimeSets
 
 HELD = replace(SMALL, vault_share=0.2, n_trials=3, n_final_trials=3, max_folds=2)
 CHAMPION = Champion("p" * 64, "ann", "all gates passed")
@@ -75,6 +77,24 @@ def test_each_further_look_takes_off_what_luck_shows(run):
     wanted = 1.574598 * (periods_a_year(year.candles) / first.n_days) ** 0.5
     assert tenth.lucky_sharpe == pytest.approx(wanted, rel=1e-5)
     assert tenth.ratio == pytest.approx((first.sharpe - wanted) / first.in_sample_sharpe, rel=1e-5)
+
+
+def test_sets_by_regime_are_looked_at_and_measured_whole(run):
+    """The set of one regime is another: another look, another ratio, and the train window is played by the sets too."""
+    from search_problem import with_components
+
+    small, outcome = with_components(run[0]), run[1]
+    other = outcome.proposed.replace(risk_max_holding_hours=6, risk_atr_multiplier=1.0)
+    reasons = {name: "not better" for name in REGIMES if name != "ranging"}
+    sets = RegimeSets(outcome.proposed, {"ranging": other}, reasons)
+    by_regime, vault = replace(outcome, regime_sets=sets), vault_with(PASSED)
+    found = played(small, by_regime, 1)
+    assert found.in_sample_sharpe == small.evaluate(sets, outcome.own_window).metrics.sharpe_ratio
+    assert found.in_sample_sharpe != outcome.final.metrics["sharpe_ratio"]
+    assert found.sharpe == small.evaluate(sets, vault_window(*run)).metrics.sharpe_ratio
+    assert opened(*run, vault, CHAMPION).look == 1
+    look = opened(small, by_regime, vault, CHAMPION)
+    assert (look.look, look.request.params_sha256) == (2, sets.sha256)
 
 
 def test_opening_is_once_and_its_verdict_is_on_the_board(run):
