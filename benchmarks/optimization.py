@@ -39,7 +39,7 @@ from fxgpt_core.errors import BadInputError, FxgptError
 from fxgpt_core.market.timeframes import timeframe
 from fxgpt_core.optimization.convergence import NEVER
 from fxgpt_core.optimization.engines.named import EngineName, EngineParameters
-from fxgpt_core.optimization.evaluator import Evaluator
+from fxgpt_core.optimization.evaluator import Evaluator, measured_of
 from fxgpt_core.optimization.plan import SearchParameters
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import optimize
@@ -83,7 +83,7 @@ def trials(problem: Problem, plan: Plan) -> dict[str, Any]:
         "candles": len(problem.candles),
         "windows": len(windows),
         "candles_of_all_windows": candles,
-        "trades_a_set": float(np.mean([each[0].metrics.total_trades for each in measured])),
+        "trades_a_set": float(np.mean([measured_of(each[0]).metrics.total_trades for each in measured])),
         "trial_ms": 1e3 * ours,
         "trial_ms_one_thread": 1e3 * taken["ours 1"] / plan.sets,
         "trials_per_second": 1.0 / ours,

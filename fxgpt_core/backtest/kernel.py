@@ -19,9 +19,12 @@ from fxgpt_core.backtest.tape import (
     DRAWDOWN_FRACTION,
     FINAL_EQUITY,
     PARAMETER_SET,
+    RISK_FRACTION,
+    STOP_DISTANCE,
     SUM_RETURNS,
     SUM_SQUARES,
     SUM_SQUARES_BELOW,
+    TARGET_DISTANCE,
     FloatArray,
     Log,
     Tape,
@@ -31,6 +34,7 @@ from fxgpt_core.compiled import uncounted
 from fxgpt_core.market.fills import REASON_NONE, Terms
 from fxgpt_core.market.positions import NOTHING
 from fxgpt_core.portfolio.sizing import daily_loss_reached
+from fxgpt_core.strategy.unsized import late_risk
 
 
 @uncounted
@@ -42,6 +46,15 @@ def _day_ended(log: Log, day: float, opening: float, closing: float) -> None:
     sums[SUM_SQUARES_BELOW] += min(change, 0.0) ** 2
     if len(log.daily) > 0:
         log.daily[int(day)] = change
+
+
+@uncounted
+def size(wishes: Wishes, number: int) -> None:
+    """Fills in the risk of a wish that waits for its odds; of a wish without an edge nothing will be entered."""
+    row, unsized = wishes.rows[number], wishes.unsized
+    if len(unsized.band) > 0 and np.isnan(row[RISK_FRACTION]):
+        side = wished_at(wishes, wishes.at[number])
+        row[RISK_FRACTION] = late_risk(unsized, number, side, row[STOP_DISTANCE], row[TARGET_DISTANCE])
 
 
 @uncounted
@@ -86,6 +99,7 @@ def play(tape: Tape, wishes: Wishes, sets: FloatArray, terms: Terms, window: tup
             if may_enter:
                 # What a reversed position has left to do, to close at the next open, asks for no rules.
                 rules = rules_at(sets, int(wishes.rows[wish, PARAMETER_SET]))
+                size(wishes, int(wish))
             if may_enter and not daily_loss_reached(state.equity, day_start, rules.daily_loss_limit):
                 state = ordered(wishes.rows[wish], wished, rules, terms, state, candle)
     curve[i + 1 - start :] = 0.0  # behind a bust

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.market.fills import ExitPlan
+from fxgpt_core.strategy.unsized import ALL_SIZED, Unsized
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -46,12 +47,13 @@ class Wishes(NamedTuple):
     `rows` float64[E,7] of these: distance of the stop and of the target in price units, risk as a fraction of equity, where to
     enter, in price units beyond the close in the wished direction (above 0 a stop order, below 0 a limit order, 0 at the
     market), the average true range, 1 where a chart pattern made the wish, else 0, and the number of the parameter set that
-    made it, which is that of its rules.
+    made it, which is that of its rules. A risk of NaN waits for the odds, if `unsized` holds them; the kernel fills it in.
     """
 
     side: npt.NDArray[np.int8]
     at: IntArray
     rows: FloatArray
+    unsized: Unsized = ALL_SIZED
 
 
 STOP_DISTANCE, TARGET_DISTANCE, RISK_FRACTION, ENTRY_OFFSET, RANGE, PATTERN_LED, PARAMETER_SET = range(7)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.compiled import compiled, uncounted
+from fxgpt_core.compiled import compiled, inlined, uncounted
 from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.errors import BadInputError
 
@@ -145,17 +145,37 @@ def _each_scenarios(at: AtStep, rows: IntArray, wished: Wished) -> FloatArray:
         found[1, i] = 1.0 - found[0, i] - found[2, i]
         if side[i] == 0:
             continue
-        up, down = (target[i], stop[i]) if side[i] > 0 else (stop[i], target[i])
-        high, low = math.log1p(up), math.log1p(-down)
+        high, low = _levels(side[i], target[i], stop[i])
         above, below = _above(at, row, high), _below(at, row, low)
-        met_high, met_low, high_first = _passages(at, row, high, low)
-        if side[i] > 0:
-            found[3, i], found[4, i] = above, below
-            found[5, i], found[6, i], found[7, i] = met_high, met_low, high_first
-        else:
-            found[3, i], found[4, i] = below, above
-            found[5, i], found[6, i], found[7, i] = met_low, met_high, 1.0 - high_first
+        found[3, i], found[4, i] = (above, below) if side[i] > 0 else (below, above)
+        found[5, i], found[6, i], found[7, i] = met_levels(at, row, side[i], target[i], stop[i])
     return found
+
+
+@uncounted
+def met_levels(at: AtStep, row: int, side: int, target: float, stop: float) -> tuple[float, float, float]:
+    """`target_met`, `stop_met` and `target_first` of one wish with a side, at a row of the bands; see `scenarios`."""
+    high, low = _levels(side, target, stop)
+    met_high, met_low, high_first = _passages(at, row, high, low)
+    return (met_high, met_low, high_first) if side > 0 else (met_low, met_high, 1.0 - high_first)
+
+
+@uncounted
+def first_level(at: AtStep, row: int, side: int, target: float, stop: float) -> float:
+    """`target_first` of one wish alone, as `met_levels` tells it: it needs no images."""
+    high, low = _levels(side, target, stop)
+    mean, variance = _moments(at, row)
+    if not (variance > 0.0 and high - low > 0.0):
+        return math.nan
+    high_first = _first(2.0 * mean / variance, high, -low)
+    return high_first if side > 0 else 1.0 - high_first
+
+
+@inlined
+def _levels(side: int, target: float, stop: float) -> tuple[float, float]:
+    """The log-returns of the higher and the lower one."""
+    up, down = (target, stop) if side > 0 else (stop, target)
+    return math.log1p(up), math.log1p(-down)
 
 
 @uncounted

@@ -14,21 +14,33 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.backtest.checks import judges_distances
-from fxgpt_core.backtest.engine import execution_parameters, rules_rows, tape_of, terms_of, wishes_of
-from fxgpt_core.backtest.tape import RANGE, STOP_DISTANCE, TARGET_DISTANCE, Wishes
+from fxgpt_core.backtest.engine import execution_parameters, rules_rows, tape_of, terms_of
+from fxgpt_core.backtest.kernel import size
+from fxgpt_core.backtest.tape import RANGE, RISK_FRACTION, STOP_DISTANCE, TARGET_DISTANCE, Wishes
+from fxgpt_core.optimization.entries import ANY_REGIME, Asked, Entries, Filters, entries, sized_of
 from fxgpt_core.optimization.memory import Memory, Use
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.stages import Stages
 from fxgpt_core.optimization.windows import N_MEASURES, measured_windows, windows_of
 from fxgpt_core.performance.measures import Metrics, metrics_of
+from fxgpt_core.portfolio.sizing import KELLY, SizingParameters
 from fxgpt_core.regimes.regime import GLOBAL, REGIMES
-from fxgpt_core.strategy.decision import decide
+from fxgpt_core.strategy.components import record_of
+from fxgpt_core.strategy.filters import (
+    SentimentFilterParameters,
+    VixFilterParameters,
+    fear_of,
+    limits_of_volume,
+    mood_of,
+)
 from fxgpt_core.strategy.parameters import StrategyParameters
-from fxgpt_core.strategy.wishes import wishes
+from fxgpt_core.strategy.unsized import ALL_SIZED, Unsized
+from fxgpt_core.strategy.volume_measures import VolumeFilterParameters
+from fxgpt_core.strategy.wishes import limits_of
 from fxgpt_core.validation.folds import Window
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 MEMORY_BYTES: Final = 1_000_000_000
 
@@ -39,6 +51,11 @@ class Measured:
 
     metrics: Metrics
     worst_day_pct: float
+
+
+def measured_of(numbers: FloatArray) -> Measured:
+    """The record of one set on one window, of what `Evaluator.on_windows` tells."""
+    return Measured(metrics_of(numbers[:N_MEASURES]), -100.0 * float(numbers[N_MEASURES]))
 
 
 class Evaluator:
@@ -59,49 +76,67 @@ class Evaluator:
 
     def measured(self, sets: Sequence[StrategyParameters], window: Window) -> tuple[Measured, ...]:
         """Each set on one window; `metrics` equal those of `Problem.evaluate`. Raises what that raises."""
-        return tuple(found[0] for found in self.on_windows(sets, [window]))
+        return tuple(measured_of(found) for found in self.on_windows(sets, [window])[:, 0])
 
-    def on_windows(self, sets: Sequence[StrategyParameters], windows: Sequence[Window]) -> list[tuple[Measured, ...]]:
-        """Each set on each window, decided once for all of them; as `measured` of each window alone."""
+    def on_windows(self, sets: Sequence[StrategyParameters], windows: Sequence[Window]) -> FloatArray:
+        """float64[K,F,21]: each of K sets on each of F windows, decided once for all; `measured_of` reads the last axis."""
         if len(sets) == 1 or self._threads == 1:
-            return [self._of_set(each, windows) for each in sets]
+            return np.array([self._of_set(each, windows) for each in sets])
         with ThreadPoolExecutor(self._threads) as pool:
-            return list(pool.map(lambda each: self._of_set(each, windows), sets))
+            return np.array(list(pool.map(lambda each: self._of_set(each, windows), sets)))
 
-    def _of_set(self, parameters: StrategyParameters, windows: Sequence[Window]) -> tuple[Measured, ...]:
-        problem = self._problem
-        slices = [window.slice(problem.candles.known_at_us) for window in windows]
-        span = slice(min(each.start for each in slices), max(each.stop for each in slices))
+    def _of_set(self, parameters: StrategyParameters, windows: Sequence[Window]) -> FloatArray:
+        problem, key = self._problem, tuple(windows)
+        prepared = self._memory.output("windows", key, lambda: windows_of(problem.candles, windows))
         rules = rules_rows(execution_parameters(parameters, problem.candles.timeframe))
-        prepared = self._memory.output("windows", tuple(windows), lambda: windows_of(problem.candles, slices))
-        wished, near = self._wished(parameters, span)
+        wished, near = self._wished(parameters, slice(int(prepared.spans[:, 0].min()), int(prepared.spans[:, 1].max())))
         found = measured_windows(self._tape, wished, rules, self._terms, prepared)
-        for window, rows, told in zip(windows, slices, found, strict=True):
-            if np.isnan(told[0]) or np.searchsorted(near, rows.start) < np.searchsorted(near, rows.stop):
-                # It says what is wrong, in the words of one backtest.
-                problem.evaluate(parameters, window)
-        return tuple(Measured(metrics_of(told[:N_MEASURES]), -100.0 * float(told[N_MEASURES])) for told in found)
+        bounds = np.searchsorted(near, prepared.spans)
+        for number in np.flatnonzero(np.isnan(found[:, 0]) | (bounds[:, 0] < bounds[:, 1])):
+            # It says what is wrong, in the words of one backtest.
+            problem.evaluate(parameters, windows[int(number)])
+        return found
 
     def _wished(self, parameters: StrategyParameters, span: slice) -> tuple[Wishes, IntArray]:
-        """What is decided in a span, by the rows of the whole series, and the rows whose stop or target is too near to play."""
-        view = self._stages.view(parameters, span)
-        rows = self._allowed(np.flatnonzero(wishes(view, parameters, self._problem.costs).side), span)
-        decided = decide(view.select(rows), parameters, self._problem.costs, told=False)
-        found = wishes_of(decided)
+        """What is wished in a span, by the rows of the whole series, and the rows whose stop or target is too near to play."""
+        sizing = record_of(SizingParameters, parameters, "sizing_")
+        found = entries(
+            self._stages.series(parameters),
+            self._stages.within(parameters, span),
+            Asked(limits_of(parameters, self._problem.costs), self._filters(parameters), sized_of(sizing)),
+            (span.start, span.stop),
+        )
         side = np.zeros(len(self._problem.candles), dtype=np.int8)
-        at = rows[found.at] + span.start
-        side[at] = decided.side[found.at]
-        near = at[_too_near(found)] if self._judges_distances else at[:0]
-        return Wishes(side, at, found.rows), near
+        side[found.at] = found.side
+        wished = Wishes(side, found.at, found.rows, self._unsized(parameters, found) if sizing.reads_edge else ALL_SIZED)
+        return wished, _too_near(wished) if self._judges_distances else found.at[:0]
 
-    def _allowed(self, rows: IntArray, span: slice) -> IntArray:
-        """The rows of a span at which the problem lets entries be: those of its regime, if it is of one."""
+    def _filters(self, parameters: StrategyParameters) -> Filters:
         known, name = self._problem.components.regime, self._problem.regime
-        return rows if known is None or name == GLOBAL else rows[known[span][rows] == REGIMES.index(name)]
+        return Filters(
+            fear=fear_of(record_of(VixFilterParameters, parameters, "filter_vix_")),
+            mood=mood_of(record_of(SentimentFilterParameters, parameters, "filter_sentiment_")),
+            volume=limits_of_volume(record_of(VolumeFilterParameters, parameters, "filter_volume_")),
+            only=ANY_REGIME if known is None or name == GLOBAL else REGIMES.index(name),
+        )
+
+    def _unsized(self, parameters: StrategyParameters, found: Entries) -> Unsized:
+        return Unsized(
+            at=self._stages.horizon(parameters.sssd_forecast_horizon).at,
+            band=self._stages.has_band(found.at),
+            close=self._problem.candles.close[found.at],
+            multiplier=found.multiplier,
+            cost=self._problem.costs.round_trip,
+            share=parameters.sizing_kelly_fraction,
+            by_kelly=parameters.sizing_method == KELLY,
+        )
 
 
-def _too_near(wished: Wishes) -> Mask:
-    """Where stop or target is nearer than one average true range: see `engine.check_resolution`."""
+def _too_near(wished: Wishes) -> IntArray:
+    """The rows whose stop or target is nearer than one average true range, and that have an edge: see `check_resolution`."""
     nearest = np.minimum(wished.rows[:, STOP_DISTANCE], wished.rows[:, TARGET_DISTANCE])
-    near: Mask = nearest < wished.rows[:, RANGE]
-    return near
+    numbers = np.flatnonzero(nearest < wished.rows[:, RANGE])
+    for number in numbers:
+        size(wished, int(number))
+    found: IntArray = wished.at[numbers[wished.rows[numbers, RISK_FRACTION] > 0.0]]
+    return found

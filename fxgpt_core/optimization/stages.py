@@ -12,41 +12,44 @@ import numpy.typing as npt
 
 from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.conformal.scenarios import AtStep, at_step
+from fxgpt_core.optimization.entries import Forecasts, Series, Surroundings, Within
 from fxgpt_core.optimization.memory import Memory
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.patterns.parameters import PatternParameters
 from fxgpt_core.patterns.signals import PatternSignals, SignalStages
 from fxgpt_core.portfolio.optimal_weights import AllocationParameters
 from fxgpt_core.strategy.components import record_of
+from fxgpt_core.strategy.filters import Traded, traded_of
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.view import (
-    Distribution,
+    Between,
     Edges,
-    MarketView,
-    at_confidence,
     average_true_range,
     band_rows,
+    between_coverages,
     slow_average,
     step_index,
 )
 from fxgpt_core.strategy.volume_measures import (
     Spikes,
     VolumeFilterParameters,
-    VolumeMeasures,
     balance,
     measures_of,
     volume_spikes,
     vwap_distance,
 )
+from fxgpt_core.strategy.wishes import Seen, fractions, shaped_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 _ALLOCATION = tuple(f"riskfolio_{item.name}" for item in fields(AllocationParameters) if item.name not in ("window", "drift"))
 _SIZE, _LOOKBACK = ("pattern_min_pattern_size",), ("pattern_lookback_period",)
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "horizon": ("sssd_forecast_horizon",),
+    "flags": ("sssd_forecast_horizon", "sssd_quantile_confidence"),
     "ranges": ("risk_atr_period",),
     "spikes": (),
     "balance": ("filter_volume_obv_period",),
@@ -60,7 +63,7 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "heads and shoulders": _SIZE,
     "clear closes": (),
     "candlesticks": (),
-    "support of candlesticks": _SIZE + _LOOKBACK,
+    "support of candlesticks": _SIZE,
     "volume of patterns": _LOOKBACK,
     "trend of patterns": _LOOKBACK,
     "directions": (),
@@ -69,53 +72,63 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Horizon(NamedTuple):
-    """The bands of one horizon, a row a candle: `edges`, what the odds read, and the scale; NaN where there is no band."""
+    """The bands of one horizon, a row a candle, NaN where there is no band: the median's `move` as a fraction, `edges`, what the
+    odds read, and the scale.
+    """
 
+    move: FloatArray
     edges: Edges
     at: AtStep
     scale: FloatArray
 
 
+_NONE: Final = np.empty(0)
+_NO_CODES: Final = np.empty(0, np.int8)
+
+
 class Stages:
-    """The views of a problem's candles, made of columns that a memory keeps."""
+    """The columns of a problem's candles that a set is decided by, kept in a memory."""
 
     def __init__(self, problem: Problem, memory: Memory) -> None:
         self._problem, self._memory = problem, memory
-        looks = problem.components.patterns
-        self._signals = SignalStages(problem.candles, problem.components.regime, memory.output) if looks else None
+        known, looks = problem.components, problem.components.patterns
+        self._signals = SignalStages(problem.candles, known.regime, memory.output) if looks else None
         self._band_row = band_rows(problem.candles, problem.bands)
-        self._own_row = np.where(self._band_row >= 0, np.arange(len(self._band_row)), -1)
+        self._regime = _NO_CODES if known.regime is None else np.ascontiguousarray(known.regime, dtype=np.int8)
+        self._anomaly = _NONE if known.anomaly is None else np.ascontiguousarray(known.anomaly, dtype=np.float64)
+        names = ("vix", "crowd_long", "crowd_confidence", "news")
+        self._context = {name: _NONE if known.context is None else getattr(known.context, name) for name in names}
 
-    def view(self, parameters: StrategyParameters, rows: slice) -> MarketView:
-        """`market_view` of some rows of the series, to the last bit. Raises `ParameterError` as that does."""
+    def series(self, parameters: StrategyParameters) -> Series:
+        """The columns of the whole series. Raises `ParameterError` as `market_view` does."""
         problem = self._problem
         problem.components.check(parameters)
-        edges, at, scale = self._horizon(parameters.sssd_forecast_horizon)
-        part = Edges(edges.coverages, edges.lower[rows], edges.upper[rows], edges.uncalibrated[rows])
-        lower, upper, uncalibrated = at_confidence(part, parameters.sssd_quantile_confidence)
+        band = self.horizon(parameters.sssd_forecast_horizon)
+        place = between_coverages(band.edges.coverages, parameters.sssd_quantile_confidence)
         atr, slow_atr = self._ranges(parameters.risk_atr_period)
-        chosen = problem.components.select(rows)
-        return MarketView(
-            known_at_us=problem.candles.known_at_us[rows],
-            close=problem.candles.close[rows],
-            atr=atr[rows],
-            slow_atr=slow_atr[rows],
-            median=at.median[rows],
-            lower=lower,
-            upper=upper,
-            scale=scale[rows],
-            uncalibrated=uncalibrated,
-            distribution=Distribution(at, self._own_row[rows]),
-            regime=chosen.regime,
-            anomaly=chosen.anomaly,
-            context=chosen.context,
-            pattern=self._pattern(parameters, rows),
-            volume=self._volume(parameters, rows),
-            capital=self._capital(parameters, rows),
+        return Series(
+            seen=Seen(problem.candles.close, atr, slow_atr, band.scale, self._flags(parameters.sssd_forecast_horizon, place)),
+            forecasts=Forecasts(band.move, band.edges.lower, band.edges.upper, place),
+            around=Surroundings(self._regime, self._anomaly, **self._context, traded=self._traded(parameters)),
         )
 
-    def _horizon(self, horizon: int) -> Horizon:
+    def within(self, parameters: StrategyParameters, rows: slice) -> Within:
+        """The columns of some candles alone."""
+        return Within(shaped_of(self._pattern(parameters, rows), rows.stop - rows.start), self._capital(parameters, rows))
+
+    def horizon(self, horizon: int) -> Horizon:
+        """The bands of a horizon. Raises `ParameterError` where there is none."""
         return self._memory.output("horizon", horizon, lambda: _horizon(self._problem.bands, horizon, self._band_row))
+
+    def has_band(self, rows: IntArray) -> IntArray:
+        """Where the band of each row lies in `horizon`, −1 where there is none."""
+        return np.where(self._band_row[rows] >= 0, rows, -1)
+
+    def _flags(self, horizon: int, place: Between) -> Mask:
+        flags = self.horizon(horizon).edges.uncalibrated
+        return self._memory.output(
+            "flags", (horizon, place.below, place.above), lambda: flags[:, place.below] | flags[:, place.above]
+        )
 
     def _ranges(self, period: int) -> tuple[FloatArray, FloatArray]:
         def made() -> tuple[FloatArray, FloatArray]:
@@ -129,20 +142,20 @@ class Stages:
             return None
         return self._signals.signals(record_of(PatternParameters, parameters, "pattern_"), rows)
 
-    def _volume(self, parameters: StrategyParameters, rows: slice) -> VolumeMeasures | None:
+    def _traded(self, parameters: StrategyParameters) -> Traded:
         filtering = record_of(VolumeFilterParameters, parameters, "filter_volume_")
         if not filtering.enabled:
-            return None
+            return Traded(_NONE, _NONE, _NONE, _NONE, _NONE)
         candles, output = self._problem.candles, self._memory.output
         spikes: Spikes = output("spikes", (), lambda: volume_spikes(candles))
         obv = output("balance", filtering.obv_period, lambda: balance(candles, spikes.direction, filtering.obv_period))
         distance = output("vwap", filtering.vwap_period, lambda: vwap_distance(candles, filtering.vwap_period))
-        return measures_of(spikes, obv, distance).select(rows)
+        return traded_of(measures_of(spikes, obv, distance))
 
-    def _capital(self, parameters: StrategyParameters, rows: slice) -> FloatArray | None:
+    def _capital(self, parameters: StrategyParameters, rows: slice) -> FloatArray:
         capital, known_at_us = self._problem.components.capital, self._problem.candles.known_at_us
         if capital is None:
-            return None
+            return _NONE
         sharing, alpha = record_of(AllocationParameters, parameters, "riskfolio_"), parameters.rl_hybrid_alpha
         # Of the rows asked for alone: weights of a year take a solver's time.
         key = (sharing, alpha, rows.start, rows.stop)
@@ -159,8 +172,10 @@ def _horizon(bands: Bands, horizon: int, band_row: IntArray) -> Horizon:
     numbers, flags = np.full((n, c + 1, 2), np.nan), np.zeros((n, c), dtype=np.bool_)
     for column, values in enumerate((at.lower, at.upper)):
         numbers[placed, :c, column] = values[of_band]
-    numbers[placed, c, 0], numbers[placed, c, 1] = at.median[of_band], bands.scale[of_band, step]
+    numbers[placed, c, 0] = at.median[of_band]
     flags[placed] = bands.uncalibrated[of_band, step]
-    lower, upper = numbers[:, :c, 0], numbers[:, :c, 1]
-    found = AtStep(numbers[:, c, 0], lower, upper, at.tails, at.fall)
-    return Horizon(Edges(bands.coverages, lower, upper, flags), found, numbers[:, c, 1])
+    scale = np.full(n, np.nan)
+    scale[placed] = bands.scale[of_band, step]
+    lower, upper, median = numbers[:, :c, 0], numbers[:, :c, 1], numbers[:, c, 0]
+    found = AtStep(median, lower, upper, at.tails, at.fall)
+    return Horizon(fractions(median), Edges(bands.coverages, lower, upper, flags), found, scale)

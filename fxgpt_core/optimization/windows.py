@@ -13,6 +13,7 @@ from fxgpt_core.compiled import compiled, uncounted
 from fxgpt_core.market.fills import Terms
 from fxgpt_core.performance.daily import fx_days_a_year, last_rows
 from fxgpt_core.performance.run_measures import Run, day_returns, run_measures
+from fxgpt_core.validation.folds import Window
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -33,8 +34,9 @@ class Windows(NamedTuple):
     first_day: IntArray
 
 
-def windows_of(candles: CandleArrays, spans: Sequence[slice]) -> Windows:
-    """The windows of slices of the candles; one may be empty."""
+def windows_of(candles: CandleArrays, windows: Sequence[Window]) -> Windows:
+    """The windows as rows of the candles; one may be empty."""
+    spans = [window.slice(candles.known_at_us) for window in windows]
     days = [candles.fx_day[span] for span in spans]
     ends = [last_rows(each) for each in days]
     return Windows(
@@ -46,17 +48,15 @@ def windows_of(candles: CandleArrays, spans: Sequence[slice]) -> Windows:
 
 
 class Sheet(NamedTuple):
-    """What windows leave, one behind the other: equity at closes, and of each trade profit, costs and µs held, float64[T,3].
-
-    `n_trades` int64[F]; `sums` and `book` are those of the window that is played.
+    """What the window that is played leaves: `sums`, `book` and `curve` as `tape.Log`, whose `daily` is `nothing`; `trades`
+    float64[3,T] are profit, costs and µs held of each. Each window writes over what the one before left, near the processor.
     """
 
     sums: FloatArray
     book: TradeArray
-    equity: FloatArray
-    trades: FloatArray
-    n_trades: IntArray
+    curve: FloatArray
     nothing: FloatArray
+    trades: FloatArray
 
 
 def measured_windows(tape: Tape, wished: Wishes, rules: FloatArray, terms: Terms, windows: Windows) -> FloatArray:
@@ -65,54 +65,38 @@ def measured_windows(tape: Tape, wished: Wishes, rules: FloatArray, terms: Terms
     What is not finite is not judged here: then the first number is NaN.
     """
     bounds = np.searchsorted(wished.at, windows.spans)
-    room = bounds[:, 1] - bounds[:, 0] + 1
-    sheet = Sheet(
-        sums=np.empty(len(Sums._fields)),
-        book=np.empty(int(room.max(initial=1)), TRADE),
-        equity=np.empty(int((windows.spans[:, 1] - windows.spans[:, 0]).sum())),
-        trades=np.empty((int(room.sum()), 3)),
-        n_trades=np.zeros(len(windows.spans), dtype=np.int64),
-        nothing=np.empty(0),
-    )
-    _play_all(tape, wished, rules, terms, windows.spans, sheet)
-    return _measure_all(sheet, windows, terms.cash)
-
-
-@uncounted
-def _play_all(tape: Tape, wished: Wishes, rules: FloatArray, terms: Terms, spans: IntArray, sheet: Sheet) -> None:
-    first, n = 0, 0
-    for f in range(len(spans)):
-        start, stop = spans[f]
-        if stop > start:
-            curve = sheet.equity[first : first + stop - start]
-            play(tape, wished, rules, terms, (start, stop), Log(sheet.sums, sheet.book, curve, sheet.nothing))
-            sheet.n_trades[f] = int(sheet.sums[TRADES])
-        for t in range(sheet.n_trades[f]):
-            row = sheet.book[t]
-            sheet.trades[n, 0] = row.profit
-            # In the order of `cost_parts`: another one might round differently.
-            sheet.trades[n, 1] = row.commission + row.spread_cost + row.slippage + row.impact + row.swap
-            sheet.trades[n, 2] = tape.time_us[row.exit_index] - tape.time_us[row.entry_index]
-            n += 1
-        first += stop - start
+    trades = int((bounds[:, 1] - bounds[:, 0]).max(initial=0)) + 1
+    candles = int((windows.spans[:, 1] - windows.spans[:, 0]).max(initial=0))
+    sheet = Sheet(np.empty(len(Sums._fields)), np.empty(trades, TRADE), np.empty(candles), np.empty(0), np.empty((3, trades)))
+    return _measured(tape, wished, rules, terms, windows, sheet)
 
 
 @compiled
-def _measure_all(sheet: Sheet, windows: Windows, cash: float) -> FloatArray:
+def _measured(tape: Tape, wished: Wishes, rules: FloatArray, terms: Terms, windows: Windows, sheet: Sheet) -> FloatArray:
     found = np.empty((len(windows.spans), N_MEASURES + 1))
-    first, n = 0, 0
     for f in range(len(windows.spans)):
-        rows, trades = windows.spans[f, 1] - windows.spans[f, 0], sheet.n_trades[f]
-        curve = sheet.equity[first : first + rows]
-        profit, costs = sheet.trades[n : n + trades, 0].copy(), sheet.trades[n : n + trades, 1].copy()
-        held_us = sheet.trades[n : n + trades, 2].astype(np.int64)
+        start, stop = windows.spans[f]
+        curve, n = sheet.curve[: stop - start], 0
+        if stop > start:
+            play(tape, wished, rules, terms, (start, stop), Log(sheet.sums, sheet.book, curve, sheet.nothing))
+            n = int(sheet.sums[TRADES])
+            _told(tape.time_us, sheet.book, n, sheet.trades)
         day_ends = windows.day_ends[windows.first_day[f] : windows.first_day[f + 1]]
-        run = Run(profit, costs, held_us, curve, cash, day_ends, windows.days_a_year[f], 0.0)
-        found[f, :N_MEASURES] = run_measures(run)
-        found[f, N_MEASURES] = 0.0
-        for change in day_returns(curve, cash, day_ends):
+        profit, costs, held_us = sheet.trades[0, :n], sheet.trades[1, :n], sheet.trades[2, :n].astype(np.int64)
+        run = Run(profit, costs, held_us, curve, terms.cash, day_ends, windows.days_a_year[f], 0.0)
+        found[f, :N_MEASURES], found[f, N_MEASURES] = run_measures(run), 0.0
+        for change in day_returns(curve, terms.cash, day_ends):
             found[f, N_MEASURES] = min(found[f, N_MEASURES], change)
         if not np.isfinite(curve).all():
             found[f, 0] = np.nan
-        first, n = first + rows, n + trades
     return found
+
+
+@uncounted
+def _told(time_us: IntArray, book: TradeArray, n: int, trades: FloatArray) -> None:
+    for t in range(n):
+        row = book[t]
+        trades[0, t] = row.profit
+        # In the order of `cost_parts`: another one might round differently.
+        trades[1, t] = row.commission + row.spread_cost + row.slippage + row.impact + row.swap
+        trades[2, t] = time_us[row.exit_index] - time_us[row.entry_index]

@@ -23,11 +23,12 @@ from fxgpt_core.patterns.shapes import (
     VOLUME,
     Shapes,
 )
-from fxgpt_core.patterns.swings import MOST_TOUCHES, touches
+from fxgpt_core.patterns.swings import MOST_TOUCHES
 
 NEAR_RANGES: Final = 0.5
 """A swing touches a price when it turned within this share of the mean true range."""
 FULL_TREND: Final = 2.0
+NEVER: Final = np.iinfo(np.int64).max
 
 
 class Swings(NamedTuple):
@@ -48,18 +49,43 @@ class Weights(NamedTuple):
 @compiled
 def held(shapes: Shapes, prices: Prices, swings: Swings, lookback: int) -> npt.NDArray[np.int8]:
     """int8[M]: how many earlier swings of the `lookback` candles hold the price of each shape that is complete, at most three."""
-    found = np.zeros(len(shapes.rows), np.int8)
+    return touched_within(touches(shapes, prices, swings, lookback), lookback)
+
+
+@compiled
+def touched_within(ages: IntArray, lookback: int) -> npt.NDArray[np.int8]:
+    """int8[M]: how many of the `touches` of each shape are no older than so many candles."""
+    found = np.zeros(len(ages), np.int8)
+    for m in range(len(ages)):
+        for k in range(MOST_TOUCHES):
+            found[m] += ages[m, k] <= lookback
+    return found
+
+
+@compiled
+def touches(shapes: Shapes, prices: Prices, swings: Swings, lookback: int) -> IntArray:
+    """int64[M,3]: how many candles before its first point the last three swings lie that hold the price of each shape that is
+    complete; `NEVER` where fewer do in the `lookback` candles.
+    """
+    found = np.full((len(shapes.rows), MOST_TOUCHES), NEVER)
     for m in range(len(shapes.rows)):
         at, first = shapes.rows[m, COMPLETED], shapes.rows[m, FIRST_POINT]
         if at < 0:
             continue
         near, anchor = NEAR_RANGES * prices.range[at], shapes.values[m, ANCHOR]
         # The shape's own swings do not hold it, and a swing counts once it is known.
-        window = (first - lookback, min(first, at - swings.width + 1))
-        count = touches(anchor, near, swings.lows, prices.low, window)
-        if count < MOST_TOUCHES:
-            count += touches(anchor, near, swings.highs, prices.high, window)
-        found[m] = min(count, MOST_TOUCHES)
+        stop, count = min(first, at - swings.width + 1), 0
+        low, high = np.searchsorted(swings.lows, stop) - 1, np.searchsorted(swings.highs, stop) - 1
+        while count < MOST_TOUCHES:
+            of_low, of_high = swings.lows[low] if low >= 0 else -1, swings.highs[high] if high >= 0 else -1
+            row = max(of_low, of_high)
+            if row < max(first - lookback, 0):
+                break
+            price = prices.low[row] if of_low >= of_high else prices.high[row]
+            low, high = (low - 1, high) if of_low >= of_high else (low, high - 1)
+            if abs(price - anchor) <= near:
+                found[m, count] = first - row
+                count += 1
     return found
 
 

@@ -14,7 +14,7 @@ from fxgpt_core.patterns.breakouts import Clear, clear_closes
 from fxgpt_core.patterns.candidates import Candidates
 from fxgpt_core.patterns.candlestick_shapes import candlestick_shapes
 from fxgpt_core.patterns.candlesticks import CANDLES_OF, FX_GAP_SLACK, candlesticks
-from fxgpt_core.patterns.confidence import Swings, held, trend, volume_ratio
+from fxgpt_core.patterns.confidence import Swings, touched_within, touches, trend, volume_ratio
 from fxgpt_core.patterns.double_bottoms import double_bottoms
 from fxgpt_core.patterns.filters import Directions, directions
 from fxgpt_core.patterns.head_and_shoulders import inverse_heads
@@ -96,12 +96,12 @@ class Stretch:
 
     def held_candlesticks(self, parameters: PatternParameters) -> npt.NDArray[np.int8]:
         """int8[M]: how many swings hold each candlestick."""
-        width, lookback = parameters.swing_width, parameters.lookback_period
+        width = parameters.swing_width
 
-        def made() -> npt.NDArray[np.int8]:
-            return held(self.candlesticks(), self.prices, self.both_swings(width), lookback)
+        def made() -> IntArray:
+            return touches(self.candlesticks(), self.prices, self.both_swings(width), _LOOKBACKS[1])
 
-        return self._output("support of candlesticks", (width, lookback), made)
+        return touched_within(self._output("support of candlesticks", width, made), parameters.lookback_period)
 
     def both_swings(self, width: int) -> Swings:
         """Swing lows and swing highs."""

@@ -31,15 +31,3 @@ def swing_lows(low: FloatArray, width: int) -> IntArray:
             rows[found] = i
             found += 1
     return rows[:found]
-
-
-@compiled
-def touches(price: float, near: float, at: IntArray, values: FloatArray, window: tuple[int, int]) -> int:
-    """How many of the swings `at` rows [first, stop) of a window lie within `near` of the price; `values` are all prices."""
-    count = 0
-    for s in range(np.searchsorted(at, window[0]), len(at)):
-        if at[s] >= window[1]:
-            break
-        if abs(values[at[s]] - price) <= near:
-            count += 1
-    return count

@@ -4,11 +4,13 @@ Only sums, products, quotients and a square root are taken, which IEEE 754 round
 row is equal to the last bit alone and among others.
 """
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.errors import BadInputError
 
 FloatArray = npt.NDArray[np.float64]
@@ -62,10 +64,7 @@ def kelly(edge: Edge) -> FloatArray:
     p is the probability of the target where target or stop is reached. That is Kelly's own answer where the trades that reach
     neither pay nothing: they add p·log(1) to the growth. NaN where not known.
     """
-    payoff, decided = edge.payoff, edge.p_target + edge.p_stop
-    p = np.divide(edge.p_target, decided, out=np.where(np.isnan(decided), np.nan, 0.0), where=decided > 0.0)
-    pays = ~(payoff <= 0.0)
-    return _at_least_none(np.where(pays, p - (1.0 - p) / np.where(pays, payoff, 1.0), 0.0))
+    return _each_kelly(*_columns(edge))
 
 
 def optimal_f(edge: Edge) -> FloatArray:
@@ -74,18 +73,64 @@ def optimal_f(edge: Edge) -> FloatArray:
     The outcomes x are the target less the cost, nothing less the cost, and the stop with the cost, which is the worst. The
     derivative is zero where a quadratic in f is; of its roots the smaller positive one lies in (0, 1]. NaN where not known.
     """
-    b = edge.payoff
-    loss = edge.stop + edge.cost
-    m = -edge.cost / np.where(loss > 0.0, loss, np.nan)
-    p_target, p_stop = edge.p_target, edge.p_stop
-    p_middle = np.maximum(1.0 - p_target - p_stop, 0.0)
+    return _each_optimal_f(*_columns(edge))
+
+
+def _columns(edge: Edge) -> tuple[FloatArray, ...]:
+    return tuple(np.asarray(getattr(edge, item.name), dtype=np.float64) for item in fields(edge))
+
+
+@inlined
+def payoff_of(target: float, stop: float, cost: float) -> float:
+    """`Edge.payoff` of one trade."""
+    loss = stop + cost
+    return (target - cost) / (loss if loss > 0.0 else math.nan)
+
+
+@compiled
+def kelly_of(p_target: float, p_stop: float, target: float, stop: float, cost: float) -> float:
+    """`kelly` of one trade."""
+    payoff, decided = payoff_of(target, stop, cost), p_target + p_stop
+    if payoff <= 0.0:
+        return 0.0
+    p = p_target / decided if decided > 0.0 else (math.nan if math.isnan(decided) else 0.0)
+    return _at_least_none(p - (1.0 - p) / payoff)
+
+
+@compiled
+def optimal_f_of(p_target: float, p_stop: float, target: float, stop: float, cost: float) -> float:
+    """`optimal_f` of one trade."""
+    b, loss = payoff_of(target, stop, cost), stop + cost
+    m = -cost / (loss if loss > 0.0 else math.nan)
+    p_middle = max(1.0 - p_target - p_stop, 0.0) if not math.isnan(p_target + p_stop) else math.nan
     mean = p_target * b + p_middle * m - p_stop
+    if mean <= 0.0:
+        return 0.0
     slope = p_target * b * (m - 1.0) + p_middle * m * (b - 1.0) - p_stop * (b + m)
     curvature = -b * m
-    pays = ~(mean <= 0.0)
-    root = np.sqrt(np.where(pays, np.maximum(slope * slope - 4.0 * curvature * mean, 0.0), 1.0))
-    return _at_least_none(np.where(pays, 2.0 * mean / np.where(pays, root - slope, 1.0), 0.0))
+    within = slope * slope - 4.0 * curvature * mean
+    root = math.sqrt(max(within, 0.0)) if not math.isnan(within) else math.nan
+    return _at_least_none(2.0 * mean / (root - slope))
 
 
-def _at_least_none(fraction: FloatArray) -> FloatArray:
-    return np.clip(fraction, 0.0, 1.0)
+@inlined
+def _at_least_none(fraction: float) -> float:
+    return min(max(fraction, 0.0), 1.0) if not math.isnan(fraction) else math.nan
+
+
+@compiled
+def _each_kelly(p_target: FloatArray, p_stop: FloatArray, target: FloatArray, stop: FloatArray, cost: FloatArray) -> FloatArray:
+    found = np.empty(len(target))
+    for i in range(len(target)):
+        found[i] = kelly_of(p_target[i], p_stop[i], target[i], stop[i], cost[i])
+    return found
+
+
+@compiled
+def _each_optimal_f(
+    p_target: FloatArray, p_stop: FloatArray, target: FloatArray, stop: FloatArray, cost: FloatArray
+) -> FloatArray:
+    found = np.empty(len(target))
+    for i in range(len(target)):
+        found[i] = optimal_f_of(p_target[i], p_stop[i], target[i], stop[i], cost[i])
+    return found

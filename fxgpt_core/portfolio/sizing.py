@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fxgpt_core.compiled import compiled
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.portfolio.edge import Edge, kelly, optimal_f
 from fxgpt_core.regimes.regime import RANGING, REGIMES, TRENDING_DOWN, TRENDING_UP, UNKNOWN, VOLATILE
@@ -84,23 +84,35 @@ class Conditions:
 def risk_fraction(edge: Edge, conditions: Conditions, parameters: SizingParameters) -> FloatArray:
     """float64[N]: the share of the equity that each trade's stop may lose, in [0, `MAX_TRADE_RISK`]; NaN where not known.
 
-    The method's fraction, × confidence × volatility (volatility_adjusted only) × regime × VIX × sentiment × allocation, capped.
-    Elementwise, and to the last bit the same alone and among others. Raises `BadInputError` for what the parameters need and
-    the conditions lack, and for arrays of another length.
+    The method's fraction, times the product of confidence × volatility (volatility_adjusted only) × regime × VIX × sentiment ×
+    allocation, capped. Elementwise, and to the last bit the same alone and among others. Raises `BadInputError` for what the
+    parameters need and the conditions lack, and for arrays of another length.
     """
     _refuse_misfits(conditions, len(edge))
-    risk = _by_method(edge, parameters)
+    return np.clip(_by_method(edge, parameters) * _multiplier(len(edge), conditions, parameters), 0.0, MAX_TRADE_RISK)
+
+
+def _multiplier(n: int, conditions: Conditions, parameters: SizingParameters) -> FloatArray:
+    factor = np.ones(n)
     if parameters.confidence_scaling:
+        certainty = _needed(conditions.certainty, "certainty", "confidence_scaling")
         low, high = parameters.confidence_min_multiplier, parameters.confidence_max_multiplier
-        risk = risk * (low + (high - low) * _needed(conditions.certainty, "certainty", "confidence_scaling"))
+        factor *= low + (high - low) * certainty
     if parameters.method == VOLATILITY_ADJUSTED:
-        risk = risk * np.clip(_needed(conditions.usual_volatility, "usual_volatility", "the method"), *VOLATILITY_MULTIPLIER)
+        factor *= np.clip(_needed(conditions.usual_volatility, "usual_volatility", "the method"), *VOLATILITY_MULTIPLIER)
     if conditions.regime is not None:
-        risk = risk * parameters.regime_multipliers[conditions.regime]
-    for factor in (conditions.vix, conditions.sentiment, conditions.allocation):
-        if factor is not None:
-            risk = risk * factor
-    return np.clip(risk, 0.0, MAX_TRADE_RISK)
+        factor *= parameters.regime_multipliers[conditions.regime]
+    for other in (conditions.vix, conditions.sentiment, conditions.allocation):
+        if other is not None:
+            factor *= other
+    return factor
+
+
+@inlined
+def risk_of(fraction: float, multiplier: float) -> float:
+    """`risk_fraction` of one trade: the method's fraction, and the product of the multipliers."""
+    risk = fraction * multiplier
+    return min(max(risk, 0.0), MAX_TRADE_RISK) if not math.isnan(risk) else math.nan
 
 
 def _by_method(edge: Edge, parameters: SizingParameters) -> FloatArray:

@@ -125,22 +125,20 @@ class Decisions:
         return {text: int((self.reason == code).sum()) for code, text in enumerate(REASONS)}
 
 
-def decide(view: MarketView, parameters: StrategyParameters, costs: Costs, *, told: bool = True) -> Decisions:
+def decide(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Decisions:
     """The decision at every row of the view, the same alone and among others.
 
     A wish of the forecast, or of a pattern where the forecast has no side (`wishes`), is refused by an anomaly, by a market
     filter, by a sizing method that sees no edge, and where no capital is allocated. What is left risks what `portfolio.sizing`
-    says. With `told` False only what a backtest reads is computed: of `numbers` these are `atr` and `pattern_led`.
+    says. `optimization.entries` makes of the same parts what a search plays, and no more.
     """
     sizing = record_of(SizingParameters, parameters, "sizing_")
     wished = wishes(view, parameters, costs)
     answers = _answers(view, wished, parameters)
     reason = _refused(view, wished, answers)
-    left = side_of(reason)
-    asked = None if told else left if sizing.reads_edge else np.zeros_like(left)
-    found = odds(view, wished, costs, asked)
+    found = odds(view, wished, costs)
     risk = risk_fraction(found.edge, _conditions(view, wished, answers), sizing)
-    reason[(left != 0) & ~(risk > 0.0)] = NO_EDGE
+    reason[(side_of(reason) != 0) & ~(risk > 0.0)] = NO_EDGE
     side = side_of(reason)
     wanted = side != 0
     return Decisions(
@@ -150,7 +148,7 @@ def decide(view: MarketView, parameters: StrategyParameters, costs: Costs, *, to
         target_distance=np.where(wanted, wished.target, np.nan),
         risk_fraction=np.where(wanted, risk, np.nan),
         reason=reason,
-        numbers=_all_numbers(view, wished, found, answers, costs) if told else _played_numbers(view, wished),
+        numbers=_numbers(view, wished, found, costs) | _numbers_of_filters(view, answers),
     )
 
 
@@ -188,15 +186,6 @@ def _refused(view: MarketView, wished: Wishes, answers: FilterAnswers) -> Codes:
     if view.capital is not None:
         reason[wants & (view.capital <= 0.0)] = NO_CAPITAL
     return reason
-
-
-def _played_numbers(view: MarketView, wished: Wishes) -> dict[str, FloatArray]:
-    """The numbers that a backtest reads."""
-    return {"atr": view.atr, "pattern_led": wished.led.astype(np.float64)}
-
-
-def _all_numbers(view: MarketView, wished: Wishes, found: Odds, answers: FilterAnswers, costs: Costs) -> dict[str, FloatArray]:
-    return _numbers(view, wished, found, costs) | _numbers_of_filters(view, answers)
 
 
 def _numbers(view: MarketView, wished: Wishes, found: Odds, costs: Costs) -> dict[str, FloatArray]:

@@ -4,13 +4,15 @@ Each is elementwise and has no state: row i of an answer depends on row i of wha
 multiplies the size, or has nothing to say because its series is missing there, and says which of the three.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.context.market_context import MarketContext
 from fxgpt_core.errors import ParameterError
 from fxgpt_core.strategy.reasons import CROWD, ILLIQUID, NEWS, SPIKE_AGAINST, VOLUME_AGAINST
@@ -128,12 +130,8 @@ def filter_answers(side: Side, context: MarketContext, measures: VolumeMeasures,
 
 def vix_filter(vix: FloatArray, parameters: VixFilterParameters) -> FilterAnswer:
     """Smaller sizes in fear: above each level the share of it is taken away; `vix` in points. Nothing is refused."""
-    answer = _silent(len(vix))
-    if parameters.enabled:
-        answer.factor[vix > parameters.high_threshold] = 1.0 - parameters.high_reduction_pct
-        answer.factor[vix > parameters.extreme_threshold] = 1.0 - parameters.extreme_reduction_pct
-        answer.neutral[:] = np.isnan(vix)
-    return answer
+    factor = _each_fear(vix, fear_of(parameters))
+    return FilterAnswer(np.full(len(vix), NOT_REFUSED, dtype=np.int8), factor, np.isnan(vix) & parameters.enabled)
 
 
 def sentiment_filter(side: Side, context: MarketContext, parameters: SentimentFilterParameters) -> FilterAnswer:
@@ -143,36 +141,142 @@ def sentiment_filter(side: Side, context: MarketContext, parameters: SentimentFi
     (1 − threshold), at most `MOST_FADE`. News, where heard, refuse a side they are against with a score of the confidence
     asked for or more. Neutral where neither is known.
     """
-    answer = _silent(len(side))
-    if not parameters.enabled:
-        return answer
-    threshold = parameters.contrarian_threshold
-    heard = context.crowd_confidence >= parameters.confidence_threshold
-    on_side = np.where(side > 0, context.crowd_long, 1.0 - context.crowd_long)
-    beyond = ((1.0 - on_side) - threshold) / (1.0 - threshold)
-    faded = (side != 0) & heard & (beyond >= 0.0)
-    answer.factor[faded] = np.minimum(1.0 + parameters.fade_strength * beyond[faded], MOST_FADE)
-    answer.neutral[:] = np.isnan(context.crowd_long) | np.isnan(context.crowd_confidence)
+    answers = _each_mood(side, context.crowd_long, context.crowd_confidence, context.news, mood_of(parameters))
+    neutral = np.isnan(context.crowd_long) | np.isnan(context.crowd_confidence)
     if parameters.use_news:
-        answer.refusal[side * context.news <= -parameters.confidence_threshold] = NEWS
-        answer.neutral[:] &= np.isnan(context.news)
-    answer.refusal[(side != 0) & heard & (on_side >= threshold)] = CROWD
-    return answer
+        neutral &= np.isnan(context.news)
+    return FilterAnswer(*answers, neutral & parameters.enabled)
 
 
 def volume_filter(side: Side, measures: VolumeMeasures, parameters: VolumeFilterParameters) -> FilterAnswer:
     """Refused: less than `min_liquidity_pct` of the usual volume; OBV and VWAP both against the side; a candle against it with
     more than `spike_threshold` of the usual volume. No size is changed. Neutral where not all measures are known.
     """
-    answer = _silent(len(side))
-    if parameters.enabled:
-        # Later lines overrule earlier ones; a comparison with NaN is false.
-        answer.refusal[(side * measures.direction < 0.0) & (measures.spike_ratio > parameters.spike_threshold)] = SPIKE_AGAINST
-        answer.refusal[(side * measures.obv < 0.0) & (side * measures.vwap_distance < 0.0)] = VOLUME_AGAINST
-        answer.refusal[(side != 0) & (measures.liquidity < parameters.min_liquidity_pct)] = ILLIQUID
-        answer.neutral[:] = np.isnan(measures.obv + measures.vwap_distance + measures.spike_ratio + measures.liquidity)
-    return answer
+    refusal = _each_volume(side, traded_of(measures), limits_of_volume(parameters))
+    neutral = np.isnan(measures.obv + measures.vwap_distance + measures.spike_ratio + measures.liquidity)
+    return FilterAnswer(refusal, np.ones(len(side)), neutral & parameters.enabled)
 
 
-def _silent(n: int) -> FilterAnswer:
-    return FilterAnswer(np.full(n, NOT_REFUSED, dtype=np.int8), np.ones(n), np.zeros(n, dtype=bool))
+class Fear(NamedTuple):
+    """Two levels of the VIX, and what is left of the size above each."""
+
+    high: float
+    extreme: float
+    left_above_high: float
+    left_above_extreme: float
+
+
+class Mood(NamedTuple):
+    """`SentimentFilterParameters` as compiled code takes them."""
+
+    enabled: bool
+    threshold: float
+    confidence: float
+    strength: float
+    hears_news: bool
+
+
+class Traded(NamedTuple):
+    """The columns of `VolumeMeasures`."""
+
+    obv: FloatArray
+    vwap_distance: FloatArray
+    spike_ratio: FloatArray
+    liquidity: FloatArray
+    direction: FloatArray
+
+
+class VolumeLimits(NamedTuple):
+    """What the volume filter holds measures to."""
+
+    enabled: bool
+    spike: float
+    liquidity: float
+
+
+def fear_of(parameters: VixFilterParameters) -> Fear:
+    """The levels; no VIX is above those of a filter that is off."""
+    levels = (parameters.high_threshold, parameters.extreme_threshold) if parameters.enabled else (math.inf, math.inf)
+    return Fear(*levels, 1.0 - parameters.high_reduction_pct, 1.0 - parameters.extreme_reduction_pct)
+
+
+def mood_of(parameters: SentimentFilterParameters) -> Mood:
+    """The parameters as numbers."""
+    share, confidence = parameters.contrarian_threshold, parameters.confidence_threshold
+    return Mood(parameters.enabled, share, confidence, parameters.fade_strength, parameters.use_news)
+
+
+def traded_of(measures: VolumeMeasures) -> Traded:
+    """The columns of the measures."""
+    return Traded(*(getattr(measures, name) for name in Traded._fields))
+
+
+def limits_of_volume(parameters: VolumeFilterParameters) -> VolumeLimits:
+    """The limits of the parameters."""
+    return VolumeLimits(parameters.enabled, parameters.spike_threshold, parameters.min_liquidity_pct)
+
+
+@inlined
+def fear_factor(vix: float, fear: Fear) -> float:
+    """What `vix_filter` multiplies a size by; a VIX that is not known changes nothing."""
+    if vix > fear.extreme:
+        return fear.left_above_extreme
+    return fear.left_above_high if vix > fear.high else 1.0
+
+
+@inlined
+def mood_answer(side: int, crowd_long: float, crowd_confidence: float, news: float, mood: Mood) -> tuple[int, float]:
+    """The refusal and the factor of `sentiment_filter`; a number that is not known makes every comparison false."""
+    if not mood.enabled or side == 0:
+        return NOT_REFUSED, 1.0
+    refusal, factor = NOT_REFUSED, 1.0
+    if mood.hears_news and side * news <= -mood.confidence:
+        refusal = NEWS
+    if crowd_confidence >= mood.confidence:
+        on_side = crowd_long if side > 0 else 1.0 - crowd_long
+        beyond = ((1.0 - on_side) - mood.threshold) / (1.0 - mood.threshold)
+        if beyond >= 0.0:
+            factor = min(1.0 + mood.strength * beyond, MOST_FADE)
+        if on_side >= mood.threshold:
+            refusal = CROWD
+    return refusal, factor
+
+
+@inlined
+def volume_refusal(side: int, traded: Traded, i: int, limits: VolumeLimits) -> int:
+    """The refusal of `volume_filter` at a row."""
+    if not limits.enabled or side == 0:
+        return NOT_REFUSED
+    if traded.liquidity[i] < limits.liquidity:
+        return ILLIQUID
+    if side * traded.obv[i] < 0.0 and side * traded.vwap_distance[i] < 0.0:
+        return VOLUME_AGAINST
+    if side * traded.direction[i] < 0.0 and traded.spike_ratio[i] > limits.spike:
+        return SPIKE_AGAINST
+    return NOT_REFUSED
+
+
+@compiled
+def _each_fear(vix: FloatArray, fear: Fear) -> FloatArray:
+    factor = np.empty(len(vix))
+    for i in range(len(vix)):
+        factor[i] = fear_factor(vix[i], fear)
+    return factor
+
+
+@compiled
+def _each_mood(
+    side: Side, crowd_long: FloatArray, crowd_confidence: FloatArray, news: FloatArray, mood: Mood
+) -> tuple[Side, FloatArray]:
+    refusal, factor = np.empty(len(side), np.int8), np.empty(len(side))
+    for i in range(len(side)):
+        refusal[i], factor[i] = mood_answer(side[i], crowd_long[i], crowd_confidence[i], news[i], mood)
+    return refusal, factor
+
+
+@compiled
+def _each_volume(side: Side, traded: Traded, limits: VolumeLimits) -> Side:
+    refusal = np.empty(len(side), np.int8)
+    for i in range(len(side)):
+        refusal[i] = volume_refusal(side[i], traded, i, limits)
+    return refusal

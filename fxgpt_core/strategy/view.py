@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fxgpt_core.candles.arrays import CandleArrays
+from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.conformal.scenarios import AtStep, at_step
 from fxgpt_core.context.market_context import MarketContext
@@ -218,12 +219,16 @@ class Edges(NamedTuple):
     uncalibrated: npt.NDArray[np.bool_]
 
 
-def at_confidence(edges: Edges, confidence: float) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
-    """Lower and upper edge at a confidence, linear between the two calibrated coverages around it, and whether one is flagged.
+class Between(NamedTuple):
+    """A confidence lies between the calibrated coverages `below` and `above`; `weight` is that of the upper one."""
 
-    Raises `ParameterError` for a confidence that the coverages do not span.
-    """
-    coverages, flags = edges.coverages, edges.uncalibrated
+    below: int
+    above: int
+    weight: float
+
+
+def between_coverages(coverages: FloatArray, confidence: float) -> Between:
+    """Where a confidence lies. Raises `ParameterError` for one that the coverages do not span."""
     if not coverages[0] <= confidence <= coverages[-1]:
         raise ParameterError(
             f"sssd_quantile_confidence is {confidence}, but the bands are calibrated from {coverages[0]} to {coverages[-1]}; "
@@ -231,14 +236,33 @@ def at_confidence(edges: Edges, confidence: float) -> tuple[FloatArray, FloatArr
         )
     above = int(np.searchsorted(coverages, confidence))
     if coverages[above] == confidence:
-        return edges.lower[:, above], edges.upper[:, above], flags[:, above]
-    weight = (confidence - coverages[above - 1]) / (coverages[above] - coverages[above - 1])
+        return Between(above, above, 0.0)
+    return Between(above - 1, above, float((confidence - coverages[above - 1]) / (coverages[above] - coverages[above - 1])))
 
-    def between(edge: FloatArray) -> FloatArray:
-        blended: FloatArray = (1.0 - weight) * edge[:, above - 1] + weight * edge[:, above]
-        return blended
 
-    return between(edges.lower), between(edges.upper), flags[:, above - 1] | flags[:, above]
+def at_confidence(edges: Edges, confidence: float) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Lower and upper edge at a confidence, linear between the two calibrated coverages around it, and whether one is flagged.
+
+    Raises `ParameterError` for a confidence that the coverages do not span.
+    """
+    place, flags = between_coverages(edges.coverages, confidence), edges.uncalibrated
+    flagged: npt.NDArray[np.bool_] = flags[:, place.below] | flags[:, place.above]
+    return _each_blended(edges.lower, place), _each_blended(edges.upper, place), flagged
+
+
+@inlined
+def blended(edge: FloatArray, row: int, place: Between) -> float:
+    """An edge at a confidence, of those of all coverages in a row."""
+    value: float = (1.0 - place.weight) * edge[row, place.below] + place.weight * edge[row, place.above]
+    return value
+
+
+@compiled
+def _each_blended(edge: FloatArray, place: Between) -> FloatArray:
+    found = np.empty(len(edge))
+    for row in range(len(edge)):
+        found[row] = blended(edge, row, place)
+    return found
 
 
 def band_rows(candles: CandleArrays, bands: Bands) -> IntArray:

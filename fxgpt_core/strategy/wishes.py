@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fxgpt_core.compiled import compiled, inlined
 from fxgpt_core.market.costs import Costs
+from fxgpt_core.patterns.signals import PatternSignals
 from fxgpt_core.portfolio.sizing import VOLATILITY_ADJUSTED
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.reasons import (
@@ -68,44 +69,30 @@ def side_of(reason: Codes) -> Codes:
 def wishes(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Wishes:
     """The forecast's wishes; a pattern's where the forecast has no side, and none where the two contradict.
 
-    A pattern's target is that of its shape, its stop too, but at least the ATR, since a stop inside the range of a single candle
-    would be hit by noise; both are capped in percent of the price. Certainty: its confidence above the threshold, up to 1.
+    Forecast: its side is the sign of the median move, if the band is calibrated, that move pays a round trip and the band is not
+    wider than a random walk's by more than the uncertainty threshold. Target: the far edge of the band. Stop: the near edge or
+    the ATR, whichever is farther. Certainty: 0 at the uncertainty threshold, 1 as far below 0.
+
+    Pattern: the target is that of its shape, its stop too, but at least the ATR, since a stop inside the range of a single
+    candle would be hit by noise. Certainty: its confidence above the threshold, up to 1. Stops and targets of both are capped in
+    percent of the price.
     """
-    forecast = forecast_wishes(view, parameters, costs)
-    pattern = view.pattern
-    if pattern is None:
-        return forecast
-    limits = _limits(parameters, costs)
-    shaped = _Shaped(pattern.side, pattern.confidence, pattern.stop_distance, pattern.target_distance)
-    _let_patterns_lead(shaped, view.close, view.atr, limits, forecast)
-    return forecast
+    seen = Seen(view.close, view.atr, view.slow_atr, view.scale, view.uncalibrated)
+    band = (view.median, view.lower, view.upper)
+    return Wishes(*_each_wish(seen, band, shaped_of(view.pattern, len(view)), limits_of(parameters, costs)))
 
 
-def forecast_wishes(view: MarketView, parameters: StrategyParameters, costs: Costs) -> Wishes:
-    """Side: the sign of the median move, if the band is calibrated, that move pays a round trip and the band is not wider than a
-    random walk's by more than the uncertainty threshold. Target: the far edge of the band. Stop: the near edge or the ATR,
-    whichever is farther. Both are capped in percent of the price. Certainty: 0 at the uncertainty threshold, 1 as far below 0.
-    """
-    seen = _Seen(
-        *(view.close, view.atr, view.slow_atr, view.median, view.lower, view.upper, view.scale, view.uncalibrated),
-    )
-    return Wishes(*_forecast_wishes(seen, _limits(parameters, costs)))
-
-
-class _Seen(NamedTuple):
-    """The columns of a view that a wish of the forecast is made of."""
+class Seen(NamedTuple):
+    """The columns of a view that every wish is made of, besides its band."""
 
     close: FloatArray
     atr: FloatArray
     slow_atr: FloatArray
-    median: FloatArray
-    lower: FloatArray
-    upper: FloatArray
     scale: FloatArray
     uncalibrated: Mask
 
 
-class _Shaped(NamedTuple):
+class Shaped(NamedTuple):
     """The columns of `PatternSignals` that a wish of a pattern is made of."""
 
     side: Codes
@@ -114,7 +101,14 @@ class _Shaped(NamedTuple):
     target: FloatArray
 
 
-class _Limits(NamedTuple):
+def shaped_of(pattern: PatternSignals | None, n: int) -> Shaped:
+    """Those of n candles; without patterns none has a side."""
+    if pattern is None:
+        return Shaped(np.zeros(n, np.int8), *(np.full(n, np.nan) for _ in range(3)))
+    return Shaped(pattern.side, pattern.confidence, pattern.stop_distance, pattern.target_distance)
+
+
+class Limits(NamedTuple):
     """The numbers that wishes are held to, as fractions of the close but for `atr_multiplier` and thresholds.
 
     `walk_width`: the width of a Gaussian random walk's band, over the deviation.
@@ -130,8 +124,19 @@ class _Limits(NamedTuple):
     confidence: float
 
 
-def _limits(parameters: StrategyParameters, costs: Costs) -> _Limits:
-    return _Limits(
+class Wish(NamedTuple):
+    """One of `Wishes`, without what it was told by."""
+
+    reason: int
+    stop: float
+    target: float
+    certainty: float
+    led: bool
+
+
+def limits_of(parameters: StrategyParameters, costs: Costs) -> Limits:
+    """What a parameter set holds wishes to."""
+    return Limits(
         stop=parameters.risk_stop_loss_pct / 100.0,
         target=parameters.risk_take_profit_pct / 100.0,
         atr_multiplier=parameters.risk_atr_multiplier,
@@ -144,38 +149,72 @@ def _limits(parameters: StrategyParameters, costs: Costs) -> _Limits:
 
 
 @compiled
-def _forecast_wishes(
-    seen: _Seen, limits: _Limits
+def _each_wish(
+    seen: Seen, band: tuple[FloatArray, FloatArray, FloatArray], shaped: Shaped, limits: Limits
 ) -> tuple[Codes, FloatArray, FloatArray, FloatArray, Mask, FloatArray, FloatArray]:
-    """The fields of `Wishes`, in one pass: in arrays for each step most of the time would go into memory."""
+    """The fields of `Wishes`; the band is median, lower and upper edge."""
     n = len(seen.close)
-    reason, led = np.empty(n, np.int8), np.zeros(n, np.bool_)
-    stop, target, certainty = np.full(n, np.nan), np.full(n, np.nan), np.empty(n)
+    reason, led = np.empty(n, np.int8), np.empty(n, np.bool_)
+    stop, target, certainty = np.empty(n), np.empty(n), np.empty(n)
     moves, widths = np.empty(n), np.empty(n)
     for i in range(n):
-        scale = seen.scale[i] if seen.scale[i] > 0.0 else math.nan
-        excess = (seen.upper[i] - seen.lower[i]) / (limits.walk_width * scale) - 1.0
-        move = _fraction(seen.median[i])
-        moves[i], widths[i] = move, excess
-        # A number that is not known makes every comparison false, and stays not known.
-        certainty[i] = _cut((limits.uncertainty - excess) / (2.0 * limits.uncertainty), 0.0, 1.0)
-        reason[i] = _refusal(seen, limits, i, move, excess)
-        if reason[i] == LONG:
-            far, near = _fraction(seen.upper[i]), -_fraction(seen.lower[i])
-            if move < 0.0:
-                far, near = -_fraction(seen.lower[i]), _fraction(seen.upper[i])
-                reason[i] = SHORT
-            stop[i] = _least(_most(near * seen.close[i], limits.atr_multiplier * seen.atr[i]), limits.stop * seen.close[i])
-            target[i] = _least(far, limits.target) * seen.close[i]
-            if not target[i] > limits.round_trip * seen.close[i]:
-                reason[i] = TARGET_TOO_SMALL
+        moves[i] = fraction(band[0][i])
+        widths[i] = excess(band[1][i], band[2][i], seen.scale[i], limits)
+        wish = wish_at(seen, i, (moves[i], band[1][i], band[2][i]), shaped, i, limits)
+        reason[i], stop[i], target[i], certainty[i], led[i] = wish
     return reason, stop, target, certainty, led, moves, widths
 
 
 @inlined
-def _refusal(seen: _Seen, limits: _Limits, i: int, move: float, excess: float) -> int:
+def may_wish(move: float, side: int, confidence: float, limits: Limits) -> bool:
+    """Whether there can be a side: the forecast's move pays, or a pattern is believed."""
+    return abs(move) > limits.round_trip or believed(side, confidence, limits)
+
+
+@inlined
+def believed(side: int, confidence: float, limits: Limits) -> bool:
+    """Whether there is a pattern with the confidence that is asked for."""
+    return side != 0 and confidence >= limits.confidence
+
+
+@inlined
+def wish_at(seen: Seen, i: int, band: tuple[float, float, float], shaped: Shaped, place: int, limits: Limits) -> Wish:
+    """The wish at row `i` of what is seen and `place` of the patterns; `band` is move, lower and upper edge."""
+    forecast = _forecast_wish(seen, i, band, limits)
+    if not believed(shaped.side[place], shaped.confidence[place], limits):
+        return forecast
+    return _with_pattern(shaped, place, seen.close[i], seen.atr[i], forecast, limits)
+
+
+@inlined
+def excess(lower: float, upper: float, scale: float, limits: Limits) -> float:
+    """The width of a band over that of a random walk, less 1; NaN where it is not known."""
+    return (upper - lower) / (limits.walk_width * (scale if scale > 0.0 else math.nan)) - 1.0
+
+
+@inlined
+def _forecast_wish(seen: Seen, i: int, band: tuple[float, float, float], limits: Limits) -> Wish:
+    move, lower, upper = band
+    wider = excess(lower, upper, seen.scale[i], limits)
+    # A number that is not known makes every comparison false, and stays not known.
+    certainty = _cut((limits.uncertainty - wider) / (2.0 * limits.uncertainty), 0.0, 1.0)
+    reason, stop, target = _refusal(seen, limits, i, move, wider), math.nan, math.nan
+    if reason == LONG:
+        close = seen.close[i]
+        far, near = fraction(upper), -fraction(lower)
+        if move < 0.0:
+            far, near, reason = -fraction(lower), fraction(upper), SHORT
+        stop = _least(_most(near * close, limits.atr_multiplier * seen.atr[i]), limits.stop * close)
+        target = _least(far, limits.target) * close
+        if not target > limits.round_trip * close:
+            reason = TARGET_TOO_SMALL
+    return Wish(reason, stop, target, certainty, False)
+
+
+@inlined
+def _refusal(seen: Seen, limits: Limits, i: int, move: float, wider: float) -> int:
     """Why the forecast has no side at a row, `LONG` if it has one."""
-    if not seen.scale[i] > 0.0 or math.isnan(excess) or math.isnan(move):
+    if not seen.scale[i] > 0.0 or math.isnan(wider) or math.isnan(move):
         return NO_FORECAST
     if not seen.atr[i] > 0.0 or (limits.needs_slow_atr and not seen.slow_atr[i] > 0.0):
         return NO_VOLATILITY
@@ -183,32 +222,37 @@ def _refusal(seen: _Seen, limits: _Limits, i: int, move: float, excess: float) -
         return UNCALIBRATED
     if not abs(move) > limits.round_trip:
         return MOVE_TOO_SMALL
-    if not excess <= limits.uncertainty:
+    if not wider <= limits.uncertainty:
         return TOO_UNCERTAIN
     return LONG
 
 
+@inlined
+def _with_pattern(shaped: Shaped, place: int, close: float, atr: float, forecast: Wish, limits: Limits) -> Wish:
+    """The wish of the forecast with what a believed pattern makes of it."""
+    side, reason = shaped.side[place], forecast.reason
+    if (reason == LONG and side < 0) or (reason == SHORT and side > 0):
+        return Wish(PATTERN_AGAINST, forecast.stop, forecast.target, forecast.certainty, False)
+    target = _least(shaped.target[place], limits.target * close)
+    undecided = reason in (MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL)
+    if not (undecided and target > limits.round_trip * close):
+        return forecast
+    over = (shaped.confidence[place] - limits.confidence) / (1.0 - limits.confidence)
+    stop = _least(_most(shaped.stop[place], atr), limits.stop * close)
+    return Wish(PATTERN_LONG if side > 0 else PATTERN_SHORT, stop, target, _cut(over, 0.0, 1.0), True)
+
+
 @compiled
-def _let_patterns_lead(shaped: _Shaped, close: FloatArray, atr: FloatArray, limits: _Limits, wished: Wishes) -> None:
-    """Changes the wishes of the forecast at the rows where a pattern is believed."""
-    for i in range(len(close)):
-        if shaped.side[i] == 0 or not shaped.confidence[i] >= limits.confidence:
-            continue
-        side, forecast = shaped.side[i], wished.reason[i]
-        if (forecast == LONG and side < 0) or (forecast == SHORT and side > 0):
-            wished.reason[i] = PATTERN_AGAINST
-            continue
-        target = _least(shaped.target[i], limits.target * close[i])
-        undecided = forecast in (MOVE_TOO_SMALL, TOO_UNCERTAIN, TARGET_TOO_SMALL)
-        if undecided and target > limits.round_trip * close[i]:
-            over = (shaped.confidence[i] - limits.confidence) / (1.0 - limits.confidence)
-            wished.reason[i], wished.led[i] = PATTERN_LONG if side > 0 else PATTERN_SHORT, True
-            wished.stop[i] = _least(_most(shaped.stop[i], atr[i]), limits.stop * close[i])
-            wished.target[i], wished.certainty[i] = target, _cut(over, 0.0, 1.0)
+def fractions(log_returns: FloatArray) -> FloatArray:
+    """`fraction` of each."""
+    found = np.empty(len(log_returns))
+    for i in range(len(log_returns)):
+        found[i] = fraction(log_returns[i])
+    return found
 
 
 @inlined
-def _fraction(log_return: float) -> float:
+def fraction(log_return: float) -> float:
     """exp(r) − 1; log-returns are cut at ±1."""
     return math.expm1(_cut(log_return, -_WIDEST_LOG_RETURN, _WIDEST_LOG_RETURN))
 

@@ -10,7 +10,7 @@ from search_problem import around, problem, with_components
 from fxgpt_core.errors import BadInputError, ParameterError
 from fxgpt_core.market.costs import Costs, FxCosts
 from fxgpt_core.market.timeframes import Timeframe
-from fxgpt_core.optimization.evaluator import Evaluator
+from fxgpt_core.optimization.evaluator import Evaluator, measured_of
 from fxgpt_core.optimization.memory import Memory
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.stages import STAGES
@@ -82,7 +82,7 @@ def draw_sets(seed: int, n: int) -> list[StrategyParameters]:
 def test_every_set_on_every_window_is_what_one_backtest_tells(of):
     made, sets = of(), draw_sets(7, 12)
     windows = windows_of(made)
-    found = Evaluator(made, threads=2).on_windows(sets, windows)
+    found = [[measured_of(one) for one in row] for row in Evaluator(made, threads=2).on_windows(sets, windows)]
     alone = [[made.evaluate(each, window) for window in windows] for each in sets]
     assert [[one.metrics for one in row] for row in found] == [[one.metrics for one in row] for row in alone]
     worst = [[-100.0 * min(0.0, *period_returns(one.result, one.candles)[:], 0.0) for one in row] for row in alone]
