@@ -90,23 +90,9 @@ def backtest(
     parameters = read_parameters(params, stored.problem.components.fitted)
     run = _play(_playable(stored, parameters, left_out, open_vault), parameters, engine, lengths)
     _write_report(run, report, _stressed(run, stress) if report and detail is None else ())
-    alone = global_alone(params) if params else ""
-    payload = _payload(run) | {"engine": str(engine), "report": report, "note": alone.removeprefix(", ")}
-
-    def tell() -> None:
-        say(f"{run.place}: {len(run.played.result.trades)} trades over {len(run.played.candles)} unseen candles, by the {engine}")
-        say(MEANING[mode] + alone)
-        run.playable.tell()
-        tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
-        tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
-        if len(payload["trades"]) > SHOWN_TRADES:
-            say(f"the last {SHOWN_TRADES} of {len(payload['trades'])} trades; --json tells all of them")
-        if run.walk is not None:
-            run.walk.tell()
-        if report is not None:
-            say(f"report written to {report}")
-
-    answer(payload, json, tell)
+    payload = _payload(run) | {"engine": str(engine), "report": report}
+    payload["note"] = global_alone(params).removeprefix(", ") if params else ""
+    answer(payload, json, lambda: _tell(run, payload))
     if run.walk is not None and run.walk.refusal:
         raise typer.Exit(RefusedError.exit_code)
 
@@ -260,6 +246,22 @@ def _write_report(run: _Run, file: Path | None, stress: "tuple[StressResult, ...
     )
     rows = fold_rows(run.walk.runs, run.parameters.sha256) if run.walk else ()
     write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account, folds=rows, stress=stress), file)
+
+
+def _tell(run: _Run, payload: dict[str, Any]) -> None:
+    result, engine = run.played.result, payload["engine"]
+    say(f"{run.place}: {len(result.trades)} trades over {len(run.played.candles)} unseen candles, by the {engine}")
+    say(MEANING[result.mode])
+    for line in filter(None, (payload["note"], run.playable.sentence)):
+        say(line)
+    tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
+    tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
+    if len(payload["trades"]) > SHOWN_TRADES:
+        say(f"the last {SHOWN_TRADES} of {len(payload['trades'])} trades; --json tells all of them")
+    if run.walk is not None:
+        run.walk.tell()
+    if payload["report"] is not None:
+        say(f"report written to {payload['report']}")
 
 
 def _short(trade: dict[str, object]) -> dict[str, object]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fxgpt_core.cli.answer import say
 from fxgpt_core.cli.stored import StoredProblem, opened_ledger, read_only_lake
 from fxgpt_core.settings import Settings
 
@@ -63,10 +62,6 @@ class Playable:
         if self.opening is None:
             return f"not played: {days}: no search sees this vault; --open-vault REASON plays it too, a look counted for ever"
         return f"played too: {days}, the vault, which this set was opened for as look {self.opening.look} at these days"
-
-    def tell(self) -> None:
-        """Print the sentence."""
-        say(self.sentence)
 
 
 def playable(settings: Settings, stored: StoredProblem, player: Player) -> Playable:
