@@ -52,25 +52,26 @@ class Killed:
     identical: bool
 
 
-def killed(engine: EngineName, kills: int, seed: int) -> Killed:
+def killed(engine: EngineName, trials: int, kills: int, seed: int) -> Killed:
     """Kill a search so often, let it end, and compare."""
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
-        whole, cut = (_ledger(Path(folder) / name) for name in ("whole.db", "cut.db"))
+        compiling, whole, cut = (_ledger(Path(folder) / name) for name in ("compiling.db", "whole.db", "cut.db"))
+        _killed_after(compiling.url, (engine, trials), None)  # what it compiles is there for all that are timed
         moments = [time.monotonic()]
         for _ in range(2):  # the second finds all trials there, so that it tells how long a process takes besides
-            _killed_after(whole.url, engine, None)
+            _killed_after(whole.url, (engine, trials), None)
             moments.append(time.monotonic())
         begin_s = moments[2] - moments[1]
         latest_s = begin_s + (moments[1] - moments[0] - begin_s) / 10.0
         at: list[int] = []
-        while len(at) < kills and _killed_after(cut.url, engine, float(rng.uniform(0.3 * begin_s, latest_s))):
+        while len(at) < kills and _killed_after(cut.url, (engine, trials), float(rng.uniform(0.3 * begin_s, latest_s))):
             at.append(len(TrialStore(cut).evaluations(1)))
-        _run(cut.url, engine)
+        _run(cut.url, engine, trials)
         expected, found = _rows(whole), _rows(cut)
         numbers = TrialStore(cut).evaluations(1).number.tolist()
         n = len(TrialStore(whole).evaluations(1))
-        for ledger in (whole, cut):
+        for ledger in (compiling, whole, cut):
             ledger.close()
     return Killed(str(engine), len(at), at, n, n - len(set(numbers)), len(numbers) - len(set(numbers)), found == expected)
 
@@ -81,13 +82,14 @@ def _ledger(file: Path) -> Ledger:
     return ledger
 
 
-def _run(url: str, engine: EngineName) -> None:
-    optimize(planted(), search(engine), TrialStore(Ledger(url)))
+def _run(url: str, engine: EngineName, trials: int) -> None:
+    optimize(planted(), search(engine, trials), TrialStore(Ledger(url)))
 
 
-def _killed_after(url: str, engine: EngineName, seconds: float | None) -> bool:
+def _killed_after(url: str, asked: tuple[EngineName, int], seconds: float | None) -> bool:
     """Whether a process of the search was still at it after so long, and was killed; None lets it be."""
-    child = subprocess.Popen([sys.executable, "-m", "benchmarks.killed_searches", "--child", url, "--engine", str(engine)])
+    search_asked = ["--engine", str(asked[0]), "--trials", str(asked[1])]
+    child = subprocess.Popen([sys.executable, "-m", "benchmarks.killed_searches", "--child", url, *search_asked])
     try:
         child.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -109,15 +111,16 @@ def _rows(ledger: Ledger) -> dict[str, list[tuple[Any, ...]]]:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=2_000, help="of each of the four searches; of TPE a tenth")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--engine", default="nsga2", choices=[str(name) for name in EngineName])
     parser.add_argument("--child", metavar="URL", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     if asked.child:
-        _run(asked.child, EngineName(asked.engine))
+        _run(asked.child, EngineName(asked.engine), asked.trials)
         return 0
-    found = killed(EngineName(asked.engine), asked.kills, asked.seed)
+    found = killed(EngineName(asked.engine), asked.trials, asked.kills, asked.seed)
     if asked.json:
         print(json.dumps(asdict(found)))
     else:

@@ -9,9 +9,12 @@ and 7 days over two years of five-minute candles (see `benchmarks.optimization_m
 the whole ranges of all searched parameters, so that no two are alike: a search, whose sets resemble each other, finds more in the
 memory of stages. Nothing is timed before equity and trades are those of backtesting.py.
 
-backtesting.py gets the decisions as arrays, which is its best case, and plays `--windows` of the windows; its time is scaled to
-the candles of all windows. It is told two ways: its fills alone, and with the decisions of the set, made once by
-`Problem.decisions` without any memory, as who has no search like this one would make them. A time is the median of `--rounds`.
+backtesting.py plays `--windows` of the windows; its time is scaled to the candles of all windows. It is told three ways:
+its fills alone, the decisions given to it as arrays, which is its best case; with the decisions of the set, made once by
+`Problem.decisions` without any memory, as who has no search like this one would make them; and running the strategy itself, whose
+`next()` decides at each candle what is known then, of a view that was made before (`--candles-decided` of them are timed).
+Beside these the kernel alone, its decisions given too, and trials of a new memory, which make all stages. A time is the median of
+`--rounds`.
 """
 
 import argparse
@@ -30,8 +33,9 @@ import numpy as np
 from benchmarks.backtest_speed import require_equal, shown
 from benchmarks.backtest_timing import THREADS, side_by_side
 from benchmarks.optimization_material import drawn_parameters, problem_of, two_years
-from benchmarks.search_engines import Field, reached
-from fxgpt_core.backtest.engine import execution_parameters
+from benchmarks.search_engines import reached
+from benchmarks.search_loop import Field
+from fxgpt_core.backtest.engine import execution_parameters, rules_rows, tape_of, terms_of, wishes_of
 from fxgpt_core.backtest.reference import reference_backtest, reference_run
 from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.candles.providers.files import checked_candle_file
@@ -43,10 +47,13 @@ from fxgpt_core.optimization.evaluator import Evaluator, measured_of
 from fxgpt_core.optimization.plan import SearchParameters
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import optimize
+from fxgpt_core.optimization.windows import measured_windows, windows_of
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.tables import metadata
 from fxgpt_core.registry.trials import TrialStore
+from fxgpt_core.strategy.decision import decide
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.view import market_view
 from fxgpt_core.validation.folds import FoldParameters, Window, latest_train, walk_forward
 
 
@@ -61,10 +68,11 @@ class Plan:
     rounds: int
     seed: int
     folds: int = 8
+    candles_decided: int = 400
 
 
 def trials(problem: Problem, plan: Plan) -> dict[str, Any]:
-    """Trials over all windows: ours by two threads and by one, the plain way, and backtesting.py."""
+    """Trials over all windows: ours by two threads, by one and by a new memory, the plain way, and backtesting.py."""
     windows, known = walk_forward_windows(problem), problem.candles.known_at_us
     span = Window(windows[0].start_us, windows[-1].stop_us)
     sets = drawn_parameters(np.random.default_rng(plan.seed), plan.sets)
@@ -74,10 +82,14 @@ def trials(problem: Problem, plan: Plan) -> dict[str, Any]:
     }
     evaluators = {n: Evaluator(problem, threads=n) for n in (1, THREADS)}
     calls |= {f"ours {n}": partial(evaluator.on_windows, sets, windows) for n, evaluator in evaluators.items()}
+    calls["ours anew"] = lambda: Evaluator(problem, threads=THREADS).on_windows(sets, windows)
+    calls["playing"] = _all([_played(problem, each, windows) for each in sets])
     calls["deciding"] = lambda: [problem.decisions(each, span) for each in compared]
+    calls["deciding in next"] = _all([_decided_one_by_one(problem, each, plan) for each in compared])
     taken, candles = side_by_side(calls, plan.rounds), lengths(windows, known)
     fills = taken["fills"] / plan.compared * candles / lengths(part, known)
     deciding, ours = taken["deciding"] / plan.compared, taken[f"ours {THREADS}"] / plan.sets
+    in_next = taken["deciding in next"] / plan.compared * candles / plan.candles_decided
     measured = evaluators[1].on_windows(sets, [span])
     return {
         "candles": len(problem.candles),
@@ -86,11 +98,15 @@ def trials(problem: Problem, plan: Plan) -> dict[str, Any]:
         "trades_a_set": float(np.mean([measured_of(each[0]).metrics.total_trades for each in measured])),
         "trial_ms": 1e3 * ours,
         "trial_ms_one_thread": 1e3 * taken["ours 1"] / plan.sets,
+        "trial_ms_of_a_new_memory": 1e3 * taken["ours anew"] / plan.sets,
+        "playing_ms_one_thread": 1e3 * taken["playing"] / plan.sets,
         "trials_per_second": 1.0 / ours,
         "backtesting_py_fills_s": fills,
         "plain_decisions_s": deciding,
+        "decisions_in_next_s": in_next,
         "ratio_fills_alone": fills / ours,
         "ratio_trial": (fills + deciding) / ours,
+        "ratio_running_the_strategy": (fills + in_next) / ours,
     }
 
 
@@ -166,6 +182,24 @@ def theirs(problem: Problem, parameters: StrategyParameters, window: Window) -> 
     return reference_run(*asked)
 
 
+def _decided_one_by_one(problem: Problem, parameters: StrategyParameters, plan: Plan) -> Callable[[], object]:
+    """What `next()` of the strategy does at some candles: `decide` of the one row that is known then, of a view made before."""
+    view = market_view(problem.candles, problem.bands, parameters, problem.components)
+    rows = np.linspace(0, len(view) - 1, plan.candles_decided).astype(int)
+    alone = [view.slice(row, row + 1) for row in rows.tolist()]
+    return lambda: [decide(each, parameters, problem.costs) for each in alone]
+
+
+def _played(problem: Problem, parameters: StrategyParameters, windows: Sequence[Window]) -> Callable[[], object]:
+    """The kernel on all windows, with its measures, of decisions that are known."""
+    known = problem.candles.known_at_us
+    wished = wishes_of(problem.decisions(parameters, Window(int(known[0]), int(known[-1]) + 1)))
+    spans = windows_of(problem.candles, windows)
+    tape, terms = tape_of(problem.candles, problem.costs), terms_of(problem.costs, problem.account)
+    rules = rules_rows(execution_parameters(parameters, problem.candles.timeframe))
+    return lambda: measured_windows(tape, wished, rules, terms, spans)
+
+
 def _all(calls: Sequence[Callable[[], Any]]) -> Callable[[], object]:
     return lambda: [call() for call in calls]
 
@@ -181,14 +215,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sets", type=int, default=40)
     parser.add_argument("--compared", type=int, default=3, help="sets that backtesting.py plays too")
     parser.add_argument("--windows", type=int, default=8, help="windows that backtesting.py plays")
+    parser.add_argument(
+        "--candles-decided", type=int, choices=range(1, 10_001), metavar="N", default=400, help="candles that next() is timed at"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folds", type=int, default=8, help="of a whole run")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
-    plan = Plan(asked.sets, asked.compared, asked.windows, asked.rounds, asked.seed, asked.folds)
+    plan = Plan(asked.sets, asked.compared, asked.windows, asked.rounds, asked.seed, asked.folds, asked.candles_decided)
     try:
-        if min(plan.sets, plan.compared, plan.windows, plan.rounds, plan.folds) < 1 or plan.compared > plan.sets:
+        if (
+            min(plan.sets, plan.compared, plan.windows, plan.rounds, plan.folds, plan.candles_decided) < 1
+            or plan.compared > plan.sets
+        ):
             raise BadInputError(f"{plan}: each must be at least 1, and no more sets compared than drawn")
         length = timeframe(asked.timeframe)
         candles = candle_arrays(checked_candle_file(asked.candles, length), length) if asked.candles else two_years(plan.seed)

@@ -12,24 +12,16 @@ given `--tpe-trials` on `--tpe-seeds` seeds.
 import argparse
 import json
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 
+from benchmarks.search_loop import Field, searched
 from benchmarks.search_material import made_up, with_components
-from fxgpt_core.optimization.engines.engine import Told
-from fxgpt_core.optimization.engines.named import EngineName, EngineParameters, engine
-from fxgpt_core.optimization.evaluator import Evaluator
+from fxgpt_core.optimization.engines.named import EngineName, EngineParameters
 from fxgpt_core.optimization.hypervolume import hypervolumes
-from fxgpt_core.optimization.limits import TrialLimits
-from fxgpt_core.optimization.objectives import objectives_of
-from fxgpt_core.optimization.problem import Problem
-from fxgpt_core.optimization.screening import day_ends
-from fxgpt_core.optimization.space import Genomes, decoded, encoded, trial_seed
-from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
 DAYS: Final = 60
@@ -51,51 +43,27 @@ class Reached:
     feasible: int
 
 
-class Field:
-    """One window of one problem, on which every engine searches."""
-
-    def __init__(self, problem: Problem, window: Window) -> None:
-        self.window = window
-        self.whole, self.screen, self.limits = Evaluator(problem), Evaluator(day_ends(problem)), TrialLimits()
-
-    @classmethod
-    def made_up(cls) -> "Field":
-        """Sixty days of hourly candles with an edge."""
-        problem = with_components(made_up(24 * DAYS, EDGE, seed=3), seed=5)
-        return cls(problem, Window(int(problem.candles.known_at_us[0]), int(problem.candles.known_at_us[-1]) + 1))
-
-    def told(self, genomes: Genomes, screening: bool) -> Told:
-        """What became of genomes."""
-        found = (self.screen if screening else self.whole).measured([decoded(genome) for genome in genomes], self.window)
-        rows = np.array([objectives_of(each.metrics).values() for each in found])
-        return Told(genomes, rows, np.array([self.limits.violation(each) for each in found]))
+def made_up_field() -> Field:
+    """Sixty days of hourly candles with an edge."""
+    problem = with_components(made_up(24 * DAYS, EDGE, seed=3), seed=5)
+    return Field(problem, Window(int(problem.candles.known_at_us[0]), int(problem.candles.known_at_us[-1]) + 1))
 
 
 def reached(field: Field, name: EngineName, trials: int, seed: int) -> Reached:
     """One search."""
-    made = engine(EngineParameters(name), encoded(StrategyParameters.default())[np.newaxis])
-    told, refined, engine_s, played_s = Told.none(), Told.none(), 0.0, 0.0
-    while len(told) < trials:
-        started, seed_of_batch = time.perf_counter(), trial_seed(seed, len(told))
-        screening = made.screening
-        genomes = made.ask(trials - len(told), seed_of_batch)
-        asked = time.perf_counter()
-        batch = field.told(genomes, screening)
-        played = time.perf_counter()
-        made.tell(batch, seed_of_batch)
-        engine_s, played_s = engine_s + time.perf_counter() - started - (played - asked), played_s + played - asked
-        told, refined = told.joined(batch), refined if screening else refined.joined(batch)
+    found = searched(field, EngineParameters(name), trials, seed)
     # A cheap look at the grid is no result: it counts as trials, and reaches nothing.
-    looks = trials - len(refined)
+    refined = found.told.rows(slice(found.looks, None))
     good = np.cumsum(refined.violation == 0.0)
-    counts = [int(good[n - 1]) if (n := round(share * trials) - looks) > 0 else 0 for share in SHARES]
+    counts = [int(good[n - 1]) if (n := round(share * trials) - found.looks) > 0 else 0 for share in SHARES]
     volumes = hypervolumes(refined.objectives[refined.violation == 0.0], counts)
-    return Reached(str(name), seed, trials, tuple(volumes.tolist()), engine_s, played_s, int(good[-1]) if len(good) else 0)
+    feasible = int(good[-1]) if len(good) else 0
+    return Reached(str(name), seed, trials, tuple(volumes.tolist()), found.engine_s, found.played_s, feasible)
 
 
 def compared(names: Sequence[EngineName], trials: int, seeds: int, tpe: tuple[int, int]) -> list[Reached]:
     """Every engine on every seed; TPE with its own number of trials and seeds."""
-    field = Field.made_up()
+    field = made_up_field()
     return [
         reached(field, name, n, seed)
         for name in names

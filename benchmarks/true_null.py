@@ -21,24 +21,20 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.search_loop import Field, searched
 from benchmarks.search_material import COSTS, made_up
 from fxgpt_core.market.costs import Costs
-from fxgpt_core.optimization.engines.engine import Told
 from fxgpt_core.optimization.engines.genetic import GeneticParameters
-from fxgpt_core.optimization.engines.named import EngineName, EngineParameters, engine
-from fxgpt_core.optimization.evaluator import Evaluator
+from fxgpt_core.optimization.engines.named import EngineName, EngineParameters
 from fxgpt_core.optimization.limits import TrialLimits
-from fxgpt_core.optimization.objectives import objectives_of
-from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.searched import daily_returns
-from fxgpt_core.optimization.space import decoded, encoded, trial_seed
+from fxgpt_core.optimization.space import decoded
 from fxgpt_core.performance.bootstrap import block_length
 from fxgpt_core.performance.luck import LuckParameters, luck
 from fxgpt_core.performance.measures import period_returns
 from fxgpt_core.performance.overfitting import backtest_overfitting
 from fxgpt_core.performance.significance import deflated_sharpe, probabilistic_sharpe, sharpe_moments
 from fxgpt_core.performance.trials import Trials, luck_variance
-from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.validation.folds import Window
 
 CANDLES: Final = 24 * 520
@@ -70,7 +66,9 @@ def null(evaluations: int, population: int, seed: int, costs: Costs) -> Null:
     half = int(problem.candles.known_at_us[CANDLES // 2])
     seen = Window(int(problem.candles.known_at_us[0]), half)
     unseen = Window(half, int(problem.candles.known_at_us[-1]) + 1)
-    told, sharpes = _searched(problem, seen, (evaluations, population, seed))
+    field = Field(problem, seen, TrialLimits(None, None, None, None, LEAST_TRADES))
+    found = searched(field, EngineParameters(EngineName.NSGA2, GeneticParameters(population)), evaluations, seed)
+    told, sharpes = found.told, found.sharpe_per_period
     feasible = np.where(told.violation == 0.0, told.objectives[:, 0], -np.inf)
     best = decoded(told.genomes[int(np.argmax(feasible))])
     inside, outside = problem.evaluate(best, seen), problem.evaluate(best, unseen)
@@ -94,26 +92,6 @@ def null(evaluations: int, population: int, seed: int, costs: Costs) -> Null:
         pbo_of_first_generation=backtest_overfitting(first, BLOCKS).pbo,
         gate_passed=verdict.passed,
     )
-
-
-def _searched(
-    problem: Problem, window: Window, asked: tuple[int, int, int]
-) -> tuple[Told, "np.ndarray[tuple[int], np.dtype[np.float64]]"]:
-    """Every evaluation of a search, and the Sharpe ratio a day of each."""
-    evaluations, population, seed = asked
-    limits, evaluator = TrialLimits(None, None, None, None, LEAST_TRADES), Evaluator(problem)
-    start = encoded(StrategyParameters.default())[np.newaxis]
-    made = engine(EngineParameters(EngineName.NSGA2, GeneticParameters(population)), start)
-    told, sharpes = Told.none(), []
-    while len(told) < evaluations:
-        genomes = made.ask(evaluations - len(told), trial_seed(seed, len(told)))
-        found = evaluator.measured([decoded(genome) for genome in genomes], window)
-        rows = np.array([objectives_of(each.metrics).values() for each in found])
-        batch = Told(genomes, rows, np.array([limits.violation(each) for each in found]))
-        made.tell(batch, trial_seed(seed, len(told)))
-        told = told.joined(batch)
-        sharpes += [each.metrics.sharpe_per_period for each in found]
-    return told, np.array(sharpes)
 
 
 def main(arguments: list[str]) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fxgpt_core.errors import BrokenLineageError, RefusedError
+from fxgpt_core.errors import BrokenLineageError, MissingError, RefusedError
 from fxgpt_core.optimization.limits import UNTRADED
 from fxgpt_core.optimization.objectives import Objectives, gains
 from fxgpt_core.optimization.outcome import FoldOutcome, OptimizationOutcome, mean_in_sample_sharpe, walked_forward
@@ -22,7 +22,7 @@ from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """What the ledger holds of a run: its searches, its trials in full, every evaluation."""
+    """What the ledger holds of a run: its searches, what each ended with (`trials`, in full), every evaluation."""
 
     run_id: int
     searches: Sequence[SearchRow]
@@ -31,8 +31,17 @@ class StoredRun:
 
     @classmethod
     def read(cls, store: TrialStore, run_id: int) -> "StoredRun":
-        """From the ledger."""
-        return cls(run_id, store.searches(run_id), store.trials(run_id), store.evaluations(run_id))
+        """From the ledger. Raises `MissingError` when a trial that a search ended with is no longer there in full."""
+        searches = store.searches(run_id)
+        wanted = {number for row in searches for number in row.population}
+        trials = store.trials(run_id, wanted)
+        if gone := sorted(wanted - {trial.trial_number for trial in trials}):
+            raise MissingError(
+                f"of the {len(wanted)} trials that searches of run {run_id} ended with {len(gone)} are no longer there in full, "
+                f"the first {gone[0]}: the run is in the archive, or rows were deleted by hand; restore the ledger from a "
+                "backup, or search again with another seed"
+            )
+        return cls(run_id, searches, trials, store.evaluations(run_id))
 
     def population(self, search: Search) -> list[TrialRecord]:
         """The trials among which a search's choice is made; none of a search that never began."""
@@ -79,7 +88,6 @@ def concluded(problem: Problem, parameters: SearchParameters, stored: StoredRun)
         out_of_sample=walked_forward(problem, [(fold.parameters, fold.fold.test) for fold in folds]),
         in_sample_sharpe=mean_in_sample_sharpe(folds),
         pareto=front,
-        trials=tuple(stored.trials),
         evaluations=stored.evaluations,
         searches=tuple(stored.searches),
         span=searchable(problem, parameters),

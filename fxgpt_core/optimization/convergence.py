@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.optimization.engines.engine import FloatArray, Told
+from fxgpt_core.optimization.engines.engine import FloatArray, IntArray, Told
 from fxgpt_core.optimization.hypervolume import hypervolume
 from fxgpt_core.optimization.objectives import Weights, weighted
 from fxgpt_core.optimization.pareto import feasible_front
@@ -74,16 +74,20 @@ class Convergence:
         """The share of the box of objectives that what was told so far dominates, of what violates nothing."""
         return self.volumes[-1] if self.volumes else 0.0
 
-    def tell(self, batch: Told) -> None:
-        """A step of the search."""
+    def tell(self, batch: Told) -> IntArray:
+        """A step of the search; int64[k]: which of its trials are on the front of all told so far."""
         self._generations |= len(batch) > 1
-        self.told = self._remembered(batch)
+        before, both = len(self.told), self.told.joined(batch)
+        # What is beaten by the front now will always be, and is forgotten.
+        front = feasible_front(both.objectives, both.violation)
+        self.told = both.rows(front)
         self.fronts.append(self.told.objectives.tobytes() + self.told.violation.tobytes())
         self.volumes.append(self._volume())
         values = weighted(batch.objectives[batch.violation == 0.0], Weights())
         newest = float(values.max()) if len(values) else -np.inf
         self.last.append(newest)
         self.best.append(max(newest, self.best[-1]) if self.best else newest)
+        return front[front >= before] - before
 
     def reached(self) -> End | None:
         """The rule by which the search is over; None if it is not."""
@@ -125,11 +129,6 @@ class Convergence:
             return False
         before, now = self.volumes[-1 - steps], self.volumes[-1]
         return before > 0.0 and now - before <= gain * before
-
-    def _remembered(self, batch: Told) -> Told:
-        """The front so far: what is beaten by it now will always be."""
-        both = self.told.joined(batch)
-        return both.rows(feasible_front(both.objectives, both.violation))
 
     def _volume(self) -> float:
         held: FloatArray = self.told.objectives[self.told.violation == 0.0]

@@ -53,10 +53,10 @@ class FoldOutcome:
 class OptimizationOutcome:
     """`proposed`: the choice of the last search, on the latest train window; it has seen every candle, so its own numbers
     prove nothing. `out_of_sample`: the folds' choices on their test windows, one account through all of them.
-    `pareto`: trial numbers on the front of the last search; `trials`: those of this run that are kept in full, in order;
-    `evaluations`: every evaluation, losers too; `searches` as stored; `span`: what the searches and their judges see, all but the
-    vault; `regime_parameters_id`: the ledger's row of the proposed set. Where regimes were searched apart, `regime_sets` has
-    `proposed` as its global set, and the sets that decide in their regimes; their trials and rows of the ledger by regime.
+    `pareto`: trial numbers on the front of what the last search ended with; `evaluations`: every evaluation, losers too;
+    `searches` as stored; `span`: what the searches and their judges see, all but the vault; `regime_parameters_id`: the ledger's
+    row of the proposed set. Where regimes were searched apart, `regime_sets` has `proposed` as its global set, and the sets that
+    decide in their regimes; their trials and rows of the ledger by regime.
     """
 
     run_id: int
@@ -66,7 +66,6 @@ class OptimizationOutcome:
     out_of_sample: Evaluation
     in_sample_sharpe: float
     pareto: tuple[int, ...]
-    trials: tuple[TrialRecord, ...]
     evaluations: Evaluations
     searches: tuple[SearchRow, ...]
     span: Window

@@ -10,8 +10,8 @@ import numpy as np
 
 from fxgpt_core.errors import BrokenLineageError
 from fxgpt_core.optimization.convergence import Convergence, End
-from fxgpt_core.optimization.engines.engine import Engine, Told
-from fxgpt_core.optimization.engines.named import EngineName, engine
+from fxgpt_core.optimization.engines.engine import Engine, IntArray, Told
+from fxgpt_core.optimization.engines.named import engine
 from fxgpt_core.optimization.evaluator import MEMORY_BYTES, Evaluator, Measured
 from fxgpt_core.optimization.objectives import Objectives, objective_value, objectives_of
 from fxgpt_core.optimization.plan import Search, SearchParameters
@@ -28,8 +28,6 @@ from fxgpt_core.strategy.parameters import StrategyParameters
 SCREEN = "screen"
 BESIDE_THE_COLUMNS = ("cost_ratio", "n_periods", "sharpe_per_period")
 """Metrics that a trial record keeps in fields of its own, not among the user's 17 result columns."""
-ALL_KEPT = (EngineName.TPE, EngineName.TPE_WEIGHTED)
-"""Engines of few trials, each of which is kept in full."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +69,6 @@ class Searching:
         self.convergence = Convergence(run.parameters.convergence)
         self.n_done = 0
         self._play = run.evaluators(search.regime)
-        self._told, self._seeds = Told.none(), list[int]()
-        self._held: dict[int, TrialRecord] = {}
 
     def recall(self, stored: Evaluations) -> None:
         """Tell the engine what the ledger holds of this search. Raises `BrokenLineageError` when it is not of this search."""
@@ -80,18 +76,19 @@ class Searching:
             self._tell(batch, seed)
 
     def step(self) -> TrialRecord | None:
-        """Ask for a batch, play it, store it; its last trial, or None when the engine has nothing more to propose."""
+        """Ask for a batch, play it, store it; its last trial, or None when the engine has nothing more to propose.
+
+        In full are kept, with their batch, the trials of it that the engine holds, and those on the front of all so far: as what
+        is dropped or beaten never comes back, of each generation all survivors are there, and of the search its Pareto front.
+        """
         number = self.search.first + self.n_done
         seed, screening = trial_seed(self.run.parameters.seed, number), self.engine.screening
         genomes = self.engine.ask(self.search.n_trials - self.n_done, seed)
         if not len(genomes):
             return None
         trials = self._played(genomes, number, seed, screening)
-        self._tell(_told(genomes, trials), seed)
-        self._held |= {trial.trial_number: trial for trial in trials}
-        population = set(self.population)
-        self._held = {number: trial for number, trial in self._held.items() if number in population}
-        self.run.store.record(self.run.run_id, trials, self._in_full(trials, population), self.lease)
+        on_front = number + self._tell(_told(genomes, trials), seed)
+        self.run.store.record(self.run.run_id, trials, {*self.population, *on_front.tolist()}, self.lease)
         return trials[-1]
 
     def over(self) -> End | None:
@@ -99,8 +96,7 @@ class Searching:
         return End.BUDGET if self.n_done >= self.search.n_trials else self.convergence.reached()
 
     def end(self, reason: End) -> None:
-        """Keep the population in full, and store why the search ended."""
-        self.run.store.keep(self.run.run_id, [self._held.get(number) or self._again(number) for number in self.population])
+        """Store why the search ended, and with what population."""
         ended = SearchEnd(str(reason), self.n_done, self.convergence.hypervolume, tuple(self.population))
         self.run.store.end_search(self.run.run_id, self.lease, ended)
 
@@ -109,25 +105,12 @@ class Searching:
         """The trial numbers among which the search's choice is made."""
         return [self.search.first + int(row) for row in self.engine.population]
 
-    def _tell(self, batch: Told, seed: int) -> None:
+    def _tell(self, batch: Told, seed: int) -> IntArray:
+        """Which of the batch are on the front of all so far; none of a cheap look."""
         screening = self.engine.screening
         self.engine.tell(batch, seed)
-        self._told = self._told.joined(batch)
-        self._seeds += [seed] * len(batch)
         self.n_done += len(batch)
-        if not screening:
-            self.convergence.tell(batch)
-
-    def _in_full(self, trials: Sequence[TrialRecord], population: set[int]) -> list[int]:
-        """Of an engine of few trials all; of the last search the survivors of each generation; of a fold's those of its end."""
-        if self.run.parameters.engine.name in ALL_KEPT:
-            return [trial.trial_number for trial in trials]
-        return [] if self.search.fold else [trial.trial_number for trial in trials if trial.trial_number in population]
-
-    def _again(self, number: int) -> TrialRecord:
-        """A trial that an earlier process played, once more."""
-        genome = self._told.genomes[number - self.search.first]
-        return self._played(genome[np.newaxis], number, self._seeds[number - self.search.first], False)[0]
+        return np.empty(0, np.int64) if screening else self.convergence.tell(batch)
 
     def _played(self, genomes: Genomes, number: int, seed: int, screening: bool) -> list[TrialRecord]:
         sets = [decoded(genome, self.run.problem.components.fitted) for genome in genomes]

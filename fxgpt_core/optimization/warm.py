@@ -13,7 +13,7 @@ def warm_start(store: TrialStore, run_id: int) -> WarmStart:
     """
     ended = [row for row in store.searches(run_id) if row.phase == "final" and row.population]
     held = {number for row in ended for number in row.population}
-    genomes = tuple(trial.genome.hex() for trial in store.trials(run_id) if trial.trial_number in held and trial.genome)
+    genomes = tuple(trial.genome.hex() for trial in store.trials(run_id, held) if trial.genome)
     if not genomes:
         raise MissingError(
             f"run {run_id} has no last search that ended, so there is nothing to begin with; `fxgpt optimize list` shows the "

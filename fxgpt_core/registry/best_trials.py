@@ -34,7 +34,7 @@ class BestTrialsQuery:
 
 @dataclass(frozen=True)
 class BestTrial:
-    """One trial with its numbers; `parameters` is empty where they were not kept (of a genetic run, all but the survivors)."""
+    """One trial with its numbers; `parameters` is empty where they were not kept (of a genetic run all but survivors, front)."""
 
     run_id: int
     trial_number: int

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ from fxgpt_core.registry.tables import (
 GLOBAL_REGIME = "global"
 PLURALS = {"pattern": "patterns", "filter": "filters"}
 GROUPS = ("sssd", "riskfolio", "patterns", "rl", "risk", "sizing", "filters")
+AT_ONCE = 500
+"""Trials that are asked for in one question: SQLite takes no more than some thousands of values in one."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,23 @@ def _parameter_values(name: str, value: Any) -> dict[str, Any]:
     }
 
 
-def read_trials(connection: Connection, run_id: int) -> list[TrialRecord]:
-    """Every trial of a run that is kept in full, in the order of its number, from the three tables they are stored in."""
+def read_trials(connection: Connection, run_id: int, numbers: Collection[int] | None = None) -> list[TrialRecord]:
+    """The trials of a run that are kept in full, all or those of some numbers, in the order of their numbers."""
+    if numbers is None:
+        table = optimization_results.c
+        numbers = connection.execute(select(table.trial_number).where(table.run_id == run_id)).scalars().all()
+    wanted = sorted(numbers)
+    parts = [wanted[first : first + AT_ONCE] for first in range(0, len(wanted), AT_ONCE)]
+    return [trial for part in parts for trial in _read(connection, run_id, part)]
+
+
+def _read(connection: Connection, run_id: int, numbers: Sequence[int]) -> Iterator[TrialRecord]:
+    """Trials from the three tables they are stored in."""
     parameters: dict[int, dict[str, Any]] = {}
     rows = optimization_parameters.c
-    values = select(rows.trial_number, rows.parameter_name, rows.parameter_value).where(rows.run_id == run_id).order_by(rows.id)
-    for number, name, value in connection.execute(values):
+    values = select(rows.trial_number, rows.parameter_name, rows.parameter_value)
+    mine = (rows.run_id == run_id, rows.trial_number.in_(numbers))
+    for number, name, value in connection.execute(values.where(*mine).order_by(rows.id)):
         parameters.setdefault(number, {})[name] = json.loads(value)
     same = (optimization_results.c.run_id == trial_ledger.c.run_id) & (
         optimization_results.c.trial_number == trial_ledger.c.trial_number
@@ -119,10 +132,11 @@ def read_trials(connection: Connection, run_id: int) -> list[TrialRecord]:
     asked = (
         select(trial_ledger, *(optimization_results.c[name] for name in RESULT_COLUMNS))
         .select_from(trial_ledger.join(optimization_results, same))
-        .where(trial_ledger.c.run_id == run_id)
+        .where(trial_ledger.c.run_id == run_id, trial_ledger.c.trial_number.in_(numbers))
         .order_by(trial_ledger.c.trial_number)
     )
-    return [_trial(row, parameters.get(row.trial_number, {})) for row in connection.execute(asked)]
+    for row in connection.execute(asked):
+        yield _trial(row, parameters.get(row.trial_number, {}))
 
 
 def _trial(row: Row[Any], parameters: dict[str, Any]) -> TrialRecord:

@@ -13,7 +13,7 @@ from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.runs import Proposal, RunRequest
 from fxgpt_core.registry.runs_ever import require_not_archived, run_ids_ever
 from fxgpt_core.registry.searches import Lease, PlannedSearch, SearchEnd, SearchRow
-from fxgpt_core.registry.tables import optimization_results, trial_ledger
+from fxgpt_core.registry.tables import trial_ledger
 from fxgpt_core.registry.trial_rows import TrialRecord, read_trials, write_in_full, write_ledger
 
 __all__ = ["Proposal", "RunRequest", "TrialRecord", "TrialStore"]
@@ -36,10 +36,10 @@ class TrialStore:
             searches.plan(connection, run_id, plan)
             return run_id
 
-    def trials(self, run_id: int) -> list[TrialRecord]:
-        """Every trial of a run that is kept in full, in the order of its number."""
+    def trials(self, run_id: int, numbers: Collection[int] | None = None) -> list[TrialRecord]:
+        """The trials of a run that are kept in full, all or those of some numbers, in the order of their numbers."""
         with self.ledger.reading() as connection:
-            return read_trials(connection, run_id)
+            return read_trials(connection, run_id, numbers)
 
     def evaluations(self, run_id: int, search: int | None = None) -> Evaluations:
         """Every evaluation of a run, or of one of its searches, in the order of its number, as arrays."""
@@ -71,14 +71,6 @@ class TrialStore:
                 f"trial {numbers} of run {run_id} was not stored: {error.orig}. A trial is recorded once, in a run "
                 "that exists; read `evaluations(run_id)` and continue with the next number"
             ) from error
-
-    def keep(self, run_id: int, trials: Sequence[TrialRecord]) -> None:
-        """Store all numbers of trials whose rows of the ledger are there; those kept before stay as they are."""
-        table = optimization_results.c
-        with self.ledger.begin() as connection:
-            known = set(connection.execute(select(table.trial_number).where(table.run_id == run_id)).scalars())
-            new = [each for each in trials if each.trial_number not in known]
-            write_in_full(connection, run_id, searches.regimes(connection, run_id), new, self.ledger.now())
 
     def finish(self, run_id: int, best: TrialRecord, pareto: Sequence[int], duration_s: float) -> None:
         """Mark a run completed, with its best trial and its Pareto front; a run completed before is left as it is."""

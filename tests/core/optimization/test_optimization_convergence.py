@@ -70,6 +70,20 @@ def test_a_hypervolume_that_hardly_grows_ends_a_search_by_generations() -> None:
     assert steps(rule, [batch((1.0 + 0.001 * step, 10.0, 1.0, 0.5)) for step in range(4)]) == [None] * 4
 
 
+def test_each_step_tells_which_of_its_trials_nothing_told_so_far_beats() -> None:
+    watched = Convergence(NEVER)
+    beaten, calm, best = (0.5, 12.0, 0.9, 0.6), (0.5, 1.0, 0.9, 0.6), (2.0, 1.0, 1.0, 0.5)
+    told = [
+        (batch(beaten, PLAIN, violation=2.0), [1]),
+        (batch(calm, violation=3.0), []),  # further from the limits than what is there
+        (batch(beaten, calm), [1]),  # the first that keep all limits
+        (batch(PLAIN, beaten, PLAIN), [0, 2]),  # equal ones both
+        (batch(best), [0]),
+        (batch(PLAIN, calm, beaten), []),
+    ]
+    assert [watched.tell(each).tolist() for each, _ in told] == [entered for _, entered in told]
+
+
 def test_what_breaks_a_limit_ends_nothing() -> None:
     rule = ConvergenceParameters(patience=2, stable_steps=2, stable_generations=2)
     assert steps(rule, [batch(PLAIN, violation=1.0)] * 6) == [None] * 6

@@ -10,15 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from search_problem import GENETIC, SMALL, memory_store, problem
-from sqlalchemy import select
+from search_problem import GENETIC, SMALL, memory_store, problem, with_components
+from sqlalchemy import func, select
 
 import fxgpt_core
 from fxgpt_core.errors import BadInputError, MissingError, RefusedError
 from fxgpt_core.optimization.convergence import NEVER, ConvergenceParameters
+from fxgpt_core.optimization.engines.engine import Told
+from fxgpt_core.optimization.engines.genetic import GeneticEngine
+from fxgpt_core.optimization.objectives import SIGNS
+from fxgpt_core.optimization.pareto import dominates
 from fxgpt_core.optimization.plan import SearchParameters
-from fxgpt_core.optimization.study import Clocks, optimize
+from fxgpt_core.optimization.study import Clocks, SearchProgress, optimize
 from fxgpt_core.optimization.warm import warm_start
+from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.run_list import run_list
 from fxgpt_core.registry.searches import Lease
@@ -114,9 +119,9 @@ def test_twenty_kills_at_random_points_leave_the_tables_of_an_undisturbed_run(
     ledger, rng = fresh_ledger(tmp_path), np.random.default_rng(seed)
     kills = 0
     while kills < 20:
-        process = begun(ledger, engine, 0.3)
+        process = begun(ledger, engine, 1.0)
         try:
-            process.wait(float(rng.uniform(0.5, 6.0)))
+            process.wait(float(rng.uniform(0.5, 4.0)))
             if process.returncode == 0:  # done before all kills: the rest would find nothing to disturb
                 break
         except subprocess.TimeoutExpired:
@@ -160,20 +165,70 @@ def test_a_finished_search_asked_again_adds_no_trial_and_answers_the_same(undist
     ledger.close()
 
 
-def test_of_a_genetic_run_every_evaluation_counts_and_survivors_are_kept_in_full() -> None:
-    store = memory_store()
-    outcome = optimize(problem(), GENETIC, store)
-    assert outcome.n_trials == store.n_trials_ever("EURUSD", "1h") == 3 * 24 + 32
-    kept = {trial.trial_number for trial in store.trials(1)}
-    assert len(kept) < outcome.n_trials
+@pytest.mark.parametrize("per_regime", [False, True])
+def test_of_a_genetic_run_every_evaluation_counts_and_survivors_and_front_of_every_search_are_kept_in_full(
+    per_regime: bool,
+) -> None:
+    store, asked, at_batches = memory_store(), GENETIC, []
+    if per_regime:
+        asked = replace(GENETIC, n_trials=16, n_final_trials=24, max_folds=1, regime_mode="per_regime")
+
+    def progress(report: SearchProgress) -> None:
+        at_batches.append((report.done, kept_by_search(store)))
+
+    whole = with_components(problem()) if per_regime else problem()
+    outcome = optimize(whole, asked, store, progress=progress)
+    planned = sum(row.n_planned for row in store.searches(1))
+    assert outcome.n_trials == store.n_trials_ever("EURUSD", "1h") == planned == (5 * (16 + 24) if per_regime else 3 * 24 + 32)
+    kept = kept_by_search(store)
     for row in store.searches(1):
-        assert len(row.population) == 8
-        assert set(row.population) <= kept
-        own = {number for number in kept if row.first_number <= number < row.first_number + row.n_planned}
-        assert own == set(row.population) or row.phase == "final"
-    # Of the last search, those who survived a generation and died later are kept too.
-    assert len([number for number in kept if number >= 72]) > 8
-    assert set(outcome.pareto) <= set(store.searches(1)[-1].population)
+        evaluations = store.evaluations(1, row.search)
+        expected = survivors_and_front(evaluations, asked)
+        assert kept[row.search] == expected
+        assert set(row.population) < expected
+        assert len(expected) < row.n_done
+    # Each is there as soon as its batch is, of a fold's search too: nothing is added when a search ends.
+    for done, then in at_batches:
+        assert then == {search: held for search, numbers in kept.items() if (held := {n for n in numbers if n < done})}
+    with store.ledger.reading() as connection:
+        regimes = connection.execute(select(optimization_results.c.trial_number, optimization_results.c.regime)).all()
+        n_parameters = connection.execute(select(func.count()).select_from(optimization_parameters)).scalar_one()
+    assert n_parameters == 90 * len(regimes) == 90 * sum(map(len, kept.values()))
+    of_search = {row.search: row.regime for row in store.searches(1)}
+    assert dict(map(tuple, regimes)) == {number: of_search[search] for search, held in kept.items() for number in held}
+
+
+def kept_by_search(store: TrialStore) -> dict[int, set[int]]:
+    """The numbers of the trials that are kept in full, by their search."""
+    found: dict[int, set[int]] = {}
+    for trial in store.trials(1):
+        found.setdefault(trial.fold, set()).add(trial.trial_number)
+    return found
+
+
+def survivors_and_front(evaluations: Evaluations, asked: SearchParameters) -> set[int]:
+    """What the definition says: who lived through its own generation, and who nothing evaluated until then was better than."""
+    size, found = asked.engine.genetic.population, set[int]()
+    engine = GeneticEngine(asked.engine.genetic, evaluations.genome[:1])
+    for stop in range(size, len(evaluations) + 1, size):
+        rows = slice(stop - size, stop)
+        batch = Told(evaluations.genome[rows], evaluations.objectives[rows], evaluations.violation[rows])
+        engine.tell(batch, int(evaluations.seed[stop - 1]))
+        gains, violation = evaluations.objectives[:stop] * SIGNS, evaluations.violation[:stop]
+        least = [row for row in range(stop) if violation[row] == violation.min()]
+        front = {row for row in least if not any(dominates(gains[other], gains[row]) for other in least)}
+        found |= {row for row in {*engine.population.tolist(), *front} if row >= stop - size}
+    return {int(evaluations.number[row]) for row in found}
+
+
+def test_a_run_whose_trials_went_to_the_archive_is_not_concluded_from_what_is_left() -> None:
+    store = memory_store()
+    optimize(problem(), GENETIC, store)
+    gone = store.searches(1)[1].population[2]
+    with store.ledger.begin() as connection:
+        connection.execute(optimization_results.delete().where(optimization_results.c.trial_number == gone))
+    with pytest.raises(MissingError, match=rf"of the 32 trials .* 1 are no longer there in full, the first {gone}"):
+        optimize(problem(), GENETIC, store)
 
 
 def test_a_run_that_is_asked_to_stop_ends_with_what_is_there_and_stays_so() -> None:

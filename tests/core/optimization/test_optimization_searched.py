@@ -26,7 +26,7 @@ def outcome() -> OptimizationOutcome:
 
 def test_every_set_of_the_run_is_there_once_losers_too(outcome):
     found = searched(problem(), outcome)
-    names = [trial.params_sha256 for trial in outcome.trials]
+    names = outcome.evaluations.params_sha256
     assert len(names) == 21
     # The first trial of each of the four searches is the default set, at the steps of the search space.
     assert names.count(decoded(encoded(StrategyParameters.default())).sha256) >= 4
@@ -47,7 +47,7 @@ def test_the_days_are_all_that_a_search_saw_and_no_others(outcome):
 def test_each_column_is_what_a_backtest_of_its_set_earns_day_by_day(outcome):
     small = problem()
     found = searched(small, outcome)
-    sets = {trial.params_sha256: StrategyParameters.from_json(trial.parameters) for trial in outcome.trials}
+    sets = {made.sha256: made for made in map(decoded, outcome.evaluations.genome)}
     for column, sha256 in enumerate(found.params_sha256):
         played = small.evaluate(sets[sha256], found.span)
         np.testing.assert_allclose(found.returns[:, column], period_returns(played.result, played.candles), atol=1e-15)

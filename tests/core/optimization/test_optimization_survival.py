@@ -28,7 +28,7 @@ def outcome(proposed=CAREFUL):
     """What survival reads of an outcome: two folds that chose the careful set, and a proposal."""
     folds = tuple(FoldOutcome(Fold(i, window, window), None, CAREFUL, 1.0, None, False) for i, window in enumerate(HALVES))
     whole = Window(int(KNOWN_AT[0]), int(KNOWN_AT[-1]) + 1)
-    return OptimizationOutcome(1, proposed, None, folds, None, 1.0, (), (), None, (), whole)
+    return OptimizationOutcome(1, proposed, None, folds, None, 1.0, (), None, (), whole)
 
 
 def test_the_board_asks_for_every_shock_that_flat_costs_can_show_and_for_what_the_stress_test_asks():

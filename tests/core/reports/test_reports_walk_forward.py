@@ -39,7 +39,7 @@ def _fold(made, *, idle=False):
 def _outcome(*folds):
     made = three_trades()
     stitched = Evaluation(made.candles, made.result, _measured(made))
-    return OptimizationOutcome(1, PROPOSED, None, folds, stitched, 2.0, (), (), None, (), FOLD.test)
+    return OptimizationOutcome(1, PROPOSED, None, folds, stitched, 2.0, (), None, (), FOLD.test)
 
 
 def _problem():
