@@ -22,6 +22,13 @@ def gate_of(ledger: "Ledger", case: "Judged", parameter_set_id: str) -> "GateRes
     return vault_gate(Vault(ledger).opening(request_of(case.problem, case.outcome, Champion(parameter_set_id, "", ""))))
 
 
+def n_played(ledger: "Ledger", symbol: str, timeframe: str) -> int:
+    """How many openings of the vault of a series have a result."""
+    from fxgpt_core.registry.vault import Vault
+
+    return sum(each.result is not None for each in Vault(ledger).openings(symbol, timeframe))
+
+
 def cheapest(board: "Sequence[GateResult]") -> dict[str, str]:
     """The cheapest gate to fix, for the page of an asset; nothing where all passed."""
     from fxgpt_core.registry.efforts import cheapest_told

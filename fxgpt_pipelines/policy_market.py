@@ -34,18 +34,19 @@ Sources = Mapping[str, "Mapping[str, Artifact]"]
 class Market:
     """The accounts of one span, the states of their universe float64[D,137], and the rows of it that lie in the span.
 
-    `learned_until_us`: from then on nothing was seen.
+    `played`: those rows that lie before the vault. `learned_until_us`: from then on nothing was seen.
     """
 
     accounts: "Accounts"
     states: "FloatArray"
     rows: "EpisodeRows"
+    played: "EpisodeRows"
     learned_until_us: int
 
     @property
     def entries(self) -> int:
-        """How many decisions of the span wish to enter."""
-        return self.accounts.entries(self.rows.first, self.rows.stop - 1)
+        """How many decisions of the rows that are played wish to enter."""
+        return self.accounts.entries(self.played.first, self.played.stop - 1)
 
 
 def sources_of(making: "Making", wanted: list[str] | None) -> Sources:
@@ -68,13 +69,14 @@ def sources_of(making: "Making", wanted: list[str] | None) -> Sources:
     }
 
 
-def market(sources: Sources, span: str) -> Market:
+def market(sources: Sources, span: str, vault_share: float = 0.0) -> Market:
     """The accounts of the calibration or the test span, of candles up to its end: nothing behind it is there to be seen.
 
     The span is what those of all symbols have in common. Decisions are those of the default parameters, by forecasts and chart
-    patterns, with market filters; in the calibration span by bands rehearsed there. Raises `BadInputError` for more than five
-    symbols, or no day in common.
+    patterns, with market filters; in the calibration span by bands rehearsed there. The vault is the last share of the span, of
+    that symbol whose vault begins first. Raises `BadInputError` for more than five symbols, or no day in common before it.
     """
+    from fxgpt_core.optimization.plan import before_vault
     from fxgpt_core.portfolio.daily_context import daily_context
     from fxgpt_core.portfolio.policy_state import states
     from fxgpt_core.portfolio.universe import universe_of
@@ -84,7 +86,8 @@ def market(sources: Sources, span: str) -> Market:
     bands = {name: _bands(of_symbol, span) for name, of_symbol in sources.items()}
     start_us = max(int(found.known_at_us[0]) for found in bands.values())
     stop_us = min(getattr(spans_of(of_symbol["diffusion_model"]), span).stop_us for of_symbol in sources.values())
-    if start_us >= stop_us:
+    played_us = min(stop_us, *(before_vault(found.known_at_us, vault_share).stop_us for found in bands.values()))
+    if start_us >= played_us:
         raise BadInputError(f"the {span} spans of {', '.join(sources)} have no candle in common; name symbols of the same years")
     contexts = {name: _context(of_symbol[CONTEXT]) for name, of_symbol in sources.items() if CONTEXT in of_symbol}
     traded = {
@@ -94,8 +97,9 @@ def market(sources: Sources, span: str) -> Market:
     universe = universe_of({name: each.candles for name, each in traded.items()})
     context = daily_context(universe, {name: _up_to(traded[name].candles, known) for name, known in contexts.items()})
     # The day that is under way at the start is the first whose end is in the span.
-    first, stop = universe.complete_days(_array(start_us, stop_us)).tolist()
-    return Market(Accounts(universe, tuple(traded.values())), states(universe, context), EpisodeRows(first, stop), stop_us)
+    first, played, stop = universe.complete_days(_array(start_us, played_us, stop_us)).tolist()
+    accounts, rows = Accounts(universe, tuple(traded.values())), (EpisodeRows(first, stop), EpisodeRows(first, played))
+    return Market(accounts, states(universe, context), *rows, stop_us)
 
 
 def _bands(of_symbol: "Mapping[str, Artifact]", span: str) -> "Bands":

@@ -8,7 +8,16 @@ import numpy as np
 from fxgpt_pipelines.pictures import line, picture
 from fxgpt_pipelines.recording import table, two_columns
 
-NUMBERS = ("symbols", "days_lived", "days_trained_on", "days_tested", "entries_trained_on", "entries_tested", "seconds")
+NUMBERS = (
+    "symbols",
+    "days_lived",
+    "days_trained_on",
+    "days_tested",
+    "days_in_vault",
+    "entries_trained_on",
+    "entries_tested",
+    "seconds",
+)
 
 
 def metadata(place: str, summary: Mapping[str, Any]) -> dict[str, Any]:

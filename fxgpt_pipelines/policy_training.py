@@ -1,4 +1,4 @@
-"""A policy from stored artifacts: it learns from decisions of the calibration span, and is judged by those of the test span."""
+"""A policy from stored artifacts: it learns in the calibration span, and is judged on the test span, but its vault."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ FEWEST_ENTRIES = 20
 def trained(
     making: "Making", sources: Sources, config: Mapping[str, Any], tell: Callable[[str], None], folder: Path
 ) -> "Artifact":
-    """Train a policy, judge it on the test span and store it. Raises `RefusedError` when there is nothing to weigh."""
+    """Train a policy, judge it before the vault and store it. Raises `RefusedError` when there is nothing to weigh."""
     from fxgpt_core.portfolio.policy_file import policy_bytes
     from fxgpt_core.portfolio.policy_parameters import PolicyParameters
     from fxgpt_core.rl.environment import PolicyEnvironment
@@ -32,7 +32,7 @@ def trained(
     began = time.monotonic()
     names = [field.name for field in fields(PolicyParameters) if field.name in config]
     parameters = PolicyParameters(**{name: config[name] for name in names})
-    learning, test = market(sources, CALIBRATION), market(sources, TEST)
+    learning, test = market(sources, CALIBRATION), market(sources, TEST, config["vault_share"])
     _require_entries(learning, len(sources))
     environment = PolicyEnvironment(learning.accounts, learning.states, learning.rows)
     snapshots = Snapshots(folder / f"policy_{snapshot_name(making)}")
@@ -45,7 +45,8 @@ def trained(
         "days_lived": found.days,
         "days_trained_on": days,
         "learned_until_us": learning.learned_until_us,
-        "days_tested": test.rows.stop - test.rows.first - 1,
+        "days_tested": test.played.stop - test.played.first - 1,
+        "days_in_vault": test.rows.stop - test.played.stop,
         "entries_trained_on": learning.entries,
         "entries_tested": test.entries,
         "curve": [[point.days, point.reward] for point in found.curve],
@@ -60,17 +61,20 @@ def trained(
 
 
 def _judged(policy: "PlainPolicy", learning: Market, test: Market) -> dict[str, Any]:
-    """What the policy, equal weights and the best static weights of the training days earn on the unseen days."""
+    """What the policy, equal weights and the best static weights of the training days earn on the unseen days before the vault.
+
+    Its weights are told of all unseen days: they are what it wants, and not what came of it.
+    """
     from fxgpt_core.portfolio.policy import policy_weights
     from fxgpt_core.rl.judgement import best_static, equal_weights, held, judged
 
-    universe, rows = test.accounts.universe, test.rows
+    universe, rows, played = test.accounts.universe, test.rows, test.played
     weights = policy_weights(policy, test.states, universe.day)[rows.first : rows.stop - 1]
     static = best_static(learning.accounts, learning.rows)
     equities = {
-        "policy": test.accounts.day_equity(weights, rows.first),
-        "best static": held(test.accounts, static, rows),
-        "equal": held(test.accounts, equal_weights(len(universe.names)), rows),
+        "policy": test.accounts.day_equity(weights[: played.stop - 1 - played.first], played.first),
+        "best static": held(test.accounts, static, played),
+        "equal": held(test.accounts, equal_weights(len(universe.names)), played),
     }
     return {
         "judged": [asdict(judged(name, equity)) for name, equity in equities.items()],

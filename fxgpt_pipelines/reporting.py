@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fxgpt_core.registry.lake import Making
     from fxgpt_core.reports.optimization import OptimizationReport
     from fxgpt_core.reports.walk_forward import Verdicts
-    from fxgpt_core.strategy.parameters import StrategyParameters
+    from fxgpt_core.strategy.regime_sets import Strategy
     from fxgpt_pipelines.searching import Judged
 
 
@@ -42,7 +42,7 @@ def search_report(told: "OptimizationReport", artifact: "Artifact", root: Path, 
 
 
 def told_of(
-    making: "Making", artifact: "Artifact", case: "Callable[[], Judged]", champion: "StrategyParameters | None" = None
+    making: "Making", artifact: "Artifact", case: "Callable[[], Judged]", champion: "Strategy | None" = None
 ) -> "OptimizationReport":
     """What there is to tell of the search that made a parameter set, its choices played again, beside a champion if given."""
     from fxgpt_core.reports.stored_optimization import stored_optimization, with_choices_played

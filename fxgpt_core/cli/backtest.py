@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_pairs, tell_table
+from fxgpt_core.cli.closed_vault import OpenVaultOption
 from fxgpt_core.cli.folds import FoldsOption, fold_lengths, walked
 from fxgpt_core.cli.modes import MEANING, AccountOption, ChargesOption, ModeOption, chosen_charges
 from fxgpt_core.cli.written_file import require_place
@@ -19,6 +20,7 @@ from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.backtest.stress import StressResult
+    from fxgpt_core.cli.closed_vault import Playable
     from fxgpt_core.cli.folds import Walk
     from fxgpt_core.cli.stored import StoredProblem
     from fxgpt_core.market.charges import Charges
@@ -69,13 +71,14 @@ def backtest(
     report: ReportOption = None,
     stress: StressFlag = False,
     without: WithoutOption = None,
+    open_vault: OpenVaultOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen.
+    """Play a parameter set over the test span of the latest stored forecasts, which the model has not seen, but the vault.
 
     Example: fxgpt backtest --symbol EURUSD --timeframe 1h --mode fx --folds 30/7/7 --report backtest.html
     """
-    from fxgpt_core.cli.stored import parts_named, read_parameters
+    from fxgpt_core.cli.stored import global_alone, parts_named, read_parameters
 
     _require_report(report)
     _require_known_to(engine, mode, detail)
@@ -84,23 +87,12 @@ def backtest(
     lengths, paid, left_out = fold_lengths(folds), chosen_charges(mode, account, charges), parts_named(without)
     read_parameters(params)
     stored = _stored(symbol, timeframe, detail, paid, left_out)
-    run = _play(stored, read_parameters(params, stored.problem.components.fitted), engine, lengths)
+    parameters = read_parameters(params, stored.problem.components.fitted)
+    run = _play(_playable(stored, parameters, left_out, open_vault), parameters, engine, lengths)
     _write_report(run, report, _stressed(run, stress) if report and detail is None else ())
     payload = _payload(run) | {"engine": str(engine), "report": report}
-
-    def tell() -> None:
-        say(f"{run.place}: {len(run.played.result.trades)} trades over {len(run.played.candles)} unseen candles, by the {engine}")
-        say(MEANING[mode])
-        tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
-        tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
-        if len(payload["trades"]) > SHOWN_TRADES:
-            say(f"the last {SHOWN_TRADES} of {len(payload['trades'])} trades; --json tells all of them")
-        if run.walk is not None:
-            run.walk.tell()
-        if report is not None:
-            say(f"report written to {report}")
-
-    answer(payload, json, tell)
+    payload["note"] = global_alone(params).removeprefix(", ") if params else ""
+    answer(payload, json, lambda: _tell(run, payload))
     if run.walk is not None and run.walk.refusal:
         raise typer.Exit(RefusedError.exit_code)
 
@@ -110,10 +102,14 @@ VERBS: dict[str, Callable[..., Any]] = {"backtest": backtest}
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    stored: "StoredProblem"
+    playable: "Playable"
     parameters: "StrategyParameters"
     played: "Evaluation"
     walk: "Walk | None"
+
+    @property
+    def stored(self) -> "StoredProblem":
+        return self.playable.stored
 
     @property
     def place(self) -> str:
@@ -156,12 +152,24 @@ def _stored(
     return stored if detail is None else with_detail(stored, settings, detail)
 
 
-def _play(stored: "StoredProblem", parameters: "StrategyParameters", engine: Engine, lengths: "FoldParameters | None") -> _Run:
+def _playable(
+    stored: "StoredProblem", parameters: "StrategyParameters", left_out: tuple[str, ...], reason: str | None
+) -> "Playable":
+    from fxgpt_core import content_hash
+    from fxgpt_core.cli.closed_vault import Player, playable
+
+    # Without a component it is another strategy, and its look at the vault is another look.
+    sha256 = content_hash.of_json([parameters.sha256, *sorted(left_out)]) if left_out else parameters.sha256
+    return playable(read_settings(), stored, Player(sha256, "backtest", reason))
+
+
+def _play(playable: "Playable", parameters: "StrategyParameters", engine: Engine, lengths: "FoldParameters | None") -> _Run:
+    stored = playable.stored
     problem, span = stored.problem, stored.unseen
     walk = None if lengths is None else walked(stored, parameters, lengths)
     is_reference = engine is Engine.REFERENCE
     played = _by_reference(problem, parameters, span) if is_reference else problem.evaluate(parameters, span)
-    return _Run(stored, parameters, played, walk)
+    return _Run(playable, parameters, played, walk)
 
 
 def _by_reference(problem: "Problem", parameters: "StrategyParameters", window: "Window") -> "Evaluation":
@@ -189,6 +197,7 @@ def _payload(run: _Run) -> dict[str, Any]:
         "candles": len(played.candles),
         "parameters_sha256": run.parameters.sha256,
         "artifacts": run.stored.artifacts,
+        "vault": run.playable.to_json(),
         "mode": str(played.result.mode),
         "charges": run.stored.charges and run.stored.charges.to_json(),
         "final_equity": played.result.final_equity,
@@ -230,12 +239,29 @@ def _write_report(run: _Run, file: Path | None, stress: "tuple[StressResult, ...
         symbol=problem.symbol,
         made_at=datetime.now(UTC),
         parameters_sha256=run.parameters.sha256,
-        about="One parameter set over the test span of the latest stored forecasts, which the model has not seen.",
+        about="One parameter set over the test span of the latest stored forecasts, which the model has not seen; "
+        f"{run.playable.sentence}.",
         artifacts=run.stored.artifacts,
         code=code_identity(),
     )
     rows = fold_rows(run.walk.runs, run.parameters.sha256) if run.walk else ()
     write_report(BacktestReport(heading, played.candles, played.result, costs, problem.account, folds=rows, stress=stress), file)
+
+
+def _tell(run: _Run, payload: dict[str, Any]) -> None:
+    result, engine = run.played.result, payload["engine"]
+    say(f"{run.place}: {len(result.trades)} trades over {len(run.played.candles)} unseen candles, by the {engine}")
+    say(MEANING[result.mode])
+    for line in filter(None, (payload["note"], run.playable.sentence)):
+        say(line)
+    tell_pairs({name: payload["metrics"][name] for name in SHOWN_METRICS})
+    tell_table([_short(trade) for trade in payload["trades"][-SHOWN_TRADES:]], "no trade: every decision was to stay out")
+    if len(payload["trades"]) > SHOWN_TRADES:
+        say(f"the last {SHOWN_TRADES} of {len(payload['trades'])} trades; --json tells all of them")
+    if run.walk is not None:
+        run.walk.tell()
+    if payload["report"] is not None:
+        say(f"report written to {payload['report']}")
 
 
 def _short(trade: dict[str, object]) -> dict[str, object]:

@@ -149,6 +149,7 @@ def _tell_outcome(
         "pareto": list(outcome.pareto),
         "proposed": outcome.proposed.to_json(),
         "proposed_sha256": outcome.proposed.sha256,
+        "regime_sets": outcome.regime_sets and outcome.regime_sets.to_json(),
         "artifacts": artifacts,
         "workers_failed": told,
     }
@@ -160,6 +161,9 @@ def _tell_outcome(
         tell_table(rows, "no fold fits into the forecasts; more candles are needed")
         tell_pairs({"in-sample Sharpe": outcome.in_sample_sharpe, "out-of-sample Sharpe": measured["sharpe_ratio"]})
         say(f"proposed parameters: {outcome.proposed.sha256[:16]}" + (f", written to {out}" if out else ""))
+        if outcome.regime_sets is not None and outcome.regime_sets.by_regime:
+            own = ", ".join(outcome.regime_sets.by_regime)
+            say(f"this is the global set alone; {own} have sets of their own: `fxgpt stress --run {outcome.run_id}` plays them")
 
     answer(payload, json, tell)
 

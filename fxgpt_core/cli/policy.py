@@ -18,7 +18,16 @@ Example: fxgpt policy show --symbol EURUSD --timeframe 1h
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 EPOCH = date(1970, 1, 1)
-TOLD = ("symbols", "days_lived", "days_trained_on", "entries_trained_on", "days_tested", "entries_tested", "seed")
+TOLD = (
+    "symbols",
+    "days_lived",
+    "days_trained_on",
+    "entries_trained_on",
+    "days_tested",
+    "days_in_vault",
+    "entries_tested",
+    "seed",
+)
 
 
 @app.callback()

@@ -156,6 +156,13 @@ def read_changes(file: Path) -> dict[str, Any]:
     return _named_parameters(read_object(file), file)
 
 
+def global_alone(file: Path) -> str:
+    """What a person must know of a stored proposal given as a file: of its sets by regime the global one alone is read."""
+    sets = read_object(file).get("regime_sets")
+    own = isinstance(sets, dict) and sets.get("by_regime")
+    return ", its global set alone: its sets by regime are not played" if own else ""
+
+
 def read_object(file: Path) -> dict[str, Any]:
     """The names and values of a JSON file. Raises `BadInputError` when it holds no object, or a name twice."""
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, answer, say, tell_table
+from fxgpt_core.cli.closed_vault import OpenVaultOption
 from fxgpt_core.cli.countdown import on_terminal
 from fxgpt_core.cli.modes import MEANING, AccountOption, AsSearchedOption, ChargesOption, chosen_charges
 from fxgpt_core.cli.parameter_set import Choice, DeployedFlag, FileOption, RunOption, chosen
@@ -16,8 +17,8 @@ from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.backtest.stress import StressResult
+    from fxgpt_core.cli.closed_vault import Playable
     from fxgpt_core.cli.parameter_set import Chosen
-    from fxgpt_core.cli.stored import StoredProblem
 
 PlacesOption = Annotated[int, typer.Option("--places", min=1, help="At how many held candles each shock is put.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of those places; the same again gives the same.")]
@@ -40,9 +41,10 @@ def stress(
     charges: ChargesOption = None,
     places: PlacesOption = 5,
     seed: SeedOption = 7,
+    open_vault: OpenVaultOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Stress a parameter set, without options the latest optimized one, over the candles that no model has seen.
+    """Stress a strategy, without options the latest optimized one, over the candles that no model has seen, but the vault.
 
     Costs 1.5, 2 and 3 times as high, every crisis that those candles cover, and synthetic shocks while it holds a position. A
     crisis they do not cover is told as not judged, with the candles it wants. The exit code does not depend on what was survived.
@@ -51,6 +53,7 @@ def stress(
     """
     choice, asked = Choice(params, run, deployed), chosen_charges(mode or Mode.PARITY, account, charges)
     from fxgpt_core.backtest.stress_parameters import StressParameters
+    from fxgpt_core.cli.closed_vault import Player, playable
     from fxgpt_core.cli.quoted import with_quotes
     from fxgpt_core.cli.stored import read_parameters, stored_problem
     from fxgpt_core.market import symbols, timeframes
@@ -60,42 +63,46 @@ def stress(
     played = chosen(choice, settings, symbols.symbol(symbol).name, str(timeframes.timeframe(timeframe)))
     stored = stored_problem(settings, symbol, timeframe, played.used)
     if choice.file is not None:
-        played = replace(played, parameters=read_parameters(choice.file, stored.problem.components.fitted))
+        played = replace(played, strategy=read_parameters(choice.file, stored.problem.components.fitted))
     paid = played.charges if mode is None else asked
     if paid is not None:
         stored = with_quotes(stored, settings, paid)
-    problem, met = stored.problem, Mode.PARITY if paid is None else Mode.FX
+    may = playable(settings, stored, Player(played.strategy.sha256, "stress", open_vault))
+    met = Mode.PARITY if paid is None else Mode.FX
     plan = StressPlan(seed, StressParameters(places=places), on_terminal)
-    results = stressed(problem, [(played.parameters, stored.unseen)], plan)
-    payload = _payload(stored, played, results) | {"mode": str(met), "seed": seed}
-    answer(payload, json, lambda: _tell(payload, results, MEANING[met]))
+    results = stressed(may.stored.problem, [(played.strategy, may.stored.unseen)], plan)
+    payload = _payload(may, played, results) | {"mode": str(met), "seed": seed}
+    answer(payload, json, lambda: _tell(payload, results, (MEANING[met], may.sentence)))
 
 
 VERBS: dict[str, Callable[..., Any]] = {"stress": stress}
 
 
-def _payload(stored: "StoredProblem", played: "Chosen", results: "Sequence[StressResult]") -> dict[str, Any]:
+def _payload(may: "Playable", played: "Chosen", results: "Sequence[StressResult]") -> dict[str, Any]:
     from fxgpt_core.reports.stress_rows import stress_verdict
 
+    stored = may.stored
     return {
         "symbol": stored.problem.symbol,
         "timeframe": str(stored.problem.candles.timeframe),
         "origin": played.origin,
-        "parameters_sha256": played.parameters.sha256,
+        "parameters_sha256": played.strategy.sha256,
         "span": str(stored.unseen),
+        "vault": may.to_json(),
         "charges": stored.charges and stored.charges.to_json(),
         "verdict": stress_verdict(results),
         "stresses": [result.to_json() for result in results],
-        "remedies": _remedies(results, stored),
+        "remedies": _remedies(results, may),
         "artifacts": stored.artifacts,
     }
 
 
-def _tell(payload: dict[str, Any], results: "Sequence[StressResult]", meaning: str) -> None:
+def _tell(payload: dict[str, Any], results: "Sequence[StressResult]", about: tuple[str, ...]) -> None:
     from fxgpt_core.reports.stress_rows import stress_rows
 
     say(f"{payload['symbol']} {payload['timeframe']}: {payload['origin']}, {payload['span']}")
-    say(meaning)
+    for line in about:
+        say(line)
     shown = stress_rows(result for result in results if result.numbers is not None)
     tell_table([{name: value for name, value in row.items() if name not in HIDDEN} for row in shown], "nothing was played")
     for result in results:
@@ -106,17 +113,20 @@ def _tell(payload: dict[str, Any], results: "Sequence[StressResult]", meaning: s
     say(payload["verdict"])
 
 
-def _remedies(results: "Sequence[StressResult]", stored: "StoredProblem") -> dict[str, str]:
-    """By crisis that was not judged for want of unseen candles, the candles it wants."""
+def _remedies(results: "Sequence[StressResult]", may: "Playable") -> dict[str, str]:
+    """By crisis that was not judged for want of candles that may be played, what it wants."""
     from fxgpt_core.validation.spans import begin_for_test
 
-    problem, unseen, remedies = stored.problem, stored.unseen, {}
+    problem, unseen, remedies = may.stored.problem, may.stored.unseen, {}
     known_at = problem.candles.known_at_us
     for result in results:
         window = result.window
         if result.kind != "crisis" or result.survived is not None or window is None:
             continue
         if unseen.start_us <= window.start_us and window.stop_us <= unseen.stop_us:
+            continue
+        if may.vault is not None and unseen.start_us <= window.start_us and window.stop_us <= may.vault.stop_us:
+            remedies[result.name] = f"not judged: {window} reaches into the vault, which is closed; --open-vault REASON plays it"
             continue
         stop_us = max(int(known_at[-1]), window.stop_us)
         begin_us = begin_for_test(window.start_us, stop_us, problem.candles.timeframe)

@@ -86,6 +86,7 @@ def _row(opening: "Opening") -> dict[str, object]:
         "set": opening.request.params_sha256[:16],
         "opened": minute(opening.opened_at),
         "by": opening.request.opened_by,
+        "verb": opening.request.verb,
         "sharpe": result.get("sharpe"),
         "ratio": result.get("ratio"),
         "passed": opening.gate.passed,

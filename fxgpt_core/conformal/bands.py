@@ -1,7 +1,7 @@
 """Calibrated bands: what the strategy reads of a forecast."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,9 @@ class Bands:
 
     `known_at_us` int64[N] when the origin candle closed; `steps` int32[S] candles ahead; `coverages` float64[C] ascending;
     `lower`, `upper` float64[N,S,C]; `median`, `scale` float64[N,S] (scale: random-walk standard deviation known at t).
-    A wider coverage contains a narrower one and every interval contains the median; none is infinite. `uncalibrated`
-    bool[N,S,C]: too few independent scores, or an edge at the cap; nobody may trade on it.
+    A wider coverage contains a narrower one and every interval contains the median; none is infinite or unknown, which raises
+    `BadInputError`: probabilities read off any other bands would be nonsense. `uncalibrated` bool[N,S,C]: too few independent
+    scores, or an edge at the cap; nobody may trade on it. `ordered`: a part of bands that were looked at is not looked at again.
     """
 
     known_at_us: IntArray
@@ -35,8 +36,9 @@ class Bands:
     uncalibrated: npt.NDArray[np.bool_]
     median: FloatArray
     scale: FloatArray
+    ordered: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, ordered: bool) -> None:
         n, s, c = len(self.known_at_us), len(self.steps), len(self.coverages)
         wanted = dict.fromkeys(("lower", "upper", "uncalibrated"), (n, s, c)) | {"median": (n, s), "scale": (n, s)}
         for name, shape in wanted.items():
@@ -45,6 +47,8 @@ class Bands:
                 raise BadInputError(
                     f"bands.{name} has shape {found}; {n} origins, {s} steps and {c} coverages need {shape}; rebuild the bands"
                 )
+        if not ordered:
+            self._require_ordered()
 
     def select(self, mask: npt.NDArray[np.bool_] | IntArray | slice) -> "Bands":
         """The bands of the origins chosen by a mask bool[N], by indices or by a slice."""
@@ -57,6 +61,27 @@ class Bands:
             uncalibrated=self.uncalibrated[mask],
             median=self.median[mask],
             scale=self.scale[mask],
+            ordered=True,
+        )
+
+    def _require_ordered(self) -> None:
+        """Raise `BadInputError` for an interval that is unknown or infinite, within a narrower one, or off its median."""
+        low = high = self.median
+        for place in range(len(self.coverages)):
+            lower, upper = self.lower[:, :, place], self.upper[:, :, place]
+            sound = (lower <= low) & (high <= upper) & np.isfinite(lower) & np.isfinite(upper)
+            if not sound.all():
+                row, step = np.argwhere(~sound)[0].tolist()
+                raise self._disordered(row, step, place)
+            low, high = lower, upper
+
+    def _disordered(self, row: int, step: int, place: int) -> BadInputError:
+        lower, upper = self.lower[row, step, place], self.upper[row, step, place]
+        return BadInputError(
+            f"the {self.coverages[place]:.0%} interval of row {row} (known at {int(self.known_at_us[row])} µs), step "
+            f"{self.steps[step]}, reaches from {lower} to {upper} around the median {self.median[row, step]}: it must be finite, "
+            "contain the median, and contain the narrower intervals; take the edges of a calibration as `calibrated_bands` lays "
+            "them, or sort your own"
         )
 
 

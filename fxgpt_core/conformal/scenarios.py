@@ -262,6 +262,8 @@ def _first(drift: float, high: float, low: float) -> float:
 def _met(at: AtStep, row: int, tilt: float, far: float, near: float) -> float:
     """That `far` (negative: below) is met within the step and before `near` on the other side: images of it in both."""
     level, width = abs(far), abs(far) + abs(near)
+    # It ends, since bands are ordered: each turn goes at least 0.4 deviations farther out (`_SOON`), and beyond the widest edges
+    # less and less is left, at no less than twice the rate at which drift lets it grow (`_tilt`).
     met, image = _passage(at, row, tilt, far, level), 2.0 * width
     while True:
         beyond, before = _passage(at, row, tilt, far, image + level), _passage(at, row, tilt, far, image - level)

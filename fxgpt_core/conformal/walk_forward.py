@@ -108,5 +108,5 @@ def _pooled(tested: Sequence[tuple[Bands, FloatArray]], judged: Sequence[float])
         name: np.concatenate([getattr(bands, name) for bands, _ in tested])
         for name in ("known_at_us", "lower", "upper", "uncalibrated", "median", "scale")
     }
-    bands = Bands(steps=first.steps, coverages=first.coverages, **stacked)
+    bands = Bands(steps=first.steps, coverages=first.coverages, ordered=True, **stacked)
     return coverage_table(bands, np.concatenate([outcome for _, outcome in tested]), judged)

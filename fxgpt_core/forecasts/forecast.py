@@ -29,7 +29,7 @@ class Forecasts:
     `known_at_us` int64[N]: the moment each forecast could be made, the close of its last candle; `close` float64[N]: that
     close; `steps` int32[S]: candles ahead; `levels` float64[L]: quantile levels; `values` float64[N,S,L]: quantiles of
     log(close[t+step] / close[t]), non-decreasing in L; `scale` float64[N,S]: standard deviation of that log-return under a
-    random walk with the volatility known at t. Raises `BadInputError` when shapes or orders do not fit.
+    random walk with the volatility known at t. Raises `BadInputError` when shapes or orders do not fit, or a scale is none.
     """
 
     symbol: str
@@ -51,6 +51,12 @@ class Forecasts:
             raise BadInputError("the origins are not in ascending order; sort them by known_at_us and drop repeated ones")
         if not np.isfinite(self.values).all() or (self.values[:, :, 1:] < self.values[:, :, :-1]).any():
             raise BadInputError("a forecast has quantiles that are not finite or that cross; sort the quantiles of each step")
+        known = np.isfinite(self.scale) & (self.scale >= 0.0)
+        if not known.all():
+            raise BadInputError(
+                f"{int((~known).sum())} of {known.size} scales are negative, infinite or unknown: {self.scale[~known][0]}; "
+                "a scale is a standard deviation: leave out the origins whose volatility is not known yet"
+            )
 
     def __len__(self) -> int:
         return len(self.known_at_us)

@@ -1,7 +1,8 @@
-"""Champion and challenger on the same candles: the deployed set, and what a new search would have traded in its place."""
+"""Champion and challenger on the same candles: what is deployed, and what a new search would have traded in its place."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,16 +11,18 @@ from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.optimization.outcome import OptimizationOutcome, walked_forward
 from fxgpt_core.optimization.problem import Evaluation, Problem
 from fxgpt_core.performance.report import Report, ReportParameters, report
+from fxgpt_core.regimes.regime import GLOBAL, SET_NAMES
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.lake import Lake
-from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.definitions import ParameterValue
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy, strategy_of
 
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """`parameters` to be traded from now on; Sharpe ratio of each test window (None: no result), and `measured` over them all."""
+    """`strategy` to be traded from now on; Sharpe ratio of each test window (None: no result), and `measured` over them all."""
 
-    parameters: StrategyParameters
+    strategy: Strategy
     sharpes: tuple[float | None, ...]
     measured: Report
 
@@ -29,11 +32,20 @@ class Contender:
         return min(self.measured.months.items(), key=lambda month: month[1])
 
 
+class Change(NamedTuple):
+    """A parameter that differs, in the set that decides everywhere ("global") or in a regime."""
+
+    set_name: str
+    parameter: str
+    old: ParameterValue
+    new: ParameterValue
+
+
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """Both on the same test windows, one account through all of them.
+    """Both on the same test windows, one account through all of them, each with its sets by regime where it has any.
 
-    The challenger is played as its folds chose, each on what it had not seen; the champion is one set, which may have seen
+    The challenger is played as its folds chose, each on what it had not seen; the champion stays as it is, and may have seen
     some of these candles in the search that found it, so that the comparison favours it.
     """
 
@@ -47,21 +59,32 @@ class Contest:
         return sum(new is not None and (old is None or new > old) for new, old in pairs)
 
     @property
-    def changed(self) -> tuple[str, ...]:
-        """The names of the parameters that differ."""
-        old, new = self.champion.parameters.to_json(), self.challenger.parameters.to_json()
-        return tuple(name for name in new if new[name] != old[name])
+    def changed(self) -> tuple[Change, ...]:
+        """The parameters that differ, of each regime in which one of both has a set of its own, too."""
+        old, new = _by_name(self.champion.strategy), _by_name(self.challenger.strategy)
+        own = [name for name in SET_NAMES if any(each[name] != each[GLOBAL] for each in (old, new))]
+        return tuple(
+            Change(name, parameter, old[name][parameter], value)
+            for name in (GLOBAL, *own)
+            for parameter, value in new[name].items()
+            if value != old[name][parameter]
+        )
 
 
-def contest(problem: Problem, outcome: OptimizationOutcome, champion: StrategyParameters) -> Contest:
-    """Play the champion on the test windows of an optimization. Raises as `report` does."""
+def can_play(problem: Problem, strategy: Strategy) -> bool:
+    """Whether a problem knows what a strategy decides by: sets by regime need the regimes of its candles."""
+    return problem.components.regime is not None or not (isinstance(strategy, RegimeSets) and strategy.by_regime)
+
+
+def contest(problem: Problem, outcome: OptimizationOutcome, champion: Strategy) -> Contest:
+    """Play the champion on the test windows of an optimization. Raises as `report` does, `MissingError` unless `can_play`."""
     windows = [fold.fold.test for fold in outcome.folds]
     stood = tuple(_sharpe(problem.evaluate(champion, window)) for window in windows)
     through = walked_forward(problem, [(champion, window) for window in windows])
     sharpes = tuple(fold.test.sharpe_ratio if fold.test else None for fold in outcome.folds)
     return Contest(
         champion=Contender(champion, stood, _measured(problem, through)),
-        challenger=Contender(outcome.proposed, sharpes, _measured(problem, outcome.out_of_sample)),
+        challenger=Contender(outcome.strategy, sharpes, _measured(problem, outcome.out_of_sample)),
     )
 
 
@@ -76,8 +99,16 @@ def _measured(problem: Problem, played: Evaluation) -> Report:
     return report(played.result, played.candles, ReportParameters(conversion=conversion))
 
 
-def champion(lake: Lake, symbol: str, timeframe: str) -> StrategyParameters | None:
-    """The set that is deployed for a symbol and timeframe, the global one of several; None where nothing is."""
+def champion(lake: Lake, symbol: str, timeframe: str) -> Strategy | None:
+    """What is deployed for a symbol and timeframe, its sets by regime where it was deployed so; None where nothing is.
+
+    Raises as `strategy_of`.
+    """
     for each in Deployments(lake.ledger).active(symbol, timeframe):
-        return StrategyParameters.from_json(lake.get(each.parameter_set_id).json()["parameters"])
+        return strategy_of(lake.get(each.parameter_set_id).json(), each.mode)
     return None
+
+
+def _by_name(strategy: Strategy) -> dict[str, dict[str, ParameterValue]]:
+    sets = strategy.sets if isinstance(strategy, RegimeSets) else (strategy,) * len(SET_NAMES)
+    return {name: each.to_json() for name, each in zip(SET_NAMES, sets, strict=True)}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fxgpt_core.conformal.coverage import CoverageRow
 from fxgpt_core.errors import MissingError
 from fxgpt_core.optimization.luck_of_search import LuckOfSearch
-from fxgpt_core.optimization.outcome import OptimizationOutcome, walked_forward
+from fxgpt_core.optimization.outcome import OptimizationOutcome, in_sample, walked_forward
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.robustness import Robustness
 from fxgpt_core.registry.gate_evidence import CoverageEvidence, Evidence, FoldEvidence, LuckEvidence, StressEvidence
@@ -38,7 +38,7 @@ def evidence(
         in_sample_sharpe=outcome.in_sample_sharpe,
         out_of_sample_sharpe=stitched.metrics.sharpe_ratio,
         n_trades=stitched.metrics.total_trades,
-        n_proposed_trades=int(outcome.final.metrics["total_trades"]),
+        n_proposed_trades=int(in_sample(problem, outcome)["total_trades"]),
         net_profit_cost_x1_5=profits[0],
         net_profit_cost_x2=profits[1],
         net_profit_cost_x3=profits[2],

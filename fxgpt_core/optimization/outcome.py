@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from fxgpt_core.backtest.walk_forward import unmeasured
 from fxgpt_core.optimization.problem import Evaluation, Problem, joined
 from fxgpt_core.performance.measures import Metrics
 from fxgpt_core.registry.evaluations import Evaluations
+from fxgpt_core.registry.runs import us_of
 from fxgpt_core.registry.searches import SearchRow
 from fxgpt_core.registry.trials import TrialRecord
 from fxgpt_core.strategy.parameters import StrategyParameters
@@ -78,6 +80,12 @@ class OptimizationOutcome:
         return self.proposed if self.regime_sets is None else self.regime_sets
 
     @property
+    def own_window(self) -> Window:
+        """The train window on which the proposed set was chosen: that of the last search."""
+        last = self.searches[-1]
+        return Window(us_of(last.window_start), us_of(last.window_end))
+
+    @property
     def choices(self) -> tuple[TrialRecord, ...]:
         """The trial that each fold chose."""
         return tuple(fold.chosen for fold in self.folds)
@@ -102,6 +110,13 @@ def walked_forward(problem: Problem, choices: Sequence[tuple[Strategy, Window]],
         if cash <= 0.0:
             break
     return joined(parts, problem.account.cash)
+
+
+def in_sample(problem: Problem, outcome: OptimizationOutcome) -> Mapping[str, Any]:
+    """What the proposal did on its own train window: of one set as its trial tells, of sets by regime played together."""
+    if outcome.regime_sets is None:
+        return outcome.final.metrics
+    return problem.evaluate(outcome.regime_sets, outcome.own_window).metrics.to_json()
 
 
 def mean_in_sample_sharpe(folds: Sequence[FoldOutcome]) -> float:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.convergence import ConvergenceParameters
@@ -16,6 +19,7 @@ from fxgpt_core.regimes.regime import GLOBAL, REGIMES, SET_NAMES
 from fxgpt_core.strategy.regime_sets import PER_REGIME
 from fxgpt_core.validation.folds import Fold, FoldParameters, Window, latest_train, walk_forward
 
+MOST_VAULT = 0.5
 RUN_NAMESPACE = uuid.UUID("5f0b6d3e-0d0f-5a55-9a0b-6f7867707400")
 
 
@@ -58,10 +62,10 @@ class SearchParameters:
     regime_choice: RegimeChoiceParameters = field(default_factory=RegimeChoiceParameters)
 
     def __post_init__(self) -> None:
-        if min(self.n_trials, self.n_final_trials, self.max_folds) < 1 or not 0.0 <= self.vault_share <= 0.5:
+        if min(self.n_trials, self.n_final_trials, self.max_folds) < 1 or not 0.0 <= self.vault_share <= MOST_VAULT:
             raise BadInputError(
                 f"n_trials {self.n_trials}, n_final_trials {self.n_final_trials}, max_folds {self.max_folds}, vault_share "
-                f"{self.vault_share} found; the counts must be at least 1, the share from 0 to 0.5"
+                f"{self.vault_share} found; the counts must be at least 1, the share from 0 to {MOST_VAULT}"
             )
 
         if self.regime_mode not in (GLOBAL, PER_REGIME):
@@ -110,8 +114,20 @@ class Search:
 
 def searchable(problem: Problem, parameters: SearchParameters) -> Window:
     """The part of the test span that searches and their judges see: all of it but the vault, which is at its end."""
-    first, last = int(problem.bands.known_at_us[0]), int(problem.bands.known_at_us[-1])
-    return Window(first, last + 1 - round((last - first) * parameters.vault_share))
+    return before_vault(problem.bands.known_at_us, parameters.vault_share)
+
+
+def before_vault(known_at_us: npt.NDArray[np.int64], vault_share: float) -> Window:
+    """All of a span but its last share, 0 to 0.5, which is its vault; `known_at_us` int64[N] of its candles.
+
+    Raises `BadInputError` for another share.
+    """
+    if not 0.0 <= vault_share <= MOST_VAULT:
+        raise BadInputError(
+            f"vault_share {vault_share} found; it is a share of the test span from 0 to {MOST_VAULT}, such as 0.2"
+        )
+    first, last = int(known_at_us[0]), int(known_at_us[-1])
+    return Window(first, last + 1 - round((last - first) * vault_share))
 
 
 def planned(problem: Problem, parameters: SearchParameters) -> list[Search]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from fxgpt_core.optimization.plateau import Plateau, Score, plateau, sharpe_on
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.space import canonical, to_unit
 from fxgpt_core.registry.evaluations import Evaluations
-from fxgpt_core.registry.runs import us_of
 from fxgpt_core.strategy.parameters import searched_definitions
-from fxgpt_core.validation.folds import Window
 
 SEED = 7
 
@@ -37,6 +35,7 @@ class Robustness:
     """Of a run: its folds, its choices with late entries, and the proposed set's neighbours and distance from the defaults.
 
     `importance` of the parameters by all evaluations of the run; None where they tell nothing, and `unknown` says why.
+    `by_regime`: sets by regime are proposed, of which plateau and distance know the global one alone.
     """
 
     consistency: Consistency
@@ -45,11 +44,15 @@ class Robustness:
     distance: DistanceFromDefault
     importance: Importance | None
     unknown: str = ""
+    by_regime: bool = False
 
     @property
     def told(self) -> tuple[Told, ...]:
         """The measures in the order in which they are read."""
-        return (*_of_folds(self.consistency), *_of_plateau(self.plateau), *_of_importance(self), _of_distance(self.distance))
+        of_set = (*_of_plateau(self.plateau), _of_distance(self.distance))
+        if self.by_regime:
+            of_set = tuple(replace(each, says=f"of the global set alone, not of those by regime: {each.says}") for each in of_set)
+        return (*_of_folds(self.consistency), *of_set[:-1], *_of_importance(self), of_set[-1])
 
     def to_json(self) -> dict[str, object]:
         """Every number by name, null where not known."""
@@ -60,6 +63,7 @@ class Robustness:
             "distance": self.distance.to_json(),
             "importance": self.importance.to_json() if self.importance else None,
             "importance_unknown": self.unknown,
+            "global_set_alone": self.by_regime,
         }
 
 
@@ -81,17 +85,12 @@ def robustness(
     return Robustness(
         consistency=consistency(outcome.folds),
         late=with_late_entries(problem, outcome, rngs[0], runs, counted("test windows played with late entries")),
-        plateau=plateau(outcome.proposed, score or sharpe_on(problem, own_window(outcome)), rngs[1]),
+        plateau=plateau(outcome.proposed, score or sharpe_on(problem, outcome.own_window), rngs[1]),
         distance=distance_from_default(outcome.proposed),
         importance=found,
         unknown=unknown,
+        by_regime=outcome.regime_sets is not None and bool(outcome.regime_sets.by_regime),
     )
-
-
-def own_window(outcome: OptimizationOutcome) -> Window:
-    """The train window on which the proposed set was chosen: that of the last search."""
-    last = outcome.searches[-1]
-    return Window(us_of(last.window_start), us_of(last.window_end))
 
 
 def _of_folds(found: Consistency) -> tuple[Told, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from fxgpt_core.errors import RefusedError
-from fxgpt_core.optimization.outcome import OptimizationOutcome
+from fxgpt_core.optimization.outcome import OptimizationOutcome, in_sample
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.performance.measures import period_returns, periods_a_year
 from fxgpt_core.performance.significance import expected_max_sharpe, probabilistic_sharpe, sharpe_moments
@@ -74,7 +74,7 @@ def request_of(problem: Problem, outcome: OptimizationOutcome, champion: Champio
         symbol=problem.symbol,
         timeframe=str(problem.candles.timeframe),
         parameter_set_id=champion.parameter_set_id,
-        params_sha256=outcome.proposed.sha256,
+        params_sha256=outcome.strategy.sha256,
         window_start=start,
         window_end=end,
         opened_by=champion.opened_by,
@@ -101,12 +101,12 @@ def opened(problem: Problem, outcome: OptimizationOutcome, vault: Vault, champio
 
 
 def played(problem: Problem, outcome: OptimizationOutcome, look: int) -> VaultPlay:
-    """The proposed set on the vault alone, from a fresh account, as the so many-th look at these days."""
+    """The proposed strategy on the vault alone, from a fresh account, as the so many-th look at these days."""
     found = problem.evaluate(outcome.strategy, vault_window(problem, outcome))
     moments = sharpe_moments(period_returns(found.result, found.candles))
     lucky = expected_max_sharpe(look, 1.0 / max(moments.n, 1))
     annual = lucky * periods_a_year(found.candles) ** 0.5
-    before = float(outcome.final.metrics["sharpe_ratio"])
+    before = float(in_sample(problem, outcome)["sharpe_ratio"])
     measured = found.metrics
     return VaultPlay(
         sharpe=measured.sharpe_ratio,

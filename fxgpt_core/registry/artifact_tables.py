@@ -1,6 +1,6 @@
 """The ledger's tables of what was made of what: artifacts, their edges and heads, the hash chain, gates and deployments."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
 
 from fxgpt_core.registry.tables import UtcDateTime, created_at, metadata
 
@@ -103,7 +103,7 @@ vault_openings = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("symbol", String(20), nullable=False),
     Column("timeframe", String(10), nullable=False),
-    Column("parameter_set_id", String(64), ForeignKey("artifacts.id"), nullable=False),
+    Column("parameter_set_id", String(64), ForeignKey("artifacts.id")),
     Column("params_sha256", String(64), nullable=False),
     Column("window_start", UtcDateTime, nullable=False),
     Column("window_end", UtcDateTime, nullable=False),
@@ -112,6 +112,7 @@ vault_openings = Table(
     Column("reason", Text, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("result_json", Text),
+    Column("verb", String(20), nullable=False, server_default=text("'vault'")),
     UniqueConstraint("symbol", "timeframe", "params_sha256", "window_start", "window_end", name="uq_vault_opening"),
     sqlite_autoincrement=True,
 )

@@ -1,8 +1,8 @@
 """The vault: the last days of the test span, which no search sees, and everybody who ever looked into it.
 
 An opening is written down before anything is played, in the same transaction as an entry of the lineage: a look that was
-interrupted was a look. The same set on the same days is looked at once; each other look at days that were seen before is one
-more trial on them, and is told by `look`.
+interrupted was a look, and so is a play by another verb. The same set on the same days is looked at once; each other look at days
+that were seen before is one more trial on them, and so is each trial of a search that was given these days; `look` tells the sum.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.errors import BadInputError, MissingError
@@ -19,6 +19,8 @@ from fxgpt_core.registry import lineage
 from fxgpt_core.registry.artifact_tables import vault_openings
 from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.runs_ever import run_ids_ever
+from fxgpt_core.registry.tables import optimization_searches, trial_ledger
 
 GATE = "vault_ratio"
 MINIMUM_VAULT_RATIO = 0.7
@@ -31,21 +33,26 @@ _CLOSED = (
 
 @dataclass(frozen=True)
 class VaultRequest:
-    """Who wants to look at which days, for which set, and why; `window_start`, `window_end` have a time zone."""
+    """Who wants to look at which days, for which set, and why; `window_start`, `window_end` have a time zone.
+
+    `params_sha256`: content hash of what decides; `parameter_set_id`: its artifact, None for one that a verb was given. `verb`
+    plays it: "vault" for the gate, or another that shows what came of it.
+    """
 
     symbol: str
     timeframe: str
-    parameter_set_id: str
+    parameter_set_id: str | None
     params_sha256: str
     window_start: datetime
     window_end: datetime
     opened_by: str
     reason: str
+    verb: str = "vault"
 
 
 @dataclass(frozen=True)
 class Opening:
-    """One look into the vault: `look` counts those at days of its window, itself too; `result` is None until it is played."""
+    """One look into the vault: `look` counts all at days of its window, itself too; `result` of the gate is None until then."""
 
     id: int
     request: VaultRequest
@@ -147,11 +154,22 @@ def _of(connection: Connection, request: VaultRequest) -> Opening | None:
 
 
 def _looks(connection: Connection, request: VaultRequest) -> int:
-    """How many looks there were at any of the days."""
-    table = vault_openings.c
-    at_days = (table.window_start < request.window_end) & (table.window_end > request.window_start)
-    asked = select(table.id).where(table.symbol == request.symbol, table.timeframe == request.timeframe, at_days)
-    return len(connection.execute(asked).all())
+    """How many looks there were at any of the days: openings, and trials of searches whose days reach into them."""
+    table, search, trial = vault_openings.c, optimization_searches.c, trial_ledger.c
+    openings = select(func.count()).where(table.symbol == request.symbol, table.timeframe == request.timeframe)
+    trials = (
+        select(func.count())
+        .select_from(trial_ledger)
+        .join(optimization_searches, (search.run_id == trial.run_id) & (search.search == trial.fold))
+        .where(trial.run_id.in_(run_ids_ever(request.symbol, request.timeframe)))
+    )
+    both = ((openings, table), (trials, search))
+    found = [connection.execute(asked.where(*_at_days(of, request))).scalar_one() for asked, of in both]
+    return int(sum(found))
+
+
+def _at_days(of: Any, request: VaultRequest) -> tuple[ColumnElement[bool], ...]:
+    return of.window_start < request.window_end, of.window_end > request.window_start
 
 
 def _by_id(connection: Connection, opening_id: int) -> Opening:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fxgpt_core.optimization.contest import Contender, Contest
+from fxgpt_core.optimization.contest import Change, Contender, Contest
 from fxgpt_core.performance.report import Report
+from fxgpt_core.regimes.regime import GLOBAL
 from fxgpt_core.reports.evidence_sections import SHOWN_HASH
 from fxgpt_core.reports.number_text import UNKNOWN, count, held, money, percent, percent_points, ratio, short
 from fxgpt_core.reports.optimization import OptimizationReport, RegimeNumbers, RegimeRow
@@ -20,6 +21,11 @@ REGIME_HEADS = (
 CHANGE_HEADS = ("parameter", "champion", "challenger", "default")
 NUMBER_HEADS = ("measure", "champion", "challenger")
 FOLD_HEADS = ("fold", "champion's Sharpe ratio", "challenger's", "won by")
+
+UNMATCHED = (
+    "Nothing is deployed for this symbol and timeframe but what was found, or the run could not be played again, or sets by "
+    "regime are deployed and the run knows no regimes."
+)
 
 
 def proposed(report: OptimizationReport) -> Section:
@@ -54,11 +60,12 @@ def champion(report: OptimizationReport) -> Section:
     found = report.contest
     return Section(
         "Champion and challenger",
-        "The champion is the set that is deployed, the challenger what this run found. Both were played on the folds' test "
-        "windows, one account through all of them: the challenger as its folds chose, on what they had not seen; the champion "
-        "as it is, and it may have seen some of these candles in its own search, so that the comparison favours it.",
+        "The champion is what is deployed, the challenger what this run found, each with its sets by regime where it has any. "
+        "Both were played on the folds' test windows, one account through all of them: the challenger as its folds chose, on "
+        "what they had not seen; the champion as it is, and it may have seen some of these candles in its own search, so that "
+        "the comparison favours it.",
         () if found is None else (_numbers(found), _folds(found), _changes(found)),
-        absent="" if found else "Nothing is deployed for this symbol and timeframe, or the run could not be played again.",
+        absent="" if found else UNMATCHED,
     )
 
 
@@ -119,6 +126,10 @@ def _folds(found: Contest) -> Table:
     return Table(FOLD_HEADS, rows, words=("won by",), title=title)
 
 
+def _named(each: Change) -> str:
+    return each.parameter if each.set_name == GLOBAL else f"{each.parameter}, {each.set_name}"
+
+
 def _fold(fold: int, old: float | None, new: float | None) -> Row:
     cells = (str(fold), UNKNOWN if old is None else held(old), UNKNOWN if new is None else held(new))
     if new is None and old is None:
@@ -128,9 +139,10 @@ def _fold(fold: int, old: float | None, new: float | None) -> Row:
 
 
 def _changes(found: Contest) -> Table:
-    old, new = found.champion.parameters.to_json(), found.challenger.parameters.to_json()
     default = {each.name: each.default for each in definitions()}
-    rows = tuple(Row((name, _value(old[name]), _value(new[name]), _value(default[name]))) for name in found.changed)
+    rows = tuple(
+        Row((_named(each), _value(each.old), _value(each.new), _value(default[each.parameter]))) for each in found.changed
+    )
     return Table(CHANGE_HEADS, rows, words=CHANGE_HEADS, title=f"Parameters that differ: {len(rows)} of {len(default)}")
 
 

@@ -83,7 +83,8 @@ def gates(report: BacktestReport) -> Section:
     """The gate board."""
     return Section(
         "Gates",
-        "What a parameter set must show before it may be deployed, besides the vault. A set that fails a gate is not deployed; "
+        "What a parameter set must show before it may be deployed; the vault's gate is the last, "
+        "and not passed while it is closed. A set that fails a gate is not deployed; "
         f"the remedy says what to do. {cheapest_told(gate for gate in report.gates if not gate.passed)}".rstrip(),
         (Table(GATE_HEADS, tuple(map(_gate, report.gates)), words=("gate", "must be", "passed", "remedy")),)
         if report.gates

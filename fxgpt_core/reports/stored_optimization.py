@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fxgpt_core.optimization.contest import contest
+from fxgpt_core.optimization.contest import can_play, contest
 from fxgpt_core.optimization.fitted import fitted_in
 from fxgpt_core.optimization.importance import LEAST_EVALUATIONS, importance, ranked_within
 from fxgpt_core.optimization.outcome import OptimizationOutcome
@@ -25,8 +25,8 @@ from fxgpt_core.registry.trials import TrialStore
 from fxgpt_core.reports.number_text import UNKNOWN, count, percent, short
 from fxgpt_core.reports.optimization import OptimizationReport, RegimeNumbers, RegimeRow, RunFacts
 from fxgpt_core.reports.walk_forward import Origin, Verdicts, walk_forward_report
-from fxgpt_core.strategy.parameters import StrategyParameters, searched_definitions
-from fxgpt_core.strategy.regime_sets import RegimeSets
+from fxgpt_core.strategy.parameters import searched_definitions
+from fxgpt_core.strategy.regime_sets import RegimeSets, Strategy
 
 SEED = 7
 
@@ -60,11 +60,11 @@ def with_choices_played(
     problem: Problem,
     outcome: OptimizationOutcome,
     verdicts: Verdicts | None = None,
-    champion: StrategyParameters | None = None,
+    champion: Strategy | None = None,
 ) -> OptimizationReport:
-    """The same with the folds' choices on their test windows, and beside a champion, if one is deployed and it is another set."""
+    """The same with the folds' choices on their test windows, and beside a champion, if another is deployed and can be played."""
     origin = Origin(report.run.made_at)
-    other = champion is not None and champion.sha256 != outcome.proposed.sha256
+    other = champion is not None and champion.sha256 != outcome.strategy.sha256 and can_play(problem, champion)
     return dataclasses.replace(
         report,
         proposed=outcome.proposed.to_json(),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fxgpt_core import content_hash
 from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError, RefusedError
-from fxgpt_core.regimes.regime import REGIMES, SET_NAMES, UNKNOWN
+from fxgpt_core.regimes.regime import GLOBAL, REGIMES, SET_NAMES, UNKNOWN
 from fxgpt_core.strategy.decision import Decisions
 from fxgpt_core.strategy.parameters import StrategyParameters
 from fxgpt_core.strategy.reasons import OTHER_REGIME
@@ -77,6 +77,11 @@ Strategy = StrategyParameters | RegimeSets
 def sets_of(strategy: Strategy) -> tuple[StrategyParameters, ...]:
     """Every parameter set that may decide, the global one first."""
     return strategy.sets if isinstance(strategy, RegimeSets) else (strategy,)
+
+
+def searched_mode(proposal: Mapping[str, Any]) -> str:
+    """The mode in which a proposed parameter set, as it is stored, was searched: "per_regime" where it has sets by regime."""
+    return PER_REGIME if "regime_sets" in proposal else GLOBAL
 
 
 def strategy_of(proposal: Mapping[str, Any], mode: str) -> Strategy:

@@ -9,16 +9,17 @@ from fxgpt_pipelines.assets.calibration import calibration_quantiles
 from fxgpt_pipelines.assets.optimization import COMPONENTS, GROUP
 from fxgpt_pipelines.code_versions import code_version
 from fxgpt_pipelines.partitions import grid
-from fxgpt_pipelines.recording import materialized, table
+from fxgpt_pipelines.recording import materialized, table, two_columns
 from fxgpt_pipelines.resources import LakeResource
 
 
 class AblationConfig(dg.Config):
     """`parameters`: changes of the default parameter set, which alone has been chosen by nothing that this span shows. The others
-    as of optimized_parameters; `seed` draws the intervals.
+    as of optimized_parameters, whose vault is not played here either; `seed` draws the intervals.
     """
 
     seed: int = 7
+    vault_share: float = 0.2
     parameters: dict[str, Any] = Field(default_factory=dict)
     components: list[str] | None = None
     policy_mode: str = "hybrid"
@@ -34,7 +35,7 @@ class AblationConfig(dg.Config):
     kinds={"numba"},
 )
 def ablation(context: dg.AssetExecutionContext, config: AblationConfig, lake: LakeResource) -> "dg.MaterializeResult[Any]":
-    """The strategy on the candles that no model has seen: whole, without each component, and with each alone."""
+    """One parameter set on the candles that no model has seen, but the vault: whole, without each component, with each alone."""
     from fxgpt_pipelines import ablating, searching
 
     asked = config.model_dump()
@@ -46,5 +47,9 @@ def ablation(context: dg.AssetExecutionContext, config: AblationConfig, lake: La
     return materialized(
         artifact,
         reused=reused is not None,
-        metadata={"gains": ablating.picture_of(stored), "plays": table(ablating.rows(stored))},
+        metadata={
+            "gains": ablating.picture_of(stored),
+            "plays": table(ablating.rows(stored)),
+            "played": two_columns(ablating.played(stored)),
+        },
     )

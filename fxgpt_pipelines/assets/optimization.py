@@ -142,6 +142,7 @@ def robustness(
     store = TrialStore(lake.ledger)
     n_ever, variance = store.n_trials_ever(symbol, timeframe), store.sharpe_variance(symbol, timeframe)
     settings = {"n_trials_ever": n_ever, "sharpe_variance": variance, **config.model_dump()}
+    settings["vault_openings"] = opening.n_played(lake.ledger, symbol, timeframe)
     with lake.making(context, settings, seed=config.seed) as making:
         parameter_set, validation = making.read("optimized_parameters"), making.read("walk_forward_validation")
         case = searching.judged(making, parameter_set.json(), store)
@@ -151,14 +152,15 @@ def robustness(
         sound = robust(case.problem, case.outcome, config.seed, counted=partial(Countdown, context.log.info))
         found = evidence(case.problem, case.outcome, coverage, luck.search, lasted.evidence, sound)
         board = gate_board(found)
+        # Last the vault, which this does not judge: an opening makes this anew, so that what is stored tells of it.
         whole = (*board, opening.gate_of(lake.ledger, case, parameter_set.id))
         record_board(lake.ledger, parameter_set.id, whole)
         reused = making.unchanged()
         stored: dict[str, Any] = {"parameter_set_id": parameter_set.id, "evidence": found.to_json(), "luck": luck.to_json()}
-        stored |= {"stress": lasted.to_json(), "robustness": sound.to_json(), "gates": [asdict(gate) for gate in board]}
-        passed = sum(gate.passed for gate in board)
-        artifact = reused or making.write_json(stored, {"gates": len(board), "passed": passed})
-        verdicts = Verdicts(board, luck.tests, lasted.folds, sound.told)
+        stored |= {"stress": lasted.to_json(), "robustness": sound.to_json(), "gates": [asdict(gate) for gate in whole]}
+        passed = sum(gate.passed for gate in whole)
+        artifact = reused or making.write_json(stored, {"gates": len(whole), "passed": passed})
+        verdicts = Verdicts(whole, luck.tests, lasted.folds, sound.told)
         report = reporting.report(making, artifact, lambda: case, lake.settings().report_root, verdicts)
     shown = {"gates": table(searching.gate_rows(whole)), "passed": passed, **opening.cheapest(whole), "report": report}
     shown |= (

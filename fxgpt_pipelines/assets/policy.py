@@ -16,12 +16,14 @@ from fxgpt_pipelines.resources import LakeResource
 
 class PolicyConfig(dg.Config):
     """`timesteps`: days lived in training; `seed` of weights, episodes and noise; `symbols` of the universe, at most five, by
-    default this one and all others whose forecasts are calibrated; and the parameters of PPO, as docs/policy.md tells them.
+    default this one and all others whose forecasts are calibrated; `vault_share`: the last of the test span, by which it is not
+    judged; and the parameters of PPO, as docs/policy.md tells them.
     """
 
     timesteps: int = 8_192
     seed: int = 7
     symbols: list[str] | None = None
+    vault_share: float = 0.2
     actor_lr: float = 3e-4
     critic_lr: float = 3e-4
     gamma: float = 0.95

@@ -211,7 +211,9 @@ def test_a_search_and_its_gate_board_leave_a_report_of_what_was_not_searched(lin
         assert artifact.created_at.astimezone(UTC).isoformat(timespec="seconds") in page
         assert all(fold["params_sha256"][:12] in page for fold in proposal["folds"])
     assert "No gate has judged this run yet." in paths["optimized_parameters"].read_text()
-    assert all(gate in paths["robustness"].read_text() for gate in GATES)
+    assert all(gate in paths["robustness"].read_text() for gate in (*GATES, "vault_ratio"))
+    last = line.at.lake.latest("robustness", "EURUSD", "1h").json()["gates"][-1]
+    assert (last["gate"], last["passed"], last["value"]) == ("vault_ratio", False, 0.0)
 
 
 def test_a_report_that_is_gone_is_written_again_as_it_was_and_one_that_is_there_stays(line):
@@ -311,3 +313,18 @@ def test_a_search_with_an_accounts_currency_is_played_and_judged_by_the_rules_of
         for asset in ("optimized_parameters", "robustness"):
             line.at.runner.materialize(asset, CONFIG.get(asset, {}))
     assert lake.latest("optimized_parameters", "EURUSD", "1h").id == flat.id
+
+
+def test_what_robustness_leaves_behind_tells_of_the_vault_once_that_was_opened(line):
+    from dataclasses import asdict
+
+    from fxgpt_core.registry.vault import Vault
+
+    line.at.runner.materialize("vault", {"reason": "a test", "despite_failed_gates": True})
+    (opening,) = Vault(line.at.ledger).openings("EURUSD", "1h")
+    told = line.at.runner.materialize("robustness").metadata
+    gates = line.at.lake.latest("robustness", "EURUSD", "1h").json()["gates"]
+    assert gates[-1] == asdict(opening.gate)
+    assert [gate["gate"] for gate in gates] == [*GATES, "vault_ratio"]
+    assert (opening.gate.remedy in Path(told["report"]).read_text()) is not opening.gate.passed
+    assert line.at.runner.materialize("robustness").reused

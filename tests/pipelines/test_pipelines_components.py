@@ -100,14 +100,22 @@ def test_the_ablation_tells_every_part_with_and_without_and_is_reused(line, abla
         (name, how) for name in there for how in ("without", "alone")
     }
     assert stored["mode"] == "fx"
-    assert {"gains", "plays"} <= set(ablation.metadata)
+    assert {"gains", "plays", "played"} <= set(ablation.metadata)
     assert line.at.runner.materialize("ablation", {"account_currency": "USD"}).reused
 
 
-def test_the_ablation_is_of_the_parameters_that_are_asked_for(line, ablation):
-    line.at.runner.materialize("ablation", {"account_currency": "USD", "parameters": {"filter_volume_enabled": False}})
+def test_the_ablation_is_of_the_parameters_and_the_days_that_are_asked_for(line, ablation):
+    usual = line.at.lake.latest("ablation", *SERIES).json()
+    asked = {"account_currency": "USD", "parameters": {"filter_volume_enabled": False}, "vault_share": 0.5}
+    line.at.runner.materialize("ablation", asked)
     stored = line.at.lake.latest("ablation", *SERIES).json()
     assert "volume" not in {row["component"] for row in stored["plays"]}
+    start, *ends = usual["span"][0], stored["span"][1], usual["span"][1]
+    assert (ends[0] - start) / (ends[1] - start) == pytest.approx(0.5 / 0.8)
+    told = {row.data["name"]: row.data["value"] for row in ablation.metadata["played"].records}
+    assert told["vault"] == f"left out: {usual['vault']}, which no search sees"
+    assert told["span"].split(" .. ")[1] == usual["vault"].split(" .. ")[0]
+    assert "sets by regime are not played" in told["parameter set"]
 
 
 def test_a_backtest_leaves_out_what_it_is_told_to(line, monkeypatch, capsys):

@@ -120,6 +120,26 @@ def test_training_sees_nothing_behind_the_calibration_span_and_the_test_is_the_t
     assert learning.entries > 20
 
 
+def test_it_is_judged_before_the_vault_of_the_symbol_whose_vault_begins_first(at, made):
+    sources = {
+        symbol: {asset: at.lake.latest(asset, symbol, "1h") for asset in policy_market.INPUTS} for symbol in ("EURUSD", "GBPUSD")
+    }
+    found, whole = (policy_market.market(sources, policy_market.TEST, share) for share in (0.2, 0.0))
+    known = sources["EURUSD"]["forecasts"].frame()["known_at"].unique().sort().to_physical().to_numpy()
+    known = known[known >= spans_of(sources["EURUSD"]["diffusion_model"]).test.start_us]
+    vault_us = known[-1] - 0.2 * (known[-1] - known[0])
+    # Of the last day that is judged the end, 21:00 or 22:00 UTC, lies before the vault, and that of the next does not.
+    last, after = (int(found.accounts.universe.day[row]) * 86_400 * 10**6 for row in (found.played.stop - 1, found.played.stop))
+    assert last + 21 * 3_600 * 10**6 <= vault_us < after + 22 * 3_600 * 10**6
+    assert (whole.played, found.rows, found.played.first) == (whole.rows, whole.rows, whole.rows.first)
+    summary = stored(at).summary
+    days = found.played.stop - found.played.first - 1
+    assert {row["days"] for row in summary["judged"]} == {days}
+    assert (summary["days_tested"], summary["days_in_vault"]) == (days, found.rows.stop - found.played.stop)
+    assert (summary["entries_tested"], len(summary["test_days"])) == (found.entries, found.rows.stop - found.rows.first - 1)
+    assert found.entries < whole.entries
+
+
 def test_a_person_sees_how_it_learned_what_it_weighs_and_what_that_earned(made):
     assert {"learning", "weights", "unseen_days", "numbers", "best_static_weights"} <= set(made.metadata)
     names = [row.data["name"] for row in made.metadata["unseen_days"].records]

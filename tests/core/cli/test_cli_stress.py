@@ -4,25 +4,33 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from problem_stored import PLACE, keep, keep_problem
 
+from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.cli import countdown
 from fxgpt_core.market.charges import Charges
+from fxgpt_core.market.timeframes import Timeframe
+from fxgpt_core.regimes.hidden_markov import fit_regimes
+from fxgpt_core.regimes.regime import REGIMES
+from fxgpt_core.regimes.regime_parameters import RegimeParameters
 from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.deployment_records import DeploymentRequest
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.runs import Proposal, proposed
 from fxgpt_core.settings import read_settings
 from fxgpt_core.strategy.parameters import StrategyParameters
+from fxgpt_core.strategy.regime_sets import RegimeSets
 
 STRESS = ("stress", *PLACE)
 CAREFUL = StrategyParameters.default().replace(sizing_base_risk_pct=0.5)
 
 
-def kept(parameters, charges=None):
+def kept(parameters, charges=None, **more):
     """An asset that holds a parameter set, as the search stores it."""
-    stored = {"parameters": parameters.to_json(), "params_sha256": parameters.sha256}
+    stored = {"parameters": parameters.to_json(), "params_sha256": parameters.sha256, **more}
     stored["charges"] = charges and charges.to_json()
     return keep({"optimized_parameters": lambda making: making.write_json(stored, {})})["optimized_parameters"]
 
@@ -182,6 +190,54 @@ def test_the_deployed_set_is_played_and_not_the_latest(fxgpt, problem):
     assert later.id != in_force.id
     assert fxgpt(*STRESS, "--deployed", "--json").json["parameters_sha256"] == CAREFUL.sha256
     assert fxgpt(*STRESS, "--json").json["parameters_sha256"] == StrategyParameters.default().sha256
+
+
+@pytest.fixture
+def regimes(problem):
+    """The regimes of the stored candles, as a model of the first thousand tells them."""
+    candles = candle_arrays(problem["candles"].frame(), Timeframe.H1)
+    model = fit_regimes(candles.slice(0, 1000), RegimeParameters(n_restarts=1), 7)
+    keep({"regimes": lambda making: making.write_json(json.loads(model.to_json()), {})})
+    return set(np.array(REGIMES)[np.unique(model.series(candles).regime[-1500:])])
+
+
+def test_sets_by_regime_are_stressed_whole_and_the_origin_names_those_with_their_own(fxgpt, regimes, tmp_path):
+    bold = CAREFUL.replace(sizing_base_risk_pct=2.0, risk_atr_multiplier=1.0)
+    sets = RegimeSets(CAREFUL, dict.fromkeys(regimes, bold), {name: "too few" for name in REGIMES if name not in regimes})
+    used = {"components": {"parts": ["regimes"], "policy_mode": "hybrid"}}
+    kept(CAREFUL, regime_sets=sets.to_json(), **used)
+    named = ", ".join(name for name in REGIMES if name in regimes)
+    whole = fxgpt(*STRESS, "--json").json
+    assert whole["origin"] == f"the latest optimized set, by regime: sets of their own in {named}, the global one elsewhere"
+    assert whole["parameters_sha256"] == sets.sha256
+    # Where every regime that occurs has the bold set, what is stressed is nearly that; the careful one is another account.
+    kept(bold, **used)
+    every = fxgpt(*STRESS, "--json").json
+    kept(CAREFUL, **used)
+    careful = fxgpt(*STRESS, "--json").json
+    assert careful["origin"] == "the latest optimized set"
+    earned = [numbers(answer, "costs_x2", "")["net_profit"] for answer in (whole, every, careful)]
+    assert earned[0] == pytest.approx(earned[1]) != pytest.approx(earned[2])
+    file = tmp_path / "proposal.json"
+    file.write_text(json.dumps({"parameters": CAREFUL.to_json(), "params_sha256": "p" * 64, "regime_sets": sets.to_json()}))
+    alone = "its global set alone: its sets by regime are not played"
+    assert fxgpt(*STRESS, "--params", file, "--json").json["origin"].endswith(alone)
+    assert fxgpt("backtest", *PLACE, "--params", file, "--json").json["note"] == alone
+    assert alone in fxgpt("backtest", *PLACE, "--params", file).out
+
+
+def test_what_a_run_proposed_by_regime_is_played_whole(fxgpt, regimes):
+    run = fxgpt("optimize", "run", *PLACE, "--trials", "2", "--final-trials", "2", "--folds", "1", "--json").json
+    ledger, name = Ledger(read_settings().ledger_url), sorted(regimes)[0]
+    with ledger.begin() as connection:
+        own = Proposal(0, "EURUSD", "1h", name, CAREFUL.to_json())
+        proposed(connection, run["run_id"], own, ledger.now())
+    ledger.close()
+    answer = fxgpt(*STRESS, "--run", run["run_id"], "--json").json
+    whole = StrategyParameters.from_json(run["proposed"])
+    reasons = {other: "none" for other in REGIMES if other != name}
+    assert answer["parameters_sha256"] == RegimeSets(whole, {name: CAREFUL}, reasons).sha256
+    assert answer["origin"].endswith(f"by regime: sets of their own in {name}, the global one elsewhere")
 
 
 def test_without_an_optimized_set_it_ends_with_four_and_names_the_asset(fxgpt, problem):

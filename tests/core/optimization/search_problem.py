@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.search_material import COSTS, bands_knowing, components_of, random_walk
+from fxgpt_core.conformal.bands import Bands
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.optimization.convergence import NEVER
 from fxgpt_core.optimization.engines.genetic import GeneticParameters
@@ -48,6 +49,12 @@ def problem(n: int = 24 * 40, *, edge: float = 0.5, seed: int = 3) -> Problem:
     rng = np.random.default_rng(seed)
     candles = random_walk(n, Timeframe.H1, rng)
     return Problem("EURUSD", candles, bands_knowing(candles, edge, rng), COSTS)
+
+
+def around(bands: Bands, median: np.ndarray) -> Bands:
+    """The same bands around another median float64[N,S], each as far from it as it was."""
+    moved = (median - bands.median)[:, :, None]
+    return replace(bands, median=median, lower=bands.lower + moved, upper=bands.upper + moved)
 
 
 def with_components(small: Problem, seed: int = 5) -> Problem:

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from search_problem import problem, with_components
+from search_problem import around, problem, with_components
 
 from fxgpt_core.errors import BadInputError, ParameterError
 from fxgpt_core.market.costs import Costs, FxCosts
@@ -175,7 +175,7 @@ def test_a_memory_forgets_what_was_asked_for_the_longest_ago():
 
 def test_a_set_that_never_wishes_to_trade_is_measured_and_did_nothing():
     small = problem(24 * 30)
-    silent = replace(small, bands=replace(small.bands, median=small.bands.median * 0.0))
+    silent = replace(small, bands=around(small.bands, small.bands.median * 0.0))
     known = silent.candles.known_at_us
     window, parameters = Window(int(known[100]), int(known[400])), StrategyParameters.default()
     (found,) = Evaluator(silent, threads=1).measured([parameters], window)

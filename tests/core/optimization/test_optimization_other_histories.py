@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, memory_store, problem
+from search_problem import SMALL, around, memory_store, problem
 
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.optimization.other_histories import OtherHistories, at_other_times, on_other_candles, with_late_entries
@@ -78,10 +78,8 @@ def test_an_edge_of_a_day_outlives_three_late_candles_and_one_of_the_next_candle
     assert 0.0 < late.percentiles(late.sharpe)[1] < late.observed_sharpe
     known = long(0.0)
     step = np.diff(np.log(known.candles.close), append=np.log(known.candles.close[-1]))
-    moved = np.repeat(4.0 * step[:, None], known.bands.median.shape[1], axis=1) - known.bands.median
-    edges = {name: getattr(known.bands, name) + moved[:, :, None] for name in ("lower", "upper")}
-    bands = replace(known.bands, median=known.bands.median + moved, **edges)
-    fleeting = replace(known, bands=bands)
+    median = np.repeat(4.0 * step[:, None], known.bands.median.shape[1], axis=1)
+    fleeting = replace(known, bands=around(known.bands, median))
     plan = {"sssd_forecast_horizon": 1, "risk_max_holding_hours": 6}
     folds = [replace(fold, parameters=fold.parameters.replace(**plan)) for fold in outcomes[0.6].folds]
     found = with_late_entries(fleeting, replace(outcomes[0.6], folds=tuple(folds)), rng(), 60)
@@ -108,7 +106,7 @@ def test_the_seed_is_what_draws(outcomes, played):
 @KINDS
 def test_without_a_trade_nothing_is_told_apart(outcomes, played):
     flat = long(0.0)
-    flat = replace(flat, bands=replace(flat.bands, median=flat.bands.median * 0.0))
+    flat = replace(flat, bands=around(flat.bands, flat.bands.median * 0.0))
     outcome = optimize(flat, replace(LONG, max_folds=2), memory_store())
     found = played(flat, outcome, rng(), 20)
     assert (found.observed_sharpe, found.observed_equity, found.p_value) == (0.0, flat.account.cash, 1.0)
@@ -128,7 +126,7 @@ def test_where_the_market_gives_the_same_to_anybody_the_times_do_not_matter():
     close = 1.1 * np.exp(np.arange(n) * 1e-4)
     opened = np.concatenate([[1.1], close[:-1]])
     rising = replace(base.candles, open=opened, close=close, high=close * 1.00001, low=opened * 0.99999)
-    up = replace(base.bands, median=np.abs(base.bands.median) + 0.004)
+    up = around(base.bands, np.abs(base.bands.median) + 0.004)
     steady = replace(base, candles=rising, bands=up)
     outcome = optimize(steady, replace(SMALL, n_trials=1, n_final_trials=1), memory_store())
     assert outcome.out_of_sample.metrics.total_trades > 10

@@ -9,7 +9,7 @@ from search_problem import GENETIC, SMALL, memory_store, problem
 
 from fxgpt_core.optimization.distance import distance_from_default
 from fxgpt_core.optimization.plateau import neighbours, sharpe_on
-from fxgpt_core.optimization.robustness import own_window, robustness
+from fxgpt_core.optimization.robustness import robustness
 from fxgpt_core.optimization.study import optimize
 
 
@@ -26,7 +26,7 @@ def found(run):
 
 def test_the_plateau_is_of_the_proposed_set_on_its_own_train_window(run, found):
     small, outcome = run
-    window = own_window(outcome)
+    window = outcome.own_window
     assert window.stop_us == outcome.span.stop_us
     assert small.evaluate(outcome.proposed, window).metrics.sharpe_ratio == found.plateau.score
     assert found.plateau.score == pytest.approx(outcome.final.metrics["sharpe_ratio"])
@@ -45,13 +45,19 @@ def test_importance_is_of_every_evaluation_and_the_distance_of_the_proposed_set(
 
 def test_all_is_stored_and_every_measure_is_told_with_what_it_says(found):
     stored = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert set(stored) == {"consistency", "late_entries", "plateau", "distance", "importance", "importance_unknown"}
+    measures = {"consistency", "late_entries", "plateau", "distance", "importance", "importance_unknown"}
+    assert set(stored) == measures | {"global_set_alone"}
     told = {each.measure: each for each in found.told}
     assert told["plateau, one parameter moved"].value == found.plateau.share_alone
     assert told["effective parameters"].value == found.importance.effective_parameters
     assert told["folds with a Sharpe ratio above 0"].value == found.consistency.positive
     assert found.distance.moves[0].name in told["distance from the defaults"].says
     assert all(each.says for each in found.told)
+    # Of sets by regime these know the global one alone, and say so.
+    by_regime = replace(found, by_regime=True)
+    alone = {each.measure for each in by_regime.told if each.says.startswith("of the global set alone")}
+    assert alone == {each.measure for each in found.told if each.measure.startswith(("plateau", "distance"))}
+    assert [each.measure for each in by_regime.told] == [each.measure for each in found.told]
 
 
 def test_too_few_evaluations_say_why_nothing_is_known_of_importance(run):
@@ -66,7 +72,7 @@ def test_too_few_evaluations_say_why_nothing_is_known_of_importance(run):
 
 
 def test_the_seed_draws_what_is_moved_together_and_when_entries_come(run, found):
-    score = sharpe_on(run[0], own_window(run[1]))
+    score = sharpe_on(run[0], run[1].own_window)
     one, same, other = (robustness(*run, seed, 5, score=lambda sets: np.array([each.risk_atr_multiplier for each in sets]))
                         for seed in (1, 1, 2))  # fmt: skip
     assert (one.plateau.together == same.plateau.together).all()

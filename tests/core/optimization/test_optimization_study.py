@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import SMALL, memory_store, problem
+from search_problem import SMALL, around, memory_store, problem
 
 from fxgpt_core.conformal.coverage import MINIMUM_CASES, CoverageRow
 from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError
@@ -102,7 +102,7 @@ def test_the_choice_of_a_fold_is_on_the_front_of_its_own_trials_only(ran: tuple)
 
 def test_the_proposed_set_is_written_to_the_ledger(ran: tuple) -> None:
     outcome, store, _ = ran
-    assert proposed_by(store.ledger, 1, "EURUSD", "1h") == outcome.proposed.to_json()
+    assert proposed_by(store.ledger, 1, "EURUSD", "1h") == {"global": outcome.proposed.to_json()}
     assert outcome.regime_parameters_id == 1
 
 
@@ -176,7 +176,7 @@ def test_what_breaks_a_limit_is_never_chosen_beside_what_keeps_all(ran: tuple) -
 
 def test_a_fold_without_trades_says_so() -> None:
     quiet = problem()
-    flat = replace(quiet, bands=replace(quiet.bands, median=quiet.bands.median * 0.0))
+    flat = replace(quiet, bands=around(quiet.bands, quiet.bands.median * 0.0))
     outcome = optimize(flat, SMALL, memory_store())
     assert [(fold.idle, fold.test) for fold in outcome.folds] == [(True, None)] * 3
     assert all(str(fold.fold.test) in fold.error for fold in outcome.folds)
@@ -202,9 +202,9 @@ def test_a_fold_of_a_single_day_has_no_result_and_no_sharpe_ratio_of_zero(ran: t
 
 def test_a_proposed_set_that_does_not_trade_fails_its_gate_however_well_the_folds_did() -> None:
     long = problem(24 * 120, edge=0.8)
-    silent = 24 * 15  # the last train window, and no more: bands without end let nothing be traded
+    silent = 24 * 15  # the last train window, and no more: bands as wide as these let nothing be traded
     lower, upper = long.bands.lower.copy(), long.bands.upper.copy()
-    lower[-silent:], upper[-silent:] = -np.inf, np.inf
+    lower[-silent:], upper[-silent:] = -9.0, 9.0
     quiet_end = replace(long, bands=replace(long.bands, lower=lower, upper=upper))
     outcome = optimize(quiet_end, replace(SMALL, max_folds=20, n_trials=2, n_final_trials=2), memory_store())
     assert outcome.out_of_sample.metrics.total_trades > 30

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_problem import problem
+from search_problem import around, problem
 
 from fxgpt_core.backtest.crises import CRISES
 from fxgpt_core.backtest.engine import BacktestAccount
@@ -58,7 +58,7 @@ def test_a_proposed_set_that_holds_too_much_dies_in_a_jump():
 
 
 def test_who_holds_nothing_has_no_evidence_and_who_holds_too_late_has_no_shock():
-    flat = replace(CALM, bands=replace(CALM.bands, median=CALM.bands.median * 0.0))
+    flat = replace(CALM, bands=around(CALM.bands, CALM.bands.median * 0.0))
     nothing = survival(flat, outcome()).evidence
     assert (nothing.n_shocks, nothing.kept_pct, nothing.worst) == (0, 0.0, "")
     # Two weeks are needed behind a shock; a window of ten days has no room for one.

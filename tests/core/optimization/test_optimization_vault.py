@@ -11,9 +11,11 @@ from fxgpt_core.optimization.outcome import OptimizationOutcome
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.study import optimize
 from fxgpt_core.optimization.vault import Champion, opened, played, vault_window
+from fxgpt_core.regimes.regime import REGIMES
 from fxgpt_core.registry.gate_results import board_of, record_board
 from fxgpt_core.registry.gates import GateResult
 from fxgpt_core.registry.vault import Vault, vault_gate
+from fxgpt_core.strategy.regime_sets import RegimeSets
 
 HELD = replace(SMALL, vault_share=0.2, n_trials=3, n_final_trials=3, max_folds=2)
 CHAMPION = Champion("p" * 64, "ann", "all gates passed")
@@ -77,6 +79,24 @@ def test_each_further_look_takes_off_what_luck_shows(run):
     assert tenth.ratio == pytest.approx((first.sharpe - wanted) / first.in_sample_sharpe, rel=1e-5)
 
 
+def test_sets_by_regime_are_looked_at_and_measured_whole(run):
+    """The set of one regime is another: another look, another ratio, and the train window is played by the sets too."""
+    from search_problem import with_components
+
+    small, outcome = with_components(run[0]), run[1]
+    other = outcome.proposed.replace(risk_max_holding_hours=6, risk_atr_multiplier=1.0)
+    reasons = {name: "not better" for name in REGIMES if name != "ranging"}
+    sets = RegimeSets(outcome.proposed, {"ranging": other}, reasons)
+    by_regime, vault = replace(outcome, regime_sets=sets), vault_with(PASSED)
+    found = played(small, by_regime, 1)
+    assert found.in_sample_sharpe == small.evaluate(sets, outcome.own_window).metrics.sharpe_ratio
+    assert found.in_sample_sharpe != outcome.final.metrics["sharpe_ratio"]
+    assert found.sharpe == small.evaluate(sets, vault_window(*run)).metrics.sharpe_ratio
+    assert opened(*run, vault, CHAMPION).look == 1
+    look = opened(small, by_regime, vault, CHAMPION)
+    assert (look.look, look.request.params_sha256) == (2, sets.sha256)
+
+
 def test_opening_is_once_and_its_verdict_is_on_the_board(run):
     vault = vault_with(PASSED, vault_gate(None))
     opening = opened(*run, vault, CHAMPION)
@@ -95,6 +115,18 @@ def test_an_opening_that_was_interrupted_is_played_to_its_end_and_counts_once(ru
     ended = opened(*run, vault, CHAMPION)
     assert (ended.id, ended.look) == (begun.id, 1)
     assert ended.result is not None
+
+
+def test_a_look_by_another_verb_is_the_look_that_the_gate_then_has(run):
+    from fxgpt_core.optimization.vault import request_of
+
+    vault = vault_with(PASSED)
+    asked = replace(request_of(*run, CHAMPION), parameter_set_id=None, verb="backtest")
+    vault.open(replace(asked, params_sha256="b" * 64))
+    peeked = vault.open(asked)
+    opening = opened(*run, vault, CHAMPION)
+    assert (opening.id, opening.look, opening.request.verb) == (peeked.id, 2, "backtest")
+    assert opening.result == played(*run, 2).to_json()
 
 
 @pytest.mark.parametrize(("board", "told"), [((FAILED,), "1 of 1 gates failed"), ((), "no gate has judged it yet")])
