@@ -50,7 +50,7 @@ def stress(report: BacktestReport) -> Section:
         (Table(STRESS_HEADS, tuple(map(_stress, report.stress)), words=("stress", "window", "survived", "note")),)
         if report.stress
         else (),
-        absent="" if report.stress else "There is no stress test of this run.",
+        absent="" if report.stress else _absent(report, "There is no stress test of this run.", "fxgpt stress"),
     )
 
 
@@ -62,7 +62,9 @@ def luck(report: BacktestReport) -> Section:
         (Table(LUCK_HEADS, tuple(map(_luck, report.luck)), words=("test", "must be", "passed", "what it asks")),)
         if report.luck
         else (),
-        absent="" if report.luck else "This run was not tested for luck, so its numbers can be luck.",
+        absent=""
+        if report.luck
+        else _absent(report, "This run was not tested for luck, so its numbers can be luck.", "fxgpt luck"),
     )
 
 
@@ -75,8 +77,13 @@ def robustness(report: BacktestReport) -> Section:
         (Table(ROBUSTNESS_HEADS, tuple(map(_told, report.robustness)), words=("measure", "what it says")),)
         if report.robustness
         else (),
-        absent="" if report.robustness else "It was not tested how robust this run is.",
+        absent="" if report.robustness else _absent(report, "It was not tested how robust this run is.", "the asset robustness"),
     )
+
+
+def _absent(report: BacktestReport, untested: str, where: str) -> str:
+    """What stands where this page has no such tests: gates are of tests that were made elsewhere."""
+    return f"The gates below tell how these tests ended; {where} tells them in full." if report.gates else untested
 
 
 def gates(report: BacktestReport) -> Section:

@@ -240,6 +240,12 @@ def test_what_is_absent_is_said():
         assert title not in page.tables
 
 
+def test_a_page_with_gates_says_where_the_tests_behind_them_are_told(rich):
+    page = read(as_html(dataclasses.replace(rich, stress=(), luck=(), robustness=())))
+    for title, where in {"Stress": "fxgpt stress", "Luck": "fxgpt luck", "Robustness": "the asset robustness"}.items():
+        assert f"The gates below tell how these tests ended; {where} tells them in full." in page.sections[title]
+
+
 def test_nothing_is_said_to_be_absent_where_everything_is_there(page):
     assert "absent" not in [attributes.get("class") for _, attributes in page.elements]
 
