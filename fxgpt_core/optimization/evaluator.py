@@ -121,6 +121,7 @@ class Evaluator:
         )
 
     def _unsized(self, parameters: StrategyParameters, found: Entries) -> Unsized:
+        # No position of the 90 parameters is left by a signal: a wish that is not tried changes nothing, whatever its odds.
         return Unsized(
             at=self._stages.horizon(parameters.sssd_forecast_horizon).at,
             band=self._stages.has_band(found.at),
