@@ -99,8 +99,8 @@ def play(tape: Tape, wishes: Wishes, sets: FloatArray, terms: Terms, window: tup
             if may_enter:
                 # What a reversed position has left to do, to close at the next open, asks for no rules.
                 rules = rules_at(sets, int(wishes.rows[wish, PARAMETER_SET]))
-                size(wishes, int(wish))
             if may_enter and not daily_loss_reached(state.equity, day_start, rules.daily_loss_limit):
+                size(wishes, int(wish))
                 state = ordered(wishes.rows[wish], wished, rules, terms, state, candle)
     curve[i + 1 - start :] = 0.0  # behind a bust
     _day_ended(log, day - first_day, day_start, state.equity)
