@@ -113,7 +113,8 @@ def trials(problem: Problem, plan: Plan) -> dict[str, Any]:
 def evaluations(problem: Problem, plan: Plan) -> dict[str, Any]:
     """What a search asks for: one train window of 30 days, ours and the plain way."""
     window = latest_train(problem.candles.known_at_us, FoldParameters())
-    sets, evaluator = drawn_parameters(np.random.default_rng(plan.seed + 1), plan.sets), Evaluator(problem, threads=THREADS)
+    sets = drawn_parameters(np.random.default_rng(plan.seed + 1), plan.sets)
+    evaluator = Evaluator(problem.around(window), threads=THREADS)
     found = [each.metrics for each in evaluator.measured(sets, window)]
     for mine, each in zip(found, sets, strict=True):
         assert mine == problem.evaluate(each, window).metrics, "an evaluation differs from the plain one"

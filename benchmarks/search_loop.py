@@ -25,7 +25,7 @@ class Field:
 
     def __init__(self, problem: Problem, window: Window, limits: TrialLimits | None = None) -> None:
         self.window, self.limits = window, limits or TrialLimits()
-        self.whole, self.screen = Evaluator(problem), Evaluator(day_ends(problem))
+        self.whole, self.screen = Evaluator(problem.around(window)), Evaluator(day_ends(problem).around(window))
 
     def played(self, genomes: Genomes, screening: bool) -> tuple[Told, FloatArray]:
         """What became of genomes, and the Sharpe ratio a day of each."""

@@ -152,7 +152,7 @@ def moved_together(parameters: StrategyParameters, step: float, count: int, rng:
 
 def sharpe_on(problem: Problem, window: Window) -> Score:
     """The annual Sharpe ratio of sets on a window, each with an account of its own."""
-    evaluator = Evaluator(problem)
+    evaluator = Evaluator(problem.around(window))
     return lambda sets: np.array([each.metrics.sharpe_ratio for each in evaluator.measured(sets, window)], dtype=np.float64)
 
 

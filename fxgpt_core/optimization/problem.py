@@ -67,6 +67,18 @@ class Problem:
             )
         return dataclasses.replace(self, regime=regime)
 
+    def around(self, window: Window) -> "Problem":
+        """The problem with the candles of a window and those before it that decisions look back on: played there, it is equal."""
+        rows = window.slice(self.candles.known_at_us)
+        kept = slice(max(0, rows.start - lookback_candles(self.candles.timeframe)), rows.stop)
+        return dataclasses.replace(
+            self,
+            candles=self.candles.slice(kept.start, kept.stop),
+            bands=self.bands.select(window.slice(self.bands.known_at_us)),
+            paid=None if self.paid is None else self.paid.select(kept),
+            components=self.components.select(kept),
+        )
+
     def decisions(self, parameters: Strategy, window: Window) -> Decisions:
         """The decisions at the candles known within a window; equal, bit for bit, to that part of deciding on the series."""
         rows = window.slice(self.candles.known_at_us)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -12,14 +11,13 @@ from fxgpt_core.errors import BrokenLineageError
 from fxgpt_core.optimization.convergence import Convergence, End
 from fxgpt_core.optimization.engines.engine import Engine, IntArray, Told
 from fxgpt_core.optimization.engines.named import engine
-from fxgpt_core.optimization.evaluator import MEMORY_BYTES, Evaluator, Measured
+from fxgpt_core.optimization.evaluator import Evaluator, Measured
 from fxgpt_core.optimization.objectives import Objectives, objective_value, objectives_of
 from fxgpt_core.optimization.plan import Search, SearchParameters
 from fxgpt_core.optimization.problem import Problem
 from fxgpt_core.optimization.screening import day_ends
 from fxgpt_core.optimization.space import Genomes, decoded, distinct, encoded, trial_seed
 from fxgpt_core.performance.measures import Metrics
-from fxgpt_core.regimes.regime import GLOBAL, SET_NAMES
 from fxgpt_core.registry.evaluations import Evaluations
 from fxgpt_core.registry.searches import Lease, SearchEnd
 from fxgpt_core.registry.trials import TrialRecord, TrialStore
@@ -39,25 +37,18 @@ class Run:
     store: TrialStore
     run_id: int
 
-    def evaluators(self, regime: str) -> "Evaluators":
-        """What plays the sets of a regime's searches; made with the first of them."""
-        if regime not in self._made:
-            problem = self.problem.only(regime)
-            room = MEMORY_BYTES // (1 if self.parameters.regime_mode == GLOBAL else len(SET_NAMES))
-            whole = Evaluator(problem, memory_bytes=room)
-            self._made[regime] = Evaluators(whole, Evaluator(day_ends(problem), memory_bytes=room // 10))
-        return self._made[regime]
-
-    @cached_property
-    def _made(self) -> "dict[str, Evaluators]":
-        return {}
-
 
 class Evaluators(NamedTuple):
-    """Plays on all candles, and at the last candle of each day alone."""
+    """Plays the sets of a search on all candles of its window, and at the last candle of each day alone."""
 
     whole: Evaluator
     screen: Evaluator
+
+
+def evaluators_of(problem: Problem, search: Search) -> Evaluators:
+    """What plays the sets of a search; it holds no more candles than that needs."""
+    found = problem.only(search.regime)
+    return Evaluators(Evaluator(found.around(search.window)), Evaluator(day_ends(found).around(search.window)))
 
 
 class Searching:
@@ -68,7 +59,7 @@ class Searching:
         self.engine: Engine = engine(run.parameters.engine, beginning(run.problem, run.parameters, search))
         self.convergence = Convergence(run.parameters.convergence)
         self.n_done = 0
-        self._play = run.evaluators(search.regime)
+        self._play = evaluators_of(run.problem, search)
 
     def recall(self, stored: Evaluations) -> None:
         """Tell the engine what the ledger holds of this search. Raises `BrokenLineageError` when it is not of this search."""

@@ -13,6 +13,7 @@ from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.optimization.evaluator import Evaluator, measured_of
 from fxgpt_core.optimization.memory import Memory
 from fxgpt_core.optimization.problem import Problem
+from fxgpt_core.optimization.screening import day_ends
 from fxgpt_core.optimization.stages import STAGES
 from fxgpt_core.performance.measures import period_returns
 from fxgpt_core.portfolio.capital import Capital
@@ -181,3 +182,16 @@ def test_a_set_that_never_wishes_to_trade_is_measured_and_did_nothing():
     (found,) = Evaluator(silent, threads=1).measured([parameters], window)
     assert found.metrics == silent.evaluate(parameters, window).metrics
     assert (found.metrics.total_trades, found.worst_day_pct) == (0, 0.0)
+
+
+@pytest.mark.parametrize("of", [full, in_fx])
+def test_the_candles_around_a_window_are_all_that_it_needs(of):
+    made, sets = of(), draw_sets(10, 6)
+    far = Window(int(made.candles.known_at_us[1400]), int(made.candles.known_at_us[-1]) + 1)
+    near = made.around(far)
+    assert len(near.candles) < len(made.candles)
+    found = Evaluator(near, threads=1).measured(sets, far)
+    assert [one.metrics for one in found] == [made.evaluate(each, far).metrics for each in sets]
+    screened = Evaluator(day_ends(made).around(far), threads=1).measured(sets, far)
+    assert [one.metrics for one in screened] == [day_ends(made).evaluate(each, far).metrics for each in sets]
+    assert sum(one.metrics.total_trades for one in (*found, *screened)) > 20
