@@ -19,9 +19,10 @@ from fxgpt_core.backtest.tape import (
     TARGET_DISTANCE,
 )
 from fxgpt_core.compiled import compiled, inlined, uncounted
-from fxgpt_core.portfolio.sizing import VOLATILITY_ADJUSTED, VOLATILITY_MULTIPLIER, SizingParameters, risk_of
+from fxgpt_core.portfolio.sizing import Condition, Scaling, SizingParameters, multiplier_of, risk_of, scaling_of
+from fxgpt_core.regimes.regime import UNKNOWN
 from fxgpt_core.strategy.filters import NOT_REFUSED, Fear, Mood, Traded, VolumeLimits, fear_factor, mood_answer, volume_refusal
-from fxgpt_core.strategy.reasons import LONG, PATTERN_LONG, PATTERN_SHORT, SHORT
+from fxgpt_core.strategy.reasons import SIDES
 from fxgpt_core.strategy.view import Between, blended
 from fxgpt_core.strategy.wishes import Limits, Seen, Shaped, Wish, may_wish, wish_at
 
@@ -30,7 +31,6 @@ IntArray = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
 
 _COLUMNS = 7
-_LOWEST, _HIGHEST = VOLATILITY_MULTIPLIER
 
 
 class Forecasts(NamedTuple):
@@ -55,14 +55,10 @@ class Surroundings(NamedTuple):
 
 
 class Sized(NamedTuple):
-    """`SizingParameters` as numbers: `fraction` NaN where the odds make it, `multipliers` float64[5] by code of the regime."""
+    """What the size of an entry is made of; `fraction` is NaN where the odds make it."""
 
     fraction: float
-    scales: bool
-    lowest: float
-    highest: float
-    adjusts: bool
-    multipliers: FloatArray
+    scaling: Scaling
 
 
 class Filters(NamedTuple):
@@ -113,14 +109,7 @@ class Entries(NamedTuple):
 
 def sized_of(parameters: SizingParameters) -> Sized:
     """The parameters as numbers."""
-    return Sized(
-        fraction=np.nan if parameters.reads_edge else parameters.base_risk_pct / 100.0,
-        scales=parameters.confidence_scaling,
-        lowest=parameters.confidence_min_multiplier,
-        highest=parameters.confidence_max_multiplier,
-        adjusts=parameters.method == VOLATILITY_ADJUSTED,
-        multipliers=parameters.regime_multipliers,
-    )
+    return Sized(np.nan if parameters.reads_edge else parameters.base_risk_pct / 100.0, scaling_of(parameters))
 
 
 @compiled
@@ -156,14 +145,14 @@ def _fill(series: Series, within: Within, asked: Asked, first: int, rows: IntArr
             continue
         lower, upper = blended(forecasts.lower, i, forecasts.place), blended(forecasts.upper, i, forecasts.place)
         wish = wish_at(seen, i, (forecasts.move[i], lower, upper), within.shaped, i - first, asked.limits)
-        side = _side(wish.reason)
+        side = SIDES[wish.reason]
         if side == 0:
             continue
         refused, mood_factor = _refused(series.around, asked.filters, i, side)
         capital = within.capital[i - first] if len(within.capital) > 0 else 1.0
         if refused or capital <= 0.0:
             continue
-        multiplier = _multiplier(series, asked, i, wish, mood_factor) * capital
+        multiplier = multiplier_of(_condition(series, asked, i, wish.certainty, mood_factor, capital), asked.sized.scaling)
         risk = risk_of(asked.sized.fraction, multiplier)
         if np.isnan(asked.sized.fraction) or risk > 0.0:
             found.at[n], found.side[n], found.multiplier[n] = i, side, multiplier
@@ -176,13 +165,6 @@ def _fill(series: Series, within: Within, asked: Asked, first: int, rows: IntArr
 def _write(row: FloatArray, wish: Wish, risk: float, atr: float) -> None:
     row[STOP_DISTANCE], row[TARGET_DISTANCE], row[RISK_FRACTION], row[RANGE] = wish.stop, wish.target, risk, atr
     row[ENTRY_OFFSET], row[PATTERN_LED], row[PARAMETER_SET] = 0.0, wish.led, 0.0
-
-
-@inlined
-def _side(reason: int) -> int:
-    if reason in (LONG, PATTERN_LONG):
-        return 1
-    return -1 if reason in (SHORT, PATTERN_SHORT) else 0
 
 
 @inlined
@@ -200,14 +182,10 @@ def _refused(around: Surroundings, filters: Filters, i: int, side: int) -> tuple
 
 
 @inlined
-def _multiplier(series: Series, asked: Asked, i: int, wish: Wish, mood_factor: float) -> float:
-    """The product that `sizing.risk_fraction` takes, in its order, but for capital, which comes last."""
-    sized, around, seen, factor = asked.sized, series.around, series.seen, 1.0
-    if sized.scales:
-        factor *= sized.lowest + (sized.highest - sized.lowest) * wish.certainty
-    if sized.adjusts:
-        factor *= min(max(seen.slow_atr[i] / seen.atr[i], _LOWEST), _HIGHEST)
-    if len(around.regime) > 0:
-        factor *= sized.multipliers[around.regime[i]]
-    factor *= fear_factor(around.vix[i], asked.filters.fear) if len(around.vix) > 0 else 1.0
-    return factor * mood_factor
+def _condition(series: Series, asked: Asked, i: int, certainty: float, mood: float, capital: float) -> Condition[float, int]:
+    """What the size at a candle answers to besides the edge."""
+    around, seen = series.around, series.seen
+    usual = seen.slow_atr[i] / seen.atr[i] if seen.atr[i] > 0.0 else np.nan
+    regime = int(around.regime[i]) if len(around.regime) > 0 else UNKNOWN
+    fear = fear_factor(around.vix[i], asked.filters.fear) if len(around.vix) > 0 else 1.0
+    return Condition(certainty, usual, regime, fear, mood, capital)

@@ -1,7 +1,7 @@
 """Many parameter sets on one problem, as fast as this machine allows: what `Problem.evaluate` tells of each, to the last bit.
 
 Three things make it fast: a stage is computed once for the values of its own parameters and kept (`optimization.stages`), only
-candles with a wish are decided, and the sets are shared out among threads, since compiled code lets other threads run.
+candles where there can be an entry are decided, and the sets are shared out among threads, since compiled code lets others run.
 """
 
 import os

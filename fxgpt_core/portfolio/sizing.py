@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,10 @@ from fxgpt_core.portfolio.edge import Edge, kelly, optimal_f
 from fxgpt_core.regimes.regime import RANGING, REGIMES, TRENDING_DOWN, TRENDING_UP, UNKNOWN, VOLATILE
 
 FloatArray = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
+Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
+Code = TypeVar("Code", int, npt.NDArray[np.int8])
 
 FIXED_FRACTION: Final = "fixed_fraction"
 KELLY: Final = "kelly"
@@ -93,19 +96,66 @@ def risk_fraction(edge: Edge, conditions: Conditions, parameters: SizingParamete
 
 
 def _multiplier(n: int, conditions: Conditions, parameters: SizingParameters) -> FloatArray:
-    factor = np.ones(n)
+    ones = np.ones(n)
+    certainty, usual = ones, ones
     if parameters.confidence_scaling:
         certainty = _needed(conditions.certainty, "certainty", "confidence_scaling")
-        low, high = parameters.confidence_min_multiplier, parameters.confidence_max_multiplier
-        factor *= low + (high - low) * certainty
     if parameters.method == VOLATILITY_ADJUSTED:
-        factor *= np.clip(_needed(conditions.usual_volatility, "usual_volatility", "the method"), *VOLATILITY_MULTIPLIER)
-    if conditions.regime is not None:
-        factor *= parameters.regime_multipliers[conditions.regime]
-    for other in (conditions.vix, conditions.sentiment, conditions.allocation):
-        if other is not None:
-            factor *= other
-    return factor
+        usual = _needed(conditions.usual_volatility, "usual_volatility", "the method")
+    regime = np.full(n, UNKNOWN, np.int8) if conditions.regime is None else conditions.regime
+    others = (ones if each is None else each for each in (conditions.vix, conditions.sentiment, conditions.allocation))
+    return _each_multiplier(Condition(certainty, usual, regime, *others), scaling_of(parameters))
+
+
+class Scaling(NamedTuple):
+    """What of `SizingParameters` multiplies a size, as compiled code takes it; `regimes` are its `regime_multipliers`."""
+
+    confident: bool
+    lowest: float
+    highest: float
+    volatile: bool
+    regimes: FloatArray
+
+
+class Condition(NamedTuple, Generic[Numbers, Code]):
+    """`Conditions` of one trade, or of each: a multiplier is 1 and the regime `UNKNOWN` where a component is off."""
+
+    certainty: Numbers
+    usual_volatility: Numbers
+    regime: Code
+    vix: Numbers
+    sentiment: Numbers
+    allocation: Numbers
+
+
+def scaling_of(parameters: SizingParameters) -> Scaling:
+    """The parameters as numbers."""
+    bounds = (parameters.confidence_min_multiplier, parameters.confidence_max_multiplier)
+    return Scaling(
+        parameters.confidence_scaling, *bounds, parameters.method == VOLATILITY_ADJUSTED, parameters.regime_multipliers
+    )
+
+
+@inlined
+def multiplier_of(condition: Condition[float, int], scaling: Scaling) -> float:
+    """The product that a method's fraction is multiplied by, of one trade."""
+    product = 1.0
+    if scaling.confident:
+        product *= scaling.lowest + (scaling.highest - scaling.lowest) * condition.certainty
+    if scaling.volatile:
+        usual, bounds = condition.usual_volatility, VOLATILITY_MULTIPLIER
+        product *= min(max(usual, bounds[0]), bounds[1]) if not math.isnan(usual) else math.nan
+    product *= float(scaling.regimes[condition.regime])
+    return product * condition.vix * condition.sentiment * condition.allocation
+
+
+@compiled
+def _each_multiplier(of: Condition[FloatArray, Codes], scaling: Scaling) -> FloatArray:
+    found = np.empty(len(of.certainty))
+    for i in range(len(found)):
+        one = Condition(of.certainty[i], of.usual_volatility[i], of.regime[i], of.vix[i], of.sentiment[i], of.allocation[i])
+        found[i] = multiplier_of(one, scaling)
+    return found
 
 
 @inlined
