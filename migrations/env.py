@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from fxgpt_core.registry import artifact_tables, deployment_tables, live_tables, tables
+from fxgpt_core.registry import artifact_tables, deployment_tables, gateway_tables, live_tables, tables
 
 # Every module of tables adds itself to the one metadata when it is imported.
-TABLE_MODULES = (tables, artifact_tables, deployment_tables, live_tables)
+TABLE_MODULES = (tables, artifact_tables, deployment_tables, live_tables, gateway_tables)
 
 connection = context.config.attributes.get("connection")
 if connection is None:

@@ -58,7 +58,7 @@ order_intents = Table(
     "order_intents",
     metadata,
     Column("client_order_id", String(64), primary_key=True),
-    Column("signal_key", String(200), ForeignKey("signals.signal_key"), nullable=False, unique=True),
+    Column("signal_key", String(200), ForeignKey("signals.signal_key"), nullable=False),
     Column("deployment_id", Integer, ForeignKey("deployment_configs.id"), nullable=False),
     Column("account", String(100), nullable=False),
     Column("broker", String(50), nullable=False),
@@ -75,6 +75,12 @@ order_intents = Table(
     Column("reason", Text),
     created_at(),
     created_at("updated_at"),
+    Column("order_type", String(20), nullable=False, server_default="market"),
+    Column("retry", Integer, nullable=False, server_default="0"),
+    Column("filled_units", BigInteger, nullable=False, server_default="0"),
+    Column("guards_json", Text),
+    *(Column(name, Float) for name in ("stop_distance", "target_distance", "signal_price", "bid", "ask")),
+    UniqueConstraint("signal_key", "retry", name="uq_order_intent"),
     Index("idx_order_intents_account_state", "account", "state"),
 )
 
@@ -109,6 +115,10 @@ fills = Table(
     Column("reason", String(20), nullable=False),
     Column("time_us", BigInteger, nullable=False),
     created_at(),
+    Column("order_kind", String(20), nullable=False, server_default="market"),
+    *(Column(name, Float, nullable=False, server_default="0") for name in ("spread_cost", "slippage", "impact", "swap", "fee")),
+    *(Column(name, Float) for name in ("gross_profit", "balance", "bid", "ask")),
+    Column("balance_version", BigInteger),
     Index("idx_fills_client_order_id", "client_order_id"),
     Index("idx_fills_account_time", "account", "time_us"),
 )
@@ -130,6 +140,7 @@ positions = Table(
     Column("exit_price", Float),
     Column("exit_time_us", BigInteger),
     Column("exit_reason", String(20)),
+    Column("opened_units", BigInteger),
     Index("idx_positions_account_state", "account", "state"),
     Index("idx_positions_client_order_id", "client_order_id"),
 )

@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from fxgpt_core.errors import LedgerMissingError, NotReadyError
-from fxgpt_core.registry import artifact_tables, deployment_tables, live_tables, migration, tables
+from fxgpt_core.registry import artifact_tables, deployment_tables, gateway_tables, live_tables, migration, tables
 from fxgpt_core.registry.ledger import Ledger
 
 USER_TABLES = {
@@ -54,7 +54,7 @@ def foreign_keys(ledger):
 
 
 def test_every_revision_goes_up_down_and_up_again(ledger):
-    for revision in (f"{number:04d}" for number in range(1, 10)):
+    for revision in (f"{number:04d}" for number in range(1, 11)):
         before = columns(ledger), foreign_keys(ledger)
         migration.upgrade(ledger, revision)
         assert migration.current(ledger) == revision
@@ -92,7 +92,8 @@ def differences(connection):
 
 
 def test_migrations_and_tables_do_not_differ(migrated_ledger):
-    assert {artifact_tables.metadata, deployment_tables.metadata, live_tables.metadata} == {tables.metadata}
+    modules = (artifact_tables, deployment_tables, live_tables, gateway_tables)
+    assert {module.metadata for module in modules} == {tables.metadata}
     with migrated_ledger.reading() as connection:
         assert differences(connection) == []
 
