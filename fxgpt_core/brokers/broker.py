@@ -127,8 +127,11 @@ class Broker(Protocol):
         """How long after sending an order the broker may still come to know it; only then its absence proves anything."""
         ...
 
-    async def connect(self) -> None:
-        """Open the account. Raises `NotReadyError` when it cannot be reached."""
+    async def connect(self, since_us: int | None = None) -> None:
+        """Open the account; its books tell orders and fills at least from `since_us` on (None: those of the last day).
+
+        Raises `NotReadyError` when it cannot be reached.
+        """
         ...
 
     async def disconnect(self) -> None:
@@ -181,6 +184,10 @@ class Broker(Protocol):
 
     async def wait_for_change(self, timeout_s: float) -> bool:
         """Until something new was told, a quote aside, or the time is over; False then."""
+        ...
+
+    def known_order(self, client_order_id: str) -> BrokerOrder | None:
+        """What the books have of an order; None proves nothing, `order` asks the broker."""
         ...
 
     def orders(self) -> tuple[BrokerOrder, ...]:

@@ -34,7 +34,7 @@ class PaperBroker:
         self._cash, self._leverage = cash, leverage
         self._open_book: PaperBook | None = None
 
-    async def connect(self) -> None:
+    async def connect(self, since_us: int | None = None) -> None:
         """Open the book. Raises `NotReadyError` when the file is not a book."""
         if self._open_book is None:
             self._open_book = PaperBook(self._path, self._cash, self._leverage)
@@ -100,6 +100,10 @@ class PaperBroker:
 
     async def order(self, client_order_id: str, sent_at_us: int = 0) -> BrokerOrder | None:
         """The order of a client order id."""
+        return self.known_order(client_order_id)
+
+    def known_order(self, client_order_id: str) -> BrokerOrder | None:
+        """The order of a client order id, whose book is all there is."""
         row = self._book.row("SELECT * FROM orders WHERE client_order_id = ?", client_order_id)
         if row is None:
             return None
