@@ -123,6 +123,11 @@ class Broker(Protocol):
         ...
 
     @property
+    def connections(self) -> int:
+        """How often its books were read from the broker anew, by connecting or after a lost connection."""
+        ...
+
+    @property
     def settles_within(self) -> timedelta:
         """How long after sending an order the broker may still come to know it; only then its absence proves anything."""
         ...
