@@ -1,5 +1,6 @@
 """What a venue lays down for each symbol: sizes, distances, schedule, mode; and when by it the market is open."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,7 +42,7 @@ class SymbolTerms:
     @property
     def pip_position(self) -> int:
         """A pip is 10^-pip_position."""
-        return round(-np.log10(self.symbol.pip))
+        return round(-math.log10(self.symbol.pip))
 
     @property
     def point(self) -> float:
