@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from awaited import awaited
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, ExecutionParameters, backtest
 from fxgpt_core.brokers.paper import PaperBroker
@@ -60,7 +61,7 @@ class Case:
     def by_paper(self, path: Path) -> tuple[list[Fill], list[float]]:
         """All fills, and the equity at each close; nothing is wished at the first candle, as the backtest has it."""
         broker = PaperBroker(path, {self.name: self.charges}, self.account.cash, self.account.leverage)
-        broker.connect()
+        awaited(broker.connect())
         equity = []
         for i in range(len(self.candles)):
             broker.on_candle(self.played(i))
@@ -68,7 +69,7 @@ class Case:
             if 0 < i < len(self.candles) - 1 and equity[-1] > 0.0:
                 self._decide(broker, i, equity[-1])
         found = [fill for _, fill in broker.fills_since(0)]
-        broker.disconnect()
+        awaited(broker.disconnect())
         return found, equity
 
     def _decide(self, broker: PaperBroker, i: int, equity: float) -> None:
@@ -89,18 +90,20 @@ class Case:
             self.execution.max_margin_fraction, self.account.usable_leverage,
         )  # fmt: skip
         if between and min(stop, target) > 0.0 and units > 0:
-            broker.place(OrderRequest(f"o{i}", self.name, Side(side), units, stop, target, int(self.candles.known_at_us[i])))
+            awaited(
+                broker.place(OrderRequest(f"o{i}", self.name, Side(side), units, stop, target, int(self.candles.known_at_us[i])))
+            )
 
     def _manage(self, broker: PaperBroker, held: Position, i: int, close: float) -> None:
         since = int(np.searchsorted(self.candles.open_time_us, held.entry_time_us))
         if self.execution.max_candles and i - since + 1 >= self.execution.max_candles:
-            broker.close(held.position_id, f"{held.client_order_id}-time", "time")
+            awaited(broker.close(held.position_id, f"{held.client_order_id}-time", "time"))
             return
         assert held.stop_price is not None
         plan = self.execution.plan_of(self.decisions.numbers["pattern_led"][int(held.client_order_id[1:])] == 1.0)
         stop, _ = tightened_stop(int(held.side), held.entry_price, close, held.stop_price, 0, plan)
         if stop != held.stop_price:
-            broker.amend(held.position_id, stop, held.target_price)
+            awaited(broker.amend(held.position_id, stop, held.target_price))
 
 
 def differences(case: Case, path: Path) -> list[str]:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from fxgpt_core.brokers.broker import BrokerOrder, OrderResult, OrderState, Quote
+from fxgpt_core.brokers.broker import BrokerOrder, OrderResult, OrderState, Permit, Quote, permitted
 from fxgpt_core.brokers.paper_account import equity_of, fill_of, name_of, position_of
 from fxgpt_core.brokers.paper_book import PaperBook
 from fxgpt_core.brokers.paper_matching import Match
@@ -34,12 +34,12 @@ class PaperBroker:
         self._cash, self._leverage = cash, leverage
         self._open_book: PaperBook | None = None
 
-    def connect(self) -> None:
+    async def connect(self, since_us: int | None = None) -> None:
         """Open the book. Raises `NotReadyError` when the file is not a book."""
         if self._open_book is None:
             self._open_book = PaperBook(self._path, self._cash, self._leverage)
 
-    def disconnect(self) -> None:
+    async def disconnect(self) -> None:
         """Close the book."""
         if self._open_book is not None:
             self._open_book.close()
@@ -49,11 +49,13 @@ class PaperBroker:
         """Accept orders on a symbol, at these costs and by their rules from now on."""
         self._costs[name] = costs
 
-    def place(self, request: OrderRequest) -> OrderResult:
+    async def place(self, request: OrderRequest, permit: Permit = permitted) -> OrderResult:
         """Accept a market order for the next candle's open.
 
         Rejects repeated ids, units below 1, symbols without costs, and symbols whose profits the account's money does not know.
         """
+        if denial := permit():
+            return OrderResult(OrderOutcome.DENIED, reason=denial)
         refusal = self._refusal(request)
         if refusal:
             return OrderResult(OrderOutcome.REJECTED, reason=refusal)
@@ -77,7 +79,7 @@ class PaperBroker:
             return OrderResult(OrderOutcome.REJECTED, reason=f"client order id {request.client_order_id} was used before")
         return OrderResult(OrderOutcome.CONFIRMED, order_id=name_of(request.client_order_id))
 
-    def amend(self, position_id: str, stop_price: float | None, target_price: float | None) -> OrderResult:
+    async def amend(self, position_id: str, stop_price: float | None, target_price: float | None) -> OrderResult:
         """Replace stop and target from the next candle on."""
         with self._book.writing() as book:
             changed = book.execute(
@@ -86,7 +88,7 @@ class PaperBroker:
             ).rowcount
         return _answer(changed, position_id)
 
-    def close(self, position_id: str, client_order_id: str, reason: str) -> OrderResult:
+    async def close(self, position_id: str, client_order_id: str, reason: str, units: int | None = None) -> OrderResult:
         """Close at the next candle's open; asking again changes nothing."""
         with self._book.writing() as book:
             changed = book.execute(
@@ -96,8 +98,12 @@ class PaperBroker:
             ).rowcount
         return _answer(changed, position_id)
 
-    def order(self, client_order_id: str) -> BrokerOrder | None:
+    async def order(self, client_order_id: str, sent_at_us: int = 0) -> BrokerOrder | None:
         """The order of a client order id."""
+        return self.known_order(client_order_id)
+
+    def known_order(self, client_order_id: str) -> BrokerOrder | None:
+        """The order of a client order id, whose book is all there is."""
         row = self._book.row("SELECT * FROM orders WHERE client_order_id = ?", client_order_id)
         if row is None:
             return None

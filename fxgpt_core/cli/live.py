@@ -1,5 +1,6 @@
 """fxgpt live status | halt | reduce | resume | write-off: what trades now, the switch, and what only a person may end."""
 
+import asyncio
 import getpass
 from typing import Annotated, Any
 
@@ -70,7 +71,7 @@ def write_off(position: PositionArgument, reason: ReasonOption, account: Account
     settings = read_settings()
     ledger = opened_ledger(settings)
     broker = paper_broker(settings.data_root, account)
-    written_off(ledger, broker, account, position, by=getpass.getuser(), reason=reason)
+    asyncio.run(written_off(ledger, broker, account, position, by=getpass.getuser(), reason=reason))
     payload = {"account": account, "position_id": position, "state": "written_off", "reason": reason, "at": ledger.now()}
     answer(payload, json, lambda: say(f"position {position} is written off; start the gateway, then `fxgpt live resume`"))
 

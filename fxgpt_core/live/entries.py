@@ -46,7 +46,7 @@ class Entries:
     def __init__(self, ledger: Ledger, broker: Broker, account: str, path: OrderPath) -> None:
         self._ledger, self._broker, self._account, self._path = ledger, broker, account, path
 
-    def enter(self, deployment: Deployed, moment: MarketMoment) -> int:
+    async def enter(self, deployment: Deployed, moment: MarketMoment) -> int:
         """Handle the new signals of a deployment at a market moment; returns how many orders were sent."""
         sent = 0
         for signal in self._new_signals(deployment.deployment_id, moment.known_at_us):
@@ -55,7 +55,7 @@ class Entries:
                 state = EXPIRED if signal.known_at_us < moment.known_at_us else DENIED
                 self._refuse(signal, state, "; ".join(refusals))
             elif self._path.plan(signal, request, deployment.deployment_id):
-                sent += self._path.send(request).outcome is not OrderOutcome.DENIED
+                sent += (await self._path.send(request)).outcome is not OrderOutcome.DENIED
         return sent
 
     def refuse_untraded(self, unplayed: Mapping[int, str]) -> None:
@@ -80,7 +80,7 @@ class Entries:
             if not signal.is_active or refusal:
                 self._refuse(signal, DENIED, refusal if signal.is_active and refusal else inactive)
 
-    def continue_planned(self, moments: Mapping[str, int]) -> int:
+    async def continue_planned(self, moments: Mapping[str, int]) -> int:
         """Send intents that were planned but not sent when the process ended; those whose candle has passed expire unsent.
 
         `moments` has the market time of each symbol. Nothing of a PLANNED intent ever left this process; whether it still may
@@ -98,7 +98,7 @@ class Entries:
         for intent in planned:
             request = _stored_request(intent)
             if intent.known_at_us == moments.get(intent.symbol):
-                sent += self._path.send(request).outcome is not OrderOutcome.DENIED
+                sent += (await self._path.send(request)).outcome is not OrderOutcome.DENIED
             else:
                 self._path.drop(request.client_order_id, "planned before a restart; its candle has passed")
         return sent

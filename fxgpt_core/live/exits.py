@@ -39,7 +39,7 @@ class Exits:
             self._cursor = cursor
         return n_new
 
-    def manage(self, deployment: Deployed, candle: ClosedCandle) -> None:
+    async def manage(self, deployment: Deployed, candle: ClosedCandle) -> None:
         """Apply the deployment's exit rules to the open positions of its symbol, at a candle's close.
 
         A halted account sends nothing: its positions keep the stops and targets that rest at the broker.
@@ -51,17 +51,17 @@ class Exits:
             execution = deployment.execution_by(numbers)
             if fill_rule.time_is_up(self._candles_held(held, deployment, candle), execution.max_candles):
                 if self._may_close():
-                    self.broker.close(held.position_id, f"{held.client_order_id}-time", "time")
+                    await self.broker.close(held.position_id, f"{held.client_order_id}-time", "time")
                     self._checkpoint("closing")
             else:
-                self._tighten(held, execution.plan_of(numbers.get("pattern_led") == 1.0), candle)
+                await self._tighten(held, execution.plan_of(numbers.get("pattern_led") == 1.0), candle)
 
     def _may_close(self) -> bool:
         """Asked right before each command; raises in a process that is not the gateway any more."""
         with self.ledger.begin() as connection:
             return state_of_trading.state(connection, self.account).may_close
 
-    def _tighten(self, held: Position, plan: fill_rule.ExitPlan, candle: ClosedCandle) -> None:
+    async def _tighten(self, held: Position, plan: fill_rule.ExitPlan, candle: ClosedCandle) -> None:
         quote = self.broker.quote(held.symbol)
         if held.stop_price is None or quote is None:
             return
@@ -73,7 +73,8 @@ class Exits:
         if stop != held.stop_price and not self._may_close():
             stop = held.stop_price
         if stop != held.stop_price:
-            if self.broker.amend(held.position_id, stop, held.target_price).outcome is not OrderOutcome.CONFIRMED:
+            amended = await self.broker.amend(held.position_id, stop, held.target_price)
+            if amended.outcome is not OrderOutcome.CONFIRMED:
                 return  # it was closed meanwhile; its fill says how
             self._checkpoint("amended")
         # Asked of the ledger, not of the broker: the process may have ended between the two.

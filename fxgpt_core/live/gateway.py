@@ -42,7 +42,7 @@ class Gateway:
         self._exits = Exits(self._ledger, broker, account, checkpoint)
         self._last_beat: datetime | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Take the lease, connect, settle what a crash left open, compare books; only then may `step` send anything.
 
         Raises `RefusedError` when another process trades on the broker, or another account has something open there. A mismatch
@@ -50,16 +50,16 @@ class Gateway:
         """
         self._ledger.take()
         reconciliation.require_only_account(self._ledger, self._broker, self._account)
-        self._broker.connect()
+        await self._broker.connect()
         self._trade_symbols()
-        self._path.resolve()
+        await self._path.resolve()
         self._exits.book_fills()
         self._compare_books()
         moments = {market.symbol: market.known_at_us() for market in self._markets(self._deployments())}
-        self._entries.continue_planned({symbol: time for symbol, time in moments.items() if time is not None})
+        await self._entries.continue_planned({symbol: time for symbol, time in moments.items() if time is not None})
         self._beat()
 
-    def step(self) -> bool:
+    async def step(self) -> bool:
         """Execute new signals and play the next candle of each series; False when there was nothing to do.
 
         Raises `RefusedError` when the lease was lost: the process must end.
@@ -68,15 +68,15 @@ class Gateway:
         deployments = self._trade_symbols()
         markets = self._markets(deployments)
         self._entries.refuse_untraded(_unplayed(deployments, markets))
-        advanced = [self._advance(market, deployments) for market in markets]
+        advanced = [await self._advance(market, deployments) for market in markets]
         return any(advanced)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Give the account up; open positions stay as they are."""
-        self._broker.disconnect()
+        await self._broker.disconnect()
         self._ledger.give_up()
 
-    def _advance(self, market: ReplayMarket, deployments: tuple[Deployed, ...]) -> bool:
+    async def _advance(self, market: ReplayMarket, deployments: tuple[Deployed, ...]) -> bool:
         mine = [item for item in deployments if (item.symbol, item.timeframe) == (market.symbol, market.timeframe)]
         if not market.all_decided(deployments):
             return False
@@ -84,17 +84,17 @@ class Gateway:
         if known_at_us is not None:
             for item in mine:
                 if item.is_active:
-                    sent += self._entries.enter(item, MarketMoment(market.symbol, market.timeframe, known_at_us, item.paid))
+                    sent += await self._entries.enter(item, MarketMoment(market.symbol, market.timeframe, known_at_us, item.paid))
         candle = market.next_candle()
         if candle is None:
             return sent > 0
         market.play(candle)
         self._checkpoint("played")
-        self._path.resolve()
+        await self._path.resolve()
         if self._exits.book_fills():
             self._compare_books()
         for item in mine:
-            self._exits.manage(item, candle)
+            await self._exits.manage(item, candle)
         self._checkpoint("managed")
         market.finish(candle)
         return True
@@ -152,14 +152,14 @@ class Gateway:
 async def run(gateway: Gateway, *, stop: asyncio.Event) -> None:
     """Start a gateway and keep stepping until `stop` is set. Raises what `Gateway.start` and `step` raise."""
     try:
-        gateway.start()
+        await gateway.start()
         while not stop.is_set():
-            if not gateway.step():
+            if not await gateway.step():
                 await _pause(stop)
             else:
                 await asyncio.sleep(0)
     finally:
-        gateway.stop()
+        await gateway.stop()
 
 
 def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:

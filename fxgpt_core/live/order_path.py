@@ -81,13 +81,13 @@ class OrderPath:
         self._checkpoint("planned")
         return True
 
-    def send(self, request: OrderRequest) -> OrderResult:
+    async def send(self, request: OrderRequest) -> OrderResult:
         """Send a planned intent, or deny it. An exception after SENT leaves it UNKNOWN, which blocks the symbol."""
         if refusal := self._mark_sent(request.client_order_id):
             return OrderResult(OrderOutcome.DENIED, reason=refusal)
         self._checkpoint("sent")
         try:
-            result = self._broker.place(request)
+            result = await self._broker.place(request)
         except Exception as error:  # noqa: BLE001 whatever failed, the broker may have the order
             result = OrderResult(OrderOutcome.UNKNOWN, reason=f"{type(error).__name__}: {error}")
         self._checkpoint("placed")
@@ -102,7 +102,7 @@ class OrderPath:
             self._write(connection, intent, IntentState.EXPIRED, OrderResult(OrderOutcome.DENIED, reason=reason))
             move_signal(connection, intent.signal_key, EXPIRED, reason, self._ledger.now())
 
-    def resolve(self) -> int:
+    async def resolve(self) -> int:
         """Ask the broker about every intent that may have reached it; returns how many are still unknown.
 
         Known to the broker: adopted. Unknown to the broker: EXPIRED, and never sent again.
@@ -114,7 +114,7 @@ class OrderPath:
         n_unknown = 0
         for intent in intents:
             try:
-                known = self._broker.order(intent.client_order_id)
+                known = await self._broker.order(intent.client_order_id)
             except Exception as error:  # noqa: BLE001 no answer is not an answer
                 self._settle(intent.client_order_id, OrderResult(OrderOutcome.UNKNOWN, reason=f"{type(error).__name__}: {error}"))
                 n_unknown += 1

@@ -13,7 +13,7 @@ from fxgpt_core.registry.live_tables import positions
 WRITTEN_OFF = "written_off"
 
 
-def write_off(ledger: Ledger, broker: Broker, account: str, position_id: str, *, by: str, reason: str) -> None:
+async def write_off(ledger: Ledger, broker: Broker, account: str, position_id: str, *, by: str, reason: str) -> None:
     """End an open position of the ledger without an exit, with a lineage entry; what it won or lost is not known.
 
     Raises `RefusedError` without a reason, while a gateway runs, and while the broker has the position or knows how it ended;
@@ -27,7 +27,7 @@ def write_off(ledger: Ledger, broker: Broker, account: str, position_id: str, *,
     try:
         with ledger.reading() as connection:
             _open_position(connection, account, position_id)
-        broker.connect()
+        await broker.connect()
         _require_gone(broker, position_id)
         with leased.begin() as connection:
             held = _open_position(connection, account, position_id)
@@ -38,7 +38,7 @@ def write_off(ledger: Ledger, broker: Broker, account: str, position_id: str, *,
             lineage.append(connection, "position_written_off", fact, leased.now())
             note_risk(connection, leased, account, held.symbol, "position_written_off", fact)
     finally:
-        broker.disconnect()
+        await broker.disconnect()
         leased.give_up()
 
 

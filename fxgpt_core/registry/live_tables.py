@@ -140,7 +140,8 @@ positions = Table(
     Column("exit_price", Float),
     Column("exit_time_us", BigInteger),
     Column("exit_reason", String(20)),
-    Column("opened_units", BigInteger),
+    Column("closed_units", BigInteger, nullable=False, server_default="0"),
+    Column("protected_at", UtcDateTime),
     Index("idx_positions_account_state", "account", "state"),
     Index("idx_positions_client_order_id", "client_order_id"),
 )

@@ -19,8 +19,9 @@ def upgrade() -> None:
     _change_intents()
     _change_fills()
     with op.batch_alter_table("positions") as table:
-        table.add_column(sa.Column("opened_units", sa.BigInteger()))
-    op.execute("UPDATE positions SET opened_units = units")
+        table.add_column(sa.Column("closed_units", sa.BigInteger(), nullable=False, server_default=sa.text("0")))
+        table.add_column(sa.Column("protected_at", sa.DateTime()))
+    op.execute("UPDATE positions SET closed_units = units WHERE state <> 'open'")
     _make_closes()
     _make_events()
     _make_denials()
@@ -33,7 +34,8 @@ def downgrade() -> None:
     for name in NEW_TABLES:
         op.drop_table(name)
     with op.batch_alter_table("positions") as table:
-        table.drop_column("opened_units")
+        table.drop_column("protected_at")
+        table.drop_column("closed_units")
     with op.batch_alter_table("fills") as table:
         for name in ("order_kind", *COST_COLUMNS, *MONEY_COLUMNS, "balance_version"):
             table.drop_column(name)

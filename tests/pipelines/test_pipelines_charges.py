@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 from tiny_line import CONFIG, set_up
 
 from fxgpt_core.brokers.paper import PaperBroker
@@ -86,9 +87,9 @@ def of_hopeful_bands(problem):
 def commission_on_paper(folder, live):
     """What the paper broker charges for each fill of one order of 20,000 units, at what the deployment pays."""
     broker = PaperBroker(folder / "book.db", {live.symbol: live.paid})
-    broker.connect()
+    awaited(broker.connect())
     for hour in range(2):
         open_us = NOON_US + hour * HOUR_US
         broker.on_candle(PlayedCandle(live.symbol, open_us, open_us + HOUR_US, 1.2, 1.2, 1.2, 1.2, 0.0001))
-        broker.place(OrderRequest("an order", live.symbol, Side.LONG, 20_000, 1.1, 1.3, 0))
+        awaited(broker.place(OrderRequest("an order", live.symbol, Side.LONG, 20_000, 1.1, 1.3, 0)))
     return [fill.commission for _, fill in broker.fills_since(0)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from awaited import awaited
 
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.brokers.paper_quotes import PlayedCandle
@@ -25,7 +26,7 @@ def candle(hour: int, open_: float, high: float, low: float, close: float) -> Pl
 @pytest.fixture
 def broker(tmp_path: Path) -> PaperBroker:
     made = PaperBroker(tmp_path / "book.db", COSTS)
-    made.connect()
+    awaited(made.connect())
     return made
 
 
@@ -34,26 +35,26 @@ def request(name: str = "a", units: int = 1000, stop: float | None = 1.0, target
 
 
 def test_paper_candle_that_touches_stop_and_target_fills_the_stop(broker: PaperBroker) -> None:
-    broker.place(request())
+    awaited(broker.place(request()))
     broker.on_candle(candle(1, 1.1, 1.4, 0.9, 1.2))
     assert [(fill.reason, fill.price) for _, fill in broker.fills_since(0)] == [("entry", 1.1 * 1.0001), ("stop", 1.0)]
 
 
 def test_paper_gap_through_the_stop_fills_at_the_open(broker: PaperBroker) -> None:
-    broker.place(request())
+    awaited(broker.place(request()))
     broker.on_candle(candle(1, 1.1, 1.1, 1.1, 1.1))
     broker.on_candle(candle(2, 0.8, 0.9, 0.7, 0.8))
     assert broker.fills_since(0)[-1][1].price == 0.8
 
 
 def test_paper_position_without_bracket_stays_open(broker: PaperBroker) -> None:
-    broker.place(request(stop=None, target=None))
+    awaited(broker.place(request(stop=None, target=None)))
     broker.on_candle(candle(1, 1.1, 9.0, 0.1, 1.0))
     assert len(broker.positions()) == 1
 
 
 def test_paper_candle_played_before_changes_nothing(broker: PaperBroker) -> None:
-    broker.place(request())
+    awaited(broker.place(request()))
     assert broker.on_candle(candle(1, 1.1, 1.1, 1.1, 1.1))
     before = (broker.account(), broker.fills_since(0))
     assert not broker.on_candle(candle(1, 1.1, 1.4, 0.9, 1.2))
@@ -62,9 +63,9 @@ def test_paper_candle_played_before_changes_nothing(broker: PaperBroker) -> None
 
 
 def test_paper_order_beyond_the_margin_is_rejected_with_both_numbers(broker: PaperBroker) -> None:
-    broker.place(request(units=10_000_000))
+    awaited(broker.place(request(units=10_000_000)))
     broker.on_candle(candle(1, 1.1, 1.1, 1.1, 1.1))
-    order = broker.order("a")
+    order = awaited(broker.order("a"))
     assert order is not None
     assert order.state == "rejected"
     assert "10000000" in order.reason
@@ -75,11 +76,11 @@ def test_paper_margin_that_open_positions_bind_is_not_given_twice(tmp_path: Path
     """Each order alone fits 100,000 × 30; all three together would be a leverage of 87."""
     wanted = (("EURUSD", 1.1, 2_600_000), ("GBPUSD", 1.25, 2_300_000), ("AUDUSD", 0.65, 4_500_000), ("NZDUSD", 0.6, 100_000))
     broker = PaperBroker(tmp_path / "book.db", {name: COSTS["EURUSD"] for name, _, _ in wanted})
-    broker.connect()
+    awaited(broker.connect())
     for name, price, units in wanted:
-        broker.place(OrderRequest(name, name, Side.LONG, units, None, None, 0))
+        awaited(broker.place(OrderRequest(name, name, Side.LONG, units, None, None, 0)))
         broker.on_candle(PlayedCandle(name, 0, HOUR_US, price, price, price, price))
-    orders = [broker.order(name) for name, _, _ in wanted]
+    orders = [awaited(broker.order(name)) for name, _, _ in wanted]
     assert [order.state for order in orders if order] == ["filled", "rejected", "rejected", "filled"]
     assert "open positions bind 2860000.00" in orders[1].reason  # type: ignore[union-attr]
     bound = sum(held.units * held.entry_price for held in broker.positions())
@@ -88,38 +89,40 @@ def test_paper_margin_that_open_positions_bind_is_not_given_twice(tmp_path: Path
 
 def test_paper_loss_that_is_not_realised_lowers_the_margin(tmp_path: Path) -> None:
     broker = PaperBroker(tmp_path / "book.db", dict.fromkeys(("EURUSD", "GBPUSD"), COSTS["EURUSD"]))
-    broker.connect()
-    broker.place(request(units=1_000_000, stop=None, target=None))
+    awaited(broker.connect())
+    awaited(broker.place(request(units=1_000_000, stop=None, target=None)))
     broker.on_candle(candle(1, 1.1, 1.1, 1.05, 1.05))
-    broker.place(OrderRequest("b", "GBPUSD", Side.LONG, 400_000, None, None, 0))
+    awaited(broker.place(OrderRequest("b", "GBPUSD", Side.LONG, 400_000, None, None, 0)))
     broker.on_candle(PlayedCandle("GBPUSD", 0, HOUR_US, 1.25, 1.25, 1.25, 1.25))
-    order = broker.order("b")
+    order = awaited(broker.order("b"))
     assert order is not None
     assert order.state == "rejected"  # 50,000 of equity carry 1,500,000, of which 1,050,000 are bound
 
 
 @pytest.mark.parametrize(("units", "symbol", "said"), [(0, "EURUSD", "at least 1"), (5, "XXXYYY", "not traded here")])
 def test_paper_order_that_cannot_be_is_rejected_at_once(broker: PaperBroker, units: int, symbol: str, said: str) -> None:
-    answer = broker.place(OrderRequest("b", symbol, Side.LONG, units, None, None, 0))
+    answer = awaited(broker.place(OrderRequest("b", symbol, Side.LONG, units, None, None, 0)))
     assert answer.outcome is OrderOutcome.REJECTED
     assert said in answer.reason
 
 
 def test_paper_symbol_settled_in_another_currency_than_the_account_is_rejected(tmp_path: Path) -> None:
     broker = PaperBroker(tmp_path / "book.db", {name: Costs(0.0, 0.0) for name in ("EURUSD", "GBPUSD", "USDJPY")})
-    broker.connect()
-    outcomes = [broker.place(OrderRequest(name, name, Side.LONG, 1, None, None, 0)) for name in ("EURUSD", "USDJPY", "GBPUSD")]
+    awaited(broker.connect())
+    outcomes = [
+        awaited(broker.place(OrderRequest(name, name, Side.LONG, 1, None, None, 0))) for name in ("EURUSD", "USDJPY", "GBPUSD")
+    ]
     assert [answer.outcome for answer in outcomes] == [OrderOutcome.CONFIRMED, OrderOutcome.REJECTED, OrderOutcome.CONFIRMED]
     assert "settled in JPY and this account is kept in USD" in outcomes[1].reason
-    assert broker.order("USDJPY") is None
+    assert awaited(broker.order("USDJPY")) is None
 
 
 def test_paper_new_book_never_repeats_the_names_of_an_old_one(tmp_path: Path) -> None:
     names = []
     for book, order in (("old.db", "a"), ("new.db", "b")):
         broker = PaperBroker(tmp_path / book, COSTS)
-        broker.connect()
-        answer = broker.place(request(order))
+        awaited(broker.connect())
+        answer = awaited(broker.place(request(order)))
         broker.on_candle(candle(1, 1.1, 1.1, 1.1, 1.1))
         names.append({answer.order_id, broker.positions()[0].position_id, broker.fills_since(0)[0][1].fill_id})
     assert names[0].isdisjoint(names[1])
@@ -127,22 +130,22 @@ def test_paper_new_book_never_repeats_the_names_of_an_old_one(tmp_path: Path) ->
 
 def test_paper_book_survives_a_kill(tmp_path: Path) -> None:
     script = f"""
-import os, signal
+import asyncio, os, signal
 from pathlib import Path
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.orders import OrderRequest, Side
 broker = PaperBroker(Path({str(tmp_path / "book.db")!r}), {{"EURUSD": Costs(0.0001, 0.00002)}})
-broker.connect()
-broker.place(OrderRequest("a", "EURUSD", Side.LONG, 1000, 1.0, 1.3, 0))
+asyncio.run(broker.connect())
+asyncio.run(broker.place(OrderRequest("a", "EURUSD", Side.LONG, 1000, 1.0, 1.3, 0)))
 broker.on_candle(PlayedCandle("EURUSD", 3_600_000_000, 7_200_000_000, 1.1, 1.2, 1.05, 1.15))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     again = PaperBroker(tmp_path / "book.db", COSTS)
-    again.connect()
+    awaited(again.connect())
     (held,) = again.positions()
     assert held.client_order_id == "a"
     assert again.last_played_us("EURUSD") == 3_600_000_000
@@ -152,7 +155,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_paper_book_that_is_no_database_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "book.db").write_bytes(b"this is not a database" * 100)
     with pytest.raises(NotReadyError, match=r"book\.db cannot be opened"):
-        PaperBroker(tmp_path / "book.db", COSTS).connect()
+        awaited(PaperBroker(tmp_path / "book.db", COSTS).connect())
 
 
 def test_paper_broker_not_connected_says_so(tmp_path: Path) -> None:
@@ -189,7 +192,7 @@ def test_paper_same_candles_and_order_give_the_kernels_trade(tmp_path: Path) -> 
     execution = ExecutionParameters(never, 0, 0.9, 0.2)
     kernel = backtest(candles, decisions, execution, COSTS["EURUSD"], BacktestAccount())
     broker = PaperBroker(tmp_path / "book.db", COSTS)
-    broker.connect()
+    awaited(broker.connect())
     leverage = BacktestAccount().usable_leverage
     for i in range(n - 1):
         if i > 0:
@@ -198,7 +201,7 @@ def test_paper_same_candles_and_order_give_the_kernels_trade(tmp_path: Path) -> 
                 equity = broker.account().equity
                 stop, target = bracket(int(side[i]), close[i], distance[i], 1.5 * distance[i])
                 units = position_units(equity, close[i], distance[i], 0.01, 0.2, leverage)
-                broker.place(OrderRequest(f"o{i}", "EURUSD", Side(int(side[i])), units, stop, target, 0))
+                awaited(broker.place(OrderRequest(f"o{i}", "EURUSD", Side(int(side[i])), units, stop, target, 0)))
     fills = [fill for _, fill in broker.fills_since(0)]
     pairs = list(zip(fills[::2], fills[1::2], strict=False))
     assert len(pairs) > 10

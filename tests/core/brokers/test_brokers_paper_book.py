@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 
 from fxgpt_core.brokers import paper_book
 from fxgpt_core.brokers.paper import PaperBroker
@@ -66,19 +67,19 @@ def test_book_of_an_earlier_version_loses_nothing(tmp_path: Path, costs: Costs |
     path = old_book(tmp_path / "book.db")
     for _ in range(2):
         broker = PaperBroker(path, {"EURUSD": costs})
-        broker.connect()
+        awaited(broker.connect())
         (held,) = broker.positions()
         assert (held.side, held.units, held.entry_price, held.stop_price, held.target_price) == (Side.SHORT, 1000, 1.2, 1.3, 1.0)
         assert (broker.account().balance, broker.account().equity) == (99_000.0, pytest.approx(99_100.0))
         ((_, fill),) = broker.fills_since(0)
         assert (fill.price, fill.commission, fill.swap) == (1.2, 0.5, 0.0)
         assert broker.last_played_us("EURUSD") == 0
-        broker.disconnect()
+        awaited(broker.disconnect())
     assert version_of(path) == len(paper_book.UPGRADES)
-    broker.connect()
+    awaited(broker.connect())
     broker.on_candle(played(1, 1.1))
-    assert [order.state for order in map(broker.order, "ab") if order] == ["filled", "filled"]
-    broker.close(held.position_id, "a-time", "time")
+    assert [order.state for order in (awaited(broker.order(name)) for name in "ab") if order] == ["filled", "filled"]
+    awaited(broker.close(held.position_id, "a-time", "time"))
     broker.on_candle(played(2, 1.1))
     exit_ = broker.fills_since(0)[-1][1]
     assert exit_.price == pytest.approx(1.1 if isinstance(costs, Costs) else 1.1 + 0.0002 * 1.25, abs=1e-5)
@@ -88,11 +89,11 @@ def test_book_whose_upgrade_fails_is_left_as_it_was(tmp_path: Path, monkeypatch:
     path = old_book(tmp_path / "book.db")
     monkeypatch.setattr(paper_book, "UPGRADES", (*paper_book.UPGRADES, "DROP TABLE fills; DROP TABLE not_there"))
     with pytest.raises(NotReadyError, match="not_there"):
-        PaperBroker(path, {}).connect()
+        awaited(PaperBroker(path, {}).connect())
     assert version_of(path) == 0
     monkeypatch.undo()
     broker = PaperBroker(path, {})
-    broker.connect()
+    awaited(broker.connect())
     assert len(broker.fills_since(0)) == 1
 
 
@@ -101,12 +102,12 @@ def test_book_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as book:
         book.execute("PRAGMA user_version = 99")
     with pytest.raises(NotReadyError, match="of version 99, made by a newer fxgpt"):
-        PaperBroker(path, {}).connect()
+        awaited(PaperBroker(path, {}).connect())
     assert version_of(path) == 99
 
 
 KILLED = """
-import os, signal, sys
+import asyncio, os, signal, sys
 from pathlib import Path
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.brokers.paper_matching import Match
@@ -114,7 +115,7 @@ from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.market.charges import Charges
 from fxgpt_core.market.timeframes import HOUR_US
 broker = PaperBroker(Path(sys.argv[1]), {"EURUSD": Charges()})
-broker.connect()
+asyncio.run(broker.connect())
 def die(match, *rest):
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(Match, sys.argv[2], die)
@@ -128,19 +129,19 @@ def test_book_of_a_process_killed_within_a_candle_is_as_if_it_was_not_played(tmp
 
     def prepared(path: Path) -> PaperBroker:
         broker = PaperBroker(path, {"EURUSD": Charges()}, cash=2000.0)
-        broker.connect()
-        broker.place(OrderRequest("a", "EURUSD", Side.SHORT, 20_000, 1.3, 1.0, 0))
+        awaited(broker.connect())
+        awaited(broker.place(OrderRequest("a", "EURUSD", Side.SHORT, 20_000, 1.3, 1.0, 0)))
         broker.on_candle(played(1, 1.2))
-        broker.place(OrderRequest("b", "EURUSD", Side.LONG, 10, 1.0, 1.5, 0))
+        awaited(broker.place(OrderRequest("b", "EURUSD", Side.LONG, 10, 1.0, 1.5, 0)))
         return broker
 
     whole, cut = prepared(tmp_path / "whole.db"), prepared(tmp_path / "cut.db")
     before = (cut.account(), cut.positions(), cut.fills_since(0))
-    cut.disconnect()
+    awaited(cut.disconnect())
     command = [sys.executable, "-c", KILLED, str(tmp_path / "cut.db"), step]
     done = subprocess.run(command, check=False, timeout=120, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    cut.connect()
+    awaited(cut.connect())
     assert (cut.account(), cut.positions(), cut.fills_since(0)) == before
     last = PlayedCandle("EURUSD", 30 * HOUR_US, 31 * HOUR_US, 1.2, 1.35, 1.2, 1.3, 0.0002)
     for broker in (whole, cut):

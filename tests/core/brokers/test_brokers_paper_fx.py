@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from awaited import awaited
 from paper_against_backtest import Case, differences, random_case
 
 from fxgpt_core.brokers import paper_matching
@@ -92,7 +93,7 @@ def candle(hour: int, open_: float, high: float, low: float, close: float, **mor
 
 def opened(tmp_path: Path, charges: Charges = CHARGES, cash: float = 100_000.0, name: str = "EURUSD") -> PaperBroker:
     broker = PaperBroker(tmp_path / "book.db", {name: charges}, cash)
-    broker.connect()
+    awaited(broker.connect())
     return broker
 
 
@@ -103,7 +104,7 @@ def order(side: Side, units: int, stop: float, target: float, name: str = "EURUS
 def test_paper_fx_long_over_a_wednesday_pays_three_nights(tmp_path: Path) -> None:
     broker = opened(tmp_path)
     broker.on_candle(candle(0, 1.2, 1.2, 1.2, 1.2))
-    broker.place(order(Side.LONG, 100_000, 1.15, 1.3))
+    awaited(broker.place(order(Side.LONG, 100_000, 1.15, 1.3)))
     broker.on_candle(candle(1, 1.2, 1.21, 1.199, 1.21))
     # The ask 1.2002, a quarter of the spread, and half of it since the order is as large as the depth.
     assert broker.positions()[0].entry_price == pytest.approx(1.2002 + 0.00005 + 0.0001, abs=1e-12)
@@ -111,7 +112,7 @@ def test_paper_fx_long_over_a_wednesday_pays_three_nights(tmp_path: Path) -> Non
     assert broker.account().equity == pytest.approx(99_995.0 + 100_000 * (1.21 - 1.20035))
     broker.on_candle(candle(2, 1.21, 1.215, 1.209, 1.215))
     assert broker.account().balance == pytest.approx(99_995.0 - 100_000 * 0.0365 * 1.21 * 3 / 365)
-    broker.close(broker.positions()[0].position_id, "a-time", "time")
+    awaited(broker.close(broker.positions()[0].position_id, "a-time", "time"))
     broker.on_candle(candle(3, 1.215, 1.215, 1.215, 1.215))
     (_, entry), (_, exit_) = broker.fills_since(0)
     assert exit_.price == pytest.approx(1.215 - 0.00015, abs=1e-12)
@@ -124,7 +125,7 @@ def test_paper_fx_long_over_a_wednesday_pays_three_nights(tmp_path: Path) -> Non
 def test_paper_fx_short_is_stopped_by_the_ask(tmp_path: Path) -> None:
     broker = opened(tmp_path)
     broker.on_candle(candle(0, 1.2, 1.2, 1.2, 1.2))
-    broker.place(order(Side.SHORT, 100_000, 1.201, 1.15))
+    awaited(broker.place(order(Side.SHORT, 100_000, 1.201, 1.15)))
     broker.on_candle(candle(1, 1.2, 1.2007, 1.1995, 1.2))
     assert len(broker.positions()) == 1  # the ask was at 1.2009 at most
     broker.on_candle(candle(2, 1.2, 1.2009, 1.1995, 1.2))
@@ -139,7 +140,7 @@ def test_paper_fx_position_is_closed_where_equity_is_half_of_the_margin(tmp_path
     free = Charges(commission=0.0, slippage=0.0, impact=0.0, swap=SwapRates(0.0, 0.0), stop_out=0.5)
     broker = opened(tmp_path, free, cash=1000.0)
     broker.on_candle(candle(0, 1.2, 1.2, 1.2, 1.2, spread=0.0))
-    broker.place(order(Side.LONG, 20_000, 1.1, 1.3))
+    awaited(broker.place(order(Side.LONG, 20_000, 1.1, 1.3)))
     broker.on_candle(candle(1, 1.2, 1.2, 1.175, 1.18, spread=0.0))
     level = 23_000 / (20_000 * (1 - 0.5 / 30))
     assert 1000 + 20_000 * (level - 1.2) == pytest.approx(0.5 * 20_000 * level / 30)
@@ -153,12 +154,12 @@ def test_paper_fx_stop_moved_beyond_the_stop_out_is_a_stop(tmp_path: Path) -> No
     free = Charges(commission=0.0, slippage=0.0, impact=0.0, swap=SwapRates(0.0, 0.0), stop_out=0.5)
     broker = opened(tmp_path, free, cash=1000.0)
     broker.on_candle(candle(0, 1.2, 1.2, 1.2, 1.2, spread=0.0))
-    broker.place(order(Side.LONG, 20_000, 1.1, 1.3))
+    awaited(broker.place(order(Side.LONG, 20_000, 1.1, 1.3)))
     broker.on_candle(candle(1, 1.2, 1.2, 1.175, 1.18, spread=0.0))
     held = broker.positions()[0]
-    broker.amend(held.position_id, 1.05, 1.3)
+    awaited(broker.amend(held.position_id, 1.05, 1.3))
     assert broker.positions()[0].stop_price == held.stop_price  # the stop-out cannot be moved away
-    broker.amend(held.position_id, 1.17, 1.3)
+    awaited(broker.amend(held.position_id, 1.17, 1.3))
     broker.on_candle(candle(2, 1.18, 1.18, 1.165, 1.17, spread=0.0))
     exit_ = broker.fills_since(0)[-1][1]
     assert (exit_.reason, exit_.price) == ("stop", 1.17)
@@ -167,7 +168,7 @@ def test_paper_fx_stop_moved_beyond_the_stop_out_is_a_stop(tmp_path: Path) -> No
 def test_paper_fx_candle_played_twice_charges_no_second_night(tmp_path: Path) -> None:
     broker = opened(tmp_path)
     broker.on_candle(candle(0, 1.2, 1.2, 1.2, 1.2))
-    broker.place(order(Side.LONG, 100_000, 1.15, 1.3))
+    awaited(broker.place(order(Side.LONG, 100_000, 1.15, 1.3)))
     for hour in (1, 2):
         broker.on_candle(candle(hour, 1.2, 1.2, 1.2, 1.2))
     before = broker.account()
@@ -178,7 +179,7 @@ def test_paper_fx_candle_played_twice_charges_no_second_night(tmp_path: Path) ->
 
 def test_paper_fx_symbol_without_a_way_into_the_accounts_money_is_rejected(tmp_path: Path) -> None:
     broker = opened(tmp_path, Charges(account_currency="SEK"))
-    answer = broker.place(order(Side.LONG, 1000, 1.1, 1.3))
+    answer = awaited(broker.place(order(Side.LONG, 1000, 1.1, 1.3)))
     assert answer.outcome is OrderOutcome.REJECTED
     assert "no symbol joins USD" in answer.reason
 
@@ -188,14 +189,14 @@ def test_paper_fx_order_while_the_conversion_is_unknown_is_rejected_and_a_positi
     cross = Closes(symbol("GBPUSD"), np.array([WEDNESDAY_20_US]), np.array([1.25]))
     assert broker.converted_by("EURUSD") == "GBPUSD"
     assert broker.quote("EURUSD") is None
-    broker.place(order(Side.LONG, 1000, 1.1, 1.3))
+    awaited(broker.place(order(Side.LONG, 1000, 1.1, 1.3)))
     broker.on_candle(candle(0, 1.2, 1.2, 1.2, 1.2))
-    refused = broker.order("a")
+    refused = awaited(broker.order("a"))
     assert refused is not None
     assert refused.state == "rejected"
     assert "needed: the closes of GBPUSD" in refused.reason
     assert broker.quote("EURUSD") is None
-    broker.place(OrderRequest("b", "EURUSD", Side.LONG, 1000, 1.1, 1.3, 0))
+    awaited(broker.place(OrderRequest("b", "EURUSD", Side.LONG, 1000, 1.1, 1.3, 0)))
     broker.on_candle(candle(1, 1.2, 1.2, 1.2, 1.2, cross=cross))
     broker.on_candle(candle(2, 1.2, 1.35, 1.2, 1.35))
     exit_ = broker.fills_since(0)[-1][1]
@@ -208,9 +209,9 @@ def test_paper_fx_order_while_the_conversion_is_unknown_is_rejected_and_a_positi
 def test_paper_fx_account_is_kept_in_one_currency(tmp_path: Path) -> None:
     broker = opened(tmp_path, Charges(account_currency="EUR"))
     broker.on_candle(candle(0, 1.2, 1.2, 1.2, 1.2))
-    assert broker.place(order(Side.LONG, 1000, 1.1, 1.3)).outcome is OrderOutcome.CONFIRMED
+    assert awaited(broker.place(order(Side.LONG, 1000, 1.1, 1.3))).outcome is OrderOutcome.CONFIRMED
     broker.trade("EURUSD", Charges(account_currency="USD"))
-    answer = broker.place(OrderRequest("b", "EURUSD", Side.LONG, 1000, 1.1, 1.3, 0))
+    answer = awaited(broker.place(OrderRequest("b", "EURUSD", Side.LONG, 1000, 1.1, 1.3, 0)))
     assert "settled in USD and this account is kept in EUR" in answer.reason
 
 
@@ -225,11 +226,11 @@ def test_paper_fx_of_two_positions_the_second_lives_on_the_margin_that_was_free(
     """30,000 units of EURUSD at 1.2 bind 1,200; of 2,000 are 800 left to 15,000 units of GBPUSD at 1.25."""
     free = Charges(commission=0.0, slippage=0.0, impact=0.0, swap=SwapRates(0.0, 0.0), stop_out=0.5)
     broker = PaperBroker(tmp_path / "book.db", {"EURUSD": free, "GBPUSD": free}, 2000.0)
-    broker.connect()
+    awaited(broker.connect())
     at = WEDNESDAY_20_US
     for name, price, units in (("EURUSD", 1.2, 30_000), ("GBPUSD", 1.25, 15_000)):
         broker.on_candle(PlayedCandle(name, at, at + HOUR_US, price, price, price, price, 0.0))
-        broker.place(OrderRequest(name, name, Side.LONG, units, None, None, 0))
+        awaited(broker.place(OrderRequest(name, name, Side.LONG, units, None, None, 0)))
         broker.on_candle(PlayedCandle(name, at + HOUR_US, at + 2 * HOUR_US, price, price, price, price, 0.0))
     first, second = broker.positions()
     assert first.stop_price == pytest.approx((36_000 - 2000) / (30_000 * (1 - 0.5 / 30)))

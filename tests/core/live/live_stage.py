@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from awaited import awaited
 from sqlalchemy import update
 
 from fxgpt_core.backtest.engine import BacktestAccount, BacktestResult, backtest, execution_of
@@ -90,15 +91,15 @@ class Stage:
 
     def play_all(self, gateway: Gateway) -> None:
         """Start a gateway, let every released candle be decided on as it is played, stop."""
-        gateway.start()
+        awaited(gateway.start())
         for i in range(len(self.candles)):
-            while gateway.step():
+            while awaited(gateway.step()):
                 pass
             if known(self, i):
                 self.decide(i)
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
-        gateway.stop()
+        awaited(gateway.stop())
 
     def end_process(self) -> None:
         """Free the account as the end of its process would; tests are one process, which lives on."""

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 from live_stage import COSTS, Stage, stage
 from sqlalchemy import Row, select
 
@@ -37,14 +38,14 @@ def resume(made: Stage) -> None:
 def paper(made: Stage) -> PaperBroker:
     """The account's broker, as somebody else would reach it."""
     broker = PaperBroker(made.root / "paper.db", {"EURUSD": COSTS})
-    broker.connect()
+    awaited(broker.connect())
     return broker
 
 
 def place_by_hand(made: Stage) -> None:
     broker = paper(made)
-    broker.place(OrderRequest("by-hand", "EURUSD", Side.LONG, 77_777, None, None, 0))
-    broker.disconnect()
+    awaited(broker.place(OrderRequest("by-hand", "EURUSD", Side.LONG, 77_777, None, None, 0)))
+    awaited(broker.disconnect())
 
 
 def test_books_position_that_was_ordered_elsewhere_halts_with_an_alert_and_is_not_adopted(tmp_path: Path) -> None:
@@ -52,8 +53,8 @@ def test_books_position_that_was_ordered_elsewhere_halts_with_an_alert_and_is_no
     place_by_hand(made)
     broker, first_us = paper(made), int(made.candles.open_time_us[0])
     broker.on_candle(PlayedCandle("EURUSD", first_us - Timeframe.H1.us, first_us, 1.1, 1.1, 1.1, 1.1))
-    broker.disconnect()
-    made.gateway().start()
+    awaited(broker.disconnect())
+    awaited(made.gateway().start())
     assert state(made) is TradingState.HALTED
     (alert,) = rows(made, alerts)
     assert alert.kind == "mismatch"
@@ -68,12 +69,12 @@ def test_books_order_placed_elsewhere_while_the_gateway_runs_halts_at_its_fill(t
     made = stage(tmp_path)
     made.release(0, 3)
     gateway = made.gateway()
-    gateway.start()
-    gateway.step()
+    awaited(gateway.start())
+    awaited(gateway.step())
     place_by_hand(made)
     made.decide(0)
     assert state(made) is TradingState.ACTIVE
-    gateway.step()
+    awaited(gateway.step())
     assert state(made) is TradingState.HALTED
     assert rows(made, positions) == []
 
@@ -83,11 +84,11 @@ def with_open_position(root: Path) -> tuple[Stage, int]:
     made = stage(root, n=80)
     made.release(0, 80)
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     for i in range(80):
-        gateway.step()
+        awaited(gateway.step())
         if rows(made, positions, positions.c.state == "open"):
-            gateway.stop()
+            awaited(gateway.stop())
             return made, i
         made.decide(i)
     raise AssertionError("no position on this stage")
@@ -100,7 +101,7 @@ def lose_book(made: Stage) -> None:
 
 
 def write(made: Stage, position_id: str, reason: str = "the paper book was lost") -> None:
-    write_off(made.ledger, PaperBroker(made.root / "paper.db", {}), "paper", position_id, by="ada", reason=reason)
+    awaited(write_off(made.ledger, PaperBroker(made.root / "paper.db", {}), "paper", position_id, by="ada", reason=reason))
 
 
 def test_books_new_book_while_the_ledger_holds_a_position_halts_and_keeps_the_position_open(tmp_path: Path) -> None:
@@ -108,8 +109,8 @@ def test_books_new_book_while_the_ledger_holds_a_position_halts_and_keeps_the_po
     lose_book(made)
     for _ in range(2):
         gateway = made.gateway()
-        gateway.start()
-        gateway.stop()
+        awaited(gateway.start())
+        awaited(gateway.stop())
         assert state(made) is TradingState.HALTED
         (held,) = rows(made, positions)
         assert held.state == "open"
@@ -124,8 +125,8 @@ def test_books_write_off_ends_the_position_in_writing_and_trading_goes_on(tmp_pa
     (held,) = rows(made, positions)
     lose_book(made)
     gateway = made.gateway()
-    gateway.start()
-    gateway.stop()
+    awaited(gateway.start())
+    awaited(gateway.stop())
     write(made, held.position_id)
     (ended,) = rows(made, positions)
     assert (ended.state, ended.exit_reason, ended.exit_price) == ("written_off", "written_off", None)
@@ -138,12 +139,12 @@ def test_books_write_off_ends_the_position_in_writing_and_trading_goes_on(tmp_pa
     assert json.loads(event.detail_json) == dict(fact.payload)
     assert state(made) is TradingState.HALTED  # only a person resumes
     resume(made)
-    gateway.start()
+    awaited(gateway.start())
     assert state(made) is TradingState.ACTIVE
     assert rows(made, alerts, alerts.c.resolved_at.is_(None)) == []
     for i in range(played, 80):
         made.decide(i)
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
     assert len(rows(made, positions)) > 1
     assert {row.state for row in rows(made, signals)} >= {"taken"}
@@ -162,11 +163,11 @@ def test_books_write_off_is_refused_when_the_broker_knows_the_exit(tmp_path: Pat
     made, _ = with_open_position(tmp_path)
     (held,) = rows(made, positions)
     broker = paper(made)
-    broker.close(held.position_id, "by-hand", "time")
+    awaited(broker.close(held.position_id, "by-hand", "time"))
     broker.on_candle(
         PlayedCandle("EURUSD", int(made.candles.open_time_us[-1]), int(made.candles.known_at_us[-1]), 1.1, 1.1, 1.1, 1.1)
     )
-    broker.disconnect()
+    awaited(broker.disconnect())
     with pytest.raises(RefusedError, match=r"knows how position .* ended"):
         write(made, held.position_id)
 
@@ -175,7 +176,7 @@ def test_books_write_off_is_refused_while_a_gateway_runs(tmp_path: Path) -> None
     made, _ = with_open_position(tmp_path)
     (held,) = rows(made, positions)
     lose_book(made)
-    made.gateway().start()
+    awaited(made.gateway().start())
     with pytest.raises(RefusedError, match="only one process may trade an account"):
         write(made, held.position_id)
 
@@ -191,7 +192,7 @@ def test_books_write_off_needs_a_reason_and_an_open_position(
     (held,) = rows(made, positions)
     with pytest.raises(error, match=said):
         write(made, position or held.position_id, reason)
-    Gateway(made.lake, PaperBroker(made.root / "paper.db", {}), "paper").start()  # the refusal frees the account
+    awaited(Gateway(made.lake, PaperBroker(made.root / "paper.db", {}), "paper").start())  # the refusal frees the account
     assert rows(made, positions) == [held]
 
 
@@ -200,12 +201,12 @@ def test_books_new_book_never_repeats_the_names_of_the_old_one(tmp_path: Path) -
     known = {row.position_id for row in rows(made, positions)}
     lose_book(made)
     write(made, *known)
-    made.gateway().start()
+    awaited(made.gateway().start())
     made.end_process()
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     for i in range(played, 80):
         made.decide(i)
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
     assert known < {row.position_id for row in rows(made, positions)}

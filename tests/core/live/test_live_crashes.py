@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 from live_stage import Stage, stage
 from sqlalchemy import select
 
@@ -21,7 +22,7 @@ CASES += [(step, 1, Charges(account_currency="EUR")) for step in ("placed", "pla
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
+sys.path[:0] = [sys.argv[3], str(Path(sys.argv[3]).parents[1])]
 from live_stage import stage
 from fxgpt_core.market.charges import Charges
 left = int(sys.argv[2].split(":")[1])
@@ -66,7 +67,7 @@ def test_gateway_killed_at_a_step_and_restarted_loses_and_doubles_nothing(
     made = stage(tmp_path, n=60, charges=charges)
     made.play_all(made.gateway())
     broker = PaperBroker(tmp_path / "paper.db", {})
-    broker.connect()
+    awaited(broker.connect())
     with made.ledger.reading() as connection:
         intents = connection.execute(select(order_intents)).all()
         booked = connection.execute(select(fills)).all()

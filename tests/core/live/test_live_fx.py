@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from awaited import awaited
 from live_stage import Stage, closed, stage
 from sqlalchemy import select
 
@@ -46,7 +47,7 @@ def test_gateway_trades_of_an_account_with_charges_are_those_of_the_backtest_in_
     assert live_trades(made) == backtest_trades(made)
     assert {row[-1] for row in live_trades(made)} >= {"stop", "time"}
     broker = PaperBroker(tmp_path / "paper.db", {})
-    broker.connect()
+    awaited(broker.connect())
     assert broker.account().equity == made.backtest(last + 1).equity[last - 1]
     fills = [fill for _, fill in broker.fills_since(0)]
     assert [fill.commission for fill in fills] == pytest.approx([fill.units * 3.5 / 100_000 for fill in fills])

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 from live_stage import Stage, stage
 from sqlalchemy import func, select, update
 
-from fxgpt_core.brokers.broker import BrokerOrder, OrderResult
+from fxgpt_core.brokers.broker import BrokerOrder, OrderResult, Permit, permitted
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.errors import BrokenLineageError, RefusedError
 from fxgpt_core.live import state_of_trading
@@ -76,13 +77,13 @@ def test_gateway_waits_until_the_last_candle_is_decided(tmp_path: Path) -> None:
     made = stage(tmp_path)
     made.release(0, 3)
     gateway = made.gateway()
-    gateway.start()
-    assert gateway.step()
-    assert not gateway.step()
-    assert not gateway.step()
+    awaited(gateway.start())
+    assert awaited(gateway.step())
+    assert not awaited(gateway.step())
+    assert not awaited(gateway.step())
     made.decide(0)
-    assert gateway.step()
-    assert not gateway.step()
+    assert awaited(gateway.step())
+    assert not awaited(gateway.step())
 
 
 def test_gateway_halted_sends_nothing_and_resumed_sends_again(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_gateway_halted_sends_nothing_and_resumed_sends_again(tmp_path: Path) ->
 
 def test_gateway_heartbeat_names_process_and_state(tmp_path: Path) -> None:
     made = stage(tmp_path)
-    made.gateway().start()
+    awaited(made.gateway().start())
     (beat,) = rows(made, heartbeats)
     assert beat.process == "gateway:paper"
     assert '"state":"active"' in beat.detail_json
@@ -114,17 +115,17 @@ class Silent(PaperBroker):
         super().__init__(path, {})
         self.arrives, self.broken = arrives, True
 
-    def place(self, request: OrderRequest) -> OrderResult:
+    async def place(self, request: OrderRequest, permit: Permit = permitted) -> OrderResult:
         if not self.broken:
-            return super().place(request)
+            return await super().place(request, permit)
         if self.arrives:
-            super().place(request)
+            await super().place(request, permit)
         raise ConnectionError("the line went dead")
 
-    def order(self, client_order_id: str) -> BrokerOrder | None:
+    async def order(self, client_order_id: str, sent_at_us: int = 0) -> BrokerOrder | None:
         if self.broken:
             raise ConnectionError("still dead")
-        return super().order(client_order_id)
+        return await super().order(client_order_id, sent_at_us)
 
 
 def test_gateway_order_lost_on_the_way_stays_unknown_and_blocks_until_the_broker_answers(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_gateway_order_lost_on_the_way_stays_unknown_and_blocks_until_the_broker
     with pytest.raises(RefusedError, match="unknown outcome"):
         state_of_trading.change(made.ledger, "paper", TradingState.ACTIVE, by="tester", reason="go on")
     broker.broken = False
-    gateway.start()
+    awaited(gateway.start())
     (settled,) = rows(made, order_intents)
     assert (settled.state, settled.attempts) == ("EXPIRED", 1)
     assert "never received" in settled.reason
@@ -162,10 +163,10 @@ def test_gateway_daily_loss_limit_denies_the_rest_of_the_day(tmp_path: Path) -> 
     made.release(0, 30)
     made.play_all(made.gateway())
     broker = PaperBroker(tmp_path / "paper.db", {})
-    broker.connect()
+    awaited(broker.connect())
     with broker._book.writing() as book:
         book.execute("UPDATE account SET cash = cash * 0.5")
-    broker.disconnect()
+    awaited(broker.disconnect())
     with made.ledger.reading() as connection:
         before = connection.execute(select(func.count()).select_from(order_intents)).scalar_one()
     made.release(30, 34)
@@ -181,7 +182,7 @@ def test_gateway_parameters_that_are_not_the_approved_ones_are_not_traded(tmp_pa
     with made.ledger.begin() as connection:
         connection.execute(update(deployment_evidence).values(params_sha256="f" * 64))
     with pytest.raises(BrokenLineageError, match="was approved with parameters"):
-        made.gateway().start()
+        awaited(made.gateway().start())
 
 
 def test_gateway_fill_rows_carry_their_order(played: Stage) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from awaited import awaited
 from live_stage import PARAMETERS, Stage, redeploy, stage
 from sqlalchemy import Row, select
 
@@ -37,7 +38,7 @@ def halt(made: Stage) -> None:
 def until_first_signal(made: Stage, gateway: Gateway) -> int:
     """Play and decide until a decision wishes to trade; returns its candle."""
     for i in range(len(made.candles)):
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
         made.decide(i)
         if rows(made, signals):
@@ -52,8 +53,8 @@ def test_guards_decisions_made_ahead_of_the_market_wait_for_their_candle(tmp_pat
     for i in range(40):
         made.decide(i)
     gateway = made.gateway()
-    gateway.start()
-    while gateway.step():
+    awaited(gateway.start())
+    while awaited(gateway.step()):
         pass
     entered = sorted(row.entry_time_us for row in rows(made, positions))
     assert entered == made.backtest(40).trades.entry_time_us.tolist() != []
@@ -82,7 +83,7 @@ def test_guards_order_planned_before_a_crash_is_not_sent_after_a_halt(tmp_path: 
         made.play_all(made.gateway(end))
     made.end_process()
     halt(made)
-    made.gateway().start()
+    awaited(made.gateway().start())
     (intent,) = rows(made, order_intents)
     assert (intent.state, intent.attempts) == ("DENIED", 0)
 
@@ -90,7 +91,7 @@ def test_guards_order_planned_before_a_crash_is_not_sent_after_a_halt(tmp_path: 
 def until_first_position(made: Stage, gateway: Gateway) -> int:
     """Play and decide until a position is open; returns the candle of the decision that opened it."""
     for i in range(len(made.candles)):
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
         if rows(made, positions):
             return i - 1
@@ -111,12 +112,12 @@ def test_guards_position_whose_time_is_up_is_closed_unless_the_account_is_halted
     made = stage(tmp_path, seed=TIMED)
     made.release(0, 60)
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     decided = until_first_position(made, gateway)
     state_of_trading.change(made.ledger, "paper", state, by="tester", reason="try it")
     for i in range(decided + 1, 60):
         made.decide(i)
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
         if i == decided + 14:  # two candles after its time was up
             halted = rows(made, positions)[0].state
@@ -137,14 +138,14 @@ def test_guards_halted_account_moves_no_stop_but_the_broker_still_executes_it(tm
     made = stage(tmp_path, seed=TIGHTENED)
     made.release(0, 60)
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     decided = until_first_position(made, gateway)
     assert only_trade(made, decided)[2] == "breakeven"
     halt(made)
     (sent,) = rows(made, order_intents)
     for i in range(decided + 1, 60):
         made.decide(i)
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
     (held,) = rows(made, positions)
     assert held.stop_price == sent.stop_price
@@ -155,10 +156,10 @@ def test_guards_signal_of_a_replaced_deployment_is_denied(tmp_path: Path) -> Non
     made = stage(tmp_path)
     made.release(0, 30)
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     until_first_signal(made, gateway)
     redeploy(made, PARAMETERS.replace(risk_max_holding_hours=24))
-    gateway.step()
+    awaited(gateway.step())
     assert rows(made, order_intents) == []
     (signal,) = rows(made, signals)
     assert (signal.state, signal.reason) == (
@@ -171,12 +172,12 @@ def test_guards_position_of_a_replaced_deployment_keeps_its_own_exit_rules(tmp_p
     made = stage(tmp_path, seed=TIMED)
     made.release(0, 60)
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     decided = until_first_position(made, gateway)
     later = redeploy(made, PARAMETERS.replace(risk_max_holding_hours=6))
     found = {item.deployment_id: (item.is_active, item.is_held) for item in deployed(made.lake, "paper", "paper")}
     assert found == {made.deployment.id: (False, True), later.deployment.id: (True, False)}
-    while gateway.step():
+    while awaited(gateway.step()):
         pass
     (held,) = rows(made, positions)
     assert (held.exit_time_us, held.exit_price, held.exit_reason) == only_trade(made, decided)
@@ -191,8 +192,8 @@ def test_guards_second_timeframe_of_a_symbol_is_denied_with_the_first_ones_name(
     slow.decide(wished)
     made.release(0, 10)
     gateway = made.gateway()
-    gateway.start()
-    gateway.step()
+    awaited(gateway.start())
+    awaited(gateway.step())
     (signal,) = rows(made, signals)
     assert signal.state == "denied"
     assert "EURUSD is played by its 1h candles on this account" in signal.reason
@@ -203,7 +204,7 @@ def test_guards_order_rate_is_counted_in_market_time(tmp_path: Path) -> None:
     made = stage(tmp_path)
     made.release(0, 60)
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     until_first_position(made, gateway)
     (intent,) = rows(made, order_intents)
     (signal,) = rows(made, signals, signals.c.signal_key == intent.signal_key)
@@ -229,7 +230,7 @@ def test_guards_difference_in_many_positions_is_one_alert_with_a_short_key(tmp_p
 def test_guards_books_that_agree_again_resolve_the_alert_but_not_the_halt(tmp_path: Path) -> None:
     made = stage(tmp_path)
     reconciliation.halt_on(made.ledger, "paper", (reconciliation.Mismatch("paper-x", "nothing", "+1 × 7 EURUSD"),))
-    made.gateway().start()
+    awaited(made.gateway().start())
     (alert,) = rows(made, alerts)
     assert alert.resolved_at is not None
     with made.ledger.reading() as connection:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 from live_stage import Stage, stage
 from sqlalchemy import select, update
 
@@ -64,7 +65,7 @@ def stalling(step_to_stall_at: str, time: int, meanwhile: Callable[[], None]) ->
 
 def step_on(gateway: Gateway) -> None:
     for _ in range(3 * N):
-        gateway.step()
+        awaited(gateway.step())
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -79,16 +80,16 @@ def test_lease_lost_at_a_step_leaves_everything_to_the_other_process(tmp_path: P
     def take_over() -> None:
         made.end_process()
         others.append(made.gateway())
-        others[0].start()
+        awaited(others[0].start())
         for _ in range(ahead):
-            others[0].step()
+            awaited(others[0].step())
 
     stale = made.gateway(stalling(step, 1, take_over))
-    stale.start()
+    awaited(stale.start())
     with pytest.raises(RefusedError, match="taken over by another process"):
         step_on(stale)
     (other,) = others
-    while other.step():
+    while awaited(other.step()):
         pass
     assert cursor(made) == int(made.candles.open_time_us[-1])
     assert all(row.attempts <= 1 for row in rows(made, order_intents))  # type: ignore[attr-defined]
@@ -108,13 +109,13 @@ def test_lease_lost_between_two_candles_moves_no_cursor_back(tmp_path: Path) -> 
     def take_over() -> None:
         made.end_process()
         other = made.gateway()
-        other.start()
+        awaited(other.start())
         for _ in range(8):
-            other.step()
+            awaited(other.step())
         seen.append(cursor(made))
 
     stale = made.gateway(stalling("managed", 4, take_over))
-    stale.start()
+    awaited(stale.start())
     with pytest.raises(RefusedError, match="taken over"):
         step_on(stale)
     assert [cursor(made)] == seen
@@ -124,9 +125,9 @@ def test_lease_lost_before_planning_takes_no_signal(tmp_path: Path) -> None:
     made = stage(tmp_path)
     made.release(0, 20)
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     for i in range(20):
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
         made.decide(i)
         if rows(made, signals):
@@ -134,7 +135,7 @@ def test_lease_lost_before_planning_takes_no_signal(tmp_path: Path) -> None:
     with made.ledger.begin() as connection:
         connection.execute(update(leases).values(owner="elsewhere:1", fence=99))
     with pytest.raises(RefusedError, match="taken over"):
-        gateway.step()
+        awaited(gateway.step())
     assert rows(made, order_intents) == []
     assert [row.state for row in rows(made, signals)] == ["new"]  # type: ignore[attr-defined]
 
@@ -142,35 +143,35 @@ def test_lease_lost_before_planning_takes_no_signal(tmp_path: Path) -> None:
 def test_lease_lost_is_noticed_at_the_next_beat(tmp_path: Path) -> None:
     made = stage(tmp_path)
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     with made.ledger.begin() as connection:
         connection.execute(update(leases).values(owner="elsewhere:1", fence=99))
     gateway._last_beat = None
     with pytest.raises(RefusedError, match="taken over by another process"):
-        gateway.step()
+        awaited(gateway.step())
 
 
 def test_lease_of_a_gateway_that_was_not_started_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="call start first"):
-        stage(tmp_path).gateway().step()
+        awaited(stage(tmp_path).gateway().step())
 
 
 def test_lease_second_process_on_the_account_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     made = stage(tmp_path)
     first = made.gateway()
-    first.start()
+    awaited(first.start())
     with pytest.raises(RefusedError, match="only one process may trade an account"):
-        made.gateway().start()
-    first.stop()
-    made.gateway().start()
+        awaited(made.gateway().start())
+    awaited(first.stop())
+    awaited(made.gateway().start())
 
 
 def test_lease_second_account_at_the_broker_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
     """Signals name no account: two gateways would take each other's."""
     made = stage(tmp_path)
-    paper_gateway(made.lake, tmp_path, "first").start()
+    awaited(paper_gateway(made.lake, tmp_path, "first").start())
     with pytest.raises(RefusedError, match=r"held by first@.* only one account at a broker"):
-        paper_gateway(made.lake, tmp_path, "second").start()
+        awaited(paper_gateway(made.lake, tmp_path, "second").start())
 
 
 def test_lease_second_account_is_refused_while_the_first_holds_something(tmp_path: Path) -> None:
@@ -179,13 +180,13 @@ def test_lease_second_account_is_refused_while_the_first_holds_something(tmp_pat
     made.play_all(made.gateway())
     with made.ledger.begin() as connection:
         connection.execute(update(positions).values(state="closed"))
-    Gateway(made.lake, PaperBroker(tmp_path / "other.db", {}), "other").start()
+    awaited(Gateway(made.lake, PaperBroker(tmp_path / "other.db", {}), "other").start())
     made.end_process()
     with made.ledger.begin() as connection:
         first = connection.execute(select(positions.c.position_id)).scalars().first()
         connection.execute(update(positions).where(positions.c.position_id == first).values(state="open"))
     with pytest.raises(RefusedError, match=r"account paper has positions or orders at the broker paper"):
-        Gateway(made.lake, PaperBroker(tmp_path / "other.db", {}), "other").start()
+        awaited(Gateway(made.lake, PaperBroker(tmp_path / "other.db", {}), "other").start())
 
 
 def test_lease_fencing_number_grows_with_every_owner(tmp_path: Path) -> None:
@@ -257,7 +258,7 @@ def test_lease_halt_of_a_guard_is_not_undone_by_a_person_who_did_not_see_it(
 
     monkeypatch.setattr(state_of_trading, "changed", slowly)
     guard = threading.Thread(target=halt)
-    guard.start()
+    awaited(guard.start())
     state_of_trading.change(migrated_ledger, "paper", TradingState.ACTIVE, by="ada", reason="calm")
     guard.join()
     with migrated_ledger.reading() as connection:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from awaited import awaited
 from live_stage import COSTS, FIRST_US, stage
 from sqlalchemy import select
 
@@ -23,10 +24,10 @@ def flat(hour: int, price: float) -> ClosedCandle:
 def test_limits_daily_loss_is_not_forgiven_by_a_second_symbol(tmp_path: Path) -> None:
     made = stage(tmp_path)
     broker = PaperBroker(tmp_path / "paper.db", {"EURUSD": COSTS, "GBPUSD": COSTS})
-    broker.connect()
+    awaited(broker.connect())
     first, second = (ReplayMarket(made.ledger, broker, "paper", name, "1h") for name in ("EURUSD", "GBPUSD"))
     first.play(flat(0, 1.10))
-    broker.place(OrderRequest("a", "EURUSD", Side.LONG, 2_000_000, 1.05, 1.2, 0))
+    awaited(broker.place(OrderRequest("a", "EURUSD", Side.LONG, 2_000_000, 1.05, 1.2, 0)))
     first.play(flat(1, 1.10))
     first.play(flat(2, 1.06))
     second.play(flat(0, 1.25))
@@ -44,7 +45,7 @@ def test_limits_daily_loss_is_not_forgiven_by_a_second_symbol(tmp_path: Path) ->
 def test_limits_day_that_a_slower_symbol_begins_later_is_not_the_accounts_day(tmp_path: Path) -> None:
     made = stage(tmp_path)
     broker = PaperBroker(tmp_path / "paper.db", {"EURUSD": COSTS, "GBPUSD": COSTS})
-    broker.connect()
+    awaited(broker.connect())
     first, second = (ReplayMarket(made.ledger, broker, "paper", name, "1h") for name in ("EURUSD", "GBPUSD"))
     first.play(flat(30, 1.10))
     with made.ledger.reading() as connection:

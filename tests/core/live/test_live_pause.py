@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 from live_stage import Stage, stage
 from sqlalchemy import Row, select
 
@@ -21,15 +22,15 @@ def rows(made: Stage, table: object) -> list[Row[tuple[object, ...]]]:
 def play(made: Stage, first: int, last: int) -> None:
     """Candles `first` to `last` released, played and decided, one after the other."""
     gateway = made.gateway()
-    gateway.start()
+    awaited(gateway.start())
     for i in range(first, last):
         made.release(i, i + 1)
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
         made.decide(i)
-    while gateway.step():
+    while awaited(gateway.step()):
         pass
-    gateway.stop()
+    awaited(gateway.stop())
 
 
 def test_wishes_of_a_paused_series_are_denied_with_the_reason_and_its_position_runs_to_its_own_exit(tmp_path: Path) -> None:
@@ -61,14 +62,14 @@ def test_an_order_that_was_planned_before_the_pause_is_not_sent_after_it(tmp_pat
             Pauses(made.ledger).pause(*PLACE, by="ann", reason="news")
 
     gateway = made.gateway(paused)
-    gateway.start()
+    awaited(gateway.start())
     i = 0
     while not rows(made, order_intents):
         made.release(i, i + 1)
-        while gateway.step():
+        while awaited(gateway.step()):
             pass
         made.decide(i)
-        gateway.step()
+        awaited(gateway.step())
         i += 1
     (intent,) = rows(made, order_intents)
     assert (intent.state, intent.sent_at) == ("DENIED", None)

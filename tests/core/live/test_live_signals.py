@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 from live_stage import Stage, stage
 from sqlalchemy import select, update
 
@@ -50,7 +51,7 @@ def test_signals_intent_whose_candle_passed_while_the_process_was_gone_expires_w
     with made.ledger.begin() as connection:
         # The market went on elsewhere: the intent's signal is now of a candle long ago.
         connection.execute(update(decisions).where(decisions.c.side != 0).values(known_at_us=0))
-    made.gateway().start()
+    awaited(made.gateway().start())
     with made.ledger.reading() as connection:
         intent = connection.execute(select(order_intents)).one()
         signal = connection.execute(select(signals).where(signals.c.signal_key == intent.signal_key)).one()

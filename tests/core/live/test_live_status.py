@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from awaited import awaited
 from live_stage import Stage, stage
 
 from fxgpt_core.errors import BadInputError
@@ -38,7 +39,7 @@ def test_status_knows_an_account_by_its_gateway_its_orders_or_its_switch(tmp_pat
     made = stage(tmp_path)
     with pytest.raises(BadInputError, match="no gateway ever ran"):
         state_of_trading.require_account(made.ledger, "paper")
-    made.gateway().start()
+    awaited(made.gateway().start())
     state_of_trading.change(made.ledger, "switched", TradingState.HALTED, by="tester", reason="try it")
     for account in ("paper", "switched"):
         state_of_trading.require_account(made.ledger, account)
