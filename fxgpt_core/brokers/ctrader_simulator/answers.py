@@ -61,6 +61,8 @@ async def answer(server: "SimulatorServer", client: "ClientConnection", asked: A
             await command_requests.command(server, client, asked)
         else:
             await _answered(server, client, asked)
+    except session_answers.Maintenance as maintenance:
+        maintenance.tell(client, number)
     except Refusal as refusal:
         client.error(refusal.code, refusal.description, number, **_account(message))
 

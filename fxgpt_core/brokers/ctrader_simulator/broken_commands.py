@@ -144,7 +144,8 @@ def _processed_later(command: "Command") -> None:
 def _captured(command: "Command") -> list[VenueEvent]:
     """Process the command and keep back what it tells."""
     server = command.server
-    server.captured = events = []
+    events: list[VenueEvent] = []
+    server.captured = events
     try:
         command.whole()
     finally:

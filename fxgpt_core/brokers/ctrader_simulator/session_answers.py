@@ -17,17 +17,29 @@ VERSION: Final = "91"
 MAINTENANCE_S: Final = 5
 
 
+class Maintenance(Refusal):
+    """The server is not there until a time (UTC µs), told as a common error in ms or as an account's error in seconds."""
+
+    def __init__(self, until_us: int, is_common: bool) -> None:
+        super().__init__("SERVER_IS_UNDER_MAINTENANCE", "Server is under maintenance")
+        self.until_us, self.is_common = until_us, is_common
+
+    def tell(self, client: "ClientConnection", client_msg_id: str) -> None:
+        """Tell it, and end the connection."""
+        if self.is_common:
+            client.common_error(self.code, self.description, client_msg_id, maintenanceEndTimestamp=ms(self.until_us))
+        else:
+            ends_s = self.until_us // 1_000_000
+            client.error(self.code, self.description, client_msg_id, maintenanceEndTimestamp=ends_s)
+        client.close()
+
+
 def _application(server: "SimulatorServer", client: "ClientConnection", asked: Any) -> Any:
-    until_us = server.clock() + MAINTENANCE_S * 1_000_000
-    if server.faults.draw("maintenance") is not None:
-        ends = {"maintenanceEndTimestamp": until_us // 1_000_000}
-        client.error("SERVER_IS_UNDER_MAINTENANCE", "Server is under maintenance", **ends)
-        client.close()
-        return None
-    if server.faults.draw("maintenance_ms") is not None:
-        client.common_error("SERVER_IS_UNDER_MAINTENANCE", "Server is under maintenance", maintenanceEndTimestamp=ms(until_us))
-        client.close()
-        return None
+    for name, is_common in (("maintenance", False), ("maintenance_ms", True)):
+        detail = server.faults.draw(name)
+        if detail is not None:
+            seconds = detail.get("seconds", MAINTENANCE_S)
+            raise Maintenance(server.clock() + round(seconds * 1_000_000), is_common)
     if client.is_authorised:
         raise Refusal("CH_CLIENT_ALREADY_AUTHENTICATED", "Client is already authenticated")
     if asked.clientId != server.credentials.client_id:
