@@ -144,10 +144,7 @@ class SimulatorServer:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # A defect of the simulator must not look like a fault it plays.
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "a task of the simulator failed", "exception": task.exception(), "task": task}
-            )
+            _report(task.exception())
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.faults.draw("tls_hang") is not None:
@@ -167,6 +164,8 @@ class SimulatorServer:
         self.clients.add(client)
         try:
             await client.serve()
+        except Exception as error:  # noqa: BLE001
+            _report(error)
         finally:
             self.clients.discard(client)
             self.peak_requests = max(self.peak_requests, client.requests.peak)
@@ -186,3 +185,8 @@ async def _after(delay_s: float, work: Coroutine[Any, Any, None]) -> None:
         work.close()
         raise
     await work
+
+
+def _report(error: BaseException | None) -> None:
+    """Hand a defect of the simulator's own to the loop: it must not look like a fault that is played."""
+    asyncio.get_running_loop().call_exception_handler({"message": "the simulator failed", "exception": error})

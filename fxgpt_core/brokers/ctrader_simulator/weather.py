@@ -71,17 +71,17 @@ def strike(server: "SimulatorServer", name: str, detail: dict[str, Any]) -> None
 def _half_open(server: "SimulatorServer", detail: dict[str, Any]) -> None:
     client = _some_client(server)
     if client is not None:
-        client.is_still = True
+        client.stand_still()
 
 
 def _freeze(server: "SimulatorServer", detail: dict[str, Any]) -> None:
     still = [client for client in server.clients if not client.is_still]
     for client in still:
-        client.is_still = True
+        client.stand_still()
 
     async def thaw() -> None:
         for client in still:
-            client.is_still = False
+            client.go_on()
 
     server.later(_seconds(server, detail), thaw())
 
