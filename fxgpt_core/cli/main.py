@@ -15,6 +15,7 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    ctrader_simulate,
     deployments,
     doctor,
     failure,
@@ -59,6 +60,7 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
+app.add_typer(ctrader_simulate.app, name="ctrader")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")

@@ -45,14 +45,18 @@ def on_quote(book: Book, symbol_id: int, bid: float, ask: float) -> None:
     on_time(book)
     if not terms.is_open(now_us):
         return
-    for position_id in sorted(book.open):
-        if book.positions[position_id].symbol_id == symbol_id:
-            _touch_protection(book, book.positions[position_id])
+    held = _held_in(book, symbol_id)
+    for position in held:
+        _touch_protection(book, position)
     for order_id in sorted(book.waiting):
         if book.orders[order_id].ticket.symbol_id == symbol_id:
             _touch_pending(book, book.orders[order_id])
-    for account_id in sorted({book.positions[one].account_id for one in book.open}):
+    for account_id in sorted({position.account_id for position in (*held, *_held_in(book, symbol_id))}):
         check_margin(book, account_id)
+
+
+def _held_in(book: Book, symbol_id: int) -> list[VenuePosition]:
+    return [book.positions[one] for one in sorted(book.open) if book.positions[one].symbol_id == symbol_id]
 
 
 def on_time(book: Book) -> None:
@@ -168,15 +172,15 @@ def _is_triggered(order: VenueOrder, candle: Candle) -> bool:
 
 def _pay_swaps(book: Book, before: VenueQuote, now_us: int) -> None:
     """Charge the nights between two quotes of a symbol to what is held in it, by the quote before."""
-    if now_us <= before.time_us:
+    held = _held_in(book, before.symbol_id)
+    if now_us <= before.time_us or not held:
         return
     terms = book.symbols[before.symbol_id]
     times = np.array([before.time_us, now_us], dtype=np.int64)
     rates = swap_per_unit(times, np.array([before.bid, before.bid]), terms.symbol, book.charges.swap)
-    for position_id in sorted(book.open):
-        position = book.positions[position_id]
+    for position in held:
         paid = float(rates[0 if position.side.sign > 0 else 1][1])
-        if position.symbol_id != before.symbol_id or paid == 0.0:
+        if paid == 0.0:
             continue
         conversion = book.conversion(before.symbol_id, book.accounts[position.account_id].currency)
         position.swap -= in_cents(paid * position.volume / VOLUME_CENTS * conversion)

@@ -73,7 +73,6 @@ class SimulatorServer:
         self.held: list[Callable[[], None]] = []
         self.captured: list[VenueEvent] | None = None
         self.is_changed = asyncio.Event()
-        self.listeners: list[Callable[[VenueEvent], None]] = []
         grant = self.grants.issue(tuple(venue.book.accounts), self.clock())
         secret = f"sim-secret-{self.faults.random.randbytes(16).hex()}"
         self.credentials = Credentials(self.settings.client_id, secret, grant.access_token, grant.refresh_token)
@@ -106,11 +105,10 @@ class SimulatorServer:
 
     def on_event(self, event: VenueEvent) -> None:
         """Push what happened to every session it concerns; kept back while a command captures its events."""
-        self.is_changed.set()
-        for listener in self.listeners:
-            listener(event)
         if isinstance(event, VenueQuote):
             self.bars.add(event)
+        else:
+            self.is_changed.set()
         if self.captured is not None:
             self.captured.append(event)
         else:
