@@ -1,8 +1,8 @@
 """The messages of the cTrader Open API, built from the table `protocol.json` when this module is imported.
 
 The table holds facts only, as of Spotware's release 91 (see NOTICE): of each message its fields as `number label type name
-[= default]`, of each enum its names and numbers. `packed` is a repeated field in its packed coding. The classes live in a descriptor
-pool of their own, so that they cannot clash with another set of the same messages in one process.
+[= default]`, of each enum its names and numbers. `packed` is a repeated field in its packed coding. The classes live in a
+descriptor pool of their own, so that they cannot clash with another set of the same messages in one process.
 """
 
 import json
