@@ -40,12 +40,14 @@ NEWER_MESSAGES = {
     "ProtoOAv1PnLChangeUnSubscribeReq", "ProtoOAv1PnLChangeUnSubscribeRes",
 }  # fmt: skip
 WINDOWED = (
-    "ProtoOADealListReq", "ProtoOAOrderListReq", "ProtoOAGetTrendbarsReq", "ProtoOAGetTickDataReq", "ProtoOADealListByPositionIdReq"
-)  # fmt: skip
-OPTIONAL_NOW = {
-    *((name, f"{end}Timestamp") for name in WINDOWED for end in ("from", "to")),
-    ("ProtoOAGetTrendbarsRes", "timestamp"),
-}
+    "ProtoOADealListReq",
+    "ProtoOAOrderListReq",
+    "ProtoOAGetTrendbarsReq",
+    "ProtoOAGetTickDataReq",
+    "ProtoOADealListByPositionIdReq",
+)
+WINDOW_ENDS = {(name, f"{end}Timestamp") for name in WINDOWED for end in ("from", "to")}
+OPTIONAL_NOW = WINDOW_ENDS | {("ProtoOAGetTrendbarsRes", "timestamp")}
 """Fields that the package still requires."""
 CHANGED = {
     # The package cuts a profit off at 32 bits.
