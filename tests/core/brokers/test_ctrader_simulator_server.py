@@ -13,7 +13,7 @@ from simulator_client import WEDNESDAY_US, PlainClient, Rehearsal, rehearsal
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.framing import framed, read_frame
 from fxgpt_core.brokers.ctrader_simulator.client_connection import Pace
-from fxgpt_core.brokers.ctrader_simulator.codes import Period, Scope
+from fxgpt_core.brokers.ctrader_simulator.codes import AccessRights, Period, Scope
 from fxgpt_core.brokers.ctrader_simulator.server import ServerSettings
 from fxgpt_core.brokers.ctrader_simulator.venue import VenueSettings
 
@@ -425,3 +425,41 @@ def test_ids_and_prices_of_the_past_follow_the_seed(tmp_path: Path) -> None:
         played(tmp_path, play, venue=VenueSettings(seed=seed))
     assert seen[0] == seen[1]
     assert all(one != other for one, other in zip(seen[0], seen[2], strict=True))
+
+
+def test_what_changes_at_the_venue_is_told(tmp_path: Path) -> None:
+    async def play(rehearsed: Rehearsal) -> None:
+        client = await rehearsed.authorised()
+        rehearsed.venue.change_account(rehearsed.account_id, rights=AccessRights.CLOSE_ONLY)
+        assert (await client.read()).message.trader.accessRights == AccessRights.CLOSE_ONLY
+        refused = await client.answer_to(await rehearsed.order(client))
+        assert refused.errorCode == "TRADING_DISABLED"
+        rehearsed.venue.change_account(rehearsed.account_id, rights=AccessRights.FULL_ACCESS)
+        today = WEDNESDAY_US // 86_400_000_000
+        rehearsed.venue.change_symbol("EURUSD", holidays=(today,))
+        terms = (await asked(client, rehearsed, "SymbolById", symbolId=[symbol_of(rehearsed)])).symbol[0]
+        assert [one.holidayDate for one in terms.holiday] == [today]
+        assert (await client.answer_to(await rehearsed.order(client))).errorCode == "SYMBOL_HAS_HOLIDAY"
+
+    played(tmp_path, play)
+
+
+def test_settings_move_what_they_name(tmp_path: Path) -> None:
+    async def play(rehearsed: Rehearsal) -> None:
+        client, keys = await rehearsed.authorised(), rehearsed.server.credentials
+        listed = await client.ask("ProtoOAGetAccountListByAccessTokenReq", accessToken=keys.access_token)
+        assert [one.isLive for one in listed.ctidTraderAccount] == [True, True]
+        assert keys.client_id == "another"
+        assert [one.symbolName for one in (await asked(client, rehearsed, "SymbolsList")).symbol] == ["EURUSD"]
+        for _ in range(2):
+            await rehearsed.order(client, volume=300_000)
+            rehearsed.server.clock.offset_us += 1_000_000
+        await client.drained()
+        margin = await asked(client, rehearsed, "ExpectedMargin", symbolId=symbol_of(rehearsed), volume=[1_000_000])
+        assert margin.margin[0].sellMargin == 110_000  # 11,000 dollars by 10
+        page = await asked(client, rehearsed, "DealList")
+        assert ([deal.dealId for deal in page.deal], page.hasMore) == ([900_002], True)
+        assert (await asked(client, rehearsed, "Trader")).trader.balance == 500_000
+
+    venue = VenueSettings(deposits=(5000.0, 7.0), leverage=10.0, is_live=True, symbols=("EURUSD",))
+    played(tmp_path, play, venue=venue, settings=ServerSettings(page=1, is_newest_first=True, client_id="another"))
