@@ -81,6 +81,7 @@ class Rehearsal:
     server: SimulatorServer
     certificates: Certificates
     port: int
+    clients: list[PlainClient] = field(default_factory=list)
 
     @property
     def venue(self) -> Venue:
@@ -94,7 +95,8 @@ class Rehearsal:
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.port, ssl=self.certificates.client_context(), server_hostname="127.0.0.1"
         )
-        return PlainClient(reader, writer)
+        self.clients.append(PlainClient(reader, writer))
+        return self.clients[-1]
 
     async def authorised(self) -> PlainClient:
         """A client whose application and first account are authorised."""
@@ -125,7 +127,14 @@ async def rehearsal(
     server = SimulatorServer(Venue(now_us, venue), faults, certificates.server_context(), settings)
     port = await server.start()
     server.quote("EURUSD", 1.1, 1.1001)
+    defects: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: defects.append(context))
+    rehearsed = Rehearsal(server, certificates, port)
     try:
-        yield Rehearsal(server, certificates, port)
+        yield rehearsed
     finally:
+        for client in rehearsed.clients:
+            client.close()
         await server.stop()
+        await asyncio.sleep(0)
+    assert not defects, defects

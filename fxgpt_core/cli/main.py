@@ -16,6 +16,7 @@ from fxgpt_core.cli import (
     candles,
     context,
     ctrader,
+    ctrader_simulate,
     deployments,
     doctor,
     failure,
@@ -60,6 +61,8 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
+for verb, function in ctrader_simulate.VERBS.items():
+    ctrader.app.command(verb)(function)
 app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")

@@ -4,14 +4,13 @@ Bars of up to an hour begin with the epoch, longer ones at 17:00 New York, as ou
 events carry are forming; no event says that one has closed, and history tells a closed one a moment later.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.prices import price_of
 from fxgpt_core.brokers.ctrader.reading import Link, read
-from fxgpt_core.errors import BadInputError
+from fxgpt_core.errors import SourceAnswerError
 from fxgpt_core.market.timeframes import MINUTE_US, Timeframe
 
 PERIODS = {
@@ -21,10 +20,8 @@ PERIODS = {
         (Timeframe.H4, "H4"), (Timeframe.D1, "D1"),
     )
 }  # fmt: skip
-TIMEFRAMES = {period: timeframe for timeframe, period in PERIODS.items()}
 MOST_BARS = 4_000
 WINDOW_US = 30 * 86_400 * 1_000_000
-MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,6 @@ class Trendbar:
     low: float
     close: float
     volume: float
-
-
-OnCandle = Callable[[str, Timeframe, Trendbar], None]
-"""Told each closed candle: symbol, timeframe, candle."""
 
 
 def trendbar(told: Any) -> Trendbar:
@@ -69,11 +62,10 @@ async def closed_bars(
         begin_us = max(start, newest_us - WINDOW_US)
         rows = await _page(link, account_id, (symbol_id, timeframe), (begin_us, newest_us))
         fresh = [bar for bar in rows if start <= bar.open_time_us < newest_us]
+        if rows and not fresh:
+            break  # the server went back beyond the start: nothing is left between
         found |= {bar.open_time_us: bar for bar in fresh if bar.open_time_us + timeframe.us <= stop}
         newest_us = min([bar.open_time_us for bar in fresh], default=begin_us)
-        if not fresh and any(bar.open_time_us < begin_us for bar in rows):
-            # The server went back beyond what it was asked for: between there and here is nothing.
-            newest_us = max(start, max(bar.open_time_us for bar in rows if bar.open_time_us < begin_us) + 1)
     return [found[time] for time in sorted(found)]
 
 
@@ -93,5 +85,5 @@ async def _page(
         count=MOST_BARS,
     )
     if told.period != PERIODS[timeframe]:
-        raise BadInputError(f"asked for {timeframe} candles, the venue answered with period {told.period}")
+        raise SourceAnswerError(f"asked for {timeframe} candles, the venue answered with period {told.period}")
     return [trendbar(bar) for bar in told.trendbar]

@@ -1,12 +1,10 @@
 """One connection of a client to the simulator: frames in, frames out, heartbeats, idle clients, and what breaks a frame."""
 
 import asyncio
-import contextlib
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-from google.protobuf.message import DecodeError, EncodeError
 
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.framing import framed, read_frame
@@ -14,7 +12,7 @@ from fxgpt_core.brokers.ctrader_simulator.faults import FaultPlan
 from fxgpt_core.brokers.ctrader_simulator.rate_limits import SlidingWindow
 from fxgpt_core.brokers.ctrader_simulator.records import VenueQuote
 from fxgpt_core.brokers.ctrader_simulator.shapes import with_unknown_fields
-from fxgpt_core.errors import FxgptError
+from fxgpt_core.errors import SourceAnswerError
 
 LONGEST_FRAME: Final = 15_000_000
 HEARTBEAT: Final = "ProtoHeartbeatEvent"
@@ -47,12 +45,13 @@ class ClientConnection:
     told: dict[tuple[int, int], VenueQuote] = field(default_factory=dict)
     live_bars: set[tuple[int, int, int]] = field(default_factory=set)
     """Subscribed (account, symbol, period)."""
-    is_still: bool = False
     is_gone: bool = False
 
     def __post_init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.sent_at = self.heard_at = self._loop.time()
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
         self.requests, self.historical = SlidingWindow(self.pace.requests), SlidingWindow(self.pace.historical)
 
     async def serve(self) -> None:
@@ -60,18 +59,35 @@ class ClientConnection:
         beat = asyncio.create_task(self._beat())
         try:
             while not self.is_gone:
-                frame = await read_frame(self.reader)
+                try:
+                    frame = await read_frame(self.reader)
+                except (OSError, EOFError, SourceAnswerError):
+                    # How a client ends is its own matter: it comes back or does not.
+                    return
+                await self._goes_on.wait()
+                self.heard_at = math.inf  # a client is not idle while the server takes its time
+                if not self.is_gone:
+                    await self._take(frame)
                 self.heard_at = self._loop.time()
-                while self.is_still:
-                    await asyncio.sleep(0.05)
-                await self._take(frame)
-        except (OSError, EOFError, FxgptError):
-            # What ends a connection is no matter of the server's: the client comes back or does not.
-            pass
         finally:
             beat.cancel()
             self.is_gone = True
-            self.writer.transport.abort()
+            if not self.writer.is_closing():
+                self.writer.transport.abort()
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing is read or written, while the connection stays."""
+        return not self._goes_on.is_set()
+
+    def stand_still(self) -> None:
+        """Read and write nothing any more."""
+        self._goes_on.clear()
+
+    def go_on(self) -> None:
+        """Read and write again; what came meanwhile is read now."""
+        self.heard_at = self._loop.time()
+        self._goes_on.set()
 
     def send(self, message: Any, client_msg_id: str = "") -> None:
         """Write a message, unless a fault of frames comes; nothing is written to a connection that is gone or stands still."""
@@ -101,6 +117,7 @@ class ClientConnection:
     def drop(self) -> None:
         """End the connection at once; what is not sent yet is lost."""
         self.is_gone = True
+        self._goes_on.set()
         self.writer.transport.abort()
 
     def close(self) -> None:
@@ -118,8 +135,8 @@ class ClientConnection:
     async def _take(self, frame: bytes) -> None:
         try:
             envelope = protocol.decode(frame)
-        except (DecodeError, EncodeError, FxgptError) as error:
-            self.common_error("INVALID_REQUEST", f"The message cannot be read: {error}"[:200])
+        except SourceAnswerError as error:
+            self.common_error("INVALID_REQUEST", str(error)[:200])
             return
         if envelope.name != HEARTBEAT:
             await self.handle(self, envelope)
@@ -135,7 +152,4 @@ class ClientConnection:
                 self.send(protocol.new(HEARTBEAT))
                 self.sent_at = now
             ends = min(self.heard_at + self.pace.idle_s, self.sent_at + self.pace.heartbeat_s)
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(max(ends - now, 0.05))
-                continue
-            return
+            await asyncio.sleep(max(ends - now, 0.05))

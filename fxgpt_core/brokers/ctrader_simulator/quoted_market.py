@@ -19,6 +19,7 @@ from fxgpt_core.brokers.ctrader_simulator.records import (
     VenuePosition,
     VenueQuote,
 )
+from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.fills import REASON_STOP
 from fxgpt_core.market.positions import LIMIT_ENTRY, STAYS, STOP_ENTRY, Candle, Left, left, opened_at, reached
 from fxgpt_core.market.swaps import swap_per_unit
@@ -31,28 +32,36 @@ _DOUBLE: Final = (TriggerMethod.DOUBLE_TRADE, TriggerMethod.DOUBLE_OPPOSITE)
 
 
 def on_quote(book: Book, symbol_id: int, bid: float, ask: float) -> None:
-    """Take a new price, tell it, and do everything it causes, in the order of the fill rule: exits, then entries."""
-    if not 0.0 < bid <= ask:
-        raise Refusal("TRADING_BAD_PRICES", f"a quote of {bid} / {ask} found; the bid is above 0 and not above the ask")
+    """Take a new price, tell it, and do everything it causes, in the order of the fill rule: exits, then entries.
+
+    Raises `BadInputError` for a bid that is not above 0, or above the ask.
+    """
     terms = book.terms(symbol_id)
+    bid, ask = terms.rounded(bid), terms.rounded(ask)
+    if not 0.0 < bid <= ask:
+        raise BadInputError(f"a quote of {bid} / {ask} found; the bid is above 0 and not above the ask; correct the prices")
     before = book.quotes.get(symbol_id)
     now_us = book.now_us()
     if before is not None:
         _pay_swaps(book, before, now_us)
-    quote = VenueQuote(symbol_id, terms.rounded(bid), terms.rounded(ask), now_us)
+    quote = VenueQuote(symbol_id, bid, ask, now_us)
     book.quotes[symbol_id] = quote
     book.tell(quote)
     on_time(book)
     if not terms.is_open(now_us):
         return
-    for position_id in sorted(book.open):
-        if book.positions[position_id].symbol_id == symbol_id:
-            _touch_protection(book, book.positions[position_id])
+    held = _held_in(book, symbol_id)
+    for position in held:
+        _touch_protection(book, position)
     for order_id in sorted(book.waiting):
         if book.orders[order_id].ticket.symbol_id == symbol_id:
             _touch_pending(book, book.orders[order_id])
-    for account_id in sorted({book.positions[one].account_id for one in book.open}):
+    for account_id in sorted({position.account_id for position in (*held, *_held_in(book, symbol_id))}):
         check_margin(book, account_id)
+
+
+def _held_in(book: Book, symbol_id: int) -> list[VenuePosition]:
+    return [book.positions[one] for one in sorted(book.open) if book.positions[one].symbol_id == symbol_id]
 
 
 def on_time(book: Book) -> None:
@@ -168,15 +177,15 @@ def _is_triggered(order: VenueOrder, candle: Candle) -> bool:
 
 def _pay_swaps(book: Book, before: VenueQuote, now_us: int) -> None:
     """Charge the nights between two quotes of a symbol to what is held in it, by the quote before."""
-    if now_us <= before.time_us:
+    held = _held_in(book, before.symbol_id)
+    if now_us <= before.time_us or not held:
         return
     terms = book.symbols[before.symbol_id]
     times = np.array([before.time_us, now_us], dtype=np.int64)
     rates = swap_per_unit(times, np.array([before.bid, before.bid]), terms.symbol, book.charges.swap)
-    for position_id in sorted(book.open):
-        position = book.positions[position_id]
+    for position in held:
         paid = float(rates[0 if position.side.sign > 0 else 1][1])
-        if position.symbol_id != before.symbol_id or paid == 0.0:
+        if paid == 0.0:
             continue
         conversion = book.conversion(before.symbol_id, book.accounts[position.account_id].currency)
         position.swap -= in_cents(paid * position.volume / VOLUME_CENTS * conversion)

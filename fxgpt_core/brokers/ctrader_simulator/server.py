@@ -73,7 +73,6 @@ class SimulatorServer:
         self.held: list[Callable[[], None]] = []
         self.captured: list[VenueEvent] | None = None
         self.is_changed = asyncio.Event()
-        self.listeners: list[Callable[[VenueEvent], None]] = []
         grant = self.grants.issue(tuple(venue.book.accounts), self.clock())
         secret = f"sim-secret-{self.faults.random.randbytes(16).hex()}"
         self.credentials = Credentials(self.settings.client_id, secret, grant.access_token, grant.refresh_token)
@@ -86,7 +85,7 @@ class SimulatorServer:
     async def start(self, port: int = 0) -> int:
         """Listen on loopback; returns the port. 0 takes a free one."""
         self._server = await asyncio.start_server(self._accept, HOST, port)
-        self.later(0.0, self._pass_time())
+        self.later(0.0, self._pass_time)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
@@ -106,11 +105,10 @@ class SimulatorServer:
 
     def on_event(self, event: VenueEvent) -> None:
         """Push what happened to every session it concerns; kept back while a command captures its events."""
-        self.is_changed.set()
-        for listener in self.listeners:
-            listener(event)
         if isinstance(event, VenueQuote):
             self.bars.add(event)
+        else:
+            self.is_changed.set()
         if self.captured is not None:
             self.captured.append(event)
         else:
@@ -129,7 +127,7 @@ class SimulatorServer:
         """Connections on which an account is authorised."""
         return [client for client in self.clients if account_id in client.tokens and not client.is_gone]
 
-    def later(self, delay_s: float, work: Coroutine[Any, Any, None]) -> None:
+    def later(self, delay_s: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something after a while, unless the server stops before."""
         task = asyncio.create_task(_after(delay_s, work))
         self._tasks.add(task)
@@ -144,10 +142,7 @@ class SimulatorServer:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # A defect of the simulator must not look like a fault it plays.
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "a task of the simulator failed", "exception": task.exception(), "task": task}
-            )
+            _report(task.exception())
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.faults.draw("tls_hang") is not None:
@@ -167,6 +162,8 @@ class SimulatorServer:
         self.clients.add(client)
         try:
             await client.serve()
+        except Exception as error:  # noqa: BLE001
+            _report(error)
         finally:
             self.clients.discard(client)
             self.peak_requests = max(self.peak_requests, client.requests.peak)
@@ -179,10 +176,11 @@ class SimulatorServer:
             weather.pass_second(self)
 
 
-async def _after(delay_s: float, work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await asyncio.sleep(delay_s)
-    except asyncio.CancelledError:
-        work.close()
-        raise
-    await work
+async def _after(delay_s: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    await asyncio.sleep(delay_s)
+    await work()
+
+
+def _report(error: BaseException | None) -> None:
+    """Hand a defect of the simulator's own to the loop: it must not look like a fault that is played."""
+    asyncio.get_running_loop().call_exception_handler({"message": "the simulator failed", "exception": error})

@@ -71,19 +71,19 @@ def strike(server: "SimulatorServer", name: str, detail: dict[str, Any]) -> None
 def _half_open(server: "SimulatorServer", detail: dict[str, Any]) -> None:
     client = _some_client(server)
     if client is not None:
-        client.is_still = True
+        client.stand_still()
 
 
 def _freeze(server: "SimulatorServer", detail: dict[str, Any]) -> None:
     still = [client for client in server.clients if not client.is_still]
     for client in still:
-        client.is_still = True
+        client.stand_still()
 
     async def thaw() -> None:
         for client in still:
-            client.is_still = False
+            client.go_on()
 
-    server.later(_seconds(server, detail), thaw())
+    server.later(_seconds(server, detail), thaw)
 
 
 def _account_disconnect(server: "SimulatorServer", detail: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ def _equal_milliseconds(server: "SimulatorServer", detail: dict[str, Any]) -> No
     async def release() -> None:
         server.clock.release()
 
-    server.later(detail.get("seconds", 1.0), release())
+    server.later(detail.get("seconds", 1.0), release)
 
 
 def _until(field: str) -> Callable[["SimulatorServer", dict[str, Any]], None]:
