@@ -1,7 +1,7 @@
 """The account read whole: at every connection, and whenever something was missed.
 
-History first and the state last: what the state tells of volumes is true by all that history has told, and what the two do not agree
-on is told late. Histories lag, so a volume that no deal explains, or a balance that was skipped, is asked for again for a while.
+History first and the state last: what the state tells of volumes is true by all that history has told, and what the two do not
+agree on is told late. Histories lag: a volume that no deal explains, or a balance that was skipped, is asked for again for a while.
 """
 
 import asyncio
@@ -86,9 +86,7 @@ class AccountReading:
         """Open positions and waiting orders; asked again while something moves."""
         for _ in range(MOST_READINGS):
             asked_at = self.book.n_told
-            told = await read(
-                link, "ProtoOAReconcileReq", ctidTraderAccountId=self.account_id, returnProtectionOrders=True
-            )
+            told = await read(link, "ProtoOAReconcileReq", ctidTraderAccountId=self.account_id, returnProtectionOrders=True)
             vanished = self.book.vanished(told, asked_at)
             in_doubt = self.book.take_state(told, asked_at)
             for order_id in vanished:

@@ -51,10 +51,10 @@ class ClosedCandles:
     on_candle: OnCandle
     series: dict[tuple[str, Timeframe], CandleSeries] = field(default_factory=dict)
 
-    def want(self, name: str, symbol_id: int, timeframe: Timeframe, since_us: int | None) -> None:
-        """Tell the candles of a series that close after `since_us`; None: after now."""
+    def want(self, name: str, symbol_id: int, timeframe: Timeframe, since_us: int | None) -> CandleSeries:
+        """Tell the candles of a series that close after `since_us`; None: after now. Wanted already, it goes on as it is."""
         begin = self.now_us() if since_us is None else since_us
-        self.series.setdefault((name, timeframe), CandleSeries(name, symbol_id, timeframe, begin))
+        return self.series.setdefault((name, timeframe), CandleSeries(name, symbol_id, timeframe, begin))
 
     async def subscribe(self, link: Link, one: CandleSeries) -> None:
         """Ask for the forming bars of a series, whose prices are subscribed already; on a new connection anew."""

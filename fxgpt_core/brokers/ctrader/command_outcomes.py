@@ -1,6 +1,7 @@
 """What became of a command, read off its answer: confirmed, rejected for certain, never left, or unknown."""
 
 from collections.abc import Awaitable
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -47,12 +48,12 @@ def of_answer(answer: Message) -> OrderResult:
     """The outcome told by a ProtoOAExecutionEvent; any other answer tells nothing."""
     if answer.DESCRIPTOR.name != "ProtoOAExecutionEvent":
         return OrderResult(OrderOutcome.UNKNOWN, reason=f"answered by a {answer.DESCRIPTOR.name}, which says nothing of it")
-    event: Message = answer
-    order_id = str(event.order.orderId) if event.HasField("order") else None  # type: ignore[attr-defined]
-    position_id = str(event.position.positionId) if event.HasField("position") else None  # type: ignore[attr-defined]
-    if event.executionType not in _REFUSED:  # type: ignore[attr-defined]
+    event: Any = answer
+    order_id = str(event.order.orderId) if event.HasField("order") else None
+    position_id = str(event.position.positionId) if event.HasField("position") else None
+    if event.executionType not in _REFUSED:
         return OrderResult(OrderOutcome.CONFIRMED, order_id, position_id)
-    code = event.errorCode or "no reason told"  # type: ignore[attr-defined]
+    code = event.errorCode or "no reason told"
     return OrderResult(OrderOutcome.REJECTED, order_id, position_id, f"the venue refused it: {code}", refusal_of(code))
 
 

@@ -54,9 +54,7 @@ class Commands:
         number = self._waiting(order_id)
         if number is None:
             return refused(f"there is no waiting order {order_id}")
-        return await self._sent(
-            protocol.new("ProtoOACancelOrderReq", ctidTraderAccountId=self._account_id, orderId=number)
-        )
+        return await self._sent(protocol.new("ProtoOACancelOrderReq", ctidTraderAccountId=self._account_id, orderId=number))
 
     async def amend_order(self, order_id: str, request: OrderRequest) -> OrderResult:
         """Replace everything of an order that waits but its type, side and symbol."""

@@ -72,7 +72,9 @@ async def _all(link: Link, kind: tuple[str, str], account_id: int, span: tuple[i
         if not told.hasMore:
             continue
         if begin == end:
-            raise NotReadyError(f"the venue has more than {len(found)} rows of {kind[0]} in a millisecond and tells no more of them")
+            raise NotReadyError(
+                f"the venue has more than {len(found)} rows of {kind[0]} in a millisecond and tells no more of them"
+            )
         middle = _within(found, begin, end)
         waiting += [(middle + 1, end), (begin, middle)]
     return list(rows.values())

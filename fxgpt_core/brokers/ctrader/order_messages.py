@@ -110,8 +110,8 @@ def _waiting(request: OrderRequest, symbol: TradedSymbol) -> dict[str, Any]:
         points = round(request.side * (limit - trigger) * 10.0**symbol.digits)
         if points < 0:
             raise BadInputError(
-                f"a limit of {limit} found for a {request.side.name} stop-limit order at {trigger}; the venue takes a limit at the "
-                "trigger or beyond it"
+                f"a limit of {limit} found for a {request.side.name} stop-limit order at {trigger}; the venue takes a limit at "
+                "the trigger or beyond it"
             )
         fields["slippageInPoints"] = points
     return fields

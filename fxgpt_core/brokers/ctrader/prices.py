@@ -26,13 +26,13 @@ def relative(distance: float, digits: int) -> int:
 
     Raises `BadInputError` for one below a point of the symbol.
     """
-    grid = 10 ** max(0, POINTS_OF_SCALE - digits)
+    grid = int(10 ** max(0, POINTS_OF_SCALE - digits))
     points = (Decimal(distance).quantize(_NOISE) * SCALE / grid).to_integral_value(ROUND_FLOOR)
     if points <= 0:
         raise BadInputError(
             f"a stop or target {distance!r} away found; at least a point of {digits} decimals is needed; widen it"
         )
-    return int(points) * grid
+    return int(points * grid)
 
 
 def volume_of(units: int) -> int:

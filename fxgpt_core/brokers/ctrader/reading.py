@@ -24,7 +24,7 @@ class Link(Protocol):
 
 
 async def read(link: Link, name: str, **fields: Any) -> Any:
-    """The answer to a question by name and fields. Raises what `Connection.request` does; errors of the venue after some tries."""
+    """The answer to a question by name and fields. Raises what `Connection.request` does; the venue's errors after some tries."""
     message = protocol.new(name, **fields)
     for number in range(MOST_TRIES):
         try:

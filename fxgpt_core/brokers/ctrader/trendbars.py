@@ -1,7 +1,7 @@
 """Closed candles as the venue keeps them: read from its history when the live ones, or the clock, say that one has closed.
 
-Bars of up to an hour begin with the epoch, longer ones at 17:00 New York, as our own candles do. Prices are bids. The bars that spot
-events carry are forming; no event says that one has closed, and history tells a closed one a moment later.
+Bars of up to an hour begin with the epoch, longer ones at 17:00 New York, as our own candles do. Prices are bids. The bars that
+spot events carry are forming; no event says that one has closed, and history tells a closed one a moment later.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ async def closed_bars(
 ) -> list[Trendbar]:
     """All candles that open in [start, stop) and are closed at stop, oldest first; paged backwards from the last.
 
-    A short answer is not the end of history, and neither bounds nor count are kept by every server: what lies outside is left out.
+    A short answer is not the end of history, and not every server keeps bounds and count: what lies outside is left out.
     """
     start, stop = span_us
     found: dict[int, Trendbar] = {}
@@ -69,9 +69,7 @@ async def closed_bars(
     return [found[time] for time in sorted(found)]
 
 
-async def _page(
-    link: Link, account_id: int, series: tuple[int, Timeframe], span_us: tuple[int, int]
-) -> list[Trendbar]:
+async def _page(link: Link, account_id: int, series: tuple[int, Timeframe], span_us: tuple[int, int]) -> list[Trendbar]:
     symbol_id, timeframe = series
     told = await read(
         link,
