@@ -22,6 +22,7 @@ from fxgpt_core.cli import (
     gateway,
     ledger,
     live,
+    live_up,
     luck,
     models,
     optimize,
@@ -60,6 +61,7 @@ app = typer.Typer(
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
 app.add_typer(features.app, name="features")
+live.app.command("up")(live_up.up)
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")
