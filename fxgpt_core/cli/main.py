@@ -15,6 +15,7 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    ctrader_simulate,
     deployments,
     doctor,
     failure,
@@ -60,6 +61,7 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
+app.add_typer(ctrader_simulate.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
 app.add_typer(live.app, name="live")
