@@ -17,6 +17,7 @@ from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.live import crash_guard, lease, reconciliation, state_of_trading
+from fxgpt_core.live.book_comparison import BookComparison
 from fxgpt_core.live.booking import Booking
 from fxgpt_core.live.candle_feed import ClosedCandle
 from fxgpt_core.live.closing import Closing
@@ -70,7 +71,8 @@ class Gateway:
         self._closing = Closing(ledger, broker, account)
         folder = lake.root.parent / "live" / account if settings.folder is None else settings.folder
         self._switch = KillSwitch(ledger, broker, account, self._closing, folder)
-        self._permission = Permission(ledger, broker, account, self._switch)
+        self._comparison = BookComparison(ledger, broker, account)
+        self._permission = Permission(ledger, broker, account, self._switch, self._comparison)
         self._path = OrderPath(ledger, broker, account, self._permission.may_send, self._permission.last_word, checkpoint)
         self._entries = Entries(ledger, broker, account, self._path, self._dispatch)
         self._exits = Exits(ledger, broker, account, self._closing, checkpoint)
@@ -237,7 +239,10 @@ class Gateway:
         self._sending.discard(task)
 
     def _compare_books(self) -> None:
-        reconciliation.compare(self._ledger, self._broker, self._account)
+        if self._replays:
+            reconciliation.compare(self._ledger, self._broker, self._account)
+        else:
+            self._comparison.compare()
 
     async def _look_up_deployments(self) -> None:
         """What is deployed now and where it trades, with the costs of paper made known to it; the active one's count."""

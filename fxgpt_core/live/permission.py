@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live import state_of_trading
+from fxgpt_core.live.book_comparison import BookComparison
 from fxgpt_core.live.intents import IntentState
 from fxgpt_core.live.kill_switch import KillSwitch
 from fxgpt_core.live.lease import LeasedLedger
@@ -17,9 +18,11 @@ from fxgpt_core.registry.pauses import pause_of
 class Permission:
     """What one account's orders need to leave; `compared` is the connection of which the books were compared last."""
 
-    def __init__(self, ledger: LeasedLedger, broker: Broker, account: str, switch: KillSwitch) -> None:
-        self._ledger, self._broker, self._account, self._switch = ledger, broker, account, switch
-        self.compared = 0
+    def __init__(
+        self, ledger: LeasedLedger, broker: Broker, account: str, switch: KillSwitch, comparison: BookComparison
+    ) -> None:
+        self._ledger, self._broker, self._account = ledger, broker, account
+        self._switch, self._comparison, self.compared = switch, comparison, 0
 
     def last_word(self) -> str:
         """Why nothing may leave at this very moment, empty if it may: the books, the switch, the lease."""
@@ -37,6 +40,8 @@ class Permission:
             return f"deployment {intent.deployment_id} is not active any more; another one trades, or none"
         if pause := pause_of(connection, deployment.symbol, deployment.timeframe):
             return pause.refusal
+        if refusal := self._comparison.refusal(intent.symbol):
+            return refusal
         unknown = (order_intents.c.account == self._account, order_intents.c.symbol == intent.symbol)
         n = select(func.count()).where(*unknown, order_intents.c.state == IntentState.UNKNOWN)
         if n_unknown := connection.execute(n).scalar_one():
