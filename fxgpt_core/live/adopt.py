@@ -15,7 +15,7 @@ from fxgpt_core.registry.live_tables import positions
 async def adopt(ledger: Ledger, broker: Broker, account: str, position_id: str, *, by: str, reason: str) -> None:
     """Put an open position of the broker into the ledger. No deployment manages it: its stop and target stay what they are.
 
-    Raises `RefusedError` without a reason, while a gateway runs, and for a position the ledger has; `MissingError` when the broker
+    Raises `RefusedError` without a reason, while a gateway runs, or if the ledger has it already; `MissingError` when the broker
     has no such position; `NotReadyError` when the broker cannot be reached.
     """
     if not by.strip() or not reason.strip():

@@ -199,6 +199,7 @@ class Gateway:
             await self._switch.drive()
         if self._timers["orders"].due():
             await self._path.resolve()
+            self._compare_books()
             await self._entries.continue_planned(self._moments())
         if self._timers["anew"].due():
             await self._broker.reconcile()
