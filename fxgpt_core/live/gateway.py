@@ -22,6 +22,7 @@ from fxgpt_core.live.closing import Closing
 from fxgpt_core.live.deployed import Deployed, deployed
 from fxgpt_core.live.entries import Entries, MarketMoment
 from fxgpt_core.live.exits import Exits
+from fxgpt_core.live.guarding import Guarding
 from fxgpt_core.live.intents import UNSETTLED, IntentState
 from fxgpt_core.live.kill_switch import KillSwitch
 from fxgpt_core.live.live_market import LiveMarket
@@ -29,6 +30,7 @@ from fxgpt_core.live.markets import Market, markets_of, unplayed
 from fxgpt_core.live.order_path import Checkpoint, OrderPath, no_checkpoint
 from fxgpt_core.live.protection import Protection
 from fxgpt_core.live.replay_market import ReplayMarket
+from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.deployment_records import deployment_by_id
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import heartbeats, order_intents
@@ -48,6 +50,7 @@ class GatewaySettings:
     look_at_positions_s: float = 0.5
     look_at_orders_s: float = 1.0
     read_anew_s: float = 60.0
+    guards: GuardSettings = field(default_factory=GuardSettings)
 
 
 @dataclass
@@ -85,10 +88,11 @@ class Gateway:
         folder = lake.root.parent / "live" / account if settings.folder is None else settings.folder
         self._switch = KillSwitch(ledger, broker, account, self._closing, folder)
         self._path = OrderPath(ledger, broker, account, self._may_send, self._permit, checkpoint)
-        self._entries = Entries(ledger, broker, account, self._path, self._dispatch)
         self._exits = Exits(ledger, broker, account, self._closing, checkpoint)
         self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
         self._replays = isinstance(broker, PaperBroker)
+        self._guarding = Guarding(lake, ledger, broker, account, None if self._replays else settings.guards)
+        self._entries = Entries(ledger, broker, account, self._path, self._guarding, self._dispatch)
         self._sending: set[asyncio.Task[bool]] = set()
         self._start, self._known_connection = 0, 0
         self._deployments: tuple[Deployed, ...] = ()
@@ -163,7 +167,8 @@ class Gateway:
         self._known_connection = connection
 
     async def _look_after(self) -> None:
-        """Between candles: fills, orders without an end, stops, closes, the switch, the broker's own books."""
+        """Between candles: prices and equity, fills, orders without an end, stops, closes, the switch, the broker's own books."""
+        self._guarding.watch(sorted({item.symbol for item in self._deployments}))
         if self._booking.book_fills():
             self._compare_books()
         if self._timers["positions"].due():
@@ -264,9 +269,8 @@ class Gateway:
 
     def _may_send(self, connection: Connection, intent: Row[Any]) -> str:
         """Why an intent may not leave now; asked in the transaction that would mark it sent."""
-        state = state_of_trading.state(connection, self._account)
-        if not state.may_enter:
-            return f"trading is {state}; only an active account enters: resume it first"
+        if refusal := self._guarding.last_word(connection, intent):
+            return refusal
         deployment = deployment_by_id(connection, intent.deployment_id)
         if not deployment.is_active:
             return f"deployment {intent.deployment_id} is not active any more; another one trades, or none"

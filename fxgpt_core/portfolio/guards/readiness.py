@@ -17,8 +17,11 @@ def emergency_stop(account: AccountSituation, _: GuardSettings) -> Denial | None
 
 def session_ready(account: AccountSituation, _: GuardSettings) -> Denial | None:
     """The broker's books must be complete: connected, authorised, reconciled."""
-    if account.is_ready:
-        return None
+    return None if account.is_ready else not_ready()
+
+
+def not_ready() -> Denial:
+    """The denial of a broker whose books are not known, of which nothing else can be asked."""
     remedy = "wait until the gateway has connected and compared its books; `fxgpt live status` tells"
     return Denial("session_ready", "the broker's books are not known now", "only a reconciled session enters", remedy)
 
