@@ -24,6 +24,7 @@ class Guard:
     """One guard by the name that its denials bear: `of_account` needs no wish, `of_entry` does; one of the two is there.
 
     `of_moment`: what it says may change between planning an order and sending it. `in_replay`: asked of a replayed market, too.
+    `protects_from` is told here of a guard without settings, which tell it otherwise.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Guard:
     of_account: AccountGuard | None = None
     of_moment: bool = False
     in_replay: bool = False
+    protects_from: str = ""
 
     def ask(self, situation: Situation, settings: GuardSettings) -> Denial | None:
         """Its denial of an order, or None."""
@@ -39,17 +41,24 @@ class Guard:
         return None if self.of_entry is None else self.of_entry(situation, settings)
 
 
+_STOPPED = "trading while somebody, or a guard, has said stop"
+_BLIND = "ordering without knowing what is open at the broker"
+_CHANGED = "trading by parameters or a model that nobody approved"
+_TWICE = "entering again what may be open already"
+_SIZES = "sizes that cannot be ordered: rounded down, never up"
+_OWN_LIMIT = "losing more in a day than the deployment did in its search, by its own limit"
+
 GUARDS: Final = (
-    Guard("emergency_stop", of_account=emergency_stop, of_moment=True, in_replay=True),
-    Guard("session_ready", of_account=session_ready, of_moment=True, in_replay=True),
-    Guard("deployment_valid", deployment_valid, in_replay=True),
-    Guard("unknown_orders", unknown_orders, in_replay=True),
+    Guard("emergency_stop", None, emergency_stop, of_moment=True, in_replay=True, protects_from=_STOPPED),
+    Guard("session_ready", None, session_ready, of_moment=True, in_replay=True, protects_from=_BLIND),
+    Guard("deployment_valid", deployment_valid, in_replay=True, protects_from=_CHANGED),
+    Guard("unknown_orders", unknown_orders, in_replay=True, protects_from=_TWICE),
     Guard("signal_age", signal_age, of_moment=True, in_replay=True),
     Guard("clock_skew", of_account=clock_skew, of_moment=True),
     Guard("stale_price", stale_price, of_moment=True),
     Guard("spread", spread, of_moment=True),
     Guard("market_hours", market_hours, of_moment=True),
-    Guard("volume", volume, in_replay=True),
+    Guard("volume", volume, in_replay=True, protects_from=_SIZES),
     Guard("margin", margin),
     Guard("positions", positions, in_replay=True),
     Guard("symbol_exposure", symbol_exposure),
@@ -57,7 +66,7 @@ GUARDS: Final = (
     Guard("leverage", leverage),
     Guard("correlation", correlation),
     Guard("order_rate", order_rate, in_replay=True),
-    Guard("deployment_daily_loss", deployment_daily_loss, in_replay=True),
+    Guard("deployment_daily_loss", deployment_daily_loss, in_replay=True, protects_from=_OWN_LIMIT),
     Guard("daily_loss", of_account=daily_loss),
     Guard("consecutive_losses", consecutive_losses),
     Guard("drawdown", of_account=drawdown),
