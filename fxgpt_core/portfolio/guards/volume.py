@@ -30,7 +30,8 @@ def volume(situation: Situation, _: GuardSettings) -> Denial | None:
 
 def margin(situation: Situation, settings: GuardSettings) -> Denial | None:
     """The order may bind a share of the free margin, of which orders on their way have taken theirs already."""
-    free, expected = situation.account.free_margin, _expected_margin(situation)
+    coming = sum(abs(order.value) for order in situation.holdings.on_their_way) / situation.account.leverage
+    free, expected = situation.account.free_margin - coming, _expected_margin(situation)
     allowed = f"at most {settings.max_margin_use:.0%} of the free margin, {max(settings.max_margin_use * free, 0.0):.2f}"
     if expected is None:
         remedy = "wait for a price of the symbol in the account's money"
