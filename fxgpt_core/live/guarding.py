@@ -93,7 +93,7 @@ class Guarding:
         if not self._in_replay:
             self._reactions.act(connection, found)
 
-    def last_word(self, connection: Connection, intent: Row[Any]) -> str:
+    def refusal_now(self, connection: Connection, intent: Row[Any]) -> str:
         """Why an intent may not leave now, asked in the transaction that would mark it sent; the guards of the moment, once more.
 
         The rows are written there too. Time may have passed since it was planned: by a restart, or by peace the broker wanted.

@@ -191,7 +191,7 @@ def test_guarding_a_refused_signal_has_a_row_for_each_guard_in_one_transaction(s
 def last_word(scene: Scene, order: str) -> str:
     (intent,) = [row for row in scene.rows(order_intents) if row.client_order_id == order]
     with scene.made.ledger.begin() as connection:
-        return scene.guarding.last_word(connection, intent)
+        return scene.guarding.refusal_now(connection, intent)
 
 
 def test_guarding_the_last_word_is_about_the_moment(scene: Scene) -> None:
