@@ -88,9 +88,9 @@ def adherence(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
     """Every live decision computed again in one pass over all candles, as a backtest does, and compared: none may differ."""
-    from fxgpt_pipelines import adhering
+    from fxgpt_pipelines import shadowing
 
-    compared = adhering.compared(lake.lake, *cell(context.partition_key))
+    compared = shadowing.compared(lake.lake, *cell(context.partition_key))
     with lake.making(context, {"undecided": compared.n_undecided}) as making:
         making.read("live_orders")
         verdict = checks.no_difference(compared)

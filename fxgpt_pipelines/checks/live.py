@@ -7,7 +7,7 @@ import dagster as dg
 from fxgpt_pipelines.recording import table
 
 if TYPE_CHECKING:
-    from fxgpt_pipelines.adhering import Compared
+    from fxgpt_pipelines.shadowing import Compared
 
 ADHERENCE_CHECKS = [
     dg.AssetCheckSpec(

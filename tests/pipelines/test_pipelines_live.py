@@ -18,7 +18,7 @@ from fxgpt_core.registry.live_records import decisions_of, signals_in
 from fxgpt_core.registry.live_tables import alerts, decisions, signals
 from fxgpt_core.registry.pauses import Pauses
 from fxgpt_core.registry.tables import deployment_configs
-from fxgpt_pipelines import adhering, live_decision, live_recording
+from fxgpt_pipelines import live_decision, live_recording, shadowing
 from fxgpt_pipelines.attempts import Attempts, alert
 from fxgpt_pipelines.live_decision import decisions_at
 from fxgpt_pipelines.live_recording import decide_and_record, frame_of, ids_of
@@ -40,7 +40,7 @@ def deployed(line):
 def replayed(line, deployed):
     """All held-out candles released and decided, each as the live job would, one after the other."""
     candles = held_out(line.at.settings, line.at.ledger, Series(*SERIES, deployed))
-    release(line.at.ledger, *SERIES, candles, "test")
+    release(line.at.ledger, *SERIES, candles, "replay of a test")
     waiting = undecided(line.at.ledger)
     alert(line.at.ledger, waiting[0], Attempts(3, 0.0, False, "a failed run"))
     told = [decide_and_record(line.at.lake, item.deployment_id, item.known_at_us, "a run") for item in waiting]
@@ -76,7 +76,7 @@ def test_every_released_candle_is_decided_once_and_a_second_run_of_it_changes_no
     assert undecided(line.at.ledger) == []
     before = decisions_of(line.at.ledger, deployed)
     again = decide_and_record(line.at.lake, deployed, waiting[0].known_at_us, "another run")
-    assert again.startswith("decided before")
+    assert again.text.startswith("decided before")
     assert decisions_of(line.at.ledger, deployed) == before
     assert len(told) == len(before)
 
@@ -192,7 +192,7 @@ def test_adherence_of_a_deployment_that_trades_no_more_is_still_looked_at(line, 
     with line.at.ledger.begin() as connection:
         connection.execute(update(deployment_configs).where(configs.id == deployed).values(is_active=False))
     try:
-        found = adhering.compared(line.at.lake, *SERIES)
+        found = shadowing.compared(line.at.lake, *SERIES)
     finally:
         with line.at.ledger.begin() as connection:
             connection.execute(update(deployment_configs).where(configs.id == deployed).values(is_active=True))

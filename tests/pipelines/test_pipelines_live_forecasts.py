@@ -9,8 +9,8 @@ from tiny_line import CONFIG, LINE, set_up
 
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.errors import CorruptArtifactError
-from fxgpt_core.live.adherence import differences, live_decisions
 from fxgpt_core.live.candle_feed import received, release, undecided
+from fxgpt_core.live.shadow import differences, live_decisions
 from fxgpt_core.market.timeframes import HOUR_US
 from fxgpt_core.regimes.regime import RANGING
 from fxgpt_core.registry.deployments import Deployments
@@ -33,7 +33,7 @@ def at(tmp_path_factory):
         for asset in (*LINE, "deployment"):
             made.runner.materialize(asset, CONFIG.get(asset))
         (active,) = Deployments(made.ledger).active(*SERIES)
-        release(made.ledger, *SERIES, held_out(made.settings, made.ledger, Series(*SERIES, active.id)), "test")
+        release(made.ledger, *SERIES, held_out(made.settings, made.ledger, Series(*SERIES, active.id)), "replay of a test")
         for item in undecided(made.ledger):
             decide_and_record(made.lake, item.deployment_id, item.known_at_us, "a run")
         yield made

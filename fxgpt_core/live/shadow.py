@@ -28,8 +28,9 @@ class Difference:
 
 
 def live_decisions(ledger: Ledger, deployment_id: int) -> list[LiveDecision]:
-    """All decisions of a deployment, oldest first."""
-    return [LiveDecision(found.known_at_us, found.payload["decision"]) for found in decisions_of(ledger, deployment_id)]
+    """All decisions of a deployment that were computed, oldest first: a candle that was refused before has none."""
+    found = decisions_of(ledger, deployment_id)
+    return [LiveDecision(each.known_at_us, each.payload["decision"]) for each in found if "decision" in each.payload]
 
 
 def differences(live: Sequence[LiveDecision], recomputed: Decisions) -> list[Difference]:

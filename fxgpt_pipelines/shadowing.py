@@ -52,8 +52,8 @@ def compared(lake: "Lake", symbol: str, timeframe: str) -> Compared:
 
 def _of(lake: "Lake", deployment: "Deployment") -> tuple[int, list[dict[str, Any]]]:
     """The number of decisions of one deployment, and each of their numbers that differs."""
-    from fxgpt_core.live.adherence import differences, live_decisions
     from fxgpt_core.live.candle_feed import received
+    from fxgpt_core.live.shadow import differences, live_decisions
 
     recorded = live_decisions(lake.ledger, deployment.id)
     if not recorded:
