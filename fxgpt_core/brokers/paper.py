@@ -5,8 +5,10 @@ of the first order: with flat costs the quote currency of its symbol, else the o
 rejected. Orders and positions are named after the client order id.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from fxgpt_core.brokers.broker import BrokerOrder, OrderResult, OrderState, Permit, Quote, permitted
@@ -33,6 +35,36 @@ class PaperBroker:
         self._path, self._costs = path, dict(costs)
         self._cash, self._leverage = cash, leverage
         self._open_book: PaperBook | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the book is open."""
+        return self._open_book is not None
+
+    @property
+    def connections(self) -> int:
+        """The book is read once, and is all there is."""
+        return 1
+
+    @property
+    def settles_within(self) -> timedelta:
+        """At once: an order that is not in the book never came."""
+        return timedelta(0)
+
+    async def reconcile(self) -> None:
+        """The book is all there is."""
+
+    async def wait_for_change(self, timeout_s: float) -> bool:
+        """Nothing is told by itself: candles are played."""
+        await asyncio.sleep(timeout_s)
+        return False
+
+    def terms(self, name: str) -> None:
+        """Anything may be ordered."""
+
+    def orders(self) -> tuple[BrokerOrder, ...]:
+        """No order waits longer than for the next candle."""
+        return ()
 
     async def connect(self, since_us: int | None = None) -> None:
         """Open the book. Raises `NotReadyError` when the file is not a book."""

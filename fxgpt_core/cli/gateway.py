@@ -25,7 +25,7 @@ def gateway(account: AccountOption = "paper", json: JsonFlag = False) -> None:
 
     settings = read_settings()
     lake = read_only_lake(settings, opened_ledger(settings))
-    from fxgpt_core.live.gateway import paper_gateway
+    from fxgpt_core.live.running import paper_gateway
 
     process = paper_gateway(lake, settings.data_root, account)
     if not json:
@@ -38,7 +38,7 @@ VERBS: dict[str, Callable[..., Any]] = {"gateway": gateway}
 
 
 async def _until_interrupted(process: "Gateway") -> None:
-    from fxgpt_core.live.gateway import run
+    from fxgpt_core.live.running import run
 
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -65,7 +65,7 @@ def write_off(position: PositionArgument, reason: ReasonOption, account: Account
     Example: fxgpt live write-off paper-fx1-3c32f7fb --reason "the paper book was lost"
     """
     from fxgpt_core.cli.stored import opened_ledger
-    from fxgpt_core.live.gateway import paper_broker
+    from fxgpt_core.live.running import paper_broker
     from fxgpt_core.live.write_off import write_off as written_off
 
     settings = read_settings()

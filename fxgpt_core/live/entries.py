@@ -1,33 +1,43 @@
 """From signal to order: the guards a signal must pass, and its size by the account's equity."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
 from fxgpt_core.backtest.placing import Wish, placed
-from fxgpt_core.brokers.broker import Broker
+from fxgpt_core.brokers.broker import Broker, Refusal, TradingTerms
 from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.deployed import Deployed
+from fxgpt_core.live.equity_marks import day_start
+from fxgpt_core.live.intents import IntentState
 from fxgpt_core.live.order_id import client_order_id
-from fxgpt_core.live.order_path import IntentState, OrderPath
+from fxgpt_core.live.order_path import OrderPath
 from fxgpt_core.market import fills
 from fxgpt_core.market.charges import Charges, terms_of
 from fxgpt_core.market.costs import Costs
-from fxgpt_core.market.orders import Account, OrderOutcome, OrderRequest, Side
+from fxgpt_core.market.orders import Account, OrderOutcome, OrderRequest, OrderType, Side
 from fxgpt_core.market.positions import NOTHING, Candle, Held
 from fxgpt_core.portfolio.limits import AccountSituation, Limits, denials
 from fxgpt_core.registry.artifact_tables import deployment_evidence
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_records import DENIED, EXPIRED, NEW, move_signal
-from fxgpt_core.registry.live_tables import decisions, order_intents, positions, risk_events, signals
+from fxgpt_core.registry.live_tables import decisions, order_intents, positions, signals
 from fxgpt_core.registry.pauses import open_pauses
 from fxgpt_core.registry.tables import deployment_configs
 
-DAY_STARTED = "fx_day_started"
 _MINUTE_US = 60_000_000
+
+
+Dispatch = Callable[[Coroutine[Any, Any, bool]], Awaitable[bool]]
+"""How an order is handed over: `at_once`, or beside others while the next signal is looked at."""
+
+
+async def at_once(sending: Coroutine[Any, Any, bool]) -> bool:
+    """Hand an order over and wait for what becomes of it."""
+    return await sending
 
 
 @dataclass(frozen=True)
@@ -43,11 +53,12 @@ class MarketMoment:
 class Entries:
     """Turns the new signals of one account into orders, or writes down why not."""
 
-    def __init__(self, ledger: Ledger, broker: Broker, account: str, path: OrderPath) -> None:
+    def __init__(self, ledger: Ledger, broker: Broker, account: str, path: OrderPath, dispatch: Dispatch = at_once) -> None:
         self._ledger, self._broker, self._account, self._path = ledger, broker, account, path
+        self._dispatch = dispatch
 
     async def enter(self, deployment: Deployed, moment: MarketMoment) -> int:
-        """Handle the new signals of a deployment at a market moment; returns how many orders were sent."""
+        """Handle the new signals of a deployment at a market moment; returns how many orders were handed over."""
         sent = 0
         for signal in self._new_signals(deployment.deployment_id, moment.known_at_us):
             request, refusals = self._request(signal, deployment, moment)
@@ -55,8 +66,19 @@ class Entries:
                 state = EXPIRED if signal.known_at_us < moment.known_at_us else DENIED
                 self._refuse(signal, state, "; ".join(refusals))
             elif self._path.plan(signal, request, deployment.deployment_id):
-                sent += (await self._path.send(request)).outcome is not OrderOutcome.DENIED
+                sent += await self._dispatch(self._sent(signal, request, deployment.deployment_id))
         return sent
+
+    async def _sent(self, signal: Row[Any], request: OrderRequest, deployment_id: int) -> bool:
+        """Whether an order left. One for which the money was definitely too little is tried once more at half its size."""
+        result = await self._path.send(request)
+        if result.refusal is not Refusal.NOT_ENOUGH_MONEY:
+            return result.outcome is not OrderOutcome.DENIED
+        units = whole_units(request.units // 2, self._broker.terms(request.symbol))
+        smaller = replace(request, client_order_id=client_order_id(str(signal.signal_key), 1), units=units)
+        if units > 0 and self._path.plan(signal, smaller, deployment_id, retry=1):
+            await self._path.send(smaller)
+        return True
 
     def refuse_untraded(self, unplayed: Mapping[int, str]) -> None:
         """Deny the new signals of deployments that are not active any more, of paused series, and of those in `unplayed`.
@@ -98,10 +120,13 @@ class Entries:
         for intent in planned:
             request = _stored_request(intent)
             if intent.known_at_us == moments.get(intent.symbol):
-                sent += (await self._path.send(request)).outcome is not OrderOutcome.DENIED
+                sent += await self._dispatch(self._again(request))
             else:
                 self._path.drop(request.client_order_id, "planned before a restart; its candle has passed")
         return sent
+
+    async def _again(self, request: OrderRequest) -> bool:
+        return (await self._path.send(request)).outcome is not OrderOutcome.DENIED
 
     def _new_signals(self, deployment_id: int, until_us: int) -> list[Row[tuple[object, ...]]]:
         """Signals decided on candles this market has played; decisions may run ahead of it, theirs wait for their candle."""
@@ -122,7 +147,7 @@ class Entries:
         close = float(numbers["close"])
         account, execution = self._broker.account(), deployment.execution_by(numbers)
         order = self._placed(signal, close, moment, account, execution.max_margin_fraction)
-        units = 0 if order is None else order.units
+        units = 0 if order is None else whole_units(order.units, self._broker.terms(moment.symbol))
         stop, target = fills.bracket(signal.side, close, signal.stop_distance, signal.target_distance)
         request = OrderRequest(
             client_order_id(str(signal.signal_key)), moment.symbol, Side(signal.side), units, stop, target, moment.known_at_us
@@ -159,7 +184,7 @@ class Entries:
         with self._ledger.reading() as connection:
             begun = day_start(connection, self._account)
             mine = (order_intents.c.account == self._account,)
-            pending = (IntentState.SENT, IntentState.ACCEPTED)
+            pending = (IntentState.PLANNED, IntentState.SENT, IntentState.ACCEPTED)
             return AccountSituation(
                 state=state_of_trading.state(connection, self._account),
                 equity=equity,
@@ -191,31 +216,16 @@ class Entries:
             move_signal(connection, str(signal.signal_key), state, reason, self._ledger.now())
 
 
-@dataclass(frozen=True)
-class DayStart:
-    """The latest FX day an account has begun, and its equity before the first candle of that day on any symbol."""
-
-    fx_day: int
-    equity: float
-
-
-def day_start(connection: Connection, account: str) -> DayStart | None:
-    """The day the daily loss is measured from; None before the first candle. Whichever symbol is first notes it, once."""
-    asked = (
-        select(risk_events.c.detail_json)
-        .where(risk_events.c.account == account, risk_events.c.kind == DAY_STARTED)
-        .order_by(risk_events.c.id.desc())
-        .limit(1)
-    )
-    found = connection.execute(asked).scalar_one_or_none()
-    if found is None:
-        return None
-    detail = json.loads(found)
-    return DayStart(int(detail["fx_day"]), float(detail["equity"]))
-
-
 def _count(connection: Connection, *conditions: object) -> int:
     return connection.execute(select(func.count()).where(*conditions)).scalar_one()  # type: ignore[arg-type]
+
+
+def whole_units(units: int, terms: TradingTerms | None) -> int:
+    """Units rounded down to what may be ordered of a symbol; 0 where that is nothing."""
+    if terms is None:
+        return max(0, units)
+    stepped = min(units, terms.max_units) // terms.step_units * terms.step_units
+    return stepped if stepped >= terms.min_units else 0
 
 
 def _stored_request(intent: Row[tuple[object, ...]]) -> OrderRequest:
@@ -227,4 +237,7 @@ def _stored_request(intent: Row[tuple[object, ...]]) -> OrderRequest:
         stop_price=intent.stop_price,
         target_price=intent.target_price,
         requested_at_us=int(intent.known_at_us),
+        order_type=OrderType(intent.order_type),
+        stop_distance=intent.stop_distance,
+        target_distance=intent.target_distance,
     )

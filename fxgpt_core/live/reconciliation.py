@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 from fxgpt_core import content_hash
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.errors import RefusedError
-from fxgpt_core.live.order_path import OPEN_STATES
+from fxgpt_core.live.intents import OPEN_STATES
 from fxgpt_core.live.state_of_trading import alert, change_within, resolve_alerts
 from fxgpt_core.market.orders import Position
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
@@ -30,7 +30,9 @@ def mismatches(ledger: Ledger, broker: Broker, account: str) -> tuple[Mismatch, 
     """Differences between the open positions of the ledger and the broker's, after all fills were booked."""
     asked = select(positions).where(positions.c.account == account, positions.c.state == "open")
     with ledger.reading() as connection:
-        ours = {row.position_id: f"{row.side:+d} × {row.units} {row.symbol}" for row in connection.execute(asked)}
+        ours = {
+            row.position_id: f"{row.side:+d} × {row.units - row.closed_units} {row.symbol}" for row in connection.execute(asked)
+        }
     theirs = {held.position_id: _shown(held) for held in broker.positions()}
     different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
     return tuple(Mismatch(key, ours.get(key, "nothing"), theirs.get(key, "nothing")) for key in different)

@@ -13,7 +13,8 @@ from sqlalchemy import Row, select
 from fxgpt_core.live import lease, reconciliation, state_of_trading
 from fxgpt_core.live.deployed import deployed
 from fxgpt_core.live.entries import MarketMoment
-from fxgpt_core.live.gateway import Gateway, run
+from fxgpt_core.live.gateway import Gateway
+from fxgpt_core.live.running import run
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.portfolio.trading_state import TradingState
 from fxgpt_core.registry.live_tables import alerts, leases, order_intents, positions, signals

@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.errors import RefusedError
 from fxgpt_core.live import lease, state_of_trading
-from fxgpt_core.live.gateway import Gateway, paper_gateway
+from fxgpt_core.live.gateway import Gateway
+from fxgpt_core.live.running import paper_gateway
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry import lineage

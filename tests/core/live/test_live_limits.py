@@ -9,7 +9,8 @@ from sqlalchemy import select
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.live.candle_feed import ClosedCandle
 from fxgpt_core.live.deployed import deployed
-from fxgpt_core.live.entries import DayStart, MarketMoment, day_start
+from fxgpt_core.live.entries import MarketMoment
+from fxgpt_core.live.equity_marks import DayStart, day_start
 from fxgpt_core.live.replay_market import ReplayMarket
 from fxgpt_core.market.orders import OrderRequest, Side
 from fxgpt_core.market.timeframes import Timeframe
