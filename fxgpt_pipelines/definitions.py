@@ -52,6 +52,7 @@ ASSETS = [
     live.deployment,
     live.live_orders,
     live.adherence,
+    live.shadow_comparison,
 ]
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from fxgpt_core.errors import MissingError
 from fxgpt_core.market.timeframes import Timeframe
@@ -65,7 +65,8 @@ def arrival(ledger: Ledger, symbol: str, timeframe: str, known_at_us: int) -> Ar
         row = connection.execute(select(columns.source, columns.received_at).where(*place)).one_or_none()
     if row is None:
         raise MissingError(f"no candle of {symbol} {timeframe} closed at {known_at_us} µs in the feed; release it first")
-    return _arrival(row, known_at_us)
+    known_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=known_at_us)
+    return Arrival(row.source, known_at, row.received_at)
 
 
 def stale_candle(came: Arrival, place: tuple[str, str], limits: FreshnessLimits) -> Refusal | None:
@@ -99,8 +100,3 @@ def stale_model(came: Arrival, made_at: datetime, now: datetime, limits: Freshne
         f"the model is {age / day:.1f} days old; at most {limits.model / day:g} are allowed",
         "train it again on candles up to now, and optimize and deploy with it; FXGPT_MODEL_MAX_AGE_DAYS sets the limit",
     )
-
-
-def _arrival(row: Row[tuple[str, datetime]], known_at_us: int) -> Arrival:
-    known_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=known_at_us)
-    return Arrival(row.source, known_at, row.received_at)

@@ -1,36 +1,61 @@
 """Live is the backtest: decisions as they were made against the same decisions computed afterwards, number by number."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from fxgpt_core.live.candle_feed import ReceivedCandles
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_records import decisions_of
 from fxgpt_core.strategy.decision import Decisions
 
+CODE, LATE_DATA = "code", "late data"
+
 
 @dataclass(frozen=True)
 class LiveDecision:
-    """A decision as the live job wrote it: `Decision.to_json()` and when it was known."""
+    """A decision as the live job wrote it: `Decision.to_json()`, when it was known, and the hashes of what made it.
+
+    `refusals`: why it made no signal, by kind.
+    """
 
     known_at_us: int
     decision: dict[str, Any]
+    code_sha256: str = ""
+    candles_sha256: str = ""
+    refusals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One field that differs: what live had, what the backtest computes (None: no such decision)."""
+    """One field that differs: what live had, what the backtest computes (None: no such decision), and why if it is known."""
 
     known_at_us: int
     field: str
     live: Any
     backtest: Any
+    cause: str = ""
 
 
 def live_decisions(ledger: Ledger, deployment_id: int) -> list[LiveDecision]:
     """All decisions of a deployment that were computed, oldest first: a candle that was refused before has none."""
     found = decisions_of(ledger, deployment_id)
-    return [LiveDecision(each.known_at_us, each.payload["decision"]) for each in found if "decision" in each.payload]
+    return [_live(each.known_at_us, each.payload) for each in found if "decision" in each.payload]
+
+
+def _live(known_at_us: int, payload: Mapping[str, Any]) -> LiveDecision:
+    hashes = (payload.get("code", {}).get("code_sha256", ""), payload.get("live_candles", {}).get("sha256", ""))
+    refusals = {each["kind"]: each["message"] for each in payload.get("refusals", ())}
+    return LiveDecision(known_at_us, payload["decision"], *hashes, refusals)
+
+
+def cause_of(decision: LiveDecision, code_sha256: str, feed: ReceivedCandles) -> str:
+    """Why a decision comes out otherwise: `code` is another version than decided, or `late data`, the candles received up to
+    its close are not those it saw; empty where both are the same.
+    """
+    if decision.code_sha256 and decision.code_sha256 != code_sha256:
+        return CODE
+    return LATE_DATA if decision.candles_sha256 and decision.candles_sha256 != feed.sha256 else ""
 
 
 def differences(live: Sequence[LiveDecision], recomputed: Decisions) -> list[Difference]:

@@ -121,7 +121,7 @@ def test_demo_prints_the_gate_board_with_numbers_and_remedies(demo: Demo) -> Non
 
 
 def test_demo_each_live_decision_is_the_backtests(demo: Demo) -> None:
-    (path,) = demo.rows("SELECT path FROM artifacts WHERE asset = 'adherence' ORDER BY created_at DESC LIMIT 1")
+    (path,) = demo.rows("SELECT path FROM artifacts WHERE asset = 'shadow_comparison' ORDER BY created_at DESC LIMIT 1")
     compared = json.loads((demo.root / "lake" / path[0]).read_text())
     assert compared["decisions"] >= 6
     assert compared["differences"] == []
