@@ -34,6 +34,14 @@ expanding_validation = dg.define_asset_job(
     description="Five models, each trained on all candles before its fold, and what they are worth by horizon.",
 )
 
+live_review = dg.define_asset_job(
+    "live_review",
+    selection=dg.AssetSelection.assets("live_orders", "adherence", "shadow_comparison"),
+    tags=BATCH_LANE,
+    executor_def=dg.in_process_executor,
+    description="What was traded: orders, their adherence to what was decided, and the shadow that decides again.",
+)
+
 
 class LiveDecisionConfig(dg.Config):
     """Which deployment decides on the candle that closed at `known_at_us` (microseconds since the epoch, UTC)."""
