@@ -15,6 +15,7 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    ctrader_simulate,
     deployments,
     doctor,
     failure,
@@ -22,6 +23,7 @@ from fxgpt_core.cli import (
     gateway,
     ledger,
     live,
+    live_up,
     luck,
     models,
     optimize,
@@ -60,7 +62,9 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
+app.add_typer(ctrader_simulate.app, name="ctrader")
 app.add_typer(features.app, name="features")
+live.app.command("up")(live_up.up)
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")

@@ -80,6 +80,11 @@ class Entries:
             await self._path.send(smaller)
         return True
 
+    def is_waiting(self) -> bool:
+        """Whether any signal waits to be looked at; cheap enough to be asked all the time."""
+        with self._ledger.reading() as connection:
+            return connection.execute(select(signals.c.signal_key).where(signals.c.state == NEW).limit(1)).first() is not None
+
     def refuse_untraded(self, unplayed: Mapping[int, str]) -> None:
         """Deny the new signals of deployments that are not active any more, of paused series, and of those in `unplayed`.
 
