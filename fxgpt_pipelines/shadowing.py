@@ -137,7 +137,7 @@ def _trades(
     from fxgpt_core.live.costed_candles import costed
     from fxgpt_core.live.running import PAPER_CASH, PAPER_LEVERAGE
     from fxgpt_core.live.shadow_fills import fill_differences, shadow_trades
-    from fxgpt_core.live.shadow_rows import first_equity, live_wishes
+    from fxgpt_core.live.shadow_rows import equity_at, live_wishes
     from fxgpt_core.market.charges import charges_of_proposal
     from fxgpt_core.market.symbols import symbol
     from fxgpt_core.market.timeframes import timeframe as timeframe_of
@@ -152,7 +152,7 @@ def _trades(
     account = next((wish.life.account for wish in wishes if wish.life is not None), deployment.broker)
     proposal = lake.get(deployment.parameter_set_id).json()
     market = costed(lake.ledger, deployment.symbol, candles, charges_of_proposal(proposal) or ready.costs)
-    cash = first_equity(lake.ledger, account, PAPER_CASH)
+    cash = equity_at(lake.ledger, account, recorded[0].known_at_us, PAPER_CASH)
     execution = execution_of(ready.parameters, timeframe)
     played = backtest(candles, decided, execution, market.costs, BacktestAccount(cash, PAPER_LEVERAGE))
     trades = shadow_trades(played.trades, market)

@@ -26,7 +26,8 @@ class PeriodAdherence:
     """The orders decided in one period together; NaN where there is nothing to divide by.
 
     Slippage is that of the entries from their signal price, per order; `stops_at_level` and `targets_at_level` are shares of the
-    positions that one of them ended. Money is of closed trades, in account currency.
+    positions that one of them ended, `stop_slippage_pips_mean` by how much worse than its level a stop was filled. Money is of
+    closed trades, in account currency.
     """
 
     period: str
@@ -46,6 +47,7 @@ class PeriodAdherence:
     actual_profit: float
     stops_at_level: float
     targets_at_level: float
+    stop_slippage_pips_mean: float
     false_triggers: int
 
     @property
@@ -106,6 +108,7 @@ def together(orders: Sequence[OrderAdherence], name: str) -> PeriodAdherence:
         actual_profit=math.fsum(order.actual_profit or 0.0 for order in closed),
         stops_at_level=_at_level(closed, STOPS),
         targets_at_level=_at_level(closed, frozenset({"target"})),
+        stop_slippage_pips_mean=_mean([order.level_slippage_pips for order in closed if order.exit_reason in STOPS]),
         false_triggers=sum(order.false_trigger is True for order in closed),
     )
 
@@ -113,6 +116,11 @@ def together(orders: Sequence[OrderAdherence], name: str) -> PeriodAdherence:
 def _at_level(closed: Iterable[OrderAdherence], reasons: frozenset[str]) -> float:
     met = [order.at_level is True for order in closed if order.exit_reason in reasons]
     return _share(sum(met), len(met))
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return _share(math.fsum(known), len(known))
 
 
 def _sum(parts: Iterable[CostParts | None]) -> CostParts:

@@ -1,10 +1,12 @@
 """What became of each live decision that wanted to trade, read from the ledger."""
 
+import numpy as np
 from sqlalchemy import select
 
 from fxgpt_core.live.adherence_rows import order_lives
 from fxgpt_core.live.shadow import LiveDecision
 from fxgpt_core.live.shadow_fills import LiveWish
+from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.registry.gateway_tables import equity_marks
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import decisions, signals
@@ -33,9 +35,11 @@ def live_wishes(ledger: Ledger, deployment_id: int, recorded: list[LiveDecision]
     ]
 
 
-def first_equity(ledger: Ledger, account: str, otherwise: float) -> float:
-    """What an account was worth when the first FX day that is on record began; `otherwise` where none is."""
-    asked = select(equity_marks.c.day_start_equity).where(equity_marks.c.account == account).order_by(equity_marks.c.fx_day)
+def equity_at(ledger: Ledger, account: str, time_us: int, otherwise: float) -> float:
+    """What an account was worth when the FX day began in which a moment lies, or the next one on record; else `otherwise`."""
+    today = int(fx_day(np.array([time_us], dtype=np.int64))[0])
+    marks = select(equity_marks.c.fx_day, equity_marks.c.day_start_equity).where(equity_marks.c.account == account)
+    asked = marks.where(equity_marks.c.fx_day >= today).order_by(equity_marks.c.fx_day).limit(1)
     with ledger.reading() as connection:
-        found = connection.execute(asked.limit(1)).scalar_one_or_none()
-    return otherwise if found is None else float(found)
+        found = connection.execute(asked).one_or_none()
+    return otherwise if found is None else float(found.day_start_equity)

@@ -124,7 +124,7 @@ def test_adherence_of_a_period_is_that_of_its_orders_together():
     assert (march.rejection_rate, march.partial_fill_rate) == (pytest.approx(1 / 3), 0.0)
     assert (march.slippage_pips_mean, march.slippage_pips_max) == pytest.approx((2.5, 3.0))
     assert march.slippage_pips_std == pytest.approx(0.5**0.5)
-    assert (march.stops_at_level, march.targets_at_level) == (0.0, 1.0)
+    assert (march.stops_at_level, march.targets_at_level, march.stop_slippage_pips_mean) == (0.0, 1.0, pytest.approx(3.0))
     assert march.actual_profit == pytest.approx(460.0 - 256.5)
     assert march.cost_ratio == pytest.approx((30.0 + 26.5) / (26.5 + 30.0))
     assert together([], "none").to_json()["rejection_rate"] is None

@@ -14,7 +14,7 @@ from fxgpt_core.live.candle_feed import ClosedCandle, ReceivedCandles
 from fxgpt_core.live.costed_candles import CostedCandles, costed
 from fxgpt_core.live.shadow import LiveDecision, cause_of, live_decisions
 from fxgpt_core.live.shadow_fills import Cause, FillDifference, LiveWish, ShadowTrade, fill_differences, shadow_trades
-from fxgpt_core.live.shadow_rows import first_equity, live_wishes
+from fxgpt_core.live.shadow_rows import equity_at, live_wishes
 from fxgpt_core.market.costs import FxCosts
 from fxgpt_core.market.timeframes import HOUR_US, Timeframe
 from fxgpt_core.registry.live_records import DENIED, EXPIRED, TAKEN
@@ -189,6 +189,10 @@ def test_shadow_of_a_paper_account_tells_a_planted_slippage_and_only_that(traded
     assert (difference.cause, difference.field, difference.pips) == (Cause.SLIPPAGE, "entry_price", pytest.approx(2.0))
 
 
-def test_shadow_begins_with_the_equity_of_the_first_day_on_record(traded: Stage):
-    assert first_equity(traded.ledger, "paper", 7.0) == 100_000.0
-    assert first_equity(traded.ledger, "another", 7.0) == 7.0
+def test_shadow_begins_with_the_equity_of_the_day_of_its_first_decision(traded: Stage):
+    first_us = int(traded.candles.known_at_us[0])
+    assert equity_at(traded.ledger, "paper", first_us, 7.0) == 100_000.0
+    a_day_later = equity_at(traded.ledger, "paper", first_us + 24 * HOUR_US, 7.0)
+    assert a_day_later != 100_000.0
+    assert a_day_later == pytest.approx(100_000.0, rel=0.2)
+    assert equity_at(traded.ledger, "another", first_us, 7.0) == 7.0
