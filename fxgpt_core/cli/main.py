@@ -36,6 +36,7 @@ from fxgpt_core.cli import (
     policy,
     regimes,
     registry,
+    replay,
     setup,
     stress,
     train,
@@ -75,7 +76,7 @@ app.add_typer(vault.app, name="vault")
 app.add_typer(optimize.app, name="optimize")
 app.add_typer(trials.app, name="trials")
 app.add_typer(ledger.app, name="ledger")
-for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, gateway, allocation):
+for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, replay, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 for name, verb in live_guards.VERBS.items():
