@@ -47,8 +47,8 @@ class ChaosStage:
     rng: random.Random = field(repr=False)
 
     def wish(self, symbol: str, number: int, price: float, *, wants: bool = True) -> str:
-        """What the live job does on the `number`-th candle of a symbol, which closed at `price`: decision and, if it wants to trade,
-        signal; its key.
+        """What the live job does on a symbol's candle number so and so, which closed at `price`: a decision and, if it wants to
+        trade, a signal; its key.
         """
         length_us = timeframe(TIMEFRAME).us
         open_us = self.first_us + number * length_us
