@@ -23,6 +23,7 @@ from fxgpt_core.cli import (
     gateway,
     ledger,
     live,
+    live_chaos,
     live_guards,
     live_up,
     luck,
@@ -66,6 +67,7 @@ app.add_typer(context.app, name="context")
 app.add_typer(ctrader_simulate.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
+live.app.command("chaos")(live_chaos.chaos)
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")
