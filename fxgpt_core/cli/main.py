@@ -16,6 +16,7 @@ from fxgpt_core.cli import (
     candles,
     context,
     ctrader_simulate,
+    ctrader,
     deployments,
     doctor,
     failure,
@@ -65,6 +66,7 @@ app = typer.Typer(
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
 app.add_typer(ctrader_simulate.app, name="ctrader")
+app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
 live.app.command("chaos")(live_chaos.chaos)
