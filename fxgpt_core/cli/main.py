@@ -23,6 +23,7 @@ from fxgpt_core.cli import (
     gateway,
     ledger,
     live,
+    live_guards,
     live_up,
     luck,
     models,
@@ -78,6 +79,8 @@ app.add_typer(ledger.app, name="ledger")
 for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, replay, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
+for name, verb in live_guards.VERBS.items():
+    live.app.command(name)(verb)
 for verbs in (optimize_report.VERBS, optimize_export.VERBS):
     for name, verb in verbs.items():
         optimize.app.command(name)(verb)

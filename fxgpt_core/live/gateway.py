@@ -6,7 +6,7 @@ compared; before that nothing is sent. Nothing is undone when the process ends, 
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.live import crash_guard, lease, reconciliation, state_of_trading
+from fxgpt_core.live.book_comparison import BookComparison
 from fxgpt_core.live.booking import Booking
 from fxgpt_core.live.candle_feed import ClosedCandle
 from fxgpt_core.live.closing import Closing
 from fxgpt_core.live.deployed import Deployed, deployed
 from fxgpt_core.live.entries import Entries, MarketMoment
 from fxgpt_core.live.exits import Exits
+from fxgpt_core.live.guarding import Guarding
 from fxgpt_core.live.intents import UNSETTLED
 from fxgpt_core.live.kill_switch import KillSwitch
 from fxgpt_core.live.live_market import LiveMarket
@@ -32,6 +34,7 @@ from fxgpt_core.live.permission import Permission
 from fxgpt_core.live.protection import Protection
 from fxgpt_core.live.replay_market import ReplayMarket
 from fxgpt_core.live.timer import Timer
+from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import heartbeats, order_intents
 
@@ -50,6 +53,7 @@ class GatewaySettings:
     look_at_orders_s: float = 1.0
     look_at_candles_s: float = 0.25
     read_anew_s: float = 60.0
+    guards: GuardSettings = field(default_factory=GuardSettings)
 
 
 class Gateway:
@@ -70,12 +74,14 @@ class Gateway:
         self._closing = Closing(ledger, broker, account)
         folder = lake.root.parent / "live" / account if settings.folder is None else settings.folder
         self._switch = KillSwitch(ledger, broker, account, self._closing, folder)
-        self._permission = Permission(ledger, broker, account, self._switch)
+        self._comparison = BookComparison(ledger, broker, account)
+        self._replays = isinstance(broker, PaperBroker)
+        self._guarding = Guarding(lake, ledger, broker, account, None if self._replays else settings.guards)
+        self._permission = Permission(ledger, broker, account, self._switch, self._comparison, self._guarding)
         self._path = OrderPath(ledger, broker, account, self._permission.may_send, self._permission.last_word, checkpoint)
-        self._entries = Entries(ledger, broker, account, self._path, self._dispatch)
+        self._entries = Entries(ledger, broker, account, self._path, self._guarding, self._dispatch)
         self._exits = Exits(ledger, broker, account, self._closing, checkpoint)
         self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
-        self._replays = isinstance(broker, PaperBroker)
         self._sending: set[asyncio.Task[bool]] = set()
         self._start = 0
         self._deployments: tuple[Deployed, ...] = ()
@@ -171,7 +177,8 @@ class Gateway:
         return True
 
     async def _go_along(self) -> bool:
-        """One look at a market that moves by itself: fills, new signals, closed candles, and what is due again."""
+        """One look at a market that moves by itself: prices and equity, fills, new signals, closed candles, what is due again."""
+        self._guarding.watch(sorted({item.symbol for item in self._deployments}))
         if self._booking.book_fills():
             self._compare_books()
         if self._timers["deployments"].due():
@@ -197,6 +204,7 @@ class Gateway:
             await self._switch.drive()
         if self._timers["orders"].due():
             await self._path.resolve()
+            self._compare_books()
             await self._entries.continue_planned(self._moments())
         if self._timers["anew"].due():
             await self._broker.reconcile()
@@ -237,7 +245,10 @@ class Gateway:
         self._sending.discard(task)
 
     def _compare_books(self) -> None:
-        reconciliation.compare(self._ledger, self._broker, self._account)
+        if self._replays:
+            reconciliation.compare(self._ledger, self._broker, self._account)
+        else:
+            self._comparison.compare()
 
     async def _look_up_deployments(self) -> None:
         """What is deployed now and where it trades, with the costs of paper made known to it; the active one's count."""

@@ -79,7 +79,12 @@ def fill_facts(connection: Connection, intent: Row[Any]) -> Iterator[Fact]:
     for fill_id in sorted(both, key=lambda found: (both[found]["time_us"], both[found]["reason"] != "entry", found)):
         row = rows.get(fill_id)
         shown = row or kept[fill_id]
-        details = {"price": shown["price"], "units": shown["units"], "reason": shown["reason"], "time": _stamp(shown["time_us"])}
+        details = {
+            "price": shown["price"],
+            "units": shown["units"],
+            "reason": shown["reason"],
+            "time": _stamp(int(shown["time_us"] or 0)),
+        }
         recomputed = "" if row is None else content_hash.of_json(row)
         yield Fact("fill", fill_id, content_hash.of_json(kept.get(fill_id)), recomputed, details)
 
