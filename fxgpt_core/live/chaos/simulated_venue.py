@@ -67,13 +67,19 @@ async def simulated_venue(settings: ChaosSettings, root: Path) -> AsyncIterator[
     rehearsal = RehearsalSettings(folder, venue=venue, faults=_faults(settings))
     running = asyncio.create_task(rehearse(rehearsal, settings.now_us, stop, ready.set_result))
     try:
-        await asyncio.wait([running, asyncio.ensure_future(ready)], return_when=asyncio.FIRST_COMPLETED)
+        started = asyncio.create_task(_first(ready))
+        await asyncio.wait([running, started], return_when=asyncio.FIRST_COMPLETED)
         if running.done():
+            started.cancel()
             await running
-        yield SimulatedVenue(await ready)
+        yield SimulatedVenue(await started)
     finally:
         stop.set()
         await running
+
+
+async def _first(ready: "asyncio.Future[Stage]") -> Stage:
+    return await ready
 
 
 def _faults(settings: ChaosSettings) -> Faults:
