@@ -5,9 +5,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from fxgpt_core.brokers.broker import Broker
+from fxgpt_core.live.closing import plan_within
 from fxgpt_core.live.intents import IntentState, first_stop, stop_reason
 from fxgpt_core.live.state_of_trading import alert, change_within, note_risk
-from fxgpt_core.market.orders import Fill
+from fxgpt_core.market.orders import Fill, Position
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
@@ -138,6 +139,12 @@ class Booking:
                 f"order {fill.client_order_id} on {fill.symbol} was {intent.state} and was filled after all",
                 "The gateway closes what is filled so late; look at the account at the broker.",
             )  # fmt: skip
+            # The wish it came from is long gone: a position nobody wants any more.
+            held = Position(
+                fill.position_id, fill.client_order_id, fill.symbol, fill.side, filled, fill.price, fill.time_us,
+                intent.stop_price, intent.target_price,
+            )  # fmt: skip
+            plan_within(connection, self._ledger, self._account, held, ("close", "filled after it was taken for dead"))
 
     def _book_exit(self, connection: Connection, fill: Fill, held: Row[Any] | None, reason: str) -> None:
         """Units leave the position; the last ones close it. Its exit price is the average of all its exits."""

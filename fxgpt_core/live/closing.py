@@ -70,7 +70,7 @@ class Closing:
         """One that the broker has confirmed is sent again only when it must have done it and has not."""
         if row.close_id not in self._sent:
             return True
-        waited = self._ledger.now() - row.sent_at
+        waited: timedelta = self._ledger.now() - row.sent_at
         if row.close_id not in self._confirmed:
             return waited >= PAUSE
         # A broker that settles at once fills at its next price, and keeps the close itself.

@@ -32,7 +32,8 @@ def day_start(connection: Connection, account: str) -> DayStart | None:
 def high_water(connection: Connection, account: str) -> float | None:
     """The highest equity the account was ever seen with; None before the first price."""
     asked = select(func.max(equity_marks.c.high_water)).where(equity_marks.c.account == account)
-    return connection.execute(asked).scalar_one()
+    found: float | None = connection.execute(asked).scalar_one()
+    return found
 
 
 def mark(connection: Connection, account: str, fx_day: int, equity: float, now: datetime) -> None:

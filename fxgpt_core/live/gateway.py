@@ -11,28 +11,32 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.live import crash_guard, lease, reconciliation, state_of_trading
+from fxgpt_core.live.book_comparison import BookComparison
 from fxgpt_core.live.booking import Booking
+from fxgpt_core.live.candle_feed import ClosedCandle
 from fxgpt_core.live.closing import Closing
 from fxgpt_core.live.deployed import Deployed, deployed
 from fxgpt_core.live.entries import Entries, MarketMoment
 from fxgpt_core.live.exits import Exits
-from fxgpt_core.live.intents import UNSETTLED, IntentState
+from fxgpt_core.live.guarding import Guarding
+from fxgpt_core.live.intents import UNSETTLED
 from fxgpt_core.live.kill_switch import KillSwitch
 from fxgpt_core.live.live_market import LiveMarket
 from fxgpt_core.live.markets import Market, markets_of, unplayed
 from fxgpt_core.live.order_path import Checkpoint, OrderPath, no_checkpoint
+from fxgpt_core.live.permission import Permission
 from fxgpt_core.live.protection import Protection
 from fxgpt_core.live.replay_market import ReplayMarket
-from fxgpt_core.registry.deployment_records import deployment_by_id
+from fxgpt_core.live.timer import Timer
+from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import heartbeats, order_intents
-from fxgpt_core.registry.pauses import pause_of
 
 HEARTBEAT = timedelta(seconds=2)
 
@@ -47,23 +51,9 @@ class GatewaySettings:
     most_in_flight: int = 20
     look_at_positions_s: float = 0.5
     look_at_orders_s: float = 1.0
+    look_at_candles_s: float = 0.25
     read_anew_s: float = 60.0
-
-
-@dataclass
-class Timer:
-    """Tells when something is due again, by the clock of the event loop."""
-
-    every_s: float
-    last: float = field(default=float("-inf"))
-
-    def due(self) -> bool:
-        """Whether the time is over; it begins anew then."""
-        now = asyncio.get_running_loop().time()
-        if now - self.last < self.every_s:
-            return False
-        self.last = now
-        return True
+    guards: GuardSettings = field(default_factory=GuardSettings)
 
 
 class Gateway:
@@ -84,19 +74,25 @@ class Gateway:
         self._closing = Closing(ledger, broker, account)
         folder = lake.root.parent / "live" / account if settings.folder is None else settings.folder
         self._switch = KillSwitch(ledger, broker, account, self._closing, folder)
-        self._path = OrderPath(ledger, broker, account, self._may_send, self._permit, checkpoint)
-        self._entries = Entries(ledger, broker, account, self._path, self._dispatch)
+        self._comparison = BookComparison(ledger, broker, account)
+        self._replays = isinstance(broker, PaperBroker)
+        self._guarding = Guarding(lake, ledger, broker, account, None if self._replays else settings.guards)
+        self._permission = Permission(ledger, broker, account, self._switch, self._comparison, self._guarding)
+        self._path = OrderPath(ledger, broker, account, self._permission.may_send, self._permission.last_word, checkpoint)
+        self._entries = Entries(ledger, broker, account, self._path, self._guarding, self._dispatch)
         self._exits = Exits(ledger, broker, account, self._closing, checkpoint)
         self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
-        self._replays = isinstance(broker, PaperBroker)
         self._sending: set[asyncio.Task[bool]] = set()
-        self._start, self._known_connection = 0, 0
+        self._start = 0
         self._deployments: tuple[Deployed, ...] = ()
+        self._markets: list[Market] = []
         self._last_beat: datetime | None = None
         self._timers = {
             "positions": Timer(settings.look_at_positions_s),
             "orders": Timer(settings.look_at_orders_s),
             "anew": Timer(settings.read_anew_s),
+            "deployments": Timer(settings.look_at_orders_s),
+            "candles": Timer(settings.look_at_candles_s),
         }
 
     async def start(self) -> None:
@@ -125,15 +121,9 @@ class Gateway:
         self._beat()
         if not self._broker.is_ready:
             return False
-        if self._known_connection != self._broker.connections:
+        if self._permission.compared != self._broker.connections:
             await self._come_back()
-        if not self._replays:
-            await self._look_after()
-        self._deployments = await self._trade_symbols()
-        markets = self._markets(self._deployments)
-        self._entries.refuse_untraded(unplayed(self._deployments, markets))
-        advanced = [await self._advance(market, self._deployments) for market in markets]
-        return any(advanced)
+        return await (self._replay() if self._replays else self._go_along())
 
     async def stop(self) -> None:
         """Wait for what is on its way and give the account up; open positions stay as they are."""
@@ -152,43 +142,26 @@ class Gateway:
     async def _come_back(self) -> None:
         """The one path of start, restart and reconnect: nothing is sent before the books agree."""
         connection = self._broker.connections
-        await self._trade_symbols()
+        await self._look_up_deployments()
         self._booking.book_fills()
         await self._path.resolve()
         self._booking.book_fills()
         self._compare_books()
+        self._permission.compared = connection
         await self._entries.continue_planned(self._moments())
         if await self._closing.drive():
             self._booking.book_fills()
-        self._known_connection = connection
 
-    async def _look_after(self) -> None:
-        """Between candles: fills, orders without an end, stops, closes, the switch, the broker's own books."""
-        if self._booking.book_fills():
-            self._compare_books()
-        if self._timers["positions"].due():
-            self._switch.look()
-            await self._protection.keep()
-            await self._closing.drive()
-            await self._switch.drive()
-        if self._timers["orders"].due():
-            await self._path.resolve()
-            await self._entries.continue_planned(self._moments())
-        if self._timers["anew"].due():
-            await self._broker.reconcile()
-            self._booking.book_fills()
-            self._compare_books()
+    async def _replay(self) -> bool:
+        """One candle of each series on simulated money, with everything it causes; nothing happens in between."""
+        await self._look_up_deployments()
+        self._entries.refuse_untraded(unplayed(self._deployments, self._markets))
+        return any([await self._replay_candle(market) for market in self._markets])
 
-    async def _advance(self, market: Market, deployments: tuple[Deployed, ...]) -> bool:
-        mine = [item for item in deployments if (item.symbol, item.timeframe) == (market.symbol, market.timeframe)]
-        if not market.all_decided(deployments):
+    async def _replay_candle(self, market: Market) -> bool:
+        if not market.all_decided(self._deployments):
             return False
-        known_at_us, sent = market.known_at_us(), 0
-        if known_at_us is not None:
-            for item in mine:
-                if item.is_active:
-                    moment = MarketMoment(market.symbol, market.timeframe, known_at_us, item.paid)
-                    sent += await self._entries.enter(item, moment)
+        sent = await self._enter(market)
         candle = market.next_candle()
         if candle is None:
             return sent > 0
@@ -197,16 +170,65 @@ class Gateway:
         await self._path.resolve()
         if self._booking.book_fills():
             self._compare_books()
-        if self._replays:
+        await self._closing.drive()
+        await self._manage(market, candle)
+        self._switch.look()
+        await self._switch.drive()
+        return True
+
+    async def _go_along(self) -> bool:
+        """One look at a market that moves by itself: prices and equity, fills, new signals, closed candles, what is due again."""
+        self._guarding.watch(sorted({item.symbol for item in self._deployments}))
+        if self._booking.book_fills():
+            self._compare_books()
+        if self._timers["deployments"].due():
+            await self._look_up_deployments()
+            self._entries.refuse_untraded(unplayed(self._deployments, self._markets))
+        sent = 0
+        if self._entries.is_waiting():
+            sent = sum([await self._enter(market) for market in self._markets])
+        if self._timers["candles"].due():
+            for market in self._markets:
+                if (candle := market.next_candle()) is not None:
+                    market.play(candle)
+                    await self._manage(market, candle)
+        await self._look_after()
+        return sent > 0
+
+    async def _look_after(self) -> None:
+        """What is due again and again: stops, closes, the switch, orders without an end, the broker's own books."""
+        if self._timers["positions"].due():
+            self._switch.look()
+            await self._protection.keep()
             await self._closing.drive()
-        for item in mine:
+            await self._switch.drive()
+        if self._timers["orders"].due():
+            await self._path.resolve()
+            self._compare_books()
+            await self._entries.continue_planned(self._moments())
+        if self._timers["anew"].due():
+            await self._broker.reconcile()
+            self._booking.book_fills()
+            self._compare_books()
+
+    async def _enter(self, market: Market) -> int:
+        """Handle the new signals of a market; returns how many orders were handed over."""
+        known_at_us, sent = market.known_at_us(), 0
+        for item in self._of(market):
+            if known_at_us is not None and item.is_active:
+                moment = MarketMoment(market.symbol, market.timeframe, known_at_us, item.paid)
+                sent += await self._entries.enter(item, moment)
+        return sent
+
+    async def _manage(self, market: Market, candle: ClosedCandle) -> None:
+        for item in self._of(market):
             await self._exits.manage(item, candle)
         self._checkpoint("managed")
         market.finish(candle)
-        if self._replays:
-            self._switch.look()
-            await self._switch.drive()
-        return True
+
+    def _of(self, market: Market) -> list[Deployed]:
+        place = (market.symbol, market.timeframe)
+        return [item for item in self._deployments if (item.symbol, item.timeframe) == place]
 
     async def _dispatch(self, sending: Coroutine[Any, Any, bool]) -> bool:
         """A replay waits for each order, so that it is the same every time; a live market has several on their way."""
@@ -223,28 +245,27 @@ class Gateway:
         self._sending.discard(task)
 
     def _compare_books(self) -> None:
-        reconciliation.compare(self._ledger, self._broker, self._account)
+        if self._replays:
+            reconciliation.compare(self._ledger, self._broker, self._account)
+        else:
+            self._comparison.compare()
 
-    async def _trade_symbols(self) -> tuple[Deployed, ...]:
-        """All deployments, with the costs of their symbols made known to the broker; the active one's count."""
-        found = deployed(self._lake, self._broker.name, self._account)
+    async def _look_up_deployments(self) -> None:
+        """What is deployed now and where it trades, with the costs of paper made known to it; the active one's count."""
+        found = self._deployments = deployed(self._lake, self._broker.name, self._account)
+        ledger, account, places = self._ledger, self._account, markets_of(found)
         if isinstance(self._broker, PaperBroker):
+            paper = self._broker
             for item in sorted(found, key=lambda item: item.is_active):
-                self._broker.trade(item.symbol, item.paid)
+                paper.trade(item.symbol, item.paid)
+            self._markets = [ReplayMarket(ledger, paper, account, *place) for place in places]
         else:
             await self._broker.subscribe(sorted({item.symbol for item in found}))
-        return found
-
-    def _markets(self, deployments: tuple[Deployed, ...]) -> list[Market]:
-        if isinstance(self._broker, PaperBroker):
-            broker = self._broker
-            return [ReplayMarket(self._ledger, broker, self._account, *place) for place in markets_of(deployments)]
-        return [LiveMarket(self._ledger, self._broker, self._account, *place) for place in markets_of(deployments)]
+            self._markets = [LiveMarket(ledger, self._broker, account, *place) for place in places]
 
     def _moments(self) -> dict[str, int]:
         """The market's time by symbol, of those that have one."""
-        found = deployed(self._lake, self._broker.name, self._account)
-        moments = {market.symbol: market.known_at_us() for market in self._markets(found)}
+        moments = {market.symbol: market.known_at_us() for market in self._markets}
         return {symbol: time for symbol, time in moments.items() if time is not None}
 
     def _since_us(self) -> int | None:
@@ -253,30 +274,6 @@ class Gateway:
         with self._ledger.reading() as connection:
             oldest = connection.execute(select(func.min(order_intents.c.sent_at)).where(*mine)).scalar_one()
         return None if oldest is None else int((oldest - timedelta(minutes=1)).timestamp() * 1_000_000)
-
-    def _permit(self) -> str:
-        """The last word before an order leaves: the switch, the lease, and whether the books are known."""
-        if self._known_connection != self._broker.connections and not self._replays:
-            return "the books of this connection are not compared yet: nothing is entered before they are"
-        if refusal := self._switch.refusal():
-            return refusal
-        return self._ledger.refusal()
-
-    def _may_send(self, connection: Connection, intent: Row[Any]) -> str:
-        """Why an intent may not leave now; asked in the transaction that would mark it sent."""
-        state = state_of_trading.state(connection, self._account)
-        if not state.may_enter:
-            return f"trading is {state}; only an active account enters: resume it first"
-        deployment = deployment_by_id(connection, intent.deployment_id)
-        if not deployment.is_active:
-            return f"deployment {intent.deployment_id} is not active any more; another one trades, or none"
-        if pause := pause_of(connection, deployment.symbol, deployment.timeframe):
-            return pause.refusal
-        unknown = (order_intents.c.account == self._account, order_intents.c.symbol == intent.symbol)
-        n = select(func.count()).where(*unknown, order_intents.c.state == IntentState.UNKNOWN)
-        if n_unknown := connection.execute(n).scalar_one():
-            return f"{n_unknown} orders on the symbol have an unknown outcome, 0 are allowed: wait for the broker"
-        return ""
 
     def _beat(self) -> None:
         """Show that the process lives, and hold the lease, every two seconds."""

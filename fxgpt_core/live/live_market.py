@@ -1,6 +1,7 @@
 """A market that moves by itself: prices come from the broker, closed candles from the feed, and nobody is waited for."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Select, func, select
@@ -28,7 +29,8 @@ class LiveMarket:
     def known_at_us(self) -> int | None:
         """The market's own time: the close of the last candle of the feed."""
         with self.ledger.reading() as connection:
-            return connection.execute(self._mine(func.max(live_candles.c.known_at_us))).scalar_one()
+            found: int | None = connection.execute(self._mine(func.max(live_candles.c.known_at_us))).scalar_one()
+        return found
 
     def next_candle(self) -> ClosedCandle | None:
         """The candle after the last one the positions were managed at, if it is in the feed."""
@@ -54,7 +56,5 @@ class LiveMarket:
         """Note that everything a candle causes was done."""
         finished(self.ledger, self.account, self.symbol, self.timeframe, candle.open_time_us)
 
-    def _mine(self, what: object) -> Select[tuple[object, ...]]:
-        return select(what).where(  # type: ignore[call-overload, no-any-return]
-            live_candles.c.symbol == self.symbol, live_candles.c.timeframe == self.timeframe
-        )
+    def _mine(self, what: Any) -> Select[Any]:
+        return select(what).where(live_candles.c.symbol == self.symbol, live_candles.c.timeframe == self.timeframe)

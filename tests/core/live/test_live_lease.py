@@ -259,7 +259,7 @@ def test_lease_halt_of_a_guard_is_not_undone_by_a_person_who_did_not_see_it(
 
     monkeypatch.setattr(state_of_trading, "changed", slowly)
     guard = threading.Thread(target=halt)
-    awaited(guard.start())
+    guard.start()
     state_of_trading.change(migrated_ledger, "paper", TradingState.ACTIVE, by="ada", reason="calm")
     guard.join()
     with migrated_ledger.reading() as connection:
