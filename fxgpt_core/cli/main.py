@@ -15,6 +15,7 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    ctrader,
     ctrader_simulate,
     deployments,
     doctor,
@@ -60,7 +61,7 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
-app.add_typer(ctrader_simulate.app, name="ctrader")
+app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
@@ -75,6 +76,8 @@ app.add_typer(ledger.app, name="ledger")
 for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
+for name, verb in ctrader_simulate.VERBS.items():
+    ctrader.app.command(name)(verb)
 for verbs in (optimize_report.VERBS, optimize_export.VERBS):
     for name, verb in verbs.items():
         optimize.app.command(name)(verb)

@@ -115,6 +115,12 @@ class TokenKeeper:
             await self._save()
             return await self.pair()
 
+    async def replace(self, pair: TokenPair) -> None:
+        """Store a pair that a person was granted instead of the one before. Raises `NotReadyError`."""
+        async with self._turn, _locked(self._lock_file):
+            self._unsaved = pair
+            await self._save()
+
     async def _asked(self, connection: Connection, pair: TokenPair) -> TokenPair:
         request = protocol.new("ProtoOARefreshTokenReq", refreshToken=pair.refresh.reveal())
         try:

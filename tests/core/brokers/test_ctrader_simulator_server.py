@@ -453,8 +453,8 @@ def test_settings_move_what_they_name(tmp_path: Path) -> None:
         assert [one.symbolName for one in (await asked(client, rehearsed, "SymbolsList")).symbol] == ["EURUSD"]
         for _ in range(2):
             await rehearsed.order(client, volume=300_000)
+            await client.drained()
             rehearsed.server.clock.offset_us += 1_000_000
-        await client.drained()
         margin = await asked(client, rehearsed, "ExpectedMargin", symbolId=symbol_of(rehearsed), volume=[1_000_000])
         assert margin.margin[0].sellMargin == 110_000  # 11,000 dollars by 10
         page = await asked(client, rehearsed, "DealList")
