@@ -5,6 +5,7 @@ compared; before that nothing is sent. Nothing is undone when the process ends, 
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from sqlalchemy import delete, func, insert, select
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
+from fxgpt_core.errors import NotReadyError, RefusedError
 from fxgpt_core.live import crash_guard, lease, reconciliation, state_of_trading
 from fxgpt_core.live.book_comparison import BookComparison
 from fxgpt_core.live.booking import Booking
@@ -40,6 +42,7 @@ from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import heartbeats, order_intents
 
+log = logging.getLogger(__name__)
 HEARTBEAT = timedelta(seconds=2)
 
 
@@ -91,7 +94,7 @@ class Gateway:
         self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
         self._wanted: set[tuple[str, str]] = set()
         self._sending: set[asyncio.Task[bool]] = set()
-        self._start, self._told = 0, told
+        self._start, self._told, self._trouble = 0, told, ""
         self._deployments: tuple[Deployed, ...] = ()
         self._markets: list[Market] = []
         self._last_beat: datetime | None = None
@@ -107,7 +110,7 @@ class Gateway:
         """Take the lease, connect, settle what a crash left open, compare books; only then may `step` send anything.
 
         Raises `RefusedError` when another process trades on the broker, or another account has something open there. A mismatch
-        halts the account. A broker that cannot be reached yet is waited for by `step`.
+        halts the account. Where the broker is not this process's own, `step` waits for it and compares.
         """
         self._ledger.take()
         owner, parameters = self._ledger.lease.owner, self._settings
@@ -119,7 +122,7 @@ class Gateway:
         if parameters.begins_halted:
             state_of_trading.begin_halted(self._ledger, self._account)
         await self._broker.connect(self._since_us())
-        if self._broker.is_ready:
+        if self._replays:
             await self._come_back()
         self._beat()
 
@@ -131,9 +134,18 @@ class Gateway:
         self._beat()
         if not self._broker.is_ready:
             return False
-        if self._permission.compared != self._broker.connections:
-            await self._come_back()
-        return await (self._replay() if self._replays else self._go_along())
+        if self._replays:
+            return await self._replay()
+        try:
+            if self._permission.compared != self._broker.connections:
+                await self._come_back()
+            return await self._go_along()
+        except lease.LeaseLostError:
+            raise
+        except (NotReadyError, RefusedError) as error:
+            # A connection ends at any line; what was begun is written down, and the next step goes on with it.
+            self._note(str(error))
+            return False
 
     async def stop(self) -> None:
         """Wait for what is on its way and give the account up; open positions stay as they are."""
@@ -148,6 +160,12 @@ class Gateway:
     async def rest(self, seconds: float) -> None:
         """Wait until the broker tells something, or the time is over."""
         await self._broker.wait_for_change(seconds)
+
+    def _note(self, trouble: str) -> None:
+        """Log what the broker did not answer, once while it stays the same."""
+        if trouble != self._trouble:
+            log.warning("the gateway of %s waits: %s", self._account, trouble)
+        self._trouble = trouble
 
     async def _come_back(self) -> None:
         """The one path of start, restart and reconnect: nothing is sent before the books agree."""
