@@ -2,7 +2,7 @@
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -53,6 +53,11 @@ class PaperVenue:
 
     def calm(self) -> None:
         """It is always calm."""
+
+    @property
+    def fired(self) -> Mapping[str, int]:
+        """There are no faults at all."""
+        return {}
 
     async def truth(self) -> Truth:
         """What the book has."""

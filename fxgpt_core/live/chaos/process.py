@@ -10,7 +10,7 @@ import secrets
 import signal
 import sys
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,21 @@ from fxgpt_core.live.gateway import Gateway, GatewaySettings
 from fxgpt_core.live.order_path import OrderPath
 from fxgpt_core.live.running import run
 from fxgpt_core.market.orders import Fill, OrderOutcome, OrderRequest
+from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.ledger import Ledger
+
+WIDE: dict[str, Any] = dict.fromkeys(
+    ("max_signal_age_s", "max_signal_age_candles", "max_price_age_s", "max_minor_price_age_s", "max_spread_ratio"), 1e9
+) | dict.fromkeys(
+    ("max_symbol_exposure", "max_currency_exposure", "max_leverage", "max_correlated_exposure", "clock_skew_warn_s"), 1e9
+) | dict.fromkeys(
+    ("max_positions_per_symbol", "max_positions", "max_symbol_orders_per_minute", "max_orders_per_minute"), 1_000_000
+) | {
+    "max_orders_per_day": 1_000_000, "max_losing_streak": 1_000_000, "max_rejections": 1_000_000, "clock_skew_halt_s": 1e9,
+    "harmless_spread_pips": 1e6, "max_daily_loss": 1.0, "max_drawdown": 1.0, "max_margin_use": 1.0,
+}  # fmt: skip
+"""Guards that let everything pass: what is tried here is the path of an order, and as many of them as can be."""
 
 NO_WRITE_AHEAD, NO_DEAL_KEY, RESEND_AT_ONCE = "no_write_ahead", "no_deal_key", "resend_at_once"
 WRONGS = (NO_WRITE_AHEAD, NO_DEAL_KEY, RESEND_AT_ONCE)
@@ -41,6 +54,7 @@ class ProcessConfig:
     broker: str
     environment: str = ""
     wrong: str = ""
+    clock_offset_us: int = 0
 
     def write(self, path: Path) -> None:
         """To the file that the process reads."""
@@ -84,8 +98,11 @@ class SentAgain(OrderPath):
 def gateway_of(config: ProcessConfig) -> Gateway:
     """The gateway a config describes."""
     root = Path(config.root)
-    lake = Lake(root / "lake", Ledger(config.ledger_url), CODE)
-    settings = GatewaySettings(folder=root / "live", most_starts=1_000_000, starts_within=timedelta(minutes=1))
+    offset = timedelta(microseconds=config.clock_offset_us)
+    lake = Lake(root / "lake", Ledger(config.ledger_url, lambda: datetime.now(UTC) + offset), CODE)
+    settings = GatewaySettings(
+        folder=root / "live", most_starts=1_000_000, starts_within=timedelta(minutes=1), guards=GuardSettings(**WIDE)
+    )
     gateway = Gateway(lake, broker_of(config), ACCOUNT, settings=settings)
     _make_wrong(gateway, config.wrong)
     return gateway

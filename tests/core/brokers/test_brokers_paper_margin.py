@@ -84,21 +84,21 @@ def test_margin_level_within_a_candle_fills_at_its_price_and_a_nearer_stop_goes_
 
 
 def test_margin_level_of_two_symbols_closes_the_worst_of_the_account_at_its_own_last_price(tmp_path: Path) -> None:
-    """EURUSD has lost 900 when GBPUSD falls: 2,000 − 900 + 20,000·(p − 1.25) = 0.5 · (30,000·1.17 + 20,000·p) / 30."""
-    broker = opened(tmp_path)
+    """EURUSD has lost 900 when GBPUSD falls: 2,100 − 900 + 20,000·(p − 1.25) = 0.5 · (30,000·1.17 + 20,000·p) / 30."""
+    broker = opened(tmp_path, cash=2100.0)
     enter(broker, "a", Side.LONG, 30_000)
     quote(broker, 1, 1.2)
     enter(broker, "b", Side.LONG, 20_000, "GBPUSD")
     quote(broker, 1, 1.25, "GBPUSD")
     quote(broker, 2, 1.17)
-    level = (0.5 * 30_000 * 1.17 / 30 - 1100 + 25_000) / (20_000 * (1 - 0.5 / 30))
+    level = (0.5 * 30_000 * 1.17 / 30 - 1200 + 25_000) / (20_000 * (1 - 0.5 / 30))
     assert 1.25 > level > 1.25 - 900 / 20_000  # GBPUSD has lost something, and less than EURUSD
     quote(broker, 3, level + 1e-6, "GBPUSD")
     assert ends(broker) == []
     quote(broker, 4, level - 1e-6, "GBPUSD")
     assert ends(broker) == [("a", "stop_out", 1.17)]
     assert [held.client_order_id for held in broker.positions()] == ["b"]
-    assert broker.account().balance == pytest.approx(1100.0)
+    assert broker.account().balance == pytest.approx(1200.0)
 
 
 def test_margin_of_a_hedge_falls_short_when_the_spread_widens(tmp_path: Path) -> None:
