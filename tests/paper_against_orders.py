@@ -63,7 +63,9 @@ class OrderCase:
         candles = self.candles
         prices = (float(getattr(candles, name)[i]) for name in ("open", "high", "low", "close"))
         assert candles.spread is not None
-        return PlayedCandle("EURUSD", int(candles.open_time_us[i]), int(candles.known_at_us[i]), *prices, float(candles.spread[i]))
+        return PlayedCandle(
+            "EURUSD", int(candles.open_time_us[i]), int(candles.known_at_us[i]), *prices, float(candles.spread[i])
+        )
 
     def _ask(self, broker: PaperBroker, m: int) -> None:
         one = Instruction(*(getattr(self.asked, name)[m].item() for name in Instruction._fields))
@@ -105,7 +107,9 @@ def order_differences(case: OrderCase, path: Path) -> list[str]:
     found, equity = case.by_paper(path, set(result.refused.tolist()))
     wanted_parts, wanted_costs = _of_backtest(case, result)
     parts, costs = _of_paper(case, found)
-    off = [f"trade {key}: {wanted_parts[key]} wanted, {parts[key]} found" for key in wanted_parts if wanted_parts[key] != parts[key]]
+    off = [
+        f"trade {key}: {wanted_parts[key]} wanted, {parts[key]} found" for key in wanted_parts if wanted_parts[key] != parts[key]
+    ]
     off += [f"trade {key}: none wanted, {parts[key]} found" for key in parts if key not in wanted_parts]
     for tag, wanted in wanted_costs.items():
         if not np.allclose(wanted, costs.get(tag, [np.nan]), rtol=1e-9, atol=1e-9):
@@ -121,10 +125,12 @@ def _of_backtest(case: OrderCase, result: OrderBacktest) -> tuple[Counter[tuple[
     for k in range(len(trades)):
         tag = int(trades.tag[k])
         ended = (int(trades.exit_index[k]), float(trades.exit_price[k]), EXIT_NAMES[trades.reason[k]])
-        parts[(tag, int(trades.side[k]), int(trades.units[k]), float(trades.entry_price[k]), int(trades.entry_index[k]), *ended)] += 1
+        parts[
+            (tag, int(trades.side[k]), int(trades.units[k]), float(trades.entry_price[k]), int(trades.entry_index[k]), *ended)
+        ] += 1
         costs[tag] = costs.get(tag, np.zeros(len(COSTS))) + [getattr(trades, name)[k] for name in COSTS]
     sizes = {int(tag): size for tag, size in zip(case.asked.tag, case.asked.size, strict=True) if size >= 1.0}
-    closed = Counter({tag: 0 for tag in costs})
+    closed = Counter(dict.fromkeys(costs, 0))
     for tag, units in zip(trades.tag, trades.units, strict=True):
         closed[int(tag)] += int(units)
     return parts, {tag: paid for tag, paid in costs.items() if closed[tag] == sizes[tag]}
@@ -145,10 +151,10 @@ def _of_paper(case: OrderCase, found: list[Fill]) -> tuple[Counter[tuple[object,
 
 
 def random_orders(seed: int, n: int = 160) -> OrderCase:
-    """Hourly candles over rolls and a weekend, and orders of every kind in every third; every second account is stopped out.
+    """Hourly candles over rolls and a weekend, and orders of every kind.
 
-    The account of every third is kept in euros. Where it is stopped out there is no swap, which a position that is alone in the
-    account does not count in its stop-out price, and no order waits but for the next price.
+    Every second account has little money, large moves and a broker who closes what its margin does not carry; there is no swap
+    then, which the stop-out price of a position that is alone in the account does not know. Some of the others are in euros.
     """
     rng = np.random.default_rng(seed)
     times = expected_open_times(MONDAY_US, MONDAY_US + 30 * DAY_US, Timeframe.H1)[:n]
