@@ -62,9 +62,9 @@ def test_replay_that_was_cut_off_goes_on_where_it_stopped(made: Stage) -> None:
     clock = Clock(made)
 
     def cut(seconds: float) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("by a person")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="by a person"):
         release_paced(made.ledger, PLACE, candles_of(made, 3), Pace(60.0, clock, cut))
     assert len(in_feed(made)) == 1
     assert release_paced(made.ledger, PLACE, candles_of(made, 3), Pace(60.0, clock, clock.wait)) == 2
