@@ -8,6 +8,14 @@ DAGSTER_HOME         Dagster's home                                             
 FXGPT_MODEL_MAX_AGE_DAYS  days after which a model makes no signals on live candles  default 45
 FXGPT_<NAME>_KEY     a person's key for the provider <NAME>; of alpaca's two    default the one in the system's keyring
                      the key id is that of ALPACA, the secret of ALPACA_SECRET
+
+cTrader (docs/ctrader.md):
+FXGPT_CTRADER_CLIENT_ID      the application that you registered             default ctrader-client-id in the keyring
+FXGPT_CTRADER_CLIENT_SECRET  its secret                                      default ctrader-client-secret in the keyring
+FXGPT_CTRADER_TOKEN_KEY      key of the file of tokens                       default none: tokens are in the keyring
+FXGPT_CTRADER_HOST           host[:port] instead of the venue's, a simulator default none
+FXGPT_CTRADER_CA             file of the one authority to trust              default none: the system's
+FXGPT_CTRADER_ACCESS_TOKEN   read by `fxgpt ctrader login --given` alone, with FXGPT_CTRADER_REFRESH_TOKEN
 """
 
 import math
@@ -16,9 +24,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.registry.database_url import require_usable
+
+if TYPE_CHECKING:
+    from fxgpt_core.brokers.ctrader.access import Access
+    from fxgpt_core.brokers.ctrader.redaction import Secret
 
 KEYRING_SERVICE = "fxgpt"
 KEY_FORM = re.compile(r"[!-~]+")
@@ -110,6 +123,51 @@ def provider_key(name: str, environment: Mapping[str, str] | None = None) -> str
     if not KEY_FORM.fullmatch(key):
         raise BadInputError(f"the key of {name} has spaces or letters beyond ASCII; set {variable} to the key alone")
     return key
+
+
+def ctrader_access(settings: Settings, environment: Mapping[str, str] | None = None) -> "Access":
+    """How a person's cTrader accounts are reached.
+
+    Raises `MissingError` where no application is named, `BadInputError` for a value that cannot be used.
+    """
+    from fxgpt_core.brokers.ctrader.access import Access
+    from fxgpt_core.brokers.ctrader.redaction import Secret
+    from fxgpt_core.brokers.ctrader.tokens import Credentials
+
+    env = os.environ if environment is None else environment
+    ca_file = _folder(env, "FXGPT_CTRADER_CA", Path()) if env.get("FXGPT_CTRADER_CA") else None
+    token_key = env.get("FXGPT_CTRADER_TOKEN_KEY")
+    return Access(
+        credentials=Credentials(_ctrader(env, "client-id"), Secret(_ctrader(env, "client-secret"))),
+        folder=settings.data_root / "ctrader",
+        host=env.get("FXGPT_CTRADER_HOST", ""),
+        ca_file=ca_file,
+        token_key=Secret(token_key) if token_key else None,
+    )
+
+
+def ctrader_given_tokens(environment: Mapping[str, str] | None = None) -> "tuple[Secret, Secret]":
+    """Access and refresh token as somebody else granted them. Raises `MissingError` naming the variables."""
+    from fxgpt_core.brokers.ctrader.redaction import Secret
+
+    env = os.environ if environment is None else environment
+    variables = ("FXGPT_CTRADER_ACCESS_TOKEN", "FXGPT_CTRADER_REFRESH_TOKEN")
+    if missing := [variable for variable in variables if not env.get(variable)]:
+        raise MissingError(f"no tokens are given: {' and '.join(missing)} not set; set both, or leave --given out")
+    return Secret(env[variables[0]]), Secret(env[variables[1]])
+
+
+def _ctrader(env: Mapping[str, str], part: str) -> str:
+    variable, entry = f"FXGPT_CTRADER_{part.upper().replace('-', '_')}", f"ctrader-{part}"
+    value = (env.get(variable) or _keyring_key(entry) or "").strip()
+    if not value:
+        raise MissingError(
+            f"cTrader's {part.replace('-', ' ')} is not known; register an application (docs/ctrader.md) and set {variable}, "
+            f"or store it with `keyring set {KEYRING_SERVICE} {entry}`"
+        )
+    if not KEY_FORM.fullmatch(value):
+        raise BadInputError(f"{variable} has spaces or letters beyond ASCII; set it to the value alone")
+    return value
 
 
 def _keyring_key(name: str) -> str | None:

@@ -15,6 +15,7 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    ctrader,
     ctrader_simulate,
     deployments,
     doctor,
@@ -23,6 +24,7 @@ from fxgpt_core.cli import (
     gateway,
     ledger,
     live,
+    live_chaos,
     live_guards,
     live_replay,
     live_up,
@@ -64,9 +66,12 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
-app.add_typer(ctrader_simulate.app, name="ctrader")
+for name, verb in ctrader_simulate.VERBS.items():
+    ctrader.app.command(name)(verb)
+app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
+live.app.command("chaos")(live_chaos.chaos)
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")

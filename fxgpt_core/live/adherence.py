@@ -61,7 +61,10 @@ class Executed:
 
 @dataclass(frozen=True)
 class OrderLife:
-    """An order from the close it was decided at to its last fill; `stop_price` and `target_price` are those that held last."""
+    """An order from the close it was decided at to its last fill; `stop_price` and `target_price` are those that held last.
+
+    `retry` 1: given again at half its size, after the broker had said definitely that the money was not enough.
+    """
 
     client_order_id: str
     deployment_id: int
@@ -78,6 +81,7 @@ class OrderLife:
     target_price: float | None
     entries: Sequence[Executed] = ()
     exits: Sequence[Executed] = ()
+    retry: int = 0
 
     @property
     def filled_units(self) -> int:

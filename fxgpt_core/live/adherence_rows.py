@@ -61,6 +61,7 @@ def _life(intent: Row[Any], held: Row[Any] | None, entries: Iterable[Row[Any]], 
         target_price=intent.target_price if held is None else held.target_price,
         entries=tuple(map(_executed, entries)),
         exits=tuple(map(_executed, exits)),
+        retry=intent.retry,
     )
 
 

@@ -181,8 +181,10 @@ class _Comparison:
             text = f"{life.filled_units} of {life.intended_units} ordered units were filled"
             found.append(FillDifference(life.decided_at_us, "filled_units", life.filled_units, trade.units, Cause.REJECT, text))
         if life.intended_units != trade.units:
-            text = "the size is made of the equity, which is not the backtest's"
-            found.append(FillDifference(life.decided_at_us, "units", life.intended_units, trade.units, Cause.FOLLOWS, text))
+            cause, text = Cause.FOLLOWS, "the size is made of the equity, which is not the backtest's"
+            if life.retry:
+                cause, text = Cause.REJECT, "given again at half its size after a rejection for want of money"
+            found.append(FillDifference(life.decided_at_us, "units", life.intended_units, trade.units, cause, text))
         return found
 
     def _entry(self, life: OrderLife, trade: ShadowTrade) -> list[FillDifference]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fxgpt_core.brokers.ctrader_simulator.server import SimulatorServer
 
 MOST_BARS: Final = 4_999
-DEFAULT_BARS: Final = 500
 MOST_TICKS: Final = 1_000
 WEEK_MS: Final = 604_800_000
 MINUTE_MS: Final = 60_000
@@ -80,6 +79,8 @@ def _trendbars(server: "SimulatorServer", client: "ClientConnection", asked: Any
         ctidTraderAccountId=asked.ctidTraderAccountId,
         period=asked.period,
         symbolId=asked.symbolId,
+        # Optional by now; clients with older messages cannot read an answer without it.
+        timestamp=shapes.ms(server.clock()),
         trendbar=[trendbar(bars, int(row)) for row in rows[-wanted:]],
         hasMore=len(rows) > wanted,
     )

@@ -50,7 +50,6 @@ class VenueAccount:
     rights: AccessRights = AccessRights.FULL_ACCESS
     registered_us: int = 0
     last_margin_call_us: int = 0
-    used_margin: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,6 @@ class VenuePosition:
     swap: int = 0
     commission: int = 0
     margin_rate: float = 0.0
-    used_margin: int = 0
     closed_us: int | None = None
     protection_id: int | None = None
 
@@ -260,6 +258,13 @@ class SymbolChanged:
 
 
 @dataclass(frozen=True)
+class AccountChanged:
+    """The terms of an account are new."""
+
+    account_id: int
+
+
+@dataclass(frozen=True)
 class MarginCall:
     """The equity of an account has fallen below a level of its margin."""
 
@@ -268,4 +273,4 @@ class MarginCall:
     time_us: int
 
 
-VenueEvent = Execution | StopTrailed | VenueQuote | SymbolChanged | MarginCall
+VenueEvent = Execution | StopTrailed | VenueQuote | SymbolChanged | AccountChanged | MarginCall

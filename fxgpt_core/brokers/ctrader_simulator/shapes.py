@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fxgpt_core.brokers.ctrader_simulator.book import Book
-from fxgpt_core.brokers.ctrader_simulator.codes import OrderType, PositionStatus, TradingMode
+from fxgpt_core.brokers.ctrader_simulator.codes import PositionStatus, TradingMode
 from fxgpt_core.brokers.ctrader_simulator.records import (
     MONEY_DIGITS,
     CashFlow,
@@ -257,6 +257,10 @@ def symbol_fields(book: Book, terms: SymbolTerms) -> dict[str, Any]:
         "lotSize": terms.lot_size,
         "leverageId": LEVERAGE_ID,
         "measurementUnits": terms.symbol.base,
+        "holiday": [
+            {"holidayId": day, "name": "Holiday", "scheduleTimeZone": terms.zone, "holidayDate": day, "isRecurring": False}
+            for day in terms.holidays
+        ],
         "pnlConversionFeeRate": 0,
     }
 
@@ -286,8 +290,3 @@ def _closing_fields(one: ClosingDetail) -> dict[str, Any]:
         "moneyDigits": MONEY_DIGITS,
         "pnlConversionFee": one.fee,
     }
-
-
-def is_protective(order: VenueOrder) -> bool:
-    """Whether an order is the server's own, that holds stop and target of a position."""
-    return order.ticket.type is OrderType.STOP_LOSS_TAKE_PROFIT

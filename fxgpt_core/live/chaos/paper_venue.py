@@ -2,7 +2,7 @@
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -39,7 +39,7 @@ async def paper_truth(book: Path) -> Truth:
 class PaperVenue:
     """The paper broker as the venue of a run: candles by a random walk, nothing goes wrong but the gateway's deaths."""
 
-    environment = ""
+    environment, account_id = "", 0
 
     def __init__(self, seed: int, root: Path) -> None:
         self._rng, self._book = random.Random(seed), root / "paper.db"  # noqa: S311 it draws a rehearsal
@@ -53,6 +53,11 @@ class PaperVenue:
 
     def calm(self) -> None:
         """It is always calm."""
+
+    @property
+    def fired(self) -> Mapping[str, int]:
+        """There are no faults at all."""
+        return {}
 
     async def truth(self) -> Truth:
         """What the book has."""

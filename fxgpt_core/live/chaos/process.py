@@ -10,20 +10,36 @@ import secrets
 import signal
 import sys
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from fxgpt_core.brokers.broker import Broker, OrderResult
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.live.booking import Booking
+from fxgpt_core.live.chaos.settings import ChaosSettings
+from fxgpt_core.live.chaos.simulated_broker import simulated_broker
 from fxgpt_core.live.chaos.stage import CODE
 from fxgpt_core.live.gateway import Gateway, GatewaySettings
 from fxgpt_core.live.order_path import OrderPath
 from fxgpt_core.live.running import run
+from fxgpt_core.live.told import Told
 from fxgpt_core.market.orders import Fill, OrderOutcome, OrderRequest
+from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.ledger import Ledger
+
+WIDE: dict[str, Any] = dict.fromkeys(
+    ("max_signal_age_s", "max_signal_age_candles", "max_price_age_s", "max_minor_price_age_s", "max_spread_ratio"), 1e9
+) | dict.fromkeys(
+    ("max_symbol_exposure", "max_currency_exposure", "max_leverage", "max_correlated_exposure", "clock_skew_warn_s"), 1e9
+) | dict.fromkeys(
+    ("max_positions_per_symbol", "max_positions", "max_symbol_orders_per_minute", "max_orders_per_minute"), 1_000_000
+) | {
+    "max_orders_per_day": 1_000_000, "max_losing_streak": 1_000_000, "max_rejections": 1_000_000, "clock_skew_halt_s": 1e9,
+    "harmless_spread_pips": 1e6, "max_daily_loss": 1.0, "max_drawdown": 1.0, "max_margin_use": 1.0,
+}  # fmt: skip
+"""Guards that let everything pass: what is tried here is the path of an order, and as many of them as can be."""
 
 NO_WRITE_AHEAD, NO_DEAL_KEY, RESEND_AT_ONCE = "no_write_ahead", "no_deal_key", "resend_at_once"
 WRONGS = (NO_WRITE_AHEAD, NO_DEAL_KEY, RESEND_AT_ONCE)
@@ -40,7 +56,9 @@ class ProcessConfig:
     ledger_url: str
     broker: str
     environment: str = ""
+    account_id: int = 0
     wrong: str = ""
+    clock_offset_us: int = 0
 
     def write(self, path: Path) -> None:
         """To the file that the process reads."""
@@ -75,7 +93,7 @@ class SentAgain(OrderPath):
         """Once more, and at once."""
         result = await super().send(request)
         if result.outcome is OrderOutcome.UNKNOWN:
-            self._broker.forget(request.client_order_id)  # type: ignore[attr-defined]
+            self._broker._commands._given.discard(request.client_order_id)  # type: ignore[attr-defined]
             again = await self._broker.place(request)
             self._settle(request.client_order_id, again)
         return result
@@ -83,19 +101,24 @@ class SentAgain(OrderPath):
 
 def gateway_of(config: ProcessConfig) -> Gateway:
     """The gateway a config describes."""
-    root = Path(config.root)
-    lake = Lake(root / "lake", Ledger(config.ledger_url), CODE)
-    settings = GatewaySettings(folder=root / "live", most_starts=1_000_000, starts_within=timedelta(minutes=1))
-    gateway = Gateway(lake, broker_of(config), ACCOUNT, settings=settings)
+    root, told = Path(config.root), Told(ACCOUNT, "chaos")
+    offset = timedelta(microseconds=config.clock_offset_us)
+    lake = Lake(root / "lake", Ledger(config.ledger_url, lambda: datetime.now(UTC) + offset), CODE)
+    settings = GatewaySettings(
+        folder=root / "live", most_starts=1_000_000, starts_within=timedelta(minutes=1), guards=GuardSettings(**WIDE)
+    )
+    gateway = Gateway(lake, broker_of(config, told), ACCOUNT, settings=settings, told=told)
     _make_wrong(gateway, config.wrong)
     return gateway
 
 
-def broker_of(config: ProcessConfig) -> Broker:
+def broker_of(config: ProcessConfig, told: Told) -> Broker:
     """The broker a config names."""
+    root = Path(config.root)
     if config.broker == "paper":
-        return PaperBroker(Path(config.root) / "paper.db", {}, CASH, 500.0)
-    raise ValueError(config.broker)
+        return PaperBroker(root / "paper.db", {}, CASH, 500.0)
+    clock = ChaosSettings(1, 0, 0, clock_offset_us=config.clock_offset_us)
+    return simulated_broker(root, Path(config.environment), config.account_id, clock, told)
 
 
 def _make_wrong(gateway: Gateway, wrong: str) -> None:

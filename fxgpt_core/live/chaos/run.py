@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ class Venue(Protocol):
     """Where the orders of a run go."""
 
     environment: str
+    account_id: int
 
     def price(self, symbol: str) -> float:
         """The price at which the next candle of a symbol closes."""
@@ -30,6 +31,11 @@ class Venue(Protocol):
         """Let nothing go wrong from now on."""
         ...
 
+    @property
+    def fired(self) -> Mapping[str, int]:
+        """How often each fault came, by name."""
+        ...
+
     async def truth(self) -> Truth:
         """What really happened."""
         ...
@@ -37,24 +43,27 @@ class Venue(Protocol):
 
 @dataclass(frozen=True)
 class Ended:
-    """A run that was played: its verdict, and how often the gateway was killed."""
+    """A run that was played: its verdict, how often the gateway was killed, and how often each fault came."""
 
     verdict: Verdict
     kills: int
+    faults: Mapping[str, int]
 
 
 async def chaos_run(
     settings: ChaosSettings,
     root: Path,
     venue_of: Callable[[ChaosSettings, Path], AbstractAsyncContextManager[Venue]],
-    tell: Callable[[float], None],
+    tell: Callable[[int, int], None],
 ) -> Ended:
-    """Play a run in a folder of its own; `tell` hears how much is done, from 0 to 1."""
-    stage = chaos_stage(root, settings.ledger_url(root), settings.broker, settings.symbols, settings.seed, settings.first_us)
+    """Play a run in a folder of its own; `tell` hears how many of how many orders are sent."""
+    stage = chaos_stage(root, settings)
     async with venue_of(settings, root) as venue:
         config = root / "process.json"
         url = settings.ledger_url(root)
-        ProcessConfig(str(root), url, settings.broker, venue.environment, settings.wrong).write(config)
+        ProcessConfig(
+            str(root), url, settings.broker, venue.environment, venue.account_id, settings.wrong, settings.clock_offset_us
+        ).write(config)
         lives = Lives(config, root / "gateway.log")
         await lives.start()
         try:
@@ -65,18 +74,19 @@ async def chaos_run(
             await _quiet(settings, stage, lives)
         finally:
             await lives.stop()
-        found = verdict(stage.ledger, await venue.truth(), settings.grid)
+        found, faults = verdict(stage.ledger, await venue.truth(), settings.grid), venue.fired
     stage.ledger.close()
-    return Ended(found, lives.kills)
+    return Ended(found, lives.kills, faults)
 
 
-async def _storm(settings: ChaosSettings, stage: ChaosStage, venue: Venue, lives: Lives, tell: Callable[[float], None]) -> int:
+async def _storm(settings: ChaosSettings, stage: ChaosStage, venue: Venue, lives: Lives, tell: Callable[[int, int], None]) -> int:
     """Wish and kill until enough orders were sent; returns the number of the next candle."""
     rng = random.Random(settings.seed + 1)  # noqa: S311 it draws a rehearsal
     kill_at = sorted(rng.uniform(0.02, 0.98) for _ in range(settings.kills))
     number = 0
     while (done := stage.n_sent() / settings.orders) < 1.0 or kill_at:
-        tell(min(done, 1.0))
+        if done > 0.0:
+            tell(min(int(done * settings.orders), settings.orders), settings.orders)
         if kill_at and done >= kill_at[0]:
             kill_at.pop(0)
             await lives.kill()

@@ -1,6 +1,7 @@
 """What a chaos run is made of."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fxgpt_core.errors import BadInputError
@@ -11,8 +12,11 @@ SYMBOLS = (
 )
 PAPER_SYMBOLS = ("EURUSD", "GBPUSD", "AUDUSD", "NZDUSD")
 """Settled in one currency, which a paper account at flat costs is kept in."""
-FIRST_US = 1_790_172_000_000_000
-"""A Wednesday of 2026, 14:00 UTC."""
+HOUR_US = 3_600_000_000
+BEGIN_US = 1_790_172_000_000_000
+"""A Wednesday of 2026, 14:00 UTC: a run begins then, whatever day it is."""
+FIRST_US = BEGIN_US - 2000 * HOUR_US
+"""Open time of the first candle; the hours of a run pass in seconds, and none may come out of the future."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,17 @@ class ChaosSettings:
     faults: str = "all"
     quiet_s: float = 10.0
     first_us: int = FIRST_US
+    clock_offset_us: int = field(default_factory=lambda: BEGIN_US - time.time_ns() // 1000)
 
     def __post_init__(self) -> None:
         if self.orders < 1 or self.kills < 0:
             raise BadInputError(f"{self.orders} orders and {self.kills} kills found; at least 1 order and 0 kills are needed")
         if self.broker not in ("paper", "ctrader"):
             raise BadInputError(f"there is no broker {self.broker}; it is paper or ctrader")
+
+    def now_us(self) -> int:
+        """The time of the run, which gateway and venue share."""
+        return time.time_ns() // 1000 + self.clock_offset_us
 
     @property
     def grid(self) -> float:

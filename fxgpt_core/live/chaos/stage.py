@@ -2,11 +2,13 @@
 
 import random
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select, update
 
 from fxgpt_core.live.candle_feed import ClosedCandle, received, release
+from fxgpt_core.live.chaos.settings import ChaosSettings
 from fxgpt_core.market.timeframes import timeframe
 from fxgpt_core.registry import migration
 from fxgpt_core.registry.artifact_tables import deployment_evidence
@@ -47,8 +49,8 @@ class ChaosStage:
     rng: random.Random = field(repr=False)
 
     def wish(self, symbol: str, number: int, price: float, *, wants: bool = True) -> str:
-        """What the live job does on the `number`-th candle of a symbol, which closed at `price`: decision and, if it wants to trade,
-        signal; its key.
+        """What the live job does on a symbol's candle number so and so, which closed at `price`: a decision and, if it wants to
+        trade, a signal; its key.
         """
         length_us = timeframe(TIMEFRAME).us
         open_us = self.first_us + number * length_us
@@ -91,17 +93,18 @@ class ChaosStage:
             return int(connection.execute(asked).scalar_one())  # type: ignore[call-overload]
 
 
-def chaos_stage(root: Path, ledger_url: str, broker: str, symbols: tuple[str, ...], seed: int, first_us: int) -> ChaosStage:
-    """The stage before its first candle, which opens at `first_us`, a full hour."""
-    ledger = Ledger(ledger_url)
+def chaos_stage(root: Path, settings: ChaosSettings) -> ChaosStage:
+    """The stage of a run before its first candle."""
+    offset = timedelta(microseconds=settings.clock_offset_us)
+    ledger = Ledger(settings.ledger_url(root), lambda: datetime.now(UTC) + offset)
     migration.upgrade(ledger)
     lake = Lake(root / "lake", ledger, CODE)
-    ids = {symbol: _deploy(lake, symbol) for symbol in symbols}
-    if broker != PAPER:
+    ids = {symbol: _deploy(lake, symbol) for symbol in settings.symbols}
+    if settings.broker != PAPER:
         # No gate stands between a rehearsal's ledger and a venue that is simulated.
         with ledger.begin() as connection:
-            connection.execute(update(deployment_evidence).values(broker=broker))
-    return ChaosStage(root, ledger, ids, first_us, random.Random(seed))  # noqa: S311 it draws a rehearsal
+            connection.execute(update(deployment_evidence).values(broker=settings.broker))
+    return ChaosStage(root, ledger, ids, settings.first_us, random.Random(settings.seed))  # noqa: S311 it draws a rehearsal
 
 
 def _deploy(lake: Lake, symbol: str) -> int:

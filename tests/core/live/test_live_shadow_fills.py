@@ -137,6 +137,8 @@ def test_shadow_of_sizes_tells_a_partial_fill_from_another_equity():
     assert (partial.field, partial.live, partial.backtest, partial.cause) == ("filled_units", 400, 1000, Cause.REJECT)
     (equity,) = found(WISH, trades=(replace(TRADE, units=1200),))
     assert (equity.field, equity.live, equity.backtest, equity.cause) == ("units", 1000, 1200, Cause.FOLLOWS)
+    (halved,) = found(lived(retry=1), trades=(replace(TRADE, units=2000),))
+    assert (halved.field, halved.cause) == ("units", Cause.REJECT)
 
 
 def test_shadow_of_what_only_follows_from_an_earlier_difference():
