@@ -5,6 +5,7 @@ FXGPT_LEDGER_URL     SQLAlchemy URL of the ledger                               
 FXGPT_MLFLOW_URL     SQLAlchemy URL of the MLflow store                         default sqlite:///<data root>/mlflow/mlflow.db
 FXGPT_DAGSTER_PG_URL PostgreSQL URL of Dagster's own storage                    default none: SQLite below the Dagster home
 DAGSTER_HOME         Dagster's home                                             default <data root>/dagster
+FXGPT_MODEL_MAX_AGE_DAYS  days after which a model makes no signals on live candles  default 45
 FXGPT_<NAME>_KEY     a person's key for the provider <NAME>; of alpaca's two    default the one in the system's keyring
                      the key id is that of ALPACA, the secret of ALPACA_SECRET
 
@@ -17,6 +18,7 @@ FXGPT_CTRADER_CA             file of the one authority to trust              def
 FXGPT_CTRADER_ACCESS_TOKEN   read by `fxgpt ctrader login --given` alone, with FXGPT_CTRADER_REFRESH_TOKEN
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 KEYRING_SERVICE = "fxgpt"
 KEY_FORM = re.compile(r"[!-~]+")
+MODEL_MAX_AGE_DAYS, MOST_DAYS = 45.0, 36_500.0
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 
@@ -56,6 +59,7 @@ class Settings:
     mlflow_url: str
     dagster_home: Path
     dagster_pg_url: str | None
+    model_max_age_days: float = MODEL_MAX_AGE_DAYS
 
     @property
     def lake_root(self) -> Path:
@@ -99,6 +103,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         mlflow_url=_url(env, "FXGPT_MLFLOW_URL", f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"),
         dagster_home=_folder(env, "DAGSTER_HOME", root / "dagster"),
         dagster_pg_url=_url(env, pg_url, "") if env.get(pg_url) else None,
+        model_max_age_days=_days(env, "FXGPT_MODEL_MAX_AGE_DAYS", MODEL_MAX_AGE_DAYS),
     )
 
 
@@ -184,6 +189,17 @@ def _folder(env: Mapping[str, str], variable: str, default: Path) -> Path:
         return Path(given).expanduser().resolve()
     except (RuntimeError, OSError, ValueError) as error:
         raise BadInputError(f"{variable} is {given!r}, which names no folder ({error}); set it to a folder's path") from error
+
+
+def _days(env: Mapping[str, str], variable: str, default: float) -> float:
+    given = env.get(variable) or str(default)
+    try:
+        days = float(given)
+    except ValueError:
+        days = math.nan
+    if not 0.0 < days < MOST_DAYS:
+        raise BadInputError(f"{variable} is {given!r}; set it to a number of days above 0 and below {MOST_DAYS:g}")
+    return days
 
 
 def _url(env: Mapping[str, str], variable: str, default: str) -> str:

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, answer, say
-from fxgpt_core.settings import read_settings
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.live.gateway import Gateway
+    from fxgpt_core.registry.lake import Lake
 
 AccountOption = Annotated[str, typer.Option("--account", help="Account name; a broker has one gateway at a time.")]
 
 
-def gateway(account: AccountOption = "paper", json: JsonFlag = False) -> None:
+BrokerOption = Annotated[str, typer.Option("--broker", help="Who trades the account: paper or ctrader.")]
+
+
+def gateway(account: AccountOption = "paper", broker: BrokerOption = "paper", json: JsonFlag = False) -> None:
     """Turn signals into orders until interrupted: at most one order for each signal, reconciled before the first.
 
     Example: fxgpt gateway --account paper
@@ -25,20 +30,27 @@ def gateway(account: AccountOption = "paper", json: JsonFlag = False) -> None:
 
     settings = read_settings()
     lake = read_only_lake(settings, opened_ledger(settings))
-    from fxgpt_core.live.gateway import paper_gateway
-
-    process = paper_gateway(lake, settings.data_root, account)
+    process = _process(lake, settings, account, broker)
     if not json:
-        say(f"gateway of account {account}, on paper; interrupt it to stop (positions stay as they are)")
+        say(f"gateway of account {account}, on {broker}; interrupt it to stop (positions stay as they are)")
     asyncio.run(_until_interrupted(process))
     answer({"account": account, "stopped": True}, json, lambda: say(f"gateway of account {account} stopped"))
+
+
+def _process(lake: "Lake", settings: Settings, account: str, broker: str) -> "Gateway":
+    """The gateway of an account at a broker, not started yet. Raises `BadInputError` for another broker."""
+    from fxgpt_core.live.running import paper_gateway
+
+    if broker != "paper":
+        raise BadInputError(f"there is no broker {broker}; it is paper or ctrader")
+    return paper_gateway(lake, settings.data_root, account)
 
 
 VERBS: dict[str, Callable[..., Any]] = {"gateway": gateway}
 
 
 async def _until_interrupted(process: "Gateway") -> None:
-    from fxgpt_core.live.gateway import run
+    from fxgpt_core.live.running import run
 
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

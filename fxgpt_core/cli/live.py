@@ -2,17 +2,21 @@
 
 import asyncio
 import getpass
+import time
 from typing import Annotated, Any
 
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, answer, say, tell_table
+from fxgpt_core.errors import RefusedError
 from fxgpt_core.settings import read_settings
 
 app = typer.Typer(help="What trades now, and the switch.", no_args_is_help=True, rich_markup_mode=None)
 
 AccountOption = Annotated[str, typer.Option("--account", help="Account name.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with your name in the ledger.")]
+FlattenFlag = Annotated[bool, typer.Option("--flatten", help="Also close every position and cancel every order.")]
+WaitOption = Annotated[float, typer.Option("--wait", min=0.0, help="How many seconds to wait until the account is flat.")]
 PositionArgument = Annotated[str, typer.Argument(metavar="POSITION", help="Position id, as `fxgpt live status` shows it.")]
 PAPER = "paper"
 
@@ -32,12 +36,25 @@ def status(json: JsonFlag = False) -> None:
 
 
 @app.command("halt")
-def halt(reason: ReasonOption, account: AccountOption = PAPER, json: JsonFlag = False) -> None:
+def halt(
+    reason: ReasonOption,
+    account: AccountOption = PAPER,
+    flatten: FlattenFlag = False,
+    wait: WaitOption = 60.0,
+    json: JsonFlag = False,
+) -> None:
     """Send nothing any more, no entry and no exit, until somebody resumes; stops and targets at the broker stay.
 
-    Example: fxgpt live halt --reason "spread is ten times the usual"
+    With --flatten the gateway also cancels every order and closes every position of the account, and the command waits until the
+    broker, asked anew, has none (exit 5 if it still has). Without a ledger the file `halt` (or `flatten`) in the account's folder
+    of the data root does the same.
+
+    Example: fxgpt live halt --flatten --reason "the model has gone wild"
     """
-    _change("halted", account, reason, json)
+    if flatten:
+        _flatten(account, reason, wait, json)
+    else:
+        _change("halted", account, reason, json)
 
 
 @app.command("reduce")
@@ -65,7 +82,7 @@ def write_off(position: PositionArgument, reason: ReasonOption, account: Account
     Example: fxgpt live write-off paper-fx1-3c32f7fb --reason "the paper book was lost"
     """
     from fxgpt_core.cli.stored import opened_ledger
-    from fxgpt_core.live.gateway import paper_broker
+    from fxgpt_core.live.running import paper_broker
     from fxgpt_core.live.write_off import write_off as written_off
 
     settings = read_settings()
@@ -74,6 +91,28 @@ def write_off(position: PositionArgument, reason: ReasonOption, account: Account
     asyncio.run(written_off(ledger, broker, account, position, by=getpass.getuser(), reason=reason))
     payload = {"account": account, "position_id": position, "state": "written_off", "reason": reason, "at": ledger.now()}
     answer(payload, json, lambda: say(f"position {position} is written off; start the gateway, then `fxgpt live resume`"))
+
+
+def _flatten(account: str, reason: str, wait: float, json: bool) -> None:
+    from fxgpt_core.cli.stored import opened_ledger
+    from fxgpt_core.live import kill_switch, state_of_trading
+
+    ledger = opened_ledger(read_settings())
+    if account != PAPER:
+        state_of_trading.require_account(ledger, account)
+    number = kill_switch.ask_to_flatten(ledger, account, by=getpass.getuser(), reason=reason)
+    deadline = time.monotonic() + wait
+    request = kill_switch.flatten_request(ledger, number)
+    while request.done_at is None and time.monotonic() < deadline:
+        time.sleep(min(0.1, wait))
+        request = kill_switch.flatten_request(ledger, number)
+    if request.done_at is None:
+        raise RefusedError(
+            f"account {account} is halted and not flat after {wait:g} s; the request stays, and the gateway closes on as long as "
+            "it runs: see `fxgpt live status` whether it does, or close at the broker"
+        )
+    payload = {"account": account, "state": "halted", "flat": True, "reason": reason, "at": request.done_at}
+    answer(payload, json, lambda: say(f"account {account} is halted and {request.detail}"))
 
 
 def _change(wanted: str, account: str, reason: str, json: bool) -> None:

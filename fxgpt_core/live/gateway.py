@@ -1,62 +1,116 @@
-"""The one long-lived process of an account: it owns the broker, executes signals and protects positions."""
+"""The one long-lived process of an account: it owns the broker, executes signals and protects positions.
+
+Start, restart and reconnect take one path: the broker's books are read, its fills booked, open intents settled and the books
+compared; before that nothing is sent. Nothing is undone when the process ends, at whatever point it does.
+"""
 
 import asyncio
-import re
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import delete, func, insert, select
 
+from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
-from fxgpt_core.errors import BadInputError
-from fxgpt_core.live import lease, reconciliation, state_of_trading
+from fxgpt_core.live import crash_guard, lease, reconciliation, state_of_trading
+from fxgpt_core.live.book_comparison import BookComparison
+from fxgpt_core.live.booking import Booking
+from fxgpt_core.live.candle_feed import ClosedCandle
+from fxgpt_core.live.closing import Closing
 from fxgpt_core.live.deployed import Deployed, deployed
 from fxgpt_core.live.entries import Entries, MarketMoment
 from fxgpt_core.live.exits import Exits
-from fxgpt_core.live.order_path import Checkpoint, IntentState, OrderPath, no_checkpoint
+from fxgpt_core.live.guarding import Guarding
+from fxgpt_core.live.intents import UNSETTLED
+from fxgpt_core.live.kill_switch import KillSwitch
+from fxgpt_core.live.live_market import LiveMarket
+from fxgpt_core.live.markets import Market, markets_of, unplayed
+from fxgpt_core.live.order_path import Checkpoint, OrderPath, no_checkpoint
+from fxgpt_core.live.permission import Permission
+from fxgpt_core.live.protection import Protection
 from fxgpt_core.live.replay_market import ReplayMarket
-from fxgpt_core.market.timeframes import timeframe as timeframe_of
-from fxgpt_core.registry.deployment_records import deployment_by_id
+from fxgpt_core.live.timer import Timer
+from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import heartbeats, order_intents
-from fxgpt_core.registry.pauses import pause_of
 
-POLL_S = 0.2
 HEARTBEAT = timedelta(seconds=2)
-PAPER_CASH, PAPER_LEVERAGE = 100_000.0, 30.0
-ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """How a gateway runs: `folder` holds the files of its kill switch; times in seconds."""
+
+    folder: Path | None = None
+    most_starts: int = 3
+    starts_within: timedelta = timedelta(minutes=10)
+    most_in_flight: int = 20
+    look_at_positions_s: float = 0.5
+    look_at_orders_s: float = 1.0
+    look_at_candles_s: float = 0.25
+    read_anew_s: float = 60.0
+    guards: GuardSettings = field(default_factory=GuardSettings)
 
 
 class Gateway:
-    """One account on the paper broker. `start`, then `step` for ever; any step may be the last one of the process."""
+    """One account at one broker. `start`, then `step` for ever; any step may be the last one of the process."""
 
-    def __init__(self, lake: Lake, broker: PaperBroker, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
-        self._lake, self._broker, self._account = lake, broker, account
+    def __init__(
+        self,
+        lake: Lake,
+        broker: Broker,
+        account: str,
+        checkpoint: Checkpoint = no_checkpoint,
+        settings: GatewaySettings = GatewaySettings(),
+    ) -> None:
+        self._lake, self._broker, self._account, self._settings = lake, broker, account, settings
         # Everything that follows writes through it, so that none of it can forget to ask whether this is still the gateway.
-        self._ledger = lease.LeasedLedger(lake.ledger, broker.name, account)
+        self._ledger = ledger = lease.LeasedLedger(lake.ledger, broker.name, account)
         self._checkpoint = checkpoint
-        self._path = OrderPath(self._ledger, broker, account, self._may_send, checkpoint)
-        self._entries = Entries(self._ledger, broker, account, self._path)
-        self._exits = Exits(self._ledger, broker, account, checkpoint)
+        self._closing = Closing(ledger, broker, account)
+        folder = lake.root.parent / "live" / account if settings.folder is None else settings.folder
+        self._switch = KillSwitch(ledger, broker, account, self._closing, folder)
+        self._comparison = BookComparison(ledger, broker, account)
+        self._replays = isinstance(broker, PaperBroker)
+        self._guarding = Guarding(lake, ledger, broker, account, None if self._replays else settings.guards)
+        self._permission = Permission(ledger, broker, account, self._switch, self._comparison, self._guarding)
+        self._path = OrderPath(ledger, broker, account, self._permission.may_send, self._permission.last_word, checkpoint)
+        self._entries = Entries(ledger, broker, account, self._path, self._guarding, self._dispatch)
+        self._exits = Exits(ledger, broker, account, self._closing, checkpoint)
+        self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
+        self._sending: set[asyncio.Task[bool]] = set()
+        self._start = 0
+        self._deployments: tuple[Deployed, ...] = ()
+        self._markets: list[Market] = []
         self._last_beat: datetime | None = None
+        self._timers = {
+            "positions": Timer(settings.look_at_positions_s),
+            "orders": Timer(settings.look_at_orders_s),
+            "anew": Timer(settings.read_anew_s),
+            "deployments": Timer(settings.look_at_orders_s),
+            "candles": Timer(settings.look_at_candles_s),
+        }
 
     async def start(self) -> None:
         """Take the lease, connect, settle what a crash left open, compare books; only then may `step` send anything.
 
         Raises `RefusedError` when another process trades on the broker, or another account has something open there. A mismatch
-        halts the account.
+        halts the account. A broker that cannot be reached yet is waited for by `step`.
         """
         self._ledger.take()
+        owner, parameters = self._ledger.lease.owner, self._settings
+        self._start = crash_guard.started(
+            self._ledger, self._account, owner, parameters.most_starts, parameters.starts_within
+        )  # fmt: skip
         reconciliation.require_only_account(self._ledger, self._broker, self._account)
-        await self._broker.connect()
-        self._trade_symbols()
-        await self._path.resolve()
-        self._exits.book_fills()
-        self._compare_books()
-        moments = {market.symbol: market.known_at_us() for market in self._markets(self._deployments())}
-        await self._entries.continue_planned({symbol: time for symbol, time in moments.items() if time is not None})
+        self._switch.look()
+        await self._broker.connect(self._since_us())
+        if self._broker.is_ready:
+            await self._come_back()
         self._beat()
 
     async def step(self) -> bool:
@@ -65,75 +119,161 @@ class Gateway:
         Raises `RefusedError` when the lease was lost: the process must end.
         """
         self._beat()
-        deployments = self._trade_symbols()
-        markets = self._markets(deployments)
-        self._entries.refuse_untraded(_unplayed(deployments, markets))
-        advanced = [await self._advance(market, deployments) for market in markets]
-        return any(advanced)
+        if not self._broker.is_ready:
+            return False
+        if self._permission.compared != self._broker.connections:
+            await self._come_back()
+        return await (self._replay() if self._replays else self._go_along())
 
     async def stop(self) -> None:
-        """Give the account up; open positions stay as they are."""
+        """Wait for what is on its way and give the account up; open positions stay as they are."""
+        if self._sending:
+            await asyncio.gather(*self._sending)
+        if self._start:
+            crash_guard.ended(self._ledger, self._start, "stopped")
+            self._start = 0
         await self._broker.disconnect()
         self._ledger.give_up()
 
-    async def _advance(self, market: ReplayMarket, deployments: tuple[Deployed, ...]) -> bool:
-        mine = [item for item in deployments if (item.symbol, item.timeframe) == (market.symbol, market.timeframe)]
-        if not market.all_decided(deployments):
+    async def rest(self, seconds: float) -> None:
+        """Wait until the broker tells something, or the time is over."""
+        await self._broker.wait_for_change(seconds)
+
+    async def _come_back(self) -> None:
+        """The one path of start, restart and reconnect: nothing is sent before the books agree."""
+        connection = self._broker.connections
+        await self._look_up_deployments()
+        self._booking.book_fills()
+        await self._path.resolve()
+        self._booking.book_fills()
+        self._compare_books()
+        self._permission.compared = connection
+        await self._entries.continue_planned(self._moments())
+        if await self._closing.drive():
+            self._booking.book_fills()
+
+    async def _replay(self) -> bool:
+        """One candle of each series on simulated money, with everything it causes; nothing happens in between."""
+        await self._look_up_deployments()
+        self._entries.refuse_untraded(unplayed(self._deployments, self._markets))
+        return any([await self._replay_candle(market) for market in self._markets])
+
+    async def _replay_candle(self, market: Market) -> bool:
+        if not market.all_decided(self._deployments):
             return False
-        known_at_us, sent = market.known_at_us(), 0
-        if known_at_us is not None:
-            for item in mine:
-                if item.is_active:
-                    sent += await self._entries.enter(item, MarketMoment(market.symbol, market.timeframe, known_at_us, item.paid))
+        sent = await self._enter(market)
         candle = market.next_candle()
         if candle is None:
             return sent > 0
         market.play(candle)
         self._checkpoint("played")
         await self._path.resolve()
-        if self._exits.book_fills():
+        if self._booking.book_fills():
             self._compare_books()
-        for item in mine:
+        await self._closing.drive()
+        await self._manage(market, candle)
+        self._switch.look()
+        await self._switch.drive()
+        return True
+
+    async def _go_along(self) -> bool:
+        """One look at a market that moves by itself: prices and equity, fills, new signals, closed candles, what is due again."""
+        self._guarding.watch(sorted({item.symbol for item in self._deployments}))
+        if self._booking.book_fills():
+            self._compare_books()
+        if self._timers["deployments"].due():
+            await self._look_up_deployments()
+            self._entries.refuse_untraded(unplayed(self._deployments, self._markets))
+        sent = 0
+        if self._entries.is_waiting():
+            sent = sum([await self._enter(market) for market in self._markets])
+        if self._timers["candles"].due():
+            for market in self._markets:
+                if (candle := market.next_candle()) is not None:
+                    market.play(candle)
+                    await self._manage(market, candle)
+        await self._look_after()
+        return sent > 0
+
+    async def _look_after(self) -> None:
+        """What is due again and again: stops, closes, the switch, orders without an end, the broker's own books."""
+        if self._timers["positions"].due():
+            self._switch.look()
+            await self._protection.keep()
+            await self._closing.drive()
+            await self._switch.drive()
+        if self._timers["orders"].due():
+            await self._path.resolve()
+            self._compare_books()
+            await self._entries.continue_planned(self._moments())
+        if self._timers["anew"].due():
+            await self._broker.reconcile()
+            self._booking.book_fills()
+            self._compare_books()
+
+    async def _enter(self, market: Market) -> int:
+        """Handle the new signals of a market; returns how many orders were handed over."""
+        known_at_us, sent = market.known_at_us(), 0
+        for item in self._of(market):
+            if known_at_us is not None and item.is_active:
+                moment = MarketMoment(market.symbol, market.timeframe, known_at_us, item.paid)
+                sent += await self._entries.enter(item, moment)
+        return sent
+
+    async def _manage(self, market: Market, candle: ClosedCandle) -> None:
+        for item in self._of(market):
             await self._exits.manage(item, candle)
         self._checkpoint("managed")
         market.finish(candle)
+
+    def _of(self, market: Market) -> list[Deployed]:
+        place = (market.symbol, market.timeframe)
+        return [item for item in self._deployments if (item.symbol, item.timeframe) == place]
+
+    async def _dispatch(self, sending: Coroutine[Any, Any, bool]) -> bool:
+        """A replay waits for each order, so that it is the same every time; a live market has several on their way."""
+        if self._replays:
+            return await sending
+        while len(self._sending) >= self._settings.most_in_flight:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(sending)
+        self._sending.add(task)
+        task.add_done_callback(self._was_sent)
         return True
 
+    def _was_sent(self, task: asyncio.Task[bool]) -> None:
+        self._sending.discard(task)
+
     def _compare_books(self) -> None:
-        reconciliation.compare(self._ledger, self._broker, self._account)
+        if self._replays:
+            reconciliation.compare(self._ledger, self._broker, self._account)
+        else:
+            self._comparison.compare()
 
-    def _deployments(self) -> tuple[Deployed, ...]:
-        return deployed(self._lake, self._broker.name, self._account)
+    async def _look_up_deployments(self) -> None:
+        """What is deployed now and where it trades, with the costs of paper made known to it; the active one's count."""
+        found = self._deployments = deployed(self._lake, self._broker.name, self._account)
+        ledger, account, places = self._ledger, self._account, markets_of(found)
+        if isinstance(self._broker, PaperBroker):
+            paper = self._broker
+            for item in sorted(found, key=lambda item: item.is_active):
+                paper.trade(item.symbol, item.paid)
+            self._markets = [ReplayMarket(ledger, paper, account, *place) for place in places]
+        else:
+            await self._broker.subscribe(sorted({item.symbol for item in found}))
+            self._markets = [LiveMarket(ledger, self._broker, account, *place) for place in places]
 
-    def _trade_symbols(self) -> tuple[Deployed, ...]:
-        """All deployments, with the costs of their symbols made known to the broker; the active one's count."""
-        found = self._deployments()
-        for item in sorted(found, key=lambda item: item.is_active):
-            self._broker.trade(item.symbol, item.paid)
-        return found
+    def _moments(self) -> dict[str, int]:
+        """The market's time by symbol, of those that have one."""
+        moments = {market.symbol: market.known_at_us() for market in self._markets}
+        return {symbol: time for symbol, time in moments.items() if time is not None}
 
-    def _markets(self, deployments: tuple[Deployed, ...]) -> list[ReplayMarket]:
-        """One market a symbol: that of an open position, else the shortest timeframe. Two would fill each other's orders."""
-        first: dict[str, str] = {}
-        for item in sorted(deployments, key=lambda item: (not item.is_held, timeframe_of(item.timeframe).us, item.deployment_id)):
-            first.setdefault(item.symbol, item.timeframe)
-        return [ReplayMarket(self._ledger, self._broker, self._account, *place) for place in sorted(first.items())]
-
-    def _may_send(self, connection: Connection, intent: Row[Any]) -> str:
-        """Why an intent may not leave now; asked in the transaction that would mark it sent."""
-        state = state_of_trading.state(connection, self._account)
-        if not state.may_enter:
-            return f"trading is {state}; only an active account enters: resume it first"
-        deployment = deployment_by_id(connection, intent.deployment_id)
-        if not deployment.is_active:
-            return f"deployment {intent.deployment_id} is not active any more; another one trades, or none"
-        if pause := pause_of(connection, deployment.symbol, deployment.timeframe):
-            return pause.refusal
-        unknown = (order_intents.c.account == self._account, order_intents.c.symbol == intent.symbol)
-        n = select(func.count()).where(*unknown, order_intents.c.state == IntentState.UNKNOWN)
-        if n_unknown := connection.execute(n).scalar_one():
-            return f"{n_unknown} orders on the symbol have an unknown outcome, 0 are allowed: wait for the broker"
-        return ""
+    def _since_us(self) -> int | None:
+        """From when on the broker must tell: a minute before the oldest order whose end is not known."""
+        mine = (order_intents.c.account == self._account, order_intents.c.state.in_(UNSETTLED))
+        with self._ledger.reading() as connection:
+            oldest = connection.execute(select(func.min(order_intents.c.sent_at)).where(*mine)).scalar_one()
+        return None if oldest is None else int((oldest - timedelta(minutes=1)).timestamp() * 1_000_000)
 
     def _beat(self) -> None:
         """Show that the process lives, and hold the lease, every two seconds."""
@@ -143,50 +283,7 @@ class Gateway:
         with self._ledger.begin() as connection:
             process = f"gateway:{self._account}"
             detail = {"owner": self._ledger.lease.owner, "fence": self._ledger.lease.fence}
-            detail |= {"state": str(state_of_trading.state(connection, self._account))}
+            detail |= {"state": str(state_of_trading.state(connection, self._account)), "ready": self._broker.is_ready}
             connection.execute(delete(heartbeats).where(heartbeats.c.process == process))
             connection.execute(insert(heartbeats), {"process": process, "at": now, "detail_json": canonical_json(detail)})
         self._last_beat = now
-
-
-async def run(gateway: Gateway, *, stop: asyncio.Event) -> None:
-    """Start a gateway and keep stepping until `stop` is set. Raises what `Gateway.start` and `step` raise."""
-    try:
-        await gateway.start()
-        while not stop.is_set():
-            if not await gateway.step():
-                await _pause(stop)
-            else:
-                await asyncio.sleep(0)
-    finally:
-        await gateway.stop()
-
-
-def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:
-    """The gateway of a paper account."""
-    return Gateway(lake, paper_broker(data_root, account), account)
-
-
-def paper_broker(data_root: Path, account: str) -> PaperBroker:
-    """The broker of a paper account, whose book is a file below the data root. Raises `BadInputError` for a name like a path."""
-    if not ACCOUNT_NAME.fullmatch(account):
-        raise BadInputError(f"account {account!r} cannot name a book; use 1 to 32 letters, digits, _ and -, as in paper")
-    return PaperBroker(data_root / "paper" / f"{account}.db", {}, PAPER_CASH, PAPER_LEVERAGE)
-
-
-def _unplayed(deployments: tuple[Deployed, ...], markets: list[ReplayMarket]) -> dict[int, str]:
-    """Why a deployment's series is not played on this account, by its id."""
-    played = {market.symbol: market.timeframe for market in markets}
-    return {
-        item.deployment_id: f"{item.symbol} is played by its {played[item.symbol]} candles on this account, and {item.timeframe} "
-        "candles would fill the same orders: keep one timeframe of a symbol deployed"
-        for item in deployments
-        if item.is_active and item.timeframe != played[item.symbol]
-    }
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), POLL_S)
-    except TimeoutError:
-        return

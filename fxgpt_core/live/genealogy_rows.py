@@ -60,7 +60,7 @@ def order_fact(connection: Connection, intent: Row[Any]) -> Fact:
     planned = written(connection, "order_intent", "client_order_id", intent.client_order_id) or {}
     moved = written(connection, "order_state", "client_order_id", intent.client_order_id, last=True) or {"to": "PLANNED"}
     kept = {**planned, "state": moved["to"]}
-    row = {name: getattr(intent, name) for name in (*INTENT_FIELDS, "state")}
+    row = {name: getattr(intent, name, None) for name in {**dict.fromkeys(INTENT_FIELDS), **kept}}
     details = {"state": intent.state, "side": intent.side, "units": intent.units, "order_id": intent.order_id,
                "account": intent.account, "broker": intent.broker}  # fmt: skip
     return Fact("order", intent.client_order_id, content_hash.of_json(kept), content_hash.of_json(row), details)
@@ -69,13 +69,22 @@ def order_fact(connection: Connection, intent: Row[Any]) -> Fact:
 def fill_facts(connection: Connection, intent: Row[Any]) -> Iterator[Fact]:
     """Every fill of the order's position, against the fact written with it; one without a row is missing."""
     mine = select(fills).where(fills.c.account == intent.account, fills.c.position_id == intent.position_id)
-    rows = {row.fill_id: {name: getattr(row, name) for name in FILL_FIELDS} for row in connection.execute(mine)}
     kept = {fact["fill_id"]: fact for fact in facts(connection, "fill", "position_id", intent.position_id)}
+    # Earlier versions wrote fewer numbers down: a row is held against what was written of it, and the fields above at least.
+    rows = {
+        row.fill_id: {name: getattr(row, name, None) for name in {**dict.fromkeys(FILL_FIELDS), **kept.get(row.fill_id, {})}}
+        for row in connection.execute(mine)
+    }
     both = {**rows, **kept}
     for fill_id in sorted(both, key=lambda found: (both[found]["time_us"], both[found]["reason"] != "entry", found)):
         row = rows.get(fill_id)
         shown = row or kept[fill_id]
-        details = {"price": shown["price"], "units": shown["units"], "reason": shown["reason"], "time": _stamp(shown["time_us"])}
+        details = {
+            "price": shown["price"],
+            "units": shown["units"],
+            "reason": shown["reason"],
+            "time": _stamp(int(shown["time_us"] or 0)),
+        }
         recomputed = "" if row is None else content_hash.of_json(row)
         yield Fact("fill", fill_id, content_hash.of_json(kept.get(fill_id)), recomputed, details)
 
@@ -87,7 +96,9 @@ def signal_fact(connection: Connection, intent: Row[Any]) -> Fact:
     kept = {name: fact.get(name) for name in SIGNAL_FIELDS} | {"client_order_id": intent.client_order_id}
     if row is None:
         return Fact("signal", intent.signal_key, content_hash.of_json(kept), "", {})
-    now = {name: getattr(row, name) for name in SIGNAL_FIELDS} | {"client_order_id": client_order_id(row.signal_key)}
+    now = {name: getattr(row, name) for name in SIGNAL_FIELDS} | {
+        "client_order_id": client_order_id(row.signal_key, intent.retry)
+    }
     details = {"side": row.side, "state": row.state, "risk_fraction": row.risk_fraction}
     return Fact("signal", row.signal_key, content_hash.of_json(kept), content_hash.of_json(now), details)
 

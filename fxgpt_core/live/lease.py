@@ -56,6 +56,14 @@ class LeasedLedger(Ledger):
             give_up(self._unleased, self._lease)
             self._lease = None
 
+    def refusal(self) -> str:
+        """Why nothing may leave this process any more; empty while the lease is held, which is looked up."""
+        with self.reading() as connection:
+            row = connection.execute(select(leases).where(leases.c.name == self._name)).one_or_none()
+        if self._lease is not None and row is not None and (row.owner, row.fence) == (self._lease.owner, self._lease.fence):
+            return ""
+        return f"{self._name} was taken over by another process; this one sends nothing more"
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A writing transaction of the holder. Raises `RefusedError` when the lease was not taken, or was lost."""

@@ -3,6 +3,7 @@
 import hashlib
 
 
-def client_order_id(signal_key: str) -> str:
-    """The id of the one order a signal may become (36 characters)."""
-    return "fx1-" + hashlib.blake2b(signal_key.encode(), digest_size=16).hexdigest()
+def client_order_id(signal_key: str, retry: int = 0) -> str:
+    """The id of the one order a signal may become (36 characters); `retry` 1 is the smaller one after a lack of money."""
+    named = f"{signal_key}#r{retry}" if retry else signal_key
+    return "fx1-" + hashlib.blake2b(named.encode(), digest_size=16).hexdigest()

@@ -7,33 +7,42 @@ from sqlalchemy import or_, select
 from fxgpt_core import content_hash
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.errors import RefusedError
-from fxgpt_core.live.order_path import OPEN_STATES
+from fxgpt_core.live.intents import OPEN_STATES
 from fxgpt_core.live.state_of_trading import alert, change_within, resolve_alerts
 from fxgpt_core.market.orders import Position
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import order_intents, positions
 
-GUARD = "reconciliation"
+GUARD, NOTHING = "reconciliation", "nothing"
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One difference: which position, what we have, what the broker has."""
+    """One difference: which position of which symbol, what we have, what the broker has."""
 
     position_id: str
     ours: str
     brokers: str
+    symbol: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether only the broker has it."""
+        return self.ours == NOTHING
 
 
 def mismatches(ledger: Ledger, broker: Broker, account: str) -> tuple[Mismatch, ...]:
     """Differences between the open positions of the ledger and the broker's, after all fills were booked."""
     asked = select(positions).where(positions.c.account == account, positions.c.state == "open")
     with ledger.reading() as connection:
-        ours = {row.position_id: f"{row.side:+d} × {row.units} {row.symbol}" for row in connection.execute(asked)}
-    theirs = {held.position_id: _shown(held) for held in broker.positions()}
+        rows = {row.position_id: row for row in connection.execute(asked)}
+    ours = {name: f"{row.side:+d} × {row.units - row.closed_units} {row.symbol}" for name, row in rows.items()}
+    held = {position.position_id: position for position in broker.positions()}
+    theirs = {name: _shown(position) for name, position in held.items()}
+    symbols = {name: found.symbol for name, found in (held | rows).items()}
     different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
-    return tuple(Mismatch(key, ours.get(key, "nothing"), theirs.get(key, "nothing")) for key in different)
+    return tuple(Mismatch(key, ours.get(key, NOTHING), theirs.get(key, NOTHING), symbols[key]) for key in different)
 
 
 def compare(ledger: Ledger, broker: Broker, account: str) -> None:

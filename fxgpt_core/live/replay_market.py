@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, select
 
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.brokers.paper_quotes import PlayedCandle
+from fxgpt_core.live import equity_marks
 from fxgpt_core.live.candle_feed import ClosedCandle, closed_candle
+from fxgpt_core.live.cursors import finished, played_us
 from fxgpt_core.live.deployed import Deployed
-from fxgpt_core.live.entries import DAY_STARTED, day_start
-from fxgpt_core.live.state_of_trading import note_risk
 from fxgpt_core.market.conversion import Closes
 from fxgpt_core.market.sessions import fx_day
 from fxgpt_core.market.symbols import symbol
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import decisions, gateway_cursors, live_candles
+from fxgpt_core.registry.live_tables import decisions, live_candles
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,7 @@ class ReplayMarket:
 
     def played_us(self) -> int | None:
         """Open time of the last candle that was played to its end."""
-        asked = select(gateway_cursors.c.played_open_time_us).where(
-            gateway_cursors.c.account == self.account,
-            gateway_cursors.c.symbol == self.symbol,
-            gateway_cursors.c.timeframe == self.timeframe,
-        )
-        with self.ledger.reading() as connection:
-            return connection.execute(asked).scalar_one_or_none()
+        return played_us(self.ledger, self.account, self.symbol, self.timeframe)
 
     def known_at_us(self) -> int | None:
         """The market's own time: the close of the last candle the broker has seen."""
@@ -83,7 +77,7 @@ class ReplayMarket:
 
     def play(self, candle: ClosedCandle) -> None:
         """Let the broker match its orders against a candle; a candle it has seen already changes nothing."""
-        self._begin_day(candle)
+        self._mark_equity(candle)
         known_at_us = candle.open_time_us + timeframe_of(self.timeframe).us
         prices = (candle.open, candle.high, candle.low, candle.close)
         cross = self._cross(known_at_us)
@@ -94,28 +88,18 @@ class ReplayMarket:
 
     def finish(self, candle: ClosedCandle) -> None:
         """Note that everything a candle causes was done; the note never goes back to an earlier candle."""
-        place = {"account": self.account, "symbol": self.symbol, "timeframe": self.timeframe}
-        with self.ledger.begin() as connection:
-            mine = [gateway_cursors.c[name] == value for name, value in place.items()]
-            played = connection.execute(select(gateway_cursors.c.played_open_time_us).where(*mine)).scalar_one_or_none()
-            if played is None:
-                connection.execute(insert(gateway_cursors), {**place, "played_open_time_us": candle.open_time_us})
-            elif played < candle.open_time_us:
-                connection.execute(update(gateway_cursors).where(*mine).values(played_open_time_us=candle.open_time_us))
+        finished(self.ledger, self.account, self.symbol, self.timeframe, candle.open_time_us)
 
-    def _begin_day(self, candle: ClosedCandle) -> None:
-        """Keep the equity with which an FX day begins for the account: the daily loss is measured from it.
-
-        Once a day, whichever symbol's candle comes first: a second symbol must not forgive what the first one lost.
+    def _mark_equity(self, candle: ClosedCandle) -> None:
+        """Keep the equity before the candle: the first one of an FX day, whichever symbol's, is what the daily loss is
+        measured from. A second symbol must not forgive what the first one lost.
         """
         before = self.broker.last_played_us(self.symbol)
         if before is not None and before >= candle.open_time_us:
             return
         with self.ledger.begin() as connection:
-            today, begun = _fx_day(candle.open_time_us), day_start(connection, self.account)
-            if begun is None or begun.fx_day < today:
-                detail = {"fx_day": today, "equity": self.broker.account().equity}
-                note_risk(connection, self.ledger, self.account, self.symbol, DAY_STARTED, detail)
+            equity = self.broker.account().equity
+            equity_marks.mark(connection, self.account, _fx_day(candle.open_time_us), equity, self.ledger.now())
 
     def _cross(self, known_at_us: int) -> Closes | None:
         """The last close, known by then, of the symbol that turns profits into the account's money; None without one."""

@@ -1,4 +1,4 @@
-"""What an account holds of each currency, and how much of it moves with a further entry: each limit denies with its number.
+"""What an account holds of each currency, and how much of it moves with a further entry. The limits are `guards.holdings`.
 
 A pair is two positions: EURUSD long is euros held and dollars owed. So EURUSD and GBPUSD, both long, owe dollars twice, and
 positions of different names can be one bet.
@@ -44,18 +44,6 @@ class Holding:
         return self.units * self.price * self.quote_value
 
 
-@dataclass(frozen=True)
-class ExposureLimits:
-    """Both as multiples of the equity: of one foreign currency, and of all that moves with one entry. Raises `BadInputError`."""
-
-    max_currency: float
-    max_correlated: float
-
-    def __post_init__(self) -> None:
-        if not (self.max_currency > 0.0 and self.max_correlated > 0.0):
-            raise BadInputError(f"{self} would deny every entry; multiples of the equity above 0 are needed")
-
-
 def exposure(holdings: Sequence[Holding]) -> dict[str, float]:
     """The net amount of each currency in account money, by its name in alphabetical order; below 0 where it is owed."""
     net: dict[str, float] = {}
@@ -63,38 +51,6 @@ def exposure(holdings: Sequence[Holding]) -> dict[str, float]:
         net[holding.symbol.base] = net.get(holding.symbol.base, 0.0) + holding.value
         net[holding.symbol.quote] = net.get(holding.symbol.quote, 0.0) - holding.value
     return dict(sorted(net.items()))
-
-
-def currency_denials(
-    wish: Holding, held: Sequence[Holding], equity: float, account_currency: str, limits: ExposureLimits
-) -> tuple[str, ...]:
-    """Why an entry may not be added for the currencies it would hold; empty when it may.
-
-    The account's own currency is no risk to it, and an entry that makes an exposure smaller is never denied.
-    """
-    if not equity > 0.0:
-        return (f"the equity is {equity}; exposure is limited to a multiple of it, and there is none",)
-    before, after = exposure(held), exposure([*held, wish])
-    limit = limits.max_currency * equity
-    return tuple(
-        f"{currency} would be {after[currency] / equity:+.2f} times the equity, "
-        f"{limits.max_currency:.2f} times is allowed either way: close a position in {currency} first, or enter less"
-        for currency in (wish.symbol.base, wish.symbol.quote)
-        if currency != account_currency and abs(after[currency]) > limit and abs(after[currency]) > abs(before.get(currency, 0.0))
-    )
-
-
-def correlation_denial(
-    wish: Holding, held: Sequence[Holding], correlation: FloatArray, equity: float, limits: ExposureLimits
-) -> tuple[str, ...]:
-    """Why an entry may not be added for what moves with it; empty when it may. `correlation` is as in `correlated`."""
-    moving = correlated(wish, held, correlation) + abs(wish.value)
-    if moving <= limits.max_correlated * equity:
-        return ()
-    return (
-        f"what moves with {wish.symbol.name} would be {moving / equity:.2f} times the equity, {limits.max_correlated:.2f} times "
-        f"is allowed: at most {allowed_share(wish, held, correlation, equity, limits):.0%} of this entry fits",
-    )
 
 
 def correlated(wish: Holding, held: Sequence[Holding], correlation: FloatArray) -> float:
@@ -112,11 +68,9 @@ def correlated(wish: Holding, held: Sequence[Holding], correlation: FloatArray) 
     )
 
 
-def allowed_share(
-    wish: Holding, held: Sequence[Holding], correlation: FloatArray, equity: float, limits: ExposureLimits
-) -> float:
-    """The largest share of a wish, in [0, 1], that keeps what moves with it within the limit."""
-    room = limits.max_correlated * equity - correlated(wish, held, correlation)
+def allowed_share(wish: Holding, held: Sequence[Holding], correlation: FloatArray, limit: float) -> float:
+    """The largest share of a wish, in [0, 1], that keeps what moves with it within a limit in account money."""
+    room = limit - correlated(wish, held, correlation)
     return 1.0 if abs(wish.value) <= room else max(room, 0.0) / abs(wish.value)
 
 

@@ -1,5 +1,7 @@
 """The gateway of any broker: what orders and fills were worth, closes, raw events, denials, equity by day, starts, flattening."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,6 +13,7 @@ depends_on = None
 INTENT_COLUMNS = ("stop_distance", "target_distance", "signal_price", "bid", "ask")
 COST_COLUMNS = ("spread_cost", "slippage", "impact", "swap", "fee")
 MONEY_COLUMNS = ("gross_profit", "balance", "bid", "ask")
+EQUITY_COLUMNS = ("day_start_equity", "high_water", "lowest", "last_equity")
 NEW_TABLES = ("closes", "broker_events", "guard_denials", "equity_marks", "gateway_starts", "flatten_requests")
 
 
@@ -26,6 +29,7 @@ def upgrade() -> None:
     _make_events()
     _make_denials()
     _make_equity_marks()
+    _move_day_starts()
     _make_requests()
 
 
@@ -134,12 +138,21 @@ def _make_equity_marks() -> None:
         "equity_marks",
         sa.Column("account", sa.String(100), primary_key=True),
         sa.Column("fx_day", sa.Integer(), primary_key=True),
-        *(
-            sa.Column(name, sa.Float(), nullable=False)
-            for name in ("day_start_equity", "high_water", "lowest", "last_equity")
-        ),
+        *(sa.Column(name, sa.Float(), nullable=False) for name in EQUITY_COLUMNS),
         _stamp("updated_at"),
     )  # fmt: skip
+
+
+def _move_day_starts() -> None:
+    """The day that an account has begun stays begun: its loss is measured from the same equity after the migration."""
+    rows = op.get_bind().execute(
+        sa.text("SELECT account, detail_json FROM risk_events WHERE kind = 'fx_day_started' ORDER BY id")
+    )
+    latest = {account: json.loads(detail) for account, detail in rows}
+    marks = sa.table("equity_marks", *map(sa.column, ("account", "fx_day", *EQUITY_COLUMNS)))
+    for account, detail in latest.items():
+        equity = dict.fromkeys(EQUITY_COLUMNS, float(detail["equity"]))
+        op.execute(sa.insert(marks).values(account=account, fx_day=int(detail["fx_day"]), **equity))
 
 
 def _make_requests() -> None:

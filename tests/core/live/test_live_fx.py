@@ -98,7 +98,7 @@ def test_gateway_denies_a_signal_while_the_accounts_money_has_no_price_and_goes_
         denied = connection.execute(select(signals).where(signals.c.state == "denied")).all()
         assert connection.execute(select(order_intents)).all() == []
     assert len(denied) > 5
-    why = "the broker knows no price of EURUSD in the account's money yet: wait for a candle"
+    why = "price: the broker knows no price of EURUSD in the account's money yet, a price of the symbol; wait for a candle"
     assert {row.reason for row in denied} == {why}
     with_yen = stage(tmp_path / "yen", n=40, charges=Charges(account_currency="JPY"))
     release(with_yen.ledger, "USDJPY", "1h", [closed(with_yen.candles, i) for i in range(40)], "test")

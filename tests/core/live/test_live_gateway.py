@@ -122,6 +122,11 @@ class Silent(PaperBroker):
             await super().place(request, permit)
         raise ConnectionError("the line went dead")
 
+    def known_order(self, client_order_id: str) -> BrokerOrder | None:
+        if self.broken:
+            raise ConnectionError("still dead")
+        return super().known_order(client_order_id)
+
     async def order(self, client_order_id: str, sent_at_us: int = 0) -> BrokerOrder | None:
         if self.broken:
             raise ConnectionError("still dead")

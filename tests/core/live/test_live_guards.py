@@ -10,10 +10,12 @@ from awaited import awaited
 from live_stage import PARAMETERS, Stage, redeploy, stage
 from sqlalchemy import Row, select
 
+from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.live import lease, reconciliation, state_of_trading
 from fxgpt_core.live.deployed import deployed
-from fxgpt_core.live.entries import MarketMoment
-from fxgpt_core.live.gateway import Gateway, run
+from fxgpt_core.live.gateway import Gateway
+from fxgpt_core.live.guard_situation import Look, sent_orders
+from fxgpt_core.live.running import run
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.portfolio.trading_state import TradingState
 from fxgpt_core.registry.live_tables import alerts, leases, order_intents, positions, signals
@@ -209,11 +211,14 @@ def test_guards_order_rate_is_counted_in_market_time(tmp_path: Path) -> None:
     (intent,) = rows(made, order_intents)
     (signal,) = rows(made, signals, signals.c.signal_key == intent.signal_key)
     known_at_us = int(signal.signal_key.split(":")[3])
-    (item,) = deployed(made.lake, "paper", "paper")
+    broker = PaperBroker(tmp_path / "paper.db", {})
+    awaited(broker.connect())
     seen = []
-    for later_us in (0, 59_999_999, 60_000_000):
-        moment = MarketMoment("EURUSD", "1h", known_at_us + later_us, item.costs)
-        seen.append(gateway._entries._situation(moment, 1.0).orders_last_minute)
+    with made.ledger.reading() as connection:
+        for later_us in (0, 59_999_999, 60_000_000):
+            now_us = known_at_us + later_us
+            sent = sent_orders(Look(connection, broker, "paper", now_us, in_replay=True))
+            seen.append(sent.within(now_us - 60_000_000))
     assert seen == [1, 1, 0]
 
 

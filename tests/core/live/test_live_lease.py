@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.errors import RefusedError
 from fxgpt_core.live import lease, state_of_trading
-from fxgpt_core.live.gateway import Gateway, paper_gateway
+from fxgpt_core.live.gateway import Gateway
+from fxgpt_core.live.running import paper_gateway
 from fxgpt_core.market.fills import REASON_NAMES
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry import lineage
@@ -258,7 +259,7 @@ def test_lease_halt_of_a_guard_is_not_undone_by_a_person_who_did_not_see_it(
 
     monkeypatch.setattr(state_of_trading, "changed", slowly)
     guard = threading.Thread(target=halt)
-    awaited(guard.start())
+    guard.start()
     state_of_trading.change(migrated_ledger, "paper", TradingState.ACTIVE, by="ada", reason="calm")
     guard.join()
     with migrated_ledger.reading() as connection:

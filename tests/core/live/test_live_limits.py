@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.live.candle_feed import ClosedCandle
-from fxgpt_core.live.deployed import deployed
-from fxgpt_core.live.entries import DayStart, MarketMoment, day_start
+from fxgpt_core.live.equity_marks import DayStart, day_start
+from fxgpt_core.live.guard_situation import Look, sent_orders
 from fxgpt_core.live.replay_market import ReplayMarket
 from fxgpt_core.market.orders import OrderRequest, Side
 from fxgpt_core.market.timeframes import Timeframe
@@ -62,7 +62,8 @@ def test_limits_order_of_a_market_that_is_ahead_is_not_of_this_minute(tmp_path: 
     with made.ledger.reading() as connection:
         taken = connection.execute(select(signals.c.signal_key).where(signals.c.state == "taken")).scalars().all()
     known_at_us = min(int(key.split(":")[3]) for key in taken)
-    (item,) = deployed(made.lake, "paper", "paper")
-    entries = made.gateway()._entries
-    moments = (MarketMoment("EURUSD", "1h", known_at_us + later, item.costs) for later in (-1, 0))
-    assert [entries._situation(moment, 1.0).orders_last_minute for moment in moments] == [0, 1]
+    broker = PaperBroker(tmp_path / "paper.db", {})
+    awaited(broker.connect())
+    with made.ledger.reading() as connection:
+        looks = (Look(connection, broker, "paper", known_at_us + later, in_replay=True) for later in (-1, 0))
+        assert [sent_orders(look).within(look.now_us - 60_000_000) for look in looks] == [0, 1]

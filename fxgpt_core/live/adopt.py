@@ -1,0 +1,53 @@
+"""A position that only the broker has, as after a lost ledger or a trade by hand: put into the books by a person, in writing."""
+
+from sqlalchemy import insert, select
+
+from fxgpt_core.brokers.broker import Broker
+from fxgpt_core.errors import MissingError, RefusedError
+from fxgpt_core.live.lease import LeasedLedger
+from fxgpt_core.live.state_of_trading import note_risk, resolve_alerts
+from fxgpt_core.market.orders import Position
+from fxgpt_core.registry import lineage
+from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.live_tables import positions
+
+
+async def adopt(ledger: Ledger, broker: Broker, account: str, position_id: str, *, by: str, reason: str) -> None:
+    """Put an open position of the broker into the ledger. No deployment manages it: its stop and target stay what they are.
+
+    Raises `RefusedError` without a reason, while a gateway runs, or if the ledger has it already; `MissingError` when the broker
+    has no such position; `NotReadyError` when the broker cannot be reached.
+    """
+    if not by.strip() or not reason.strip():
+        raise RefusedError(f"the adoption of {position_id} names no person or no reason; give both")
+    leased = LeasedLedger(ledger, broker.name, account)
+    leased.take()
+    try:
+        await broker.connect()
+        held = _held(broker, position_id)
+        row = {
+            "position_id": held.position_id, "client_order_id": held.client_order_id, "account": account, "symbol": held.symbol,
+            "side": int(held.side), "units": held.units, "entry_price": held.entry_price, "entry_time_us": held.entry_time_us,
+            "stop_price": held.stop_price, "target_price": held.target_price, "state": "open",
+        }  # fmt: skip
+        with leased.begin() as connection:
+            if connection.execute(select(positions.c.state).where(positions.c.position_id == position_id)).first() is not None:
+                raise RefusedError(f"the ledger has position {position_id} already; `fxgpt live status` shows it")
+            now = leased.now()
+            connection.execute(insert(positions), {**row, "protected_at": now})
+            fact = {**row, "by": by, "reason": reason}
+            lineage.append(connection, "position_adopted", fact, now)
+            note_risk(connection, leased, account, held.symbol, "position_adopted", fact)
+            resolve_alerts(connection, leased, f"foreign_position:{account}:{position_id}")
+    finally:
+        await broker.disconnect()
+        leased.give_up()
+
+
+def _held(broker: Broker, position_id: str) -> Position:
+    found = {held.position_id: held for held in broker.positions()}
+    if position_id not in found:
+        raise MissingError(
+            f"the broker has no open position {position_id}; it has {', '.join(sorted(found)) or 'none'}: name one of them"
+        )
+    return found[position_id]

@@ -1,0 +1,55 @@
+"""A gateway made ready and run until it is asked to stop."""
+
+import asyncio
+import re
+from pathlib import Path
+
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.errors import BadInputError
+from fxgpt_core.live.gateway import Gateway, GatewaySettings
+from fxgpt_core.registry.lake import Lake
+
+PAUSE_S = 0.2
+PAPER_CASH, PAPER_LEVERAGE = 100_000.0, 30.0
+ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+
+
+async def run(gateway: Gateway, *, stop: asyncio.Event, pause_s: float = PAUSE_S) -> None:
+    """Start a gateway and keep stepping until `stop` is set. Raises what `Gateway.start` and `step` raise."""
+    try:
+        await gateway.start()
+        while not stop.is_set():
+            if not await gateway.step():
+                await _pause(gateway, stop, pause_s)
+            else:
+                await asyncio.sleep(0)
+    finally:
+        await gateway.stop()
+
+
+def account_folder(data_root: Path, account: str) -> Path:
+    """The folder with the files of an account's kill switch. Raises `BadInputError` for a name like a path."""
+    if not ACCOUNT_NAME.fullmatch(account):
+        raise BadInputError(f"account {account!r} cannot name a book; use 1 to 32 letters, digits, _ and -, as in paper")
+    return data_root / "live" / account
+
+
+def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:
+    """The gateway of a paper account."""
+    broker = paper_broker(data_root, account)
+    return Gateway(lake, broker, account, settings=GatewaySettings(folder=account_folder(data_root, account)))
+
+
+def paper_broker(data_root: Path, account: str) -> PaperBroker:
+    """The broker of a paper account, whose book is a file below the data root. Raises `BadInputError` for a name like a path."""
+    account_folder(data_root, account)
+    return PaperBroker(data_root / "paper" / f"{account}.db", {}, PAPER_CASH, PAPER_LEVERAGE)
+
+
+async def _pause(gateway: Gateway, stop: asyncio.Event, pause_s: float) -> None:
+    """Until the broker tells something, `stop` is set, or the time is over."""
+    waiting = {asyncio.create_task(gateway.rest(pause_s)), asyncio.create_task(stop.wait())}
+    _, left = await asyncio.wait(waiting, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
