@@ -141,13 +141,3 @@ def _read(path: Path) -> "CandleArrays":
 
 
 VERBS = {"simulate": simulate}
-app = typer.Typer(help="cTrader.", no_args_is_help=True, rich_markup_mode=None)
-
-
-@app.callback()
-def _group() -> None:
-    """Let the only verb be a verb."""
-
-
-for verb, function in VERBS.items():
-    app.command(verb)(function)

@@ -16,7 +16,6 @@ from fxgpt_core.cli import (
     candles,
     context,
     ctrader,
-    ctrader_simulate,
     deployments,
     doctor,
     failure,
@@ -65,7 +64,6 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
-app.add_typer(ctrader_simulate.app, name="ctrader")
 app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
