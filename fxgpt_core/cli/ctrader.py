@@ -156,7 +156,7 @@ async def _given() -> "TokenPair":
 
 
 def _place(access: "Access") -> str:
-    return "the system's keyring" if access.token_key is None else str(access.folder / "tokens.json")
+    return "the system's keyring" if access.token_key is None else str(access.token_file)
 
 
 def _now_us() -> int:

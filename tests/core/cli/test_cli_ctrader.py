@@ -93,7 +93,7 @@ def test_a_person_grants_access_in_the_browser(fxgpt, application, token_address
     done = fxgpt("ctrader", "login", "--port", "18765", "--json")
     assert done.code == 0
     assert done.json["scope"] == "trading"
-    assert done.json["kept_in"] == str(application / "ctrader" / "tokens.json")
+    assert done.json["kept_in"] == str(application / "ctrader" / "tokens-an-application.json")
     assert "scope=trading" in opened[0]
     assert "127.0.0.1%3A18765" in opened[0]
     assert opened[0] in done.err
@@ -163,6 +163,21 @@ def test_what_cannot_be_used_is_named_before_a_person_is_asked(fxgpt, monkeypatc
     done = fxgpt("ctrader", "login", "--paste")
     assert done.code == code
     assert re.search(said, done.err)
+
+
+def test_another_application_has_tokens_of_its_own(fxgpt, application, token_address, monkeypatch):
+    """A rehearsal at a simulator does not take the place of the tokens that trade."""
+    monkeypatch.setattr(getpass, "getpass", lambda _: "http://127.0.0.1:8765/ctrader?code=planted-code")
+    fxgpt("ctrader", "login", "--paste")
+    monkeypatch.setenv("FXGPT_CTRADER_CLIENT_ID", "another/application")
+    assert _kept() == ""
+    monkeypatch.setenv("FXGPT_CTRADER_ACCESS_TOKEN", "planted-access-7")
+    monkeypatch.setenv("FXGPT_CTRADER_REFRESH_TOKEN", "planted-refresh-7")
+    monkeypatch.setenv("FXGPT_CTRADER_TOKEN_KEY", "another key of sixteen")
+    assert fxgpt("ctrader", "login", "--given").code == 0
+    monkeypatch.setenv("FXGPT_CTRADER_CLIENT_ID", "an-application")
+    monkeypatch.setenv("FXGPT_CTRADER_TOKEN_KEY", KEY)
+    assert _kept() == "planted-access-0"
 
 
 @pytest.mark.parametrize("host", ["venue:0", "venue:port", ":5035", "venue:70000"])
