@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from fxgpt_core.brokers.broker import Permit, permitted
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.authorisation import accounts, asked, authorise_application
-from fxgpt_core.brokers.ctrader.connection import Connection, OnEvent, Patience
+from fxgpt_core.brokers.ctrader.connection import ERRORS, Connection, OnEvent, Patience
 from fxgpt_core.brokers.ctrader.endpoint import Endpoint
 from fxgpt_core.brokers.ctrader.error_codes import Reaction, reaction
 from fxgpt_core.brokers.ctrader.limiter import Limiter, Rates
@@ -277,6 +277,8 @@ class Session:
 
     def _event(self, name: str, message: Message) -> None:
         self._tell(name, message)
+        if name in ERRORS:
+            log.warning("cTrader tells an error: %s %s", message.errorCode, message.description)
         if over := ends_session(name, message, self._settings.account_id):
             log.warning("cTrader ended the session: %s", over)
             if self._connection is not None:

@@ -143,14 +143,20 @@ def test_a_pair_that_another_process_renewed_is_taken_and_not_renewed_again(cert
     run_in_virtual_time(play())
 
 
-def test_a_lock_that_is_never_let_go_of_is_named(certificate, tmp_path):
+@pytest.mark.parametrize("days", [5, -1])
+def test_a_lock_that_is_never_let_go_of_stops_only_a_pair_that_is_over(certificate, tmp_path, days):
     async def story(session: Session, client: Client) -> None:
         with (tmp_path / "tokens.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with pytest.raises(NotReadyError, match="another process has been renewing cTrader's tokens for 90 s"):
+            if days > 0:
+                await session.wait_ready(100)
+                return
+            with pytest.raises(RefusedError, match="another process has been renewing cTrader's tokens for 90 s"):
                 await session.wait_ready(100)
 
-    played(House(), story, certificate, tmp_path, store=stored(days=5))
+    house = House()
+    played(house, story, certificate, tmp_path, store=stored(days))
+    assert house.renewals == 0
 
 
 def test_the_encrypted_file_keeps_a_pair_and_tells_it_to_its_key_alone(tmp_path):
