@@ -14,6 +14,8 @@ from keyring.backend import KeyringBackend
 from test_ctrader_session import STEPS, played
 from virtual_time import run_in_virtual_time
 
+from fxgpt_core.brokers.ctrader import protocol
+from fxgpt_core.brokers.ctrader.outcomes import PerhapsWritten
 from fxgpt_core.brokers.ctrader.redaction import Secret
 from fxgpt_core.brokers.ctrader.session import Session, SessionState
 from fxgpt_core.brokers.ctrader.token_store import EncryptedFileStore, KeyringStore
@@ -115,6 +117,20 @@ def test_a_running_session_renews_by_a_new_connection_in_a_quiet_moment(certific
         await asyncio.sleep(2.5 * 3600)
         assert session.is_ready
         # With an hour left and no request waiting: one new connection, one renewal.
+        assert (house.renewals, len(client.server.peers)) == (1, 2)
+
+    house = House()
+    played(house, story, certificate, tmp_path, store=stored(days=3 / 24), changes=HOURS)
+
+
+def test_a_renewal_waits_for_the_answers_that_are_waited_for(certificate, tmp_path):
+    async def story(session: Session, client: Client) -> None:
+        await session.wait_ready(5)
+        deals = protocol.new("ProtoOADealListReq", ctidTraderAccountId=42)
+        with pytest.raises(PerhapsWritten, match="not answered within 9000 s"):
+            await session.request(deals, timeout_s=9000)
+        assert (house.renewals, len(client.server.peers)) == (0, 1)
+        await asyncio.sleep(700)
         assert (house.renewals, len(client.server.peers)) == (1, 2)
 
     house = House()
