@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fxgpt_core.cli import ctrader_simulate
 from fxgpt_core.cli.answer import JsonFlag, answer, say, tell_table
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.settings import ctrader_access, ctrader_given_tokens, read_settings
@@ -34,8 +33,6 @@ GivenOption = Annotated[
 LiveOption = Annotated[bool, typer.Option("--live", help="Ask the host of live accounts instead of the demo one.")]
 
 app = typer.Typer(help="Your accounts at a cTrader broker.", no_args_is_help=True, rich_markup_mode=None)
-for name, verb in ctrader_simulate.VERBS.items():
-    app.command(name)(verb)
 
 
 @app.command("login")

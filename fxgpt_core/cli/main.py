@@ -16,6 +16,7 @@ from fxgpt_core.cli import (
     candles,
     context,
     ctrader,
+    ctrader_simulate,
     deployments,
     doctor,
     failure,
@@ -64,6 +65,8 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
+for name, verb in ctrader_simulate.VERBS.items():
+    ctrader.app.command(name)(verb)
 app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
