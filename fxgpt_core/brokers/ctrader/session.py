@@ -234,6 +234,7 @@ class Session:
                 raise
             pair = await self._renewed_once(connection, pair, error)
             await self._open(connection, pair)
+        self._renewed_at = None
         return pair
 
     async def _open(self, connection: Connection, pair: TokenPair) -> None:
@@ -255,7 +256,7 @@ class Session:
             return pair
 
     async def _renewed_once(self, connection: Connection, pair: TokenPair, error: ErrorAnswer) -> TokenPair:
-        """A renewed pair in answer to a refused one; a pair that was renewed just now and is refused is not renewed again."""
+        """A renewed pair in answer to a refused one; a pair that was renewed and opened nothing since is not renewed again."""
         now, last = asyncio.get_running_loop().time(), self._renewed_at
         if last is not None and now - last < self._settings.renewals_apart_s:
             raise RefusedError(

@@ -93,6 +93,20 @@ def test_a_token_that_is_refused_is_renewed_once(certificate, tmp_path, step, co
     assert len(client.server.peers) == 1
 
 
+def test_a_token_that_was_good_and_is_refused_later_is_renewed_each_time(certificate, tmp_path):
+    async def story(session: Session, client: Client) -> None:
+        for renewals in (1, 2, 3):
+            house.errors[STEPS[2]] = ["OA_AUTH_TOKEN_EXPIRED"]
+            if house.inside:
+                house.inside[0].drop()
+                await asyncio.sleep(1)
+            await session.wait_ready(60)
+            assert house.renewals == renewals
+
+    house = House()
+    played(house, story, certificate, tmp_path)
+
+
 def test_a_token_refused_again_and_again_is_not_renewed_again_and_again(certificate, tmp_path):
     async def story(session: Session, client: Client) -> None:
         with pytest.raises(RefusedError, match="refuses tokens that were renewed"):
