@@ -104,8 +104,8 @@ class TokenKeeper:
     async def renew(self, connection: Connection, used: TokenPair) -> TokenPair:
         """A newer pair than `used`: the one that another has stored meanwhile, else one asked of the venue and stored.
 
-        Raises `RefusedError` when the venue refuses, `NotReadyError` when the new pair cannot be stored (it is kept in memory
-        then, and stored before anything else is done with it) and the outcomes of `Connection.request`.
+        Raises `RefusedError` when the venue refuses or another process does not let go, `NotReadyError` when the new pair cannot
+        be stored (it is kept in memory then, and stored before anything else is done with it) and the outcomes of a request.
         """
         async with self._turn, _locked(self._lock_file):
             stored = await self.pair()
@@ -164,7 +164,7 @@ async def _take(descriptor: int, path: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if waited >= LOCK_PATIENCE_S:
-                raise NotReadyError(f"another process has been renewing cTrader's tokens for {waited:.0f} s ({path})") from None
+                raise RefusedError(f"another process has been renewing cTrader's tokens for {waited:.0f} s ({path})") from None
             await asyncio.sleep(LOCK_POLL_S)
             waited += LOCK_POLL_S
         else:

@@ -28,7 +28,13 @@ def simulated_broker(root: Path, environment: Path, account_id: int, clock: Chao
     if access.store().read() is None:
         ends_us = clock.now_us() + 30 * DAY_US
         access.store().write(TokenPair(Secret(given["ACCESS_TOKEN"]), Secret(given["REFRESH_TOKEN"]), ends_us))
-    wanted = replace(access.session_settings(account_id, is_live=False), patience=PATIENCE, first_wait_s=0.05, longest_wait_s=0.5)
+    wanted = replace(
+        access.session_settings(account_id, is_live=False),
+        patience=PATIENCE,
+        first_wait_s=0.05,
+        longest_wait_s=0.5,
+        renewals_apart_s=0.2,
+    )
 
     def session(on_event: OnEvent, on_ready: OnReady) -> Session:
         return Session(wanted, access.keeper(clock.now_us), on_event, on_ready, random.Random())  # noqa: S311 it spreads reconnects

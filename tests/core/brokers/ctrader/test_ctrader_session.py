@@ -103,6 +103,26 @@ def test_it_is_ready_only_when_the_preparation_is_over_and_a_failed_one_is_begun
     played(House(), story, certificate, tmp_path, on_ready=on_ready)
 
 
+def test_no_connection_is_ready_while_it_is_prepared_not_the_second_either(certificate, tmp_path):
+    readiness: list[bool] = []
+
+    async def on_ready(connection: Connection) -> None:
+        readiness.append(sessions[0].is_ready)
+
+    async def story(session: Session, client: Client) -> None:
+        sessions.append(session)
+        for _ in range(2):
+            await session.wait_ready(60)
+            house.inside[0].drop()
+            await asyncio.sleep(1)
+        await session.wait_ready(60)
+
+    sessions: list[Session] = []
+    house = House()
+    played(house, story, certificate, tmp_path, on_ready=on_ready)
+    assert readiness == [False] * 3
+
+
 def test_a_connection_lost_during_the_preparation_is_not_taken_for_ready(certificate, tmp_path):
     reasons: list[str] = []
 
