@@ -12,6 +12,7 @@ from sqlalchemy import Row, insert, select, update
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.closing import Closing
+from fxgpt_core.live.command import outcome_of
 from fxgpt_core.live.state_of_trading import change_within
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry import lineage
@@ -64,7 +65,7 @@ class KillSwitch:
         """Close what is to be flat; a request is done once the broker, asked anew, has neither position nor order."""
         for request in self._open_requests():
             for order in self._broker.orders():
-                await self._broker.cancel(order.order_id)
+                await outcome_of(self._broker.cancel(order.order_id))
             for held in self._broker.positions():
                 self._closing.plan(held, "close", f"flatten: {request.reason}")
             if await self._closing.drive() == 0 and not self._broker.orders():

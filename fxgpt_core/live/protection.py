@@ -12,8 +12,9 @@ from sqlalchemy import Row, select, update
 
 from fxgpt_core.brokers.broker import Broker, TradingTerms
 from fxgpt_core.live.closing import Closing
+from fxgpt_core.live.command import outcome_of
 from fxgpt_core.live.state_of_trading import alert, note_risk, resolve_alerts
-from fxgpt_core.market.orders import OrderOutcome, Position
+from fxgpt_core.market.orders import Position
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import positions
@@ -50,9 +51,10 @@ class Protection:
         if row.protected_at is not None and held.stop_price is not None:
             self._follow(row, held)
             return False
-        result = await self._broker.amend(row.position_id, row.stop_price, row.target_price)
-        if result.outcome is not OrderOutcome.CONFIRMED and held.stop_price is None and row.stop_price is not None:
-            self._bare(row, held, result.reason)
+        result = await outcome_of(self._broker.amend(row.position_id, row.stop_price, row.target_price))
+        if held.stop_price is None and row.stop_price is not None:
+            # Whatever was answered: only the stop that the broker's books show protects.
+            self._bare(row, held, result.reason or "it confirms, and holds none")
         return True
 
     def _bare(self, row: Row[Any], held: Position, why: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from live_stage import CODE, PARAMETERS, Stage, deploy, stage
+from live_stage import CODE, PARAMETERS, deploy, stage
 from quoted_broker import Clock
 from scripted_broker import PRICES, Answer, ScriptedBroker
 from sqlalchemy import Row, Table, select, update
@@ -16,7 +16,8 @@ from virtual_time import run_in_virtual_time
 
 from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.candle_feed import ClosedCandle, release
-from fxgpt_core.live.gateway import Gateway, GatewaySettings
+from fxgpt_core.live.gateway import Gateway
+from fxgpt_core.live.gateway_settings import GatewaySettings
 from fxgpt_core.live.order_path import Checkpoint, no_checkpoint
 from fxgpt_core.market.orders import Position
 from fxgpt_core.portfolio.guards.settings import GuardSettings

@@ -205,9 +205,7 @@ def deploy(
     return Deployments(lake.ledger).deploy(request)
 
 
-def _names_only(
-    lake: Lake, parameters: StrategyParameters, place: tuple[str, str], charges: Charges | None
-) -> dict[str, str]:
+def _names_only(lake: Lake, parameters: StrategyParameters, place: tuple[str, str], charges: Charges | None) -> dict[str, str]:
     behind = ("diffusion_model", "calibration_quantiles", "walk_forward_validation")
     proposal = {"parameters": parameters.to_json(), "costs": {"spread": COSTS.spread, "commission": COSTS.commission}}
     if charges is not None:

@@ -15,6 +15,7 @@ from fxgpt_core.market.timeframes import Timeframe
 
 PRICES = {"EURUSD": 1.1, "GBPUSD": 1.25}
 SPREAD = 0.0001
+DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class ScriptedBroker:
         self.asked: list[OrderRequest] = []
         self._seen_from: dict[str, int] = {}
         self._quotes: dict[str, Quote] = {}
-        self._number = 0
+        self._number, self._from_us = 0, 0
 
     # What a test does at the broker.
 
@@ -89,6 +90,10 @@ class ScriptedBroker:
     def come_back(self) -> None:
         """A new connection, with the books read anew."""
         self.is_ready, self.connections = True, self.connections + 1
+
+    def take(self, order: str, symbol: str, units: int) -> None:
+        """The broker has an order of which it had said, or shown, that it has it not."""
+        self.book[order] = BrokerOrder(self._next("o"), order, symbol, Side.LONG, units, OrderState.ACCEPTED, None, "")
 
     def fill(self, order: str, units: int | None = None, price: float | None = None) -> Fill:
         """Fill an order, by default all that is left of it."""
@@ -148,6 +153,7 @@ class ScriptedBroker:
 
     async def connect(self, since_us: int | None = None) -> None:
         self.since_us = since_us
+        self._from_us = self._clock.us - DAY_US if since_us is None else since_us
         self.come_back()
 
     async def disconnect(self) -> None:
@@ -255,7 +261,8 @@ class ScriptedBroker:
 
     def fills_since(self, cursor: int) -> tuple[tuple[int, Fill], ...]:
         self._require_ready()
-        return tuple(enumerate(self.told[cursor:], start=cursor + 1))
+        told = [fill for fill in self.told if fill.time_us >= self._from_us]
+        return tuple(enumerate(told[cursor:], start=cursor + 1))
 
     def _accept(self, request: OrderRequest, answer: Answer) -> None:
         order = request.client_order_id
