@@ -58,7 +58,7 @@ class Closing:
             if row.close_id in self._in_flight:
                 n_open += 1
             elif row.position_id not in held:
-                self._write(row, CloseState.DONE, detail="the position is gone")
+                self._write(row, CloseState.DONE, detail=row.detail or "the position is gone")
             elif self._is_due(row):
                 n_open += await self._send(row)
             else:

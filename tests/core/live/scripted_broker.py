@@ -23,7 +23,8 @@ class Answer:
     """What becomes of one command: whether it is done there, what is answered, and after what.
 
     `fills`: units of the parts an order is filled in at once; None: all of it. `breaks`: no answer comes. `seen_after_s`: how
-    long the broker's books do not show an order they have. `waits`: answered once this is set.
+    long the broker's books do not show an order they have. `waits`: answered once this is set. `shift`: how far from the wish the
+    levels of the position lie.
     """
 
     outcome: OrderOutcome = OrderOutcome.CONFIRMED
@@ -34,6 +35,7 @@ class Answer:
     breaks: bool = False
     seen_after_s: float = 0.0
     waits: asyncio.Event | None = None
+    shift: float = 0.0
 
 
 DONE = Answer()
@@ -62,6 +64,7 @@ class ScriptedBroker:
         self.places: deque[Answer] = deque()
         self.closes: deque[Answer] = deque()
         self.amends: deque[Answer] = deque()
+        self.cancels: deque[Answer] = deque()
         self.left: list[str] = []
         self.commands: list[tuple[str, str]] = []
         self.book: dict[str, BrokerOrder] = {}
@@ -108,7 +111,7 @@ class ScriptedBroker:
         held = self.held.get(position)
         request = next((one for one in self.asked if one.client_order_id == order), None)
         if held is None:
-            levels = (request.stop_price, request.target_price) if request else (None, None)
+            levels = (request.stop_price, request.target_price) if request else (1.096, 1.108)
             self.held[position] = Position(
                 position, order, known.symbol, known.side, units, price, self._clock.us, *levels
             )  # fmt: skip
@@ -188,6 +191,9 @@ class ScriptedBroker:
 
     async def cancel(self, order_id: str) -> OrderResult:
         self.commands.append(("cancel", order_id))
+        answer = self.cancels.popleft() if self.cancels else DONE
+        if answer is not DONE:
+            return self._answered(answer, "")
         for name, order in self.book.items():
             if order.order_id == order_id:
                 self.end(name, OrderState.CANCELLED)
@@ -272,6 +278,9 @@ class ScriptedBroker:
         )  # fmt: skip
         for units in (request.units,) if answer.fills is None else answer.fills:
             self.fill(order, units)
+        position = self.book[order].position_id
+        if answer.shift and position and request.stop_price and request.target_price:
+            self.move(position, request.stop_price + answer.shift, request.target_price + answer.shift)
 
     def _answered(self, answer: Answer, position: str) -> OrderResult:
         if answer.breaks:
