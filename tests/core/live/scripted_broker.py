@@ -71,7 +71,7 @@ class ScriptedBroker:
         self.held: dict[str, Position] = {}
         self.told: list[Fill] = []
         self.is_mute, self.min_units = False, 1000
-        self.n_read_anew = 0
+        self.n_read_anew, self.equity = 0, 100_000.0
         self.since_us: int | None = None
         self.before_write: Callable[[], None] = lambda: None
         self.asked: list[OrderRequest] = []
@@ -257,7 +257,7 @@ class ScriptedBroker:
     def account(self) -> Account:
         self._require_ready()
         margin = sum(held.units * PRICES[held.symbol] for held in self.held.values()) / 30.0
-        return Account(100_000.0, 100_000.0, 30.0, margin)
+        return Account(100_000.0, self.equity, 30.0, margin)
 
     def quote(self, name: str) -> Quote | None:
         return self._quotes.get(name)
