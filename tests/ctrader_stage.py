@@ -65,7 +65,7 @@ def made_broker(
     session = SessionSettings(where, house.certificates.client_context(), credentials, house.account_id)
 
     def make_session(on_event: OnEvent, on_ready: OnReady) -> Session:
-        return Session(session, keeper, on_event, on_ready, random.Random(7))
+        return Session(session, keeper, on_event, on_ready, random.Random(7))  # noqa: S311 - waits, not secrets
 
     chosen = replace(settings or CTraderSettings(0), account_id=house.account_id)
     return CTraderBroker(make_session, chosen, now_us, **given)
