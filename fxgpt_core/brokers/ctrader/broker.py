@@ -19,7 +19,7 @@ from fxgpt_core.brokers.ctrader.prices import money, volume_of
 from fxgpt_core.brokers.ctrader.reading import read
 from fxgpt_core.brokers.ctrader.session import OnReady, Session
 from fxgpt_core.errors import NotReadyError
-from fxgpt_core.market.orders import Account, Fill, OrderRequest, Position, Side
+from fxgpt_core.market.orders import Account, Fill, OrderOutcome, OrderRequest, Position, Side
 from fxgpt_core.market.timeframes import Timeframe
 
 MILLISECOND_US = 1_000
@@ -260,7 +260,7 @@ class CTraderBroker:
         return OrderTerms(settings.account_id, symbol, self.quote(name), settings.comment(), settings.may_be_bare)
 
     def _verified(self, result: OrderResult) -> OrderResult:
-        """A position that the venue says is gone and we have: the books are read again."""
-        if result.refusal is Refusal.NO_SUCH_POSITION:
+        """Where the venue says that a position is gone which we have, or nobody knows what was done: the books are read again."""
+        if result.refusal is Refusal.NO_SUCH_POSITION or result.outcome is OrderOutcome.UNKNOWN:
             self._live.doubt()
         return result
