@@ -99,7 +99,9 @@ async def stage(
 def order(name: str = "fx1-a", side: Side = Side.LONG, units: int = 4000, **given: Any) -> OrderRequest:
     """A market order on EURUSD with a stop 100 pips and a target 200 pips away."""
     bracket = {"stop_distance": 0.01, "target_distance": 0.02} | given
-    return OrderRequest(name, "EURUSD", side, units, bracket.pop("stop_price", None), bracket.pop("target_price", None), 0, **bracket)
+    return OrderRequest(
+        name, "EURUSD", side, units, bracket.pop("stop_price", None), bracket.pop("target_price", None), 0, **bracket
+    )
 
 
 def differences(at: Stage) -> list[str]:
