@@ -133,18 +133,20 @@ class CTraderBroker:
 
     async def place(self, request: OrderRequest, permit: Permit = permitted) -> OrderResult:
         """Send an order with its bracket, at most once."""
-        return await self._commands.place(request, permit)
+        return self._unready() or await self._commands.place(request, permit)
 
     async def cancel(self, order_id: str) -> OrderResult:
         """Take back an order that waits."""
-        return await self._commands.cancel(order_id)
+        return self._unready() or await self._commands.cancel(order_id)
 
     async def amend_order(self, order_id: str, request: OrderRequest) -> OrderResult:
         """Replace units, prices, bracket and end of an order that waits."""
-        return await self._commands.amend_order(order_id, request)
+        return self._unready() or await self._commands.amend_order(order_id, request)
 
     async def amend(self, position_id: str, stop_price: float | None, target_price: float | None) -> OrderResult:
         """Replace stop and target of an open position; both are always sent."""
+        if unready := self._unready():
+            return unready
         held = self._commands.held(position_id)
         if held is None:
             return refused(f"there is no open position {position_id}; {GONE}", Refusal.NO_SUCH_POSITION)
@@ -153,6 +155,8 @@ class CTraderBroker:
 
     async def close(self, position_id: str, client_order_id: str, reason: str, units: int | None = None) -> OrderResult:
         """Close a position, or a part of it, at the market."""
+        if unready := self._unready():
+            return unready
         return self._verified(await self._commands.close(position_id, (client_order_id, reason), units))
 
     async def order(self, client_order_id: str, sent_at_us: int = 0) -> BrokerOrder | None:
@@ -237,6 +241,7 @@ class CTraderBroker:
 
     def fills_since(self, cursor: int) -> tuple[tuple[int, Fill], ...]:
         """Fills after a cursor, in the order in which they were told."""
+        self._live.require_read()
         told = enumerate(self._book.fills[cursor:], start=cursor + 1)
         return tuple((number, self._shown(self._book, deal_id)) for number, deal_id in told)
 
@@ -258,6 +263,12 @@ class CTraderBroker:
         symbol = self._live.prices.symbols.sized(name)
         settings = self._settings
         return OrderTerms(settings.account_id, symbol, self.quote(name), settings.comment(), settings.may_be_bare)
+
+    def _unready(self) -> OrderResult | None:
+        """The outcome of a command while there is no connection: what the books do not have proves nothing then."""
+        if self._session.is_ready:
+            return None
+        return OrderResult(OrderOutcome.DENIED, reason=f"cTrader is not ready ({self._session.reason or 'connecting'})")
 
     def _verified(self, result: OrderResult) -> OrderResult:
         """Where the venue says that a position is gone which we have, or nobody knows what was done: the books are read again."""

@@ -63,6 +63,11 @@ class LiveAccount:
             raise NotReadyError("the account was not read yet; wait until the broker is ready")
         return self._prices
 
+    def require_read(self) -> None:
+        """Raise `NotReadyError` before the account was read: nothing known is not the same as nothing there."""
+        if self.connections == 0:
+            raise NotReadyError("the account was not read yet; wait until the broker is ready")
+
     @property
     def worth(self) -> AccountWorth:
         """What the account is worth."""
