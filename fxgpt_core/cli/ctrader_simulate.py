@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ FolderOption = Annotated[Path | None, typer.Option("--folder", help="Gets certif
 StateOption = Annotated[Path | None, typer.Option("--state", help="File that holds the venue's truth as JSON.")]
 DepositOption = Annotated[float, typer.Option("--deposit", help="Deposit of the account, dollars.")]
 OpenOption = Annotated[bool, typer.Option("--always-open", help="Trade on weekends too.")]
+IdleOption = Annotated[float, typer.Option("--idle", help="Seconds of a client's silence after which it is closed; 30 or 10.")]
 LiveOption = Annotated[bool, typer.Option("--live-host", help="Be the host of live accounts; still play money.")]
 
 
@@ -45,6 +47,7 @@ def simulate(
     deposit: DepositOption = 100_000.0,
     always_open: OpenOption = False,
     live_host: LiveOption = False,
+    idle: IdleOption = 30.0,
     list_faults: ListOption = False,
     json: JsonFlag = False,
 ) -> None:
@@ -52,16 +55,18 @@ def simulate(
 
     Example: fxgpt ctrader simulate --faults late_fill=0.1,zombie=0.02 --state truth.json
     """
+    from fxgpt_core.brokers.ctrader_simulator.client_connection import Pace
     from fxgpt_core.brokers.ctrader_simulator.faults import FAULTS, read_faults
     from fxgpt_core.brokers.ctrader_simulator.rehearsal import RehearsalSettings
+    from fxgpt_core.brokers.ctrader_simulator.server import ServerSettings
     from fxgpt_core.brokers.ctrader_simulator.venue import VenueSettings
 
     if list_faults:
         told = {name: kind._asdict() for name, kind in FAULTS.items()}
         answer({"faults": told}, json, lambda: _tell_faults(told))
         return
-    if not (speed > 0.0 and deposit > 0.0):
-        raise BadInputError(f"speed {speed} and deposit {deposit} found; both are above 0")
+    if not (speed > 0.0 and deposit > 0.0 and idle > 0.0):
+        raise BadInputError(f"speed {speed}, deposit {deposit} and idle {idle} found; all are above 0; correct them")
     settings = RehearsalSettings(
         folder=folder or _temporary(),
         port=port,
@@ -69,6 +74,7 @@ def simulate(
         state=state,
         venue=VenueSettings(seed=seed, deposits=(deposit,), is_always_open=always_open, is_live=live_host),
         faults=read_faults(faults, seed),
+        server=ServerSettings(pace=Pace(idle_s=idle)),
         candles=None if candles is None else (_name(symbol), _read(candles)),
     )
     asyncio.run(_until_interrupted(settings, json))
@@ -101,7 +107,7 @@ def _tell_stage(stage: "Stage", json: bool) -> None:
 def _tell_how(stage: "Stage") -> None:
     say(f"cTrader simulator on 127.0.0.1:{stage.port}, account {', '.join(map(str, stage.account_ids))}; interrupt it to stop")
     say("point a gateway at it from another shell (host, authority, client id, secret and tokens; of no worth elsewhere):")
-    say(f"  set -a; . {stage.environment}; set +a")
+    say(f"  set -a; . {stage.environment}; set +a; fxgpt ctrader login --given")
 
 
 def _tell_faults(told: dict[str, dict[str, Any]]) -> None:
@@ -140,14 +146,4 @@ def _read(path: Path) -> "CandleArrays":
     return candle_arrays(checked_frame(frame, found[0], path), found[0])
 
 
-VERBS = {"simulate": simulate}
-app = typer.Typer(help="cTrader.", no_args_is_help=True, rich_markup_mode=None)
-
-
-@app.callback()
-def _group() -> None:
-    """Let the only verb be a verb."""
-
-
-for verb, function in VERBS.items():
-    app.command(verb)(function)
+VERBS: dict[str, Callable[..., Any]] = {"simulate": simulate}

@@ -5,6 +5,7 @@ compared; before that nothing is sent. Nothing is undone when the process ends, 
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from sqlalchemy import delete, func, insert, select
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.content_hash import canonical_json
+from fxgpt_core.errors import NotReadyError, RefusedError
 from fxgpt_core.live import crash_guard, lease, reconciliation, state_of_trading
 from fxgpt_core.live.book_comparison import BookComparison
 from fxgpt_core.live.booking import Booking
@@ -34,21 +36,28 @@ from fxgpt_core.live.permission import Permission
 from fxgpt_core.live.protection import Protection
 from fxgpt_core.live.replay_market import ReplayMarket
 from fxgpt_core.live.timer import Timer
+from fxgpt_core.live.told import Told
+from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import heartbeats, order_intents
 
+log = logging.getLogger(__name__)
 HEARTBEAT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """How a gateway runs: `folder` holds the files of its kill switch; times in seconds."""
+    """How a gateway runs: `folder` holds the files of its kill switch; times in seconds.
+
+    `begins_halted`: an account that never traded waits for a person to let it.
+    """
 
     folder: Path | None = None
     most_starts: int = 3
     starts_within: timedelta = timedelta(minutes=10)
     most_in_flight: int = 20
+    begins_halted: bool = False
     look_at_positions_s: float = 0.5
     look_at_orders_s: float = 1.0
     look_at_candles_s: float = 0.25
@@ -66,6 +75,7 @@ class Gateway:
         account: str,
         checkpoint: Checkpoint = no_checkpoint,
         settings: GatewaySettings = GatewaySettings(),
+        told: Told | None = None,
     ) -> None:
         self._lake, self._broker, self._account, self._settings = lake, broker, account, settings
         # Everything that follows writes through it, so that none of it can forget to ask whether this is still the gateway.
@@ -82,8 +92,9 @@ class Gateway:
         self._entries = Entries(ledger, broker, account, self._path, self._guarding, self._dispatch)
         self._exits = Exits(ledger, broker, account, self._closing, checkpoint)
         self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
+        self._wanted: set[tuple[str, str]] = set()
         self._sending: set[asyncio.Task[bool]] = set()
-        self._start = 0
+        self._start, self._told, self._trouble = 0, told, ""
         self._deployments: tuple[Deployed, ...] = ()
         self._markets: list[Market] = []
         self._last_beat: datetime | None = None
@@ -99,7 +110,7 @@ class Gateway:
         """Take the lease, connect, settle what a crash left open, compare books; only then may `step` send anything.
 
         Raises `RefusedError` when another process trades on the broker, or another account has something open there. A mismatch
-        halts the account. A broker that cannot be reached yet is waited for by `step`.
+        halts the account. Where the broker is not this process's own, `step` waits for it and compares.
         """
         self._ledger.take()
         owner, parameters = self._ledger.lease.owner, self._settings
@@ -108,8 +119,10 @@ class Gateway:
         )  # fmt: skip
         reconciliation.require_only_account(self._ledger, self._broker, self._account)
         self._switch.look()
+        if parameters.begins_halted:
+            state_of_trading.begin_halted(self._ledger, self._account)
         await self._broker.connect(self._since_us())
-        if self._broker.is_ready:
+        if self._replays:
             await self._come_back()
         self._beat()
 
@@ -121,9 +134,18 @@ class Gateway:
         self._beat()
         if not self._broker.is_ready:
             return False
-        if self._permission.compared != self._broker.connections:
-            await self._come_back()
-        return await (self._replay() if self._replays else self._go_along())
+        if self._replays:
+            return await self._replay()
+        try:
+            if self._permission.compared != self._broker.connections:
+                await self._come_back()
+            return await self._go_along()
+        except lease.LeaseLostError:
+            raise
+        except (NotReadyError, RefusedError) as error:
+            # A connection ends at any line; what was begun is written down, and the next step goes on with it.
+            self._note(str(error))
+            return False
 
     async def stop(self) -> None:
         """Wait for what is on its way and give the account up; open positions stay as they are."""
@@ -138,6 +160,12 @@ class Gateway:
     async def rest(self, seconds: float) -> None:
         """Wait until the broker tells something, or the time is over."""
         await self._broker.wait_for_change(seconds)
+
+    def _note(self, trouble: str) -> None:
+        """Log what the broker did not answer, once while it stays the same."""
+        if trouble != self._trouble:
+            log.warning("the gateway of %s waits: %s", self._account, trouble)
+        self._trouble = trouble
 
     async def _come_back(self) -> None:
         """The one path of start, restart and reconnect: nothing is sent before the books agree."""
@@ -181,6 +209,8 @@ class Gateway:
         self._guarding.watch(sorted({item.symbol for item in self._deployments}))
         if self._booking.book_fills():
             self._compare_books()
+        if self._told is not None:
+            self._told.keep(self._ledger)
         if self._timers["deployments"].due():
             await self._look_up_deployments()
             self._entries.refuse_untraded(unplayed(self._deployments, self._markets))
@@ -260,8 +290,18 @@ class Gateway:
                 paper.trade(item.symbol, item.paid)
             self._markets = [ReplayMarket(ledger, paper, account, *place) for place in places]
         else:
-            await self._broker.subscribe(sorted({item.symbol for item in found}))
+            await self._want_prices(found)
             self._markets = [LiveMarket(ledger, self._broker, account, *place) for place in places]
+
+    async def _want_prices(self, found: tuple[Deployed, ...]) -> None:
+        """Quotes and candles of what is deployed; candles from where the feed ends."""
+        if not self._broker.is_ready:
+            return
+        await self._broker.subscribe(sorted({item.symbol for item in found}))
+        for place in {(item.symbol, item.timeframe) for item in found} - self._wanted:
+            market = LiveMarket(self._ledger, self._broker, self._account, *place)
+            await self._broker.want_candles(place[0], timeframe_of(place[1]), market.known_at_us())
+            self._wanted.add(place)
 
     def _moments(self) -> dict[str, int]:
         """The market's time by symbol, of those that have one."""

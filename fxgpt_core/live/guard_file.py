@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fxgpt_core.atomic_file import write_atomically
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.live.running import account_folder
+from fxgpt_core.live.account_folder import account_folder
 from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger

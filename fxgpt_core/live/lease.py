@@ -21,6 +21,10 @@ from fxgpt_core.registry.live_tables import leases
 DURATION = timedelta(seconds=15)
 
 
+class LeaseLostError(RefusedError):
+    """Another process has the lease: this one must end."""
+
+
 @dataclass(frozen=True)
 class Lease:
     """A lease that is held: by whom, under which fencing number."""
@@ -96,11 +100,11 @@ def acquire(ledger: Ledger, name: str, owner: str) -> Lease:
 
 
 def renew(connection: Connection, lease: Lease, now: datetime) -> None:
-    """Hold the lease on, inside the caller's transaction. Raises `RefusedError` when somebody else has it."""
+    """Hold the lease on, inside the caller's transaction. Raises `LeaseLostError` when somebody else has it."""
     lineage.lock(connection)  # before the lease's row, in the order of `acquire`: neither waits for what the other holds
     held = (leases.c.name == lease.name, leases.c.owner == lease.owner, leases.c.fence == lease.fence)
     if connection.execute(update(leases).where(*held).values(expires_at=now + DURATION)).rowcount != 1:
-        raise RefusedError(f"{lease.name} was taken over by another process; this one stops and sends nothing more")
+        raise LeaseLostError(f"{lease.name} was taken over by another process; this one stops and sends nothing more")
 
 
 def give_up(ledger: Ledger, lease: Lease) -> None:

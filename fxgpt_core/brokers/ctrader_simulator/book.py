@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
-
-import numpy as np
 
 from fxgpt_core.brokers.ctrader_simulator.codes import ExecutionKind, PositionStatus, TradeSide
 from fxgpt_core.brokers.ctrader_simulator.records import (
@@ -131,7 +130,7 @@ class Book:
             return 1.0
         if market.base == currency:
             return 1.0 / self.quote(symbol_id).bid
-        joining = joining_symbol(market, currency)
+        joining = _joining(market, currency)
         if joining is None or joining.name not in self.ids:
             raise Refusal("NO_QUOTES", f"No symbol converts {market.quote} into {currency}")
         bid = self.quote(self.ids[joining.name]).bid
@@ -150,8 +149,9 @@ class Book:
 
     def gross_of(self, position: VenuePosition) -> int:
         """Open profit at the price at which the position could be left now, before swap and commission."""
-        account = self.accounts[position.account_id]
-        candle = self.candle(position.symbol_id, account.currency)
+        return self._gross(position, self.candle(position.symbol_id, self.accounts[position.account_id].currency))
+
+    def _gross(self, position: VenuePosition, candle: Candle) -> int:
         price = candle.close + bought_above(-position.side.sign, candle.spread)
         units = position.volume // VOLUME_CENTS
         return in_cents(unrealised(position.side.sign, units, position.price, price) * candle.conversion)
@@ -160,26 +160,36 @@ class Book:
         """Open profit with swap and commission, as ProtoOAPositionUnrealizedPnL has it."""
         return self.gross_of(position) + position.swap + position.commission
 
-    def equity(self, account_id: int) -> int:
-        """Balance and net open profit."""
-        return self.accounts[account_id].balance + sum(map(self.net_of, self.positions_of(account_id)))
+    def equity_and_margin(self, account_id: int) -> tuple[int, int]:
+        """Balance with net open profit, and what all open positions bind; each symbol is priced once."""
+        account, candles = self.accounts[account_id], dict[int, Candle]()
+        equity, margin = account.balance, 0
+        for position in self.positions_of(account_id):
+            number = position.symbol_id
+            if number not in candles:
+                candles[number] = self.candle(number, account.currency)
+            equity += self._gross(position, candles[number]) + position.swap + position.commission
+            margin += _margin(candles[number], position.volume, position.side, account)
+        return equity, margin
 
     def margin_of(self, symbol_id: int, volume: int, side: TradeSide, account: VenueAccount) -> int:
         """What a volume binds at the price at which it would be entered now."""
-        candle = self.candle(symbol_id, account.currency)
-        price = candle.open + bought_above(side.sign, candle.open_spread)
-        return in_cents(volume / VOLUME_CENTS * price * candle.conversion / account.leverage)
-
-    def used_margin(self, account_id: int) -> int:
-        """What all open positions of an account bind."""
-        account = self.accounts[account_id]
-        return sum(self.margin_of(one.symbol_id, one.volume, one.side, account) for one in self.positions_of(account_id))
+        return _margin(self.candle(symbol_id, account.currency), volume, side, account)
 
     def free_margin(self, account_id: int) -> int:
         """Equity that is not bound."""
-        return self.equity(account_id) - self.used_margin(account_id)
+        equity, margin = self.equity_and_margin(account_id)
+        return equity - margin
+
+
+def _margin(candle: Candle, volume: int, side: TradeSide, account: VenueAccount) -> int:
+    price = candle.open + bought_above(side.sign, candle.open_spread)
+    return in_cents(volume / VOLUME_CENTS * price * candle.conversion / account.leverage)
+
+
+_joining = cache(joining_symbol)
 
 
 def in_cents(amount: float) -> int:
     """Money as the venue counts it, half to even."""
-    return int(np.rint(amount * CENT))
+    return round(amount * CENT)

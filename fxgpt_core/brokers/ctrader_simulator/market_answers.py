@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fxgpt_core.brokers.ctrader_simulator.server import SimulatorServer
 
 MOST_BARS: Final = 4_999
-DEFAULT_BARS: Final = 500
 MOST_TICKS: Final = 1_000
 WEEK_MS: Final = 604_800_000
 MINUTE_MS: Final = 60_000

@@ -79,7 +79,7 @@ def check_margin(book: Book, account_id: int) -> None:
     while True:
         held = book.positions_of(account_id)
         try:
-            margin, equity = book.used_margin(account_id), book.equity(account_id)
+            equity, margin = book.equity_and_margin(account_id)
         except Refusal:
             # Without a price for a conversion nothing is known of the margin; the next quote asks again.
             return

@@ -50,7 +50,6 @@ class VenueAccount:
     rights: AccessRights = AccessRights.FULL_ACCESS
     registered_us: int = 0
     last_margin_call_us: int = 0
-    used_margin: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,6 @@ class VenuePosition:
     swap: int = 0
     commission: int = 0
     margin_rate: float = 0.0
-    used_margin: int = 0
     closed_us: int | None = None
     protection_id: int | None = None
 

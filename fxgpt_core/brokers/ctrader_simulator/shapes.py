@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fxgpt_core.brokers.ctrader_simulator.book import Book
-from fxgpt_core.brokers.ctrader_simulator.codes import OrderType, PositionStatus, TradingMode
+from fxgpt_core.brokers.ctrader_simulator.codes import PositionStatus, TradingMode
 from fxgpt_core.brokers.ctrader_simulator.records import (
     MONEY_DIGITS,
     CashFlow,
@@ -290,8 +290,3 @@ def _closing_fields(one: ClosingDetail) -> dict[str, Any]:
         "moneyDigits": MONEY_DIGITS,
         "pnlConversionFee": one.fee,
     }
-
-
-def is_protective(order: VenueOrder) -> bool:
-    """Whether an order is the server's own, that holds stop and target of a position."""
-    return order.ticket.type is OrderType.STOP_LOSS_TAKE_PROFIT

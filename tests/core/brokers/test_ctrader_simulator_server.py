@@ -451,15 +451,15 @@ def test_settings_move_what_they_name(tmp_path: Path) -> None:
         assert [one.isLive for one in listed.ctidTraderAccount] == [True, True]
         assert keys.client_id == "another"
         assert [one.symbolName for one in (await asked(client, rehearsed, "SymbolsList")).symbol] == ["EURUSD"]
-        for _ in range(2):
+        for _ in range(3):
             await rehearsed.order(client, volume=300_000)
+            await client.drained()
             rehearsed.server.clock.offset_us += 1_000_000
-        await client.drained()
         margin = await asked(client, rehearsed, "ExpectedMargin", symbolId=symbol_of(rehearsed), volume=[1_000_000])
         assert margin.margin[0].sellMargin == 110_000  # 11,000 dollars by 10
         page = await asked(client, rehearsed, "DealList")
-        assert ([deal.dealId for deal in page.deal], page.hasMore) == ([900_002], True)
+        assert ([deal.dealId for deal in page.deal], page.hasMore) == ([900_003, 900_002], True)
         assert (await asked(client, rehearsed, "Trader")).trader.balance == 500_000
 
     venue = VenueSettings(deposits=(5000.0, 7.0), leverage=10.0, is_live=True, symbols=("EURUSD",))
-    played(tmp_path, play, venue=venue, settings=ServerSettings(page=1, is_newest_first=True, client_id="another"))
+    played(tmp_path, play, venue=venue, settings=ServerSettings(page=2, is_newest_first=True, client_id="another"))

@@ -76,7 +76,7 @@ def test_what_cannot_be_simulated_is_said(fxgpt, tmp_path):
     two.write_text("time,open,high,low,close\n2024-01-01 00:00,1,1,1,1\n2024-01-01 00:07,1,1,1,1\n")
     for options, words in (
         (["--faults", "zomby"], "no fault is called zomby"),
-        (["--speed", "0"], "both are above 0"),
+        (["--speed", "0"], "all are above 0"),
         (["--candles", two], "420 s apart"),
         (["--symbol", "EURUSX", "--candles", two], "EURUSD"),
     ):
