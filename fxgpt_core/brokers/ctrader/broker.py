@@ -133,7 +133,7 @@ class CTraderBroker:
 
     async def place(self, request: OrderRequest, permit: Permit = permitted) -> OrderResult:
         """Send an order with its bracket, at most once."""
-        return self._unready() or await self._commands.place(request, permit)
+        return await self._commands.place(request, permit)
 
     async def cancel(self, order_id: str) -> OrderResult:
         """Take back an order that waits."""
