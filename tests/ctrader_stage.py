@@ -56,21 +56,22 @@ class Stage:
         self.house.server.faults.next(name, **detail)
 
 
-def made_broker(
-    house: Rehearsal, folder: Path, now_us: Callable[[], int], settings: CTraderSettings | None = None, **given: Any
-) -> CTraderBroker:
+def made_session(house: Rehearsal, folder: Path, now_us: Callable[[], int]) -> Callable[[OnEvent, OnReady], Session]:
     keys = house.server.credentials
     pair = TokenPair(Secret(keys.access_token), Secret(keys.refresh_token), now_us() + YEAR_US)
     keeper = TokenKeeper(MemoryStore(pair), folder / "tokens.lock", now_us)
     credentials = Credentials(keys.client_id, Secret(keys.client_secret))
     where = Endpoint("127.0.0.1", house.port, is_live=False)
     session = SessionSettings(where, house.certificates.client_context(), credentials, house.account_id)
+    # The seed is of waits, not of secrets.
+    return lambda on_event, on_ready: Session(session, keeper, on_event, on_ready, random.Random(7))  # noqa: S311
 
-    def make_session(on_event: OnEvent, on_ready: OnReady) -> Session:
-        return Session(session, keeper, on_event, on_ready, random.Random(7))  # noqa: S311 - waits, not secrets
 
+def made_broker(
+    house: Rehearsal, folder: Path, now_us: Callable[[], int], settings: CTraderSettings | None = None, **given: Any
+) -> CTraderBroker:
     chosen = replace(settings or CTraderSettings(0), account_id=house.account_id)
-    return CTraderBroker(make_session, chosen, now_us, **given)
+    return CTraderBroker(made_session(house, folder, now_us), chosen, now_us, **given)
 
 
 @asynccontextmanager
@@ -79,15 +80,15 @@ async def stage(
     settings: CTraderSettings | None = None,
     charges: Charges | None = None,
     symbols: tuple[str, ...] = ("EURUSD",),
+    **given: Any,
 ) -> AsyncIterator[Stage]:
     """A connected broker with prices of its symbols, in the loop's own time."""
     now_us = loop_clock_us(WEDNESDAY_US)
     venue = VenueSettings(charges=charges or Charges())
     frames: list[tuple[str, str, bytes]] = []
     async with rehearsal(folder, venue=venue, now_us=now_us) as house:
-        broker = made_broker(
-            house, folder, now_us, settings, on_frame=lambda source, kind, frame: frames.append((source, kind, frame))
-        )
+        given["on_frame"] = lambda source, kind, frame: frames.append((source, kind, frame))
+        broker = made_broker(house, folder, now_us, settings, **given)
         await broker.subscribe(symbols)
         await broker.connect()
         try:
