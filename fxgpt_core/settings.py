@@ -5,21 +5,37 @@ FXGPT_LEDGER_URL     SQLAlchemy URL of the ledger                               
 FXGPT_MLFLOW_URL     SQLAlchemy URL of the MLflow store                         default sqlite:///<data root>/mlflow/mlflow.db
 FXGPT_DAGSTER_PG_URL PostgreSQL URL of Dagster's own storage                    default none: SQLite below the Dagster home
 DAGSTER_HOME         Dagster's home                                             default <data root>/dagster
+FXGPT_MODEL_MAX_AGE_DAYS  days after which a model makes no signals on live candles  default 45
 FXGPT_<NAME>_KEY     a person's key for the provider <NAME>; of alpaca's two    default the one in the system's keyring
                      the key id is that of ALPACA, the secret of ALPACA_SECRET
+
+cTrader (docs/ctrader.md):
+FXGPT_CTRADER_CLIENT_ID      the application that you registered             default ctrader-client-id in the keyring
+FXGPT_CTRADER_CLIENT_SECRET  its secret                                      default ctrader-client-secret in the keyring
+FXGPT_CTRADER_TOKEN_KEY      key of the file of tokens                       default none: tokens are in the keyring
+FXGPT_CTRADER_HOST           host[:port] instead of the venue's, a simulator default none
+FXGPT_CTRADER_CA             file of the one authority to trust              default none: the system's
+FXGPT_CTRADER_ACCESS_TOKEN   read by `fxgpt ctrader login --given` alone, with FXGPT_CTRADER_REFRESH_TOKEN
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fxgpt_core.errors import BadInputError, MissingError
 from fxgpt_core.registry.database_url import require_usable
 
+if TYPE_CHECKING:
+    from fxgpt_core.brokers.ctrader.access import Access
+    from fxgpt_core.brokers.ctrader.redaction import Secret
+
 KEYRING_SERVICE = "fxgpt"
 KEY_FORM = re.compile(r"[!-~]+")
+MODEL_MAX_AGE_DAYS, MOST_DAYS = 45.0, 36_500.0
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 
@@ -43,6 +59,7 @@ class Settings:
     mlflow_url: str
     dagster_home: Path
     dagster_pg_url: str | None
+    model_max_age_days: float = MODEL_MAX_AGE_DAYS
 
     @property
     def lake_root(self) -> Path:
@@ -86,6 +103,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         mlflow_url=_url(env, "FXGPT_MLFLOW_URL", f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"),
         dagster_home=_folder(env, "DAGSTER_HOME", root / "dagster"),
         dagster_pg_url=_url(env, pg_url, "") if env.get(pg_url) else None,
+        model_max_age_days=_days(env, "FXGPT_MODEL_MAX_AGE_DAYS", MODEL_MAX_AGE_DAYS),
     )
 
 
@@ -107,6 +125,51 @@ def provider_key(name: str, environment: Mapping[str, str] | None = None) -> str
     return key
 
 
+def ctrader_access(settings: Settings, environment: Mapping[str, str] | None = None) -> "Access":
+    """How a person's cTrader accounts are reached.
+
+    Raises `MissingError` where no application is named, `BadInputError` for a value that cannot be used.
+    """
+    from fxgpt_core.brokers.ctrader.access import Access
+    from fxgpt_core.brokers.ctrader.redaction import Secret
+    from fxgpt_core.brokers.ctrader.tokens import Credentials
+
+    env = os.environ if environment is None else environment
+    ca_file = _folder(env, "FXGPT_CTRADER_CA", Path()) if env.get("FXGPT_CTRADER_CA") else None
+    token_key = env.get("FXGPT_CTRADER_TOKEN_KEY")
+    return Access(
+        credentials=Credentials(_ctrader(env, "client-id"), Secret(_ctrader(env, "client-secret"))),
+        folder=settings.data_root / "ctrader",
+        host=env.get("FXGPT_CTRADER_HOST", ""),
+        ca_file=ca_file,
+        token_key=Secret(token_key) if token_key else None,
+    )
+
+
+def ctrader_given_tokens(environment: Mapping[str, str] | None = None) -> "tuple[Secret, Secret]":
+    """Access and refresh token as somebody else granted them. Raises `MissingError` naming the variables."""
+    from fxgpt_core.brokers.ctrader.redaction import Secret
+
+    env = os.environ if environment is None else environment
+    variables = ("FXGPT_CTRADER_ACCESS_TOKEN", "FXGPT_CTRADER_REFRESH_TOKEN")
+    if missing := [variable for variable in variables if not env.get(variable)]:
+        raise MissingError(f"no tokens are given: {' and '.join(missing)} not set; set both, or leave --given out")
+    return Secret(env[variables[0]]), Secret(env[variables[1]])
+
+
+def _ctrader(env: Mapping[str, str], part: str) -> str:
+    variable, entry = f"FXGPT_CTRADER_{part.upper().replace('-', '_')}", f"ctrader-{part}"
+    value = (env.get(variable) or _keyring_key(entry) or "").strip()
+    if not value:
+        raise MissingError(
+            f"cTrader's {part.replace('-', ' ')} is not known; register an application (docs/ctrader.md) and set {variable}, "
+            f"or store it with `keyring set {KEYRING_SERVICE} {entry}`"
+        )
+    if not KEY_FORM.fullmatch(value):
+        raise BadInputError(f"{variable} has spaces or letters beyond ASCII; set it to the value alone")
+    return value
+
+
 def _keyring_key(name: str) -> str | None:
     # Slow to import, and only a provider with a key needs it.
     import keyring
@@ -126,6 +189,17 @@ def _folder(env: Mapping[str, str], variable: str, default: Path) -> Path:
         return Path(given).expanduser().resolve()
     except (RuntimeError, OSError, ValueError) as error:
         raise BadInputError(f"{variable} is {given!r}, which names no folder ({error}); set it to a folder's path") from error
+
+
+def _days(env: Mapping[str, str], variable: str, default: float) -> float:
+    given = env.get(variable) or str(default)
+    try:
+        days = float(given)
+    except ValueError:
+        days = math.nan
+    if not 0.0 < days < MOST_DAYS:
+        raise BadInputError(f"{variable} is {given!r}; set it to a number of days above 0 and below {MOST_DAYS:g}")
+    return days
 
 
 def _url(env: Mapping[str, str], variable: str, default: str) -> str:

@@ -43,7 +43,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "rl_agent": (*_LIVE, "context", "rl"),
     "deployment": ("registry",),
     "live_orders": ("registry/tables.py",),
-    "adherence": _LIVE,
+    "adherence": ("market", "live", "registry/live_tables.py"),
+    "shadow_comparison": (*_LIVE, "live"),
     "live_decision": _LIVE,
 }
 """By asset (and `live_decision`, the live trading job): rooms and files below fxgpt_core."""

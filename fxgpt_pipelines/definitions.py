@@ -23,7 +23,9 @@ from fxgpt_pipelines.assets import (
     validation,
     vault,
 )
-from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_trading_job
+from fxgpt_pipelines.jobs import candles_to_features, candles_to_gates, expanding_validation, live_review, live_trading_job
+from fxgpt_pipelines.live_schedule import review_live_daily
+from fxgpt_pipelines.live_sensors import fills_sensor, gateway_health, gateway_health_sensor
 from fxgpt_pipelines.resources import LakeResource, LedgerResource, TrackingResource
 from fxgpt_pipelines.sensors import closed_candle_sensor, known_symbols_sensor
 
@@ -52,6 +54,7 @@ ASSETS = [
     live.deployment,
     live.live_orders,
     live.adherence,
+    live.shadow_comparison,
 ]
 
 
@@ -63,8 +66,10 @@ def build_definitions(
     # In-process: one asset is one run, and a process of its own for each step would pay every import again.
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[candles_to_features, candles_to_gates, expanding_validation, live_trading_job],
-        sensors=[closed_candle_sensor, known_symbols_sensor],
+        jobs=[candles_to_features, candles_to_gates, expanding_validation, live_trading_job, live_review],
+        asset_checks=[gateway_health],
+        schedules=[review_live_daily],
+        sensors=[closed_candle_sensor, known_symbols_sensor, gateway_health_sensor, fills_sensor],
         resources=resources | dict(overrides or {}),
         loggers=loggers,
         executor=dg.in_process_executor,

@@ -58,7 +58,8 @@ TYPICAL_S = {
     "deployment": 1.0,
     "live decisions": 90.0,
     "live_orders": 2.0,
-    "adherence": 4.0,
+    "adherence": 2.0,
+    "shadow_comparison": 4.0,
 }
 TO_THE_GATES = (
     *("raw_candles", "candles", "features", "regimes", "patterns", "pattern_autoencoder", "diffusion_model", "forecasts"),
@@ -122,7 +123,7 @@ def _demo(plan: Plan, settings: Settings) -> None:
         deployed = lake.latest("deployment", plan.symbol, plan.timeframe).json()
         series = Series(plan.symbol, plan.timeframe, deployed["deployment_id"])
         _live(steps, settings, ledger, series, instance, plan.release)
-        for asset in ("live_orders", "adherence"):
+        for asset in ("live_orders", "adherence", "shadow_comparison"):
             _materialize(steps, runner, asset)
     demo_report.end(steps, lake, series)
 

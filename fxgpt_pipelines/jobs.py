@@ -34,6 +34,14 @@ expanding_validation = dg.define_asset_job(
     description="Five models, each trained on all candles before its fold, and what they are worth by horizon.",
 )
 
+live_review = dg.define_asset_job(
+    "live_review",
+    selection=dg.AssetSelection.assets("live_orders", "adherence", "shadow_comparison"),
+    tags=BATCH_LANE,
+    executor_def=dg.in_process_executor,
+    description="What was traded: orders, their adherence to what was decided, and the shadow that decides again.",
+)
+
 
 class LiveDecisionConfig(dg.Config):
     """Which deployment decides on the candle that closed at `known_at_us` (microseconds since the epoch, UTC)."""
@@ -45,10 +53,14 @@ class LiveDecisionConfig(dg.Config):
 @dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=2.0))
 def decide_on_candle(context: dg.OpExecutionContext, config: LiveDecisionConfig, lake: LakeResource) -> None:
     """Decide once on one candle and record it; a second run of the same candle finds the decision and changes nothing."""
+    from datetime import timedelta
+
+    from fxgpt_core.live.freshness import FreshnessLimits
     from fxgpt_pipelines.live_recording import decide_and_record
 
-    told = decide_and_record(lake.lake, config.deployment_id, config.known_at_us, context.run.run_id)
-    context.log.info(told)
+    limits = FreshnessLimits(model=timedelta(days=lake.settings().model_max_age_days))
+    recorded = decide_and_record(lake.lake, config.deployment_id, config.known_at_us, context.run.run_id, limits)
+    (context.log.warning if recorded.refused else context.log.info)(recorded.text)
 
 
 @dg.job(tags=LIVE_LANE, executor_def=dg.in_process_executor, description="Decides on one closed candle of a deployment.")

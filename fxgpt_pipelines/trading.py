@@ -16,9 +16,13 @@ Row = Mapping[str, Any]
 DECISION_COLUMNS = ("id", "deployment_id", "known_at_us", "side", "reason", "sha256", "dagster_run_id")
 ORDER_COLUMNS = (
     *("client_order_id", "signal_key", "deployment_id", "account", "symbol", "side", "units"),
-    *("stop_price", "target_price", "state", "order_id", "position_id", "reason"),
+    *("order_type", "retry", "filled_units", "signal_price", "stop_price", "target_price", "state", "order_id", "position_id"),
+    "reason",
 )
-FILL_COLUMNS = ("fill_id", "client_order_id", "position_id", "side", "units", "price", "commission", "reason", "time_us")
+FILL_COLUMNS = (
+    *("fill_id", "client_order_id", "position_id", "side", "units", "price", "commission", "spread_cost", "slippage", "impact"),
+    *("swap", "fee", "reason", "time_us"),
+)
 
 
 @dataclass(frozen=True)

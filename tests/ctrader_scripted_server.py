@@ -79,11 +79,32 @@ class ScriptedServer:
     script: Script
     peers: list[Peer] = field(default_factory=list)
     endpoint: Endpoint = NOWHERE
+    context: ssl.SSLContext | None = None
+    listening: asyncio.Server | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def names(self) -> list[str]:
         """Names of all messages received, over all connections."""
         return [envelope.name for peer in self.peers for envelope in peer.received]
+
+    async def listen(self) -> None:
+        """Accept connections: on the port it had before, else on a free one."""
+        port = self.endpoint.port
+        self.listening = await asyncio.start_server(self._accept, "127.0.0.1", port, ssl=self.context)
+        self.endpoint = Endpoint("127.0.0.1", self.listening.sockets[0].getsockname()[1], self.endpoint.is_live)
+
+    def go_away(self) -> None:
+        """Refuse new connections and drop those that are there."""
+        assert self.listening is not None
+        self.listening.close()
+        for peer in self.peers:
+            peer.drop()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self.serve(reader, writer))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -103,20 +124,12 @@ async def scripted(script: Script, certificate: Path, is_live: bool = False) -> 
     """A server on a free port of 127.0.0.1 for the time of the block."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    playing = ScriptedServer(script)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(playing.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-    playing.endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1], is_live)
+    playing = ScriptedServer(script, endpoint=Endpoint("127.0.0.1", 0, is_live), context=context)
+    await playing.listen()
     try:
         yield playing
     finally:
-        server.close()
-        for task in tasks:
+        playing.go_away()
+        for task in playing.tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*playing.tasks, return_exceptions=True)

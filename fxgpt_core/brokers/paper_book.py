@@ -5,42 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from fxgpt_core.brokers.paper_schema import UPGRADES
 from fxgpt_core.errors import NotReadyError
-
-FIRST = """
-CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), cash REAL NOT NULL, leverage REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS orders (
-    order_id INTEGER PRIMARY KEY AUTOINCREMENT, client_order_id TEXT NOT NULL UNIQUE, symbol TEXT NOT NULL,
-    side INTEGER NOT NULL, units INTEGER NOT NULL, stop_price REAL, target_price REAL,
-    state TEXT NOT NULL, position_id INTEGER, reason TEXT NOT NULL DEFAULT '');
-CREATE TABLE IF NOT EXISTS positions (
-    position_id INTEGER PRIMARY KEY AUTOINCREMENT, client_order_id TEXT NOT NULL UNIQUE, symbol TEXT NOT NULL,
-    side INTEGER NOT NULL, units INTEGER NOT NULL, entry_price REAL NOT NULL, entry_time_us INTEGER NOT NULL,
-    stop_price REAL, target_price REAL, is_open INTEGER NOT NULL DEFAULT 1, close_order_id TEXT UNIQUE, close_reason TEXT);
-CREATE TABLE IF NOT EXISTS fills (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, client_order_id TEXT NOT NULL, position_id INTEGER NOT NULL, symbol TEXT NOT NULL,
-    side INTEGER NOT NULL, units INTEGER NOT NULL, price REAL NOT NULL, commission REAL NOT NULL, time_us INTEGER NOT NULL,
-    reason TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS money (id INTEGER PRIMARY KEY CHECK (id = 1), currency TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS marks (symbol TEXT PRIMARY KEY, open_time_us INTEGER NOT NULL, close REAL NOT NULL);
-"""
-# A price is of the bid; what was marked before there were two sides was marked by one price in the account's own currency.
-TWO_SIDED_QUOTES = """
-ALTER TABLE positions ADD COLUMN stop_out_price REAL;
-ALTER TABLE positions ADD COLUMN swap REAL NOT NULL DEFAULT 0.0;
-ALTER TABLE fills ADD COLUMN spread_cost REAL NOT NULL DEFAULT 0.0;
-ALTER TABLE fills ADD COLUMN slippage REAL NOT NULL DEFAULT 0.0;
-ALTER TABLE fills ADD COLUMN impact REAL NOT NULL DEFAULT 0.0;
-ALTER TABLE fills ADD COLUMN swap REAL NOT NULL DEFAULT 0.0;
-ALTER TABLE marks ADD COLUMN told_spread REAL;
-ALTER TABLE marks ADD COLUMN spread REAL NOT NULL DEFAULT 0.0;
-ALTER TABLE marks ADD COLUMN conversion REAL DEFAULT 1.0;
-CREATE TABLE swaps (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, position_id INTEGER NOT NULL, time_us INTEGER NOT NULL, paid REAL NOT NULL,
-    UNIQUE (position_id, time_us));
-"""
-UPGRADES = (FIRST, TWO_SIDED_QUOTES)
-"""What makes a book of each version out of the one before; a file keeps its version as `user_version`, the first ones kept 0."""
 
 
 class PaperBook:

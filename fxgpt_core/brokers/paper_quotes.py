@@ -1,7 +1,8 @@
-"""What the paper broker asks and bids in one candle, by what was known at its close."""
+"""What the paper broker asks and bids in one candle, by what was known at its close, or in one quote."""
 
+import math
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,12 +38,28 @@ class QuotedCandle:
     """A candle as the fill rule takes it, and what a unit pays for the nights before it, in quote currency.
 
     `unknown`: why its conversion is not known, empty if it is. The last one known counts then; without one it is NaN.
+    `quoted_at_us` is when it was told, of a quote only.
     """
 
     candle: Candle
     swap_long: float = 0.0
     swap_short: float = 0.0
     unknown: str = ""
+    quoted_at_us: int | None = None
+
+
+def quote_of(name: str, bid: float, ask: float, time_us: int, cross: Closes | None = None) -> PlayedCandle:
+    """A quote as a candle of one price, known at once. Raises `BadInputError` for prices that are none, or crossed."""
+    if not 0.0 < bid <= ask < math.inf:
+        raise BadInputError(f"{name} was quoted {bid} to {ask}; 0 < bid <= ask is needed: leave such a quote out")
+    return PlayedCandle(name, time_us, time_us, bid, bid, bid, bid, ask - bid, cross)
+
+
+def quoted_now(played: PlayedCandle, before: sqlite3.Row | None, costs: Costs | Charges, currency: str) -> QuotedCandle:
+    """A quote by the costs of its symbol, as `quoted`; its spread is its own from the first moment on."""
+    as_candle = quoted(played, before, costs, currency)
+    candle = as_candle.candle._replace(open_spread=as_candle.candle.spread)
+    return replace(as_candle, candle=candle, quoted_at_us=played.open_time_us)
 
 
 def quoted(played: PlayedCandle, before: sqlite3.Row | None, costs: Costs | Charges, currency: str) -> QuotedCandle:
@@ -55,10 +72,11 @@ def quoted(played: PlayedCandle, before: sqlite3.Row | None, costs: Costs | Char
     if isinstance(costs, Costs):
         return QuotedCandle(Candle(0, *prices, 0.0, 0.0, conversion), unknown=unknown)
     last = KnownCandle(played.open_time_us, played.known_at_us, played.close, played.spread)
-    # The candle before was known when this one opened, at the latest.
+    # The candle before was known when this one opened, at the latest; a quote is known in the moment it opens.
+    known_us = min(played.open_time_us, played.known_at_us - 1)
     earlier = None
     if before is not None:
-        earlier = KnownCandle(before["open_time_us"], played.open_time_us, before["close"], before["told_spread"])
+        earlier = KnownCandle(before["open_time_us"], known_us, before["close"], before["told_spread"])
     charged = charged_last(symbol(played.symbol), last, earlier, costs)
     candle = Candle(0, *prices, float(charged.open_spread[0]), float(charged.spread[0]), conversion)
     return QuotedCandle(candle, float(charged.swap_long[0]), float(charged.swap_short[0]), unknown)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from fxgpt_core.brokers.ctrader.redaction import scrubbed
 from fxgpt_core.errors import FxgptError, NotReadyError
 
 UNEXPECTED = 1
@@ -22,6 +23,7 @@ OF_THE_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ED
 def told(error: BaseException, as_json: bool, logs: Path, now: datetime) -> int:
     """Say what went wrong and return the exit code; what nobody foresaw is written below `logs` with its traceback."""
     message, code = _message(error, logs, now)
+    message = scrubbed(message)
     if as_json:
         print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False))
     else:
@@ -67,7 +69,7 @@ def _first_line(error: BaseException) -> str:
 
 def _write_log(error: BaseException, logs: Path, now: datetime) -> Path:
     name = f"error-{now:%Y%m%dT%H%M%S}-{os.getpid()}.txt"
-    text = "".join(traceback.format_exception(error))
+    text = scrubbed("".join(traceback.format_exception(error)))
     for folder in (logs, Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from fxgpt_core.cli import (
     backtest,
     candles,
     context,
+    ctrader,
     ctrader_simulate,
     deployments,
     doctor,
@@ -23,6 +24,7 @@ from fxgpt_core.cli import (
     gateway,
     ledger,
     live,
+    live_chaos,
     live_guards,
     live_up,
     luck,
@@ -36,6 +38,7 @@ from fxgpt_core.cli import (
     policy,
     regimes,
     registry,
+    replay,
     setup,
     stress,
     train,
@@ -63,8 +66,10 @@ app = typer.Typer(
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
 app.add_typer(ctrader_simulate.app, name="ctrader")
+app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
+live.app.command("chaos")(live_chaos.chaos)
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")
@@ -75,7 +80,7 @@ app.add_typer(vault.app, name="vault")
 app.add_typer(optimize.app, name="optimize")
 app.add_typer(trials.app, name="trials")
 app.add_typer(ledger.app, name="ledger")
-for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, gateway, allocation):
+for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, replay, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
 for name, verb in live_guards.VERBS.items():

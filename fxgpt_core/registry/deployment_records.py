@@ -14,8 +14,8 @@ from fxgpt_core.registry.code_identity import CodeIdentity
 from fxgpt_core.registry.deployment_tables import deployment_grounds
 from fxgpt_core.registry.tables import deployment_configs
 
-PAPER = "paper"
-BROKERS = (PAPER,)
+PAPER, CTRADER = "paper", "ctrader"
+BROKERS = (PAPER, CTRADER)
 GLOBAL, PER_REGIME = "global", "per_regime"
 REGIMES = ("trending_up", "trending_down", "ranging", "volatile")
 

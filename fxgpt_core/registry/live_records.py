@@ -87,30 +87,29 @@ def insert_decision(connection: Connection, decision: DecisionRecord, now: datet
     return _decision(row)
 
 
-def note_regime_switch(connection: Connection, decision: DecisionRecord, now: datetime) -> None:
+def note_regime_switch(connection: Connection, decision: DecisionRecord, now: datetime) -> Mapping[str, Any] | None:
     """Write down that the regime is another than at the deployment's decision before, and which parameter set decides now.
 
-    Called before `insert_decision` in the same transaction, so that a switch is told once, whatever is retried. Nothing is
-    written for a deployment whose parameter set is the same in all regimes, nor for its first decision.
+    Returns what was written: `regime_before`, `regime_after` (codes, None: unknown), `parameter_set_before`, …. Called before
+    `insert_decision` in the same transaction, so that a switch is told once, whatever is retried. Nothing is written (None) for
+    a deployment whose parameter set is the same in all regimes, nor for its first decision.
     """
     lineage.lock(connection)
-    numbers = decision.payload["decision"]["numbers"]
+    numbers = decision.payload.get("decision", {}).get("numbers", {})
     if "parameter_set" not in numbers or _find_decision(connection, decision) is not None:
-        return
-    asked = select(decisions).where(
-        decisions.c.deployment_id == decision.deployment_id, decisions.c.known_at_us < decision.known_at_us
-    )
-    last = connection.execute(asked.order_by(decisions.c.known_at_us.desc()).limit(1)).one_or_none()
+        return None
+    last = _last_with_numbers(connection, decision)
     if last is None:
-        return
+        return None
     before = json.loads(last.payload_json)["decision"]["numbers"]
     if before.get("regime") == numbers.get("regime"):
-        return
+        return None
     told = {"deployment_id": decision.deployment_id, "known_at_us": decision.known_at_us, "before_known_at_us": last.known_at_us}
     places = {"before": before, "after": numbers}
     told |= {f"regime_{when}": place.get("regime") for when, place in places.items()}
     told |= {f"parameter_set_{when}": place.get("parameter_set") for when, place in places.items()}
     lineage.append(connection, "regime_switch", told, now)
+    return told
 
 
 def insert_signal(connection: Connection, signal: SignalRecord, now: datetime) -> SignalRecord:
@@ -189,6 +188,14 @@ def _find_decision(connection: Connection, asked: DecisionRecord) -> DecisionRec
     same = select(decisions).where(*(decisions.c[name] == getattr(asked, name) for name in names))
     row = connection.execute(same).one_or_none()
     return _decision(row) if row is not None else None
+
+
+def _last_with_numbers(connection: Connection, decision: DecisionRecord) -> Row[Any] | None:
+    """The deployment's latest decision before another that was computed; a refused candle may have no numbers."""
+    mine = (decisions.c.deployment_id == decision.deployment_id, decisions.c.known_at_us < decision.known_at_us)
+    computed = decisions.c.payload_json.contains('"numbers":')
+    asked = select(decisions).where(*mine, computed).order_by(decisions.c.known_at_us.desc())
+    return connection.execute(asked.limit(1)).one_or_none()
 
 
 def _find_signal(connection: Connection, key: str) -> SignalRecord | None:

@@ -1,6 +1,6 @@
 """Pause and resume a series: while it is paused nothing new is traded, whatever is deployed meanwhile.
 
-Decisions are still made and recorded, so that adherence stays whole; their wishes are denied with the pause as the reason. Open
+Decisions are still made and recorded, so that the shadow stays whole; their wishes are denied with the pause as the reason. Open
 positions keep their stops, targets, trailing and time exits.
 """
 

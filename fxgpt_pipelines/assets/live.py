@@ -82,16 +82,43 @@ def live_orders(context: dg.AssetExecutionContext, lake: LakeResource) -> "dg.Ma
     code_version=code_version("adherence"),
     deps=[live_orders],
     check_specs=checks.ADHERENCE_CHECKS,
-    kinds={"pytorch"},
+    kinds={"sqlite"},
 )
 def adherence(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
-    """Every live decision computed again in one pass over all candles, as a backtest does, and compared: none may differ."""
-    from fxgpt_pipelines import adhering
+    """What became of every order: price, size, costs and profit as decided and as they came, by trade, day, week and month."""
+    from fxgpt_core.live.adherence_limits import tell
+    from fxgpt_pipelines import adherence_shown, adhering
 
-    compared = adhering.compared(lake.lake, *cell(context.partition_key))
-    with lake.making(context, {"undecided": compared.n_undecided}) as making:
+    symbol, timeframe = cell(context.partition_key)
+    found = adhering.adhered(lake.lake, symbol, timeframe)
+    tell(lake.ledger, symbol, timeframe, found.breaches)
+    with lake.making(context, {"adherence_sha256": found.sha256}) as making:
+        making.read("live_orders")
+        reused = making.unchanged()
+        counts = {"orders": len(found.orders), "breaches": len(found.breaches)}
+        artifact = reused or making.write_json(found.to_json(), counts)
+    yield materialized(artifact, reused=reused is not None, metadata={**counts, **adherence_shown.metadata(found)})
+    yield from checks.within_thresholds(found)
+
+
+@dg.asset(
+    partitions_def=grid,
+    group_name=GROUP,
+    code_version=code_version("shadow_comparison"),
+    deps=[live_orders],
+    check_specs=checks.SHADOW_CHECKS,
+    kinds={"pytorch"},
+)
+def shadow_comparison(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> "Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]":
+    """Every live decision made again by the backtest's path, none may differ; and the backtest's trades of them against live."""
+    from fxgpt_pipelines import shadow_shown, shadowing
+
+    compared = shadowing.compared(lake.lake, *cell(context.partition_key))
+    with lake.making(context, {"compared_sha256": compared.sha256}) as making:
         making.read("live_orders")
         verdict = checks.no_difference(compared)
         if compared.differences:
@@ -103,6 +130,7 @@ def adherence(
         reused = making.unchanged()
         counts = {"decisions": compared.n_decisions, "undecided": compared.n_undecided, "differences": 0}
         artifact = reused or making.write_json(compared.to_json(), counts)
-    yield materialized(artifact, reused=reused is not None, metadata=counts)
+    yield materialized(artifact, reused=reused is not None, metadata={**counts, **shadow_shown.metadata(compared)})
     yield verdict
     yield checks.every_candle_decided(compared)
+    yield checks.every_difference_explained(compared)

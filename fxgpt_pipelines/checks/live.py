@@ -1,5 +1,9 @@
-"""Is live the backtest: a blocking check, because a difference means that what was validated is not what trades."""
+"""Is live the backtest: a blocking check, because a difference means that what was validated is not what trades.
 
+And do the orders keep the thresholds of adherence: warnings, because what is already traded cannot be blocked.
+"""
+
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -7,14 +11,31 @@ import dagster as dg
 from fxgpt_pipelines.recording import table
 
 if TYPE_CHECKING:
-    from fxgpt_pipelines.adhering import Compared
+    from fxgpt_pipelines.adhering import Adhered
+    from fxgpt_pipelines.shadowing import Compared
 
+UNEXPLAINED = "unexplained"
+THRESHOLDS = {
+    "slippage": "No entry of the last 30 days filled more than 0.1 % worse than the close it was decided at.",
+    "rejections": "The broker rejected at most 5 % of the orders of the last 30 days.",
+    "costs": "The trades of the last 30 days cost no more than the backtest expects.",
+    "limits": "No order was filled beyond its size, and no day lost more than its deployment allows.",
+}
 ADHERENCE_CHECKS = [
+    dg.AssetCheckSpec(name, asset="adherence", description=description) for name, description in THRESHOLDS.items()
+]
+SHADOW_CHECKS = [
     dg.AssetCheckSpec(
-        "no_difference", asset="adherence", blocking=True, description="Every number of every live decision, computed again."
+        "no_difference",
+        asset="shadow_comparison",
+        blocking=True,
+        description="Every number of every live decision, computed again.",
     ),
     dg.AssetCheckSpec(
-        "every_candle_decided", asset="adherence", description="There are decisions, and no closed candle waits for one."
+        "every_candle_decided", asset="shadow_comparison", description="There are decisions, and no closed candle waits for one."
+    ),
+    dg.AssetCheckSpec(
+        "every_difference_explained", asset="shadow_comparison", description="Every difference of a trade has a cause."
     ),
 ]
 
@@ -41,3 +62,27 @@ def every_candle_decided(compared: "Compared") -> dg.AssetCheckResult:
             "was traded yet",
         },
     )
+
+
+def every_difference_explained(compared: "Compared") -> dg.AssetCheckResult:
+    """Whether a rule knows the cause of every difference between live and backtest trades."""
+    unknown = [row for row in compared.fill_differences if row["cause"] == UNEXPLAINED]
+    return dg.AssetCheckResult(
+        check_name="every_difference_explained",
+        passed=not unknown,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "unexplained": table(unknown),
+            "remedy": "compare the order's trace (`fxgpt trace ORDER`) with the backtest's trade of the same decision",
+        },
+    )
+
+
+def within_thresholds(found: "Adhered") -> Iterator[dg.AssetCheckResult]:
+    """One verdict for each threshold, with what is beyond it."""
+    for name in THRESHOLDS:
+        beyond = [breach for breach in found.breaches if breach.kind == name]
+        rows = [{"found": each.found, "allowed": each.allowed, "what": each.message, "remedy": each.remedy} for each in beyond]
+        yield dg.AssetCheckResult(
+            check_name=name, passed=not beyond, severity=dg.AssetCheckSeverity.WARN, metadata={"beyond": table(rows)}
+        )

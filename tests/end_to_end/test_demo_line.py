@@ -121,10 +121,26 @@ def test_demo_prints_the_gate_board_with_numbers_and_remedies(demo: Demo) -> Non
 
 
 def test_demo_each_live_decision_is_the_backtests(demo: Demo) -> None:
-    (path,) = demo.rows("SELECT path FROM artifacts WHERE asset = 'adherence' ORDER BY created_at DESC LIMIT 1")
+    (path,) = demo.rows("SELECT path FROM artifacts WHERE asset = 'shadow_comparison' ORDER BY created_at DESC LIMIT 1")
     compared = json.loads((demo.root / "lake" / path[0]).read_text())
     assert compared["decisions"] >= 6
     assert compared["differences"] == []
+    assert (compared["trades"] >= 1, compared["fill_differences"]) == (True, [])
+
+
+def test_demo_adherence_tells_of_every_order_what_became_of_it(demo: Demo) -> None:
+    (path,) = demo.rows("SELECT path FROM artifacts WHERE asset = 'adherence' ORDER BY created_at DESC LIMIT 1")
+    found = json.loads((demo.root / "lake" / path[0]).read_text())
+    assert [row["client_order_id"] for row in found["orders"]] == [
+        row[0] for row in demo.rows("SELECT client_order_id FROM order_intents ORDER BY created_at")
+    ]
+    assert sum(day["filled"] for day in found["day"]) == sum(row["filled_units"] > 0 for row in found["orders"]) >= 1
+
+
+def test_demo_replay_of_an_order_makes_its_decision_again_to_the_bit(demo: Demo) -> None:
+    done = demo.fxgpt("replay", demo.last_order(), "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["ok"], found["different"], found["same_code"]) == (0, True, [], True)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from fxgpt_core.registry.live_records import decisions_of, signals_in
 from fxgpt_core.registry.live_tables import alerts, decisions, signals
 from fxgpt_core.registry.pauses import Pauses
 from fxgpt_core.registry.tables import deployment_configs
-from fxgpt_pipelines import adhering, live_decision, live_recording
+from fxgpt_pipelines import live_decision, live_recording, shadowing
 from fxgpt_pipelines.attempts import Attempts, alert
 from fxgpt_pipelines.live_decision import decisions_at
 from fxgpt_pipelines.live_recording import decide_and_record, frame_of, ids_of
@@ -40,7 +40,7 @@ def deployed(line):
 def replayed(line, deployed):
     """All held-out candles released and decided, each as the live job would, one after the other."""
     candles = held_out(line.at.settings, line.at.ledger, Series(*SERIES, deployed))
-    release(line.at.ledger, *SERIES, candles, "test")
+    release(line.at.ledger, *SERIES, candles, "replay of a test")
     waiting = undecided(line.at.ledger)
     alert(line.at.ledger, waiting[0], Attempts(3, 0.0, False, "a failed run"))
     told = [decide_and_record(line.at.lake, item.deployment_id, item.known_at_us, "a run") for item in waiting]
@@ -76,7 +76,7 @@ def test_every_released_candle_is_decided_once_and_a_second_run_of_it_changes_no
     assert undecided(line.at.ledger) == []
     before = decisions_of(line.at.ledger, deployed)
     again = decide_and_record(line.at.lake, deployed, waiting[0].known_at_us, "another run")
-    assert again.startswith("decided before")
+    assert again.text.startswith("decided before")
     assert decisions_of(line.at.ledger, deployed) == before
     assert len(told) == len(before)
 
@@ -160,15 +160,21 @@ def test_the_standing_counts_what_was_released_and_decided(line, deployed, repla
     assert held_out(line.at.settings, line.at.ledger, Series(*SERIES, deployed)) == []
 
 
-def test_live_orders_is_a_table_of_the_ledger_and_adherence_finds_no_difference(line, deployed, replayed):
+def test_live_orders_is_a_table_of_the_ledger_and_the_shadow_finds_no_difference(line, deployed, replayed):
     orders = line.at.runner.materialize("live_orders")
     assert orders.metadata["decisions"] == HELD_OUT
+    shadow = line.at.runner.materialize("shadow_comparison")
+    assert shadow.checks == {"no_difference": True, "every_candle_decided": True, "every_difference_explained": True}
+    assert (shadow.metadata["decisions"], shadow.metadata["undecided"]) == (HELD_OUT, 0)
+
+
+def test_adherence_of_no_orders_has_nothing_beyond_a_threshold(line, deployed, replayed):
     adherence = line.at.runner.materialize("adherence")
-    assert adherence.checks == {"no_difference": True, "every_candle_decided": True}
-    assert (adherence.metadata["decisions"], adherence.metadata["undecided"]) == (HELD_OUT, 0)
+    assert adherence.checks == dict.fromkeys(("slippage", "rejections", "costs", "limits"), True)
+    assert (adherence.metadata["orders"], adherence.metadata["breaches"]) == (0, 0)
 
 
-def test_adherence_warns_of_decisions_that_were_never_made_and_looks_at_every_deployment(line, deployed, replayed):
+def test_the_shadow_warns_of_decisions_that_were_never_made_and_looks_at_every_deployment(line, deployed, replayed):
     last = decisions_of(line.at.ledger, deployed)[-1].id
     gone = ((signals, signals.c.decision_id), (decisions, decisions.c.id))  # a signal hangs on its decision
     kept = []
@@ -177,22 +183,22 @@ def test_adherence_warns_of_decisions_that_were_never_made_and_looks_at_every_de
             kept.append([dict(row._mapping) for row in connection.execute(select(table).where(key == last))])
             connection.execute(delete(table).where(key == last))
     try:
-        adherence = line.at.runner.materialize("adherence")
+        shadow = line.at.runner.materialize("shadow_comparison")
     finally:
         with line.at.ledger.begin() as connection:
             for (table, _), rows in zip(gone[::-1], kept[::-1], strict=True):
                 if rows:
                     connection.execute(insert(table), rows)
-    assert adherence.checks == {"no_difference": True, "every_candle_decided": False}
-    assert (adherence.metadata["decisions"], adherence.metadata["undecided"]) == (HELD_OUT - 1, 1)
+    assert (shadow.checks["no_difference"], shadow.checks["every_candle_decided"]) == (True, False)
+    assert (shadow.metadata["decisions"], shadow.metadata["undecided"]) == (HELD_OUT - 1, 1)
 
 
-def test_adherence_of_a_deployment_that_trades_no_more_is_still_looked_at(line, deployed, replayed):
+def test_the_shadow_of_a_deployment_that_trades_no_more_is_still_looked_at(line, deployed, replayed):
     configs = deployment_configs.c
     with line.at.ledger.begin() as connection:
         connection.execute(update(deployment_configs).where(configs.id == deployed).values(is_active=False))
     try:
-        found = adhering.compared(line.at.lake, *SERIES)
+        found = shadowing.compared(line.at.lake, *SERIES)
     finally:
         with line.at.ledger.begin() as connection:
             connection.execute(update(deployment_configs).where(configs.id == deployed).values(is_active=True))
@@ -209,11 +215,11 @@ def test_a_live_decision_that_the_backtest_would_not_make_fails_the_blocking_che
         with line.at.ledger.begin() as connection:
             connection.execute(update(decisions).where(*at_last).values(payload_json=json.dumps(planted)))
         with pytest.raises(BrokenLineageError, match="1 numbers of 6 live decisions differ"):
-            line.at.runner.materialize("adherence")
+            line.at.runner.materialize("shadow_comparison")
     finally:
         with line.at.ledger.begin() as connection:
             connection.execute(update(decisions).where(*at_last).values(payload_json=honest))
-    key = dg.AssetCheckKey(dg.AssetKey("adherence"), "no_difference")
+    key = dg.AssetCheckKey(dg.AssetKey("shadow_comparison"), "no_difference")
     (latest,) = line.at.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
     assert latest.event.dagster_event.event_specific_data.passed is False
 

@@ -1,26 +1,34 @@
-"""Forecasts of live candles are computed once, and a live band has learned from what earlier ones became."""
+"""Forecasts of live candles are computed once, a band has learned from what earlier ones became, and an order is replayed."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
+from sqlalchemy import delete, insert, select, update
 from tiny_line import CONFIG, LINE, set_up
 
 from fxgpt_core.diffusion.forecaster import DiffusionForecaster
 from fxgpt_core.errors import CorruptArtifactError
-from fxgpt_core.live.adherence import differences, live_decisions
 from fxgpt_core.live.candle_feed import received, release, undecided
+from fxgpt_core.live.shadow import differences, live_decisions
 from fxgpt_core.market.timeframes import HOUR_US
 from fxgpt_core.regimes.regime import RANGING
 from fxgpt_core.registry.deployments import Deployments
+from fxgpt_core.registry.live_tables import decisions, live_candles, order_intents, signals
 from fxgpt_core.registry.tracking import upgrade_store
 from fxgpt_core.strategy.regime_sets import RegimeSets
+from fxgpt_pipelines import live_decision, live_recording, replay_order
 from fxgpt_pipelines.live_components import live_components
 from fxgpt_pipelines.live_decision import Deployed, decisions_at, deployed
 from fxgpt_pipelines.live_forecasts import FOLDER
 from fxgpt_pipelines.live_recording import decide_and_record, frame_of, ids_of
 from fxgpt_pipelines.replay import Series, held_out
+from fxgpt_pipelines.replay_order import replay
 
 SERIES = ("EURUSD", "1h")
 
@@ -33,7 +41,7 @@ def at(tmp_path_factory):
         for asset in (*LINE, "deployment"):
             made.runner.materialize(asset, CONFIG.get(asset))
         (active,) = Deployments(made.ledger).active(*SERIES)
-        release(made.ledger, *SERIES, held_out(made.settings, made.ledger, Series(*SERIES, active.id)), "test")
+        release(made.ledger, *SERIES, held_out(made.settings, made.ledger, Series(*SERIES, active.id)), "replay of a test")
         for item in undecided(made.ledger):
             decide_and_record(made.lake, item.deployment_id, item.known_at_us, "a run")
         yield made
@@ -152,3 +160,111 @@ def test_the_set_of_each_regime_decides_live_one_by_one_as_all_at_once(ready, ca
         numbers = {name: value for name, value in found.row(row).numbers.items() if name != "parameter_set"}
         assert numbers == of[int(number == 3.0)].row(row).numbers
     assert told == {0.0, 3.0}
+
+
+ORDER = "fx1-replayed"
+
+
+def _wishing(decide):
+    """What decides, with a wish to trade at the last close asked for: the tiny model has none."""
+
+    def decided(*arguments, **options):
+        found = decide(*arguments, **options)
+        columns = {"side": 1, "stop_distance": 0.002, "target_distance": 0.004, "risk_fraction": 0.01}
+        changed = {name: getattr(found, name).copy() for name in columns}
+        for name, value in columns.items():
+            changed[name][-1] = value
+        return replace(found, **changed)
+
+    return decided
+
+
+@pytest.fixture
+def ordered(at, monkeypatch):
+    """The last candle decided again with a wish, and an order of it; as it was before after the test."""
+    (active,) = Deployments(at.ledger).active(*SERIES)
+    known_at_us = live_decisions(at.ledger, active.id)[-1].known_at_us
+    mine = decisions.c.known_at_us == known_at_us
+    _forget(at, mine)
+    for room in (live_decision, live_recording):
+        monkeypatch.setattr(room, "decisions_at", _wishing(decisions_at))
+    decide_and_record(at.lake, active.id, known_at_us, "a run")
+    with at.ledger.begin() as connection:
+        (signal,) = connection.execute(select(signals).where(signals.c.signal_key.contains(str(known_at_us)))).all()
+        place = {"account": "paper", "broker": "paper", "symbol": "EURUSD", "side": 1, "units": 1000, "state": "FILLED"}
+        row = {"client_order_id": ORDER, "order_id": "77", "signal_key": signal.signal_key, "deployment_id": active.id, **place}
+        connection.execute(insert(order_intents), row)
+    yield signal
+    monkeypatch.undo()
+    with at.ledger.begin() as connection:
+        connection.execute(delete(order_intents).where(order_intents.c.client_order_id == ORDER))
+    _forget(at, mine)
+    decide_and_record(at.lake, active.id, known_at_us, "a run")
+
+
+def _forget(at, mine):
+    with at.ledger.begin() as connection:
+        connection.execute(delete(signals).where(signals.c.decision_id.in_(select(decisions.c.id).where(mine))))
+        connection.execute(delete(decisions).where(mine))
+
+
+def test_the_decision_of_an_order_is_made_again_to_the_bit_without_kept_forecasts(at, ordered, candles, counted):
+    found = replay(at.lake, ORDER)
+    assert (found.ok, found.is_same_code, found.different) == (True, True, [])
+    assert found.n_fields > 20
+    assert counted == [len(candles)]
+    assert replay(at.lake, "77").order == ORDER
+    assert found.as_text() == f"order {ORDER}: all {found.n_fields} fields of its decision are made again to the bit"
+
+
+def test_a_number_of_the_decision_that_was_changed_is_the_field_that_differs(at, ordered):
+    mine = decisions.c.id == ordered.decision_id
+    with at.ledger.begin() as connection:
+        payload = json.loads(connection.execute(select(decisions.c.payload_json).where(mine)).scalar_one())
+        payload["decision"]["numbers"]["median"] += 1e-15
+        connection.execute(update(decisions).where(mine).values(payload_json=json.dumps(payload)))
+    found = replay(at.lake, ORDER)
+    assert [field.field for field in found.different] == ["median", "payload_sha256"]
+    assert found.different[0].stored - found.different[0].recomputed == pytest.approx(1e-15, rel=0.5)
+
+
+def test_a_signal_or_an_order_that_is_not_its_decisions_is_told(at, ordered):
+    with at.ledger.begin() as connection:
+        connection.execute(update(signals).where(signals.c.signal_key == ordered.signal_key).values(stop_distance=0.003))
+        connection.execute(update(order_intents).where(order_intents.c.client_order_id == ORDER).values(side=-1))
+    found = replay(at.lake, ORDER)
+    assert [(field.field, field.stored, field.recomputed) for field in found.different] == [
+        ("signal_stop_distance", 0.003, 0.002), ("order_side", -1, 1),
+    ]  # fmt: skip
+
+
+def test_a_candle_that_was_changed_since_is_told(at, ordered):
+    with at.ledger.begin() as connection:
+        first = select(live_candles.c.id).order_by(live_candles.c.open_time_us).limit(1).scalar_subquery()
+        changed = update(live_candles).where(live_candles.c.id == first)
+        connection.execute(changed.values(volume=live_candles.c.volume + 1.0))
+    try:
+        found = replay(at.lake, ORDER)
+    finally:
+        with at.ledger.begin() as connection:
+            connection.execute(changed.values(volume=live_candles.c.volume - 1.0))
+    assert "live_candles" in [field.field for field in found.different]
+
+
+def test_the_program_tells_an_order_that_differs_with_the_code_of_a_broken_lineage(at, ordered, monkeypatch, capsys):
+    """Here nobody wishes: the side on record is what differs."""
+    monkeypatch.undo()
+    monkeypatch.setenv("FXGPT_DATA_ROOT", str(at.settings.data_root))
+    assert replay_order.main({"order": ORDER, "json": True}) == 6
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], {"side", "stop_distance"} <= {field["field"] for field in told["different"]}) == (False, True)
+    assert replay_order.main({"order": ORDER, "json": False}) == 6
+    assert "  side: on record 1, made again" in capsys.readouterr().out
+
+
+def test_an_order_that_nobody_knows_is_told_by_the_command_line_with_its_code(at):
+    asked = [sys.executable, "-m", "fxgpt_core.cli.main", "replay", "fx1-none", "--json"]
+    environment = {**os.environ, "FXGPT_DATA_ROOT": str(at.settings.data_root)}
+    done = subprocess.run(asked, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 4
+    assert "the ledger knows no order fx1-none" in done.stdout

@@ -7,8 +7,8 @@ from tiny_line import CONFIG, LINE, set_up
 from fxgpt_core.candles.arrays import candle_arrays
 from fxgpt_core.diffusion.quantile_head_forecaster import QuantileHeadForecaster
 from fxgpt_core.errors import BadInputError, RefusedError
-from fxgpt_core.live.adherence import live_decisions
 from fxgpt_core.live.candle_feed import release, undecided
+from fxgpt_core.live.shadow import live_decisions
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.tracking import upgrade_store
@@ -33,7 +33,7 @@ def at(tmp_path_factory):
         for asset in (*LINE[:BEFORE_FORECASTS], "quantile_head", *LINE[BEFORE_FORECASTS:], "deployment"):
             made.runner.materialize(asset, BY_HEAD.get(asset))
         (active,) = Deployments(made.ledger).active(*SERIES)
-        release(made.ledger, *SERIES, held_out(made.settings, made.ledger, Series(*SERIES, active.id)), "test")
+        release(made.ledger, *SERIES, held_out(made.settings, made.ledger, Series(*SERIES, active.id)), "replay of a test")
         for item in undecided(made.ledger):
             decide_and_record(made.lake, item.deployment_id, item.known_at_us, "a run")
         yield made

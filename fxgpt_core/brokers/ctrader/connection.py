@@ -51,9 +51,9 @@ class _Pending:
 class Connection:
     """An open connection; made by `Connection.open`.
 
-    `on_event(name, message)` is told everything that answers no request, and every message whose name ends in Event also when it
-    answers one, in the order of arrival. An event that it cannot take ends the connection: what is known of the account is no
-    longer whole then.
+    `on_event(name, message)` is told everything that answers no request, and every message whose name ends in Event also when
+    it answers one, in the order of arrival. An event that it cannot take ends the connection: what is known of the account is
+    no longer whole then.
     """
 
     def __init__(
@@ -115,8 +115,8 @@ class Connection:
     async def request(self, message: Message, *, timeout_s: float = 15.0, permit: Permit = permitted) -> Message:
         """Send a message when its turn has come and return its answer; `permit` is asked in the moment of writing.
 
-        Raises `NeverWritten` (refused by the permit, not its turn within the time, no connection), `PerhapsWritten` (no readable
-        answer) and `ErrorAnswer`. What the permit itself raises is raised, and nothing was written.
+        Raises `NeverWritten` (refused by the permit, not its turn within the time, no connection), `PerhapsWritten` (no
+        readable answer) and `ErrorAnswer`. What the permit itself raises is raised, and nothing was written.
         """
         name, pending = message.DESCRIPTOR.name, _Pending(message.DESCRIPTOR.name)
         self._count += 1
@@ -133,8 +133,12 @@ class Connection:
         finally:
             del self._pending[client_msg_id]
 
+    def abandon(self, reason: str) -> None:
+        """End the connection at once; what still waits for an answer stays unknown. It may be called while an event is told."""
+        self._lose(reason)
+
     async def close(self, reason: str = "closed by us") -> None:
-        """End the connection; what still waits for an answer stays unknown."""
+        """End the connection and wait for its end; what still waits for an answer stays unknown."""
         self._lose(reason)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(OSError, TimeoutError):

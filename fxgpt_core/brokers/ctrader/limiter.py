@@ -1,8 +1,8 @@
 """How fast requests may leave: below the venue's 50 a second, and 5 a second for histories, with a reserve for what protects.
 
-The venue counts per connection and does not say which messages are historical; here they are those that read histories. A message
-type that it blocked is held back for as long as it said, and longer each time it is blocked again: its own figure is too short
-once a rolling quota is used up.
+The venue counts per connection and does not say which messages are historical; here they are those that read histories. A
+message type that it blocked is held back for as long as it said, and longer each time it is blocked again: its own figure is
+too short once a rolling quota is used up.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Secrets that show themselves nowhere: not in a repr, and not in a log record of any library.
 
-A `Secret` that was made is remembered by this process, and every log record made afterwards has its text replaced, in the message
-and in the traceback, whoever writes it: an HTTP client logs whole addresses, and the venue's token address carries the secret.
+A `Secret` that was made is remembered by this process, and every log record made afterwards has its text replaced, in the
+message and in the traceback, whoever writes it: an HTTP client logs whole addresses, and the venue's token address carries the
+secret.
 """
 
 import logging

@@ -1,6 +1,7 @@
 """What each fault of orders makes of a command: lost, late, in parts, twice, in the wrong order, refused by wrong names."""
 
 from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -68,7 +69,7 @@ def _late_fill(command: "Command") -> None:
     async def finish() -> None:
         command.end(order)
 
-    command.server.later(delay_s, finish())
+    command.server.later(delay_s, finish)
 
 
 def _partial_fills(command: "Command") -> None:
@@ -82,7 +83,7 @@ def _partial_fills(command: "Command") -> None:
         command.part(order, volume)
 
     for number, volume in enumerate(parts):
-        command.server.later(number * BETWEEN_PARTS_S, fill(volume))
+        command.server.later(number * BETWEEN_PARTS_S, partial(fill, volume))
 
 
 def _partial_then_cancel(command: "Command") -> None:
@@ -138,7 +139,7 @@ def _processed_later(command: "Command") -> None:
     async def process() -> None:
         command.whole()
 
-    command.server.later(delay_s, process())
+    command.server.later(delay_s, process)
 
 
 def _captured(command: "Command") -> list[VenueEvent]:

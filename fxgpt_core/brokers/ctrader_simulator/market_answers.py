@@ -80,6 +80,8 @@ def _trendbars(server: "SimulatorServer", client: "ClientConnection", asked: Any
         ctidTraderAccountId=asked.ctidTraderAccountId,
         period=asked.period,
         symbolId=asked.symbolId,
+        # Optional by now; clients with older messages cannot read an answer without it.
+        timestamp=shapes.ms(server.clock()),
         trendbar=[trendbar(bars, int(row)) for row in rows[-wanted:]],
         hasMore=len(rows) > wanted,
     )

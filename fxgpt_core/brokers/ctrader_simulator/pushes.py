@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader_simulator import shapes
 from fxgpt_core.brokers.ctrader_simulator.records import (
+    AccountChanged,
     Execution,
     MarginCall,
     StopTrailed,
@@ -33,6 +34,10 @@ def push(server: "SimulatorServer", event: VenueEvent, origin: "Origin | None") 
             _to_all(server, account_id, message)
     elif isinstance(event, Execution):
         _push_execution(server, event, origin)
+    elif isinstance(event, AccountChanged):
+        trader = shapes.trader_fields(server.venue.book.accounts[event.account_id])
+        message = protocol.new("ProtoOATraderUpdatedEvent", ctidTraderAccountId=event.account_id, trader=trader)
+        _to_all(server, event.account_id, message)
     else:
         _to_all(server, event.account_id, _other(event))
 

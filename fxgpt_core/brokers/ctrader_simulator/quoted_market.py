@@ -19,6 +19,7 @@ from fxgpt_core.brokers.ctrader_simulator.records import (
     VenuePosition,
     VenueQuote,
 )
+from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.fills import REASON_STOP
 from fxgpt_core.market.positions import LIMIT_ENTRY, STAYS, STOP_ENTRY, Candle, Left, left, opened_at, reached
 from fxgpt_core.market.swaps import swap_per_unit
@@ -31,15 +32,19 @@ _DOUBLE: Final = (TriggerMethod.DOUBLE_TRADE, TriggerMethod.DOUBLE_OPPOSITE)
 
 
 def on_quote(book: Book, symbol_id: int, bid: float, ask: float) -> None:
-    """Take a new price, tell it, and do everything it causes, in the order of the fill rule: exits, then entries."""
-    if not 0.0 < bid <= ask:
-        raise Refusal("TRADING_BAD_PRICES", f"a quote of {bid} / {ask} found; the bid is above 0 and not above the ask")
+    """Take a new price, tell it, and do everything it causes, in the order of the fill rule: exits, then entries.
+
+    Raises `BadInputError` for a bid that is not above 0, or above the ask.
+    """
     terms = book.terms(symbol_id)
+    bid, ask = terms.rounded(bid), terms.rounded(ask)
+    if not 0.0 < bid <= ask:
+        raise BadInputError(f"a quote of {bid} / {ask} found; the bid is above 0 and not above the ask; correct the prices")
     before = book.quotes.get(symbol_id)
     now_us = book.now_us()
     if before is not None:
         _pay_swaps(book, before, now_us)
-    quote = VenueQuote(symbol_id, terms.rounded(bid), terms.rounded(ask), now_us)
+    quote = VenueQuote(symbol_id, bid, ask, now_us)
     book.quotes[symbol_id] = quote
     book.tell(quote)
     on_time(book)

@@ -260,6 +260,13 @@ class SymbolChanged:
 
 
 @dataclass(frozen=True)
+class AccountChanged:
+    """The terms of an account are new."""
+
+    account_id: int
+
+
+@dataclass(frozen=True)
 class MarginCall:
     """The equity of an account has fallen below a level of its margin."""
 
@@ -268,4 +275,4 @@ class MarginCall:
     time_us: int
 
 
-VenueEvent = Execution | StopTrailed | VenueQuote | SymbolChanged | MarginCall
+VenueEvent = Execution | StopTrailed | VenueQuote | SymbolChanged | AccountChanged | MarginCall

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -59,9 +60,9 @@ async def rehearse(
     try:
         _move(server, sources, 0.0)
         ready(Stage(server, port, tuple(server.venue.book.accounts), environment, certificates.authority))
-        server.later(0.0, _prices(server, sources, settings.speed))
+        server.later(0.0, partial(_prices, server, sources, settings.speed))
         if settings.state is not None:
-            server.later(0.0, _states(server, settings.state))
+            server.later(0.0, partial(_states, server, settings.state))
         await stop.wait()
     finally:
         await server.stop()

@@ -85,7 +85,7 @@ class SimulatorServer:
     async def start(self, port: int = 0) -> int:
         """Listen on loopback; returns the port. 0 takes a free one."""
         self._server = await asyncio.start_server(self._accept, HOST, port)
-        self.later(0.0, self._pass_time())
+        self.later(0.0, self._pass_time)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
@@ -127,7 +127,7 @@ class SimulatorServer:
         """Connections on which an account is authorised."""
         return [client for client in self.clients if account_id in client.tokens and not client.is_gone]
 
-    def later(self, delay_s: float, work: Coroutine[Any, Any, None]) -> None:
+    def later(self, delay_s: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something after a while, unless the server stops before."""
         task = asyncio.create_task(_after(delay_s, work))
         self._tasks.add(task)
@@ -176,13 +176,9 @@ class SimulatorServer:
             weather.pass_second(self)
 
 
-async def _after(delay_s: float, work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await asyncio.sleep(delay_s)
-    except asyncio.CancelledError:
-        work.close()
-        raise
-    await work
+async def _after(delay_s: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    await asyncio.sleep(delay_s)
+    await work()
 
 
 def _report(error: BaseException | None) -> None:

@@ -257,6 +257,10 @@ def symbol_fields(book: Book, terms: SymbolTerms) -> dict[str, Any]:
         "lotSize": terms.lot_size,
         "leverageId": LEVERAGE_ID,
         "measurementUnits": terms.symbol.base,
+        "holiday": [
+            {"holidayId": day, "name": "Holiday", "scheduleTimeZone": terms.zone, "holidayDate": day, "isRecurring": False}
+            for day in terms.holidays
+        ],
         "pnlConversionFeeRate": 0,
     }
 

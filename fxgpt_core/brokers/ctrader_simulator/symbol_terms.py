@@ -22,7 +22,8 @@ _SUNDAY_OF_EPOCH: Final = 4  # 1970-01-01 was a Thursday; days from it to the Su
 class SymbolTerms:
     """The terms of one symbol: volumes in hundredths of a unit, `schedule` in seconds from Sunday 00:00 in `zone`.
 
-    `stop_points` is how near to the market a stop or target may lie, in points of 10^-digits.
+    `stop_points` is how near to the market a stop or target may lie, in points of 10^-digits; `holidays` are days since the epoch
+    on the clock of `zone` on which nothing is traded.
     """
 
     symbol_id: int
@@ -37,7 +38,7 @@ class SymbolTerms:
     digits: int = 5
     stop_points: int = 0
     mode: TradingMode = TradingMode.ENABLED
-    holidays_us: tuple[int, ...] = field(default=())
+    holidays: tuple[int, ...] = field(default=())
 
     @property
     def pip_position(self) -> int:
@@ -53,10 +54,17 @@ class SymbolTerms:
         """A price as the venue tells it."""
         return round(price, self.digits)
 
+    def has_holiday(self, time_us: int) -> bool:
+        """Whether a UTC time lies on a holiday of the symbol."""
+        return self._wall_us(time_us) // DAY_US in self.holidays
+
+    def _wall_us(self, time_us: int) -> int:
+        return int(wall_clock_us(np.array([time_us], dtype=np.int64), self.zone)[0])
+
     def is_open(self, time_us: int) -> bool:
         """Whether the symbol is traded at a UTC time."""
-        wall = int(wall_clock_us(np.array([time_us], dtype=np.int64), self.zone)[0])
-        if wall // DAY_US in self.holidays_us:
+        wall = self._wall_us(time_us)
+        if wall // DAY_US in self.holidays:
             return False
         second = (wall // SECOND_US + _SUNDAY_OF_EPOCH * DAY_SECONDS) % (7 * DAY_SECONDS)
         return any(start <= second < end for start, end in self.schedule)

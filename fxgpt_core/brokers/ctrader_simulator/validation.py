@@ -35,7 +35,9 @@ def require_order(book: Book, account: VenueAccount, ticket: OrderTicket) -> Non
 
 
 def require_open_market(book: Book, terms: SymbolTerms) -> None:
-    """Raises `Refusal` outside the symbol's schedule."""
+    """Raises `Refusal` on a holiday of the symbol and outside its schedule."""
+    if terms.has_holiday(book.now_us()):
+        raise Refusal("SYMBOL_HAS_HOLIDAY", f"Trading of {terms.symbol.name} is disabled because of a holiday")
     if not terms.is_open(book.now_us()):
         raise Refusal("MARKET_CLOSED", f"Market for symbol {terms.symbol.name} is closed")
 

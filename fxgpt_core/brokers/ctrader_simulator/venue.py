@@ -8,6 +8,7 @@ from fxgpt_core.brokers.ctrader_simulator import orders, protection, quoted_mark
 from fxgpt_core.brokers.ctrader_simulator.book import Book
 from fxgpt_core.brokers.ctrader_simulator.codes import ExecutionKind, OrderStatus, OrderType
 from fxgpt_core.brokers.ctrader_simulator.records import (
+    AccountChanged,
     CashFlow,
     Execution,
     OrderChange,
@@ -141,6 +142,11 @@ class Venue:
         number = self.symbol_id(name)
         self.book.symbols[number] = replace(self.book.symbols[number], **terms)
         self.book.tell(SymbolChanged(number))
+
+    def change_account(self, account_id: int, **terms: Any) -> None:
+        """Give an account new terms (`rights`, `leverage`, `stop_out`, `conversion_fee`), and tell it."""
+        self.book.accounts[account_id] = replace(self.book.account(account_id), **terms)
+        self.book.tell(AccountChanged(account_id))
 
     def terms(self, name: str) -> SymbolTerms:
         """The terms of a symbol."""

@@ -83,7 +83,7 @@ def _freeze(server: "SimulatorServer", detail: dict[str, Any]) -> None:
         for client in still:
             client.go_on()
 
-    server.later(_seconds(server, detail), thaw())
+    server.later(_seconds(server, detail), thaw)
 
 
 def _account_disconnect(server: "SimulatorServer", detail: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ def _equal_milliseconds(server: "SimulatorServer", detail: dict[str, Any]) -> No
     async def release() -> None:
         server.clock.release()
 
-    server.later(detail.get("seconds", 1.0), release())
+    server.later(detail.get("seconds", 1.0), release)
 
 
 def _until(field: str) -> Callable[["SimulatorServer", dict[str, Any]], None]:

@@ -110,22 +110,23 @@ KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from fxgpt_core.brokers.paper import PaperBroker
-from fxgpt_core.brokers.paper_matching import Match
+from fxgpt_core.brokers import paper_matching
+from fxgpt_core.brokers.paper_desk import Desk
 from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.market.charges import Charges
 from fxgpt_core.market.timeframes import HOUR_US
 broker = PaperBroker(Path(sys.argv[1]), {"EURUSD": Charges()})
 asyncio.run(broker.connect())
-def die(match, *rest):
+def die(*rest):
     os.kill(os.getpid(), signal.SIGKILL)
-setattr(Match, sys.argv[2], die)
+setattr(paper_matching if sys.argv[2] == "enter" else Desk, sys.argv[2], die)
 broker.on_candle(PlayedCandle("EURUSD", 30 * HOUR_US, 31 * HOUR_US, 1.2, 1.35, 1.2, 1.3, 0.0002))
 """
 
 
-@pytest.mark.parametrize("step", ["_leave", "_book_fill", "_enter"])
+@pytest.mark.parametrize("step", ["leave", "book_fill", "enter"])
 def test_book_of_a_process_killed_within_a_candle_is_as_if_it_was_not_played(tmp_path: Path, step: str) -> None:
-    """The candle charges a night, stops the short out and fills the waiting order, in this order."""
+    """The candle charges a night, fills the waiting order and stops the short out, in this order."""
 
     def prepared(path: Path) -> PaperBroker:
         broker = PaperBroker(path, {"EURUSD": Charges()}, cash=2000.0)
@@ -148,4 +149,4 @@ def test_book_of_a_process_killed_within_a_candle_is_as_if_it_was_not_played(tmp
         assert broker.on_candle(last)
         assert not broker.on_candle(last)
     assert (cut.account(), cut.positions(), cut.fills_since(0)) == (whole.account(), whole.positions(), whole.fills_since(0))
-    assert cut.fills_since(0)[1][1].swap > 0.0
+    assert cut.fills_since(0)[2][1].swap > 0.0

@@ -49,7 +49,7 @@ def test_paper_fx_is_compared_on_every_way_a_position_ends() -> None:
     assert any(result.final_equity == 0.0 for result in results)
 
 
-def forgets_the_swap(match: paper_matching.Match, row: object) -> None:
+def forgets_the_swap(desk: object, row: object) -> None:
     """A broker that charges no night."""
 
 
@@ -63,7 +63,7 @@ def target_filled_with_slippage(candle, held, terms):
 
 
 @pytest.mark.parametrize(("owner", "place", "defect"), [
-    (paper_matching.Match, "_pay_swap", forgets_the_swap),
+    (paper_matching, "pay_nights", forgets_the_swap),
     (paper_matching, "left", short_stopped_by_the_bid),
     (paper_matching, "left", target_filled_with_slippage),
 ])  # fmt: skip
@@ -220,18 +220,3 @@ def test_paper_fx_crossed_quote_is_refused_and_plays_nothing(tmp_path: Path) -> 
     with pytest.raises(BadInputError, match="negative or infinite"):
         broker.on_candle(candle(0, 1.2, 1.2, 1.2, 1.2, spread=-0.0001))
     assert broker.last_played_us("EURUSD") is None
-
-
-def test_paper_fx_of_two_positions_the_second_lives_on_the_margin_that_was_free(tmp_path: Path) -> None:
-    """30,000 units of EURUSD at 1.2 bind 1,200; of 2,000 are 800 left to 15,000 units of GBPUSD at 1.25."""
-    free = Charges(commission=0.0, slippage=0.0, impact=0.0, swap=SwapRates(0.0, 0.0), stop_out=0.5)
-    broker = PaperBroker(tmp_path / "book.db", {"EURUSD": free, "GBPUSD": free}, 2000.0)
-    awaited(broker.connect())
-    at = WEDNESDAY_20_US
-    for name, price, units in (("EURUSD", 1.2, 30_000), ("GBPUSD", 1.25, 15_000)):
-        broker.on_candle(PlayedCandle(name, at, at + HOUR_US, price, price, price, price, 0.0))
-        awaited(broker.place(OrderRequest(name, name, Side.LONG, units, None, None, 0)))
-        broker.on_candle(PlayedCandle(name, at + HOUR_US, at + 2 * HOUR_US, price, price, price, price, 0.0))
-    first, second = broker.positions()
-    assert first.stop_price == pytest.approx((36_000 - 2000) / (30_000 * (1 - 0.5 / 30)))
-    assert second.stop_price == pytest.approx((18_750 - 800) / (15_000 * (1 - 0.5 / 30)))

@@ -8,10 +8,24 @@ from typing import Any
 
 import pytest
 from simulator_client import PlainClient, Rehearsal, rehearsal
+from virtual_time import loop_clock_us, run_in_virtual_time
 
+from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.framing import read_frame
+from fxgpt_core.brokers.ctrader_simulator.client_connection import Pace
 from fxgpt_core.brokers.ctrader_simulator.codes import ExecutionKind
-from fxgpt_core.brokers.ctrader_simulator.faults import FAULTS, FaultPlan, Faults, all_faults, read_faults
+from fxgpt_core.brokers.ctrader_simulator.faults import (
+    AMBIGUOUS_ERRORS,
+    FAULTS,
+    ORDER_ERRORS,
+    SESSION_ERRORS,
+    UNKNOWN_ERRORS,
+    FaultPlan,
+    Faults,
+    all_faults,
+    read_faults,
+)
+from fxgpt_core.brokers.ctrader_simulator.server import ServerSettings
 from fxgpt_core.errors import BadInputError, SourceAnswerError
 
 ACCEPTED, FILLED = int(ExecutionKind.ORDER_ACCEPTED), int(ExecutionKind.ORDER_FILLED)
@@ -435,6 +449,62 @@ def test_each_fault_comes_once_and_does_what_it_says(name: str, tmp_path: Path) 
             assert dict(rehearsed.server.faults.fired) == {name: 1}
 
     asyncio.run(rehearse())
+
+
+def test_every_error_name_can_be_sent(tmp_path: Path) -> None:
+    names = [*protocol.TABLE["enums"]["ProtoOAErrorCode"], *protocol.TABLE["enums"]["ProtoErrorCode"], "A_NAME_OF_TOMORROW"]
+
+    async def rehearse() -> None:
+        async with rehearsal(tmp_path, settings=ServerSettings(pace=Pace(requests=1000))) as rehearsed:
+            client = await rehearsed.authorised()
+            for number, name in enumerate(names):
+                rehearsed.server.faults.next("error_code", code=name, as_answer=number % 2 == 1)
+                refused = await client.answer_to(await rehearsed.order(client))
+                kind = "ProtoOAErrorRes" if number % 2 else "ProtoOAOrderErrorEvent"
+                assert (refused.DESCRIPTOR.name, refused.errorCode) == (kind, name)
+            assert rehearsed.venue.book.orders == {}
+
+    asyncio.run(rehearse())
+    assert len(names) > 50
+    assert set(ORDER_ERRORS) | set(AMBIGUOUS_ERRORS) | set(SESSION_ERRORS) <= set(names)
+    assert not set(UNKNOWN_ERRORS) & set(names)
+
+
+def test_what_takes_time_takes_the_time_of_the_settings(tmp_path: Path) -> None:
+    faults = Faults(
+        zombie_s=(3.0, 3.0), late_s=(7.0, 7.0), slow_s=(11.0, 11.0), lag_s=(50.0, 50.0), weather_s=(4.0, 4.0), clock_s=2.0
+    )
+
+    async def rehearse() -> None:
+        async with rehearsal(tmp_path, faults, now_us=loop_clock_us(1_790_172_000_000_000)) as rehearsed:
+            client, loop, plan = await rehearsed.authorised(), asyncio.get_running_loop(), rehearsed.server.faults
+            began = loop.time()
+            plan.next("late_fill")
+            await rehearsed.order(client, clientOrderId="a")
+            while not orders_at_venue(rehearsed) or orders_at_venue(rehearsed)[0]["status"] != "FILLED":
+                await asyncio.sleep(0.5)
+            assert loop.time() - began == pytest.approx(7.0, abs=0.6)
+            began = loop.time()
+            plan.next("error_yet_executed")
+            await rehearsed.order(client, clientOrderId="b")
+            while not orders_at_venue(rehearsed, "b"):
+                await asyncio.sleep(0.5)
+            assert loop.time() - began == pytest.approx(3.0, abs=0.6)
+            began = loop.time()
+            plan.next("slow_answer")
+            number = client.send("ProtoOATraderReq", ctidTraderAccountId=rehearsed.account_id)
+            while not client.inbox or client.inbox[-1].client_msg_id != number:
+                client.inbox.append(protocol.decode(await read_frame(client.reader)))
+            assert loop.time() - began == pytest.approx(11.0, abs=0.6)
+            plan.next("history_lag")
+            assert len((await asked(client, rehearsed, "ProtoOADealListReq")).deal) == 0
+            assert len((await asked(client, rehearsed, "ProtoOADealListReq")).deal) == 2
+            plan.next("stale_quotes")
+            assert rehearsed.server.weather.stale_until - loop.time() == pytest.approx(4.0)
+            plan.next("clock_offset")
+            assert 0 < abs(rehearsed.server.clock.offset_us) <= 2_000_000
+
+    run_in_virtual_time(rehearse())
 
 
 def test_faults_by_chance_are_those_of_the_seed() -> None:

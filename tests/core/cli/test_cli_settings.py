@@ -30,6 +30,17 @@ def test_a_setting_that_cannot_be_used_is_refused_by_name(variable, value):
         read_settings({variable: value})
 
 
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
+def test_an_age_of_a_model_that_is_no_number_of_days_is_refused_by_name(value):
+    with pytest.raises(BadInputError, match=f"FXGPT_MODEL_MAX_AGE_DAYS is '{value}'; set it to a number of days above 0"):
+        read_settings({"FXGPT_MODEL_MAX_AGE_DAYS": value})
+
+
+def test_an_age_of_a_model_is_read_and_is_45_days_where_nobody_says():
+    assert read_settings({"FXGPT_MODEL_MAX_AGE_DAYS": "10.5"}).model_max_age_days == 10.5
+    assert read_settings({}).model_max_age_days == 45.0
+
+
 def test_a_data_root_no_database_url_can_hold_is_named_as_the_source():
     with pytest.raises(BadInputError, match=r"FXGPT_LEDGER_URL \(from FXGPT_DATA_ROOT\): .*question mark"):
         read_settings({ROOT: "data/a?b"})

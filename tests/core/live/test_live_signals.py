@@ -7,7 +7,7 @@ from awaited import awaited
 from live_stage import Stage, stage
 from sqlalchemy import select, update
 
-from fxgpt_core.live.adherence import live_decisions
+from fxgpt_core.live.shadow import live_decisions
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.live_records import decisions_of
 from fxgpt_core.registry.live_tables import decisions, order_intents, signals

@@ -1,4 +1,4 @@
-"""The limiter: no window of a second ever holds more frames than the venue allows, and what protects never queues behind the rest."""
+"""The limiter: no window of a second ever holds more frames than the venue allows; what protects does not queue."""
 
 import asyncio
 

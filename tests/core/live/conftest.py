@@ -1,0 +1,18 @@
+"""A paper account that traded a whole stage, made once for all who only look at it."""
+
+from collections.abc import Iterator
+
+import pytest
+from live_stage import Stage, stage
+
+from fxgpt_core.market.charges import Charges
+
+
+@pytest.fixture(scope="session", params=[None, Charges()], ids=["parity", "fx"])
+def traded(request, tmp_path_factory) -> Iterator[Stage]:
+    """Every candle but the last one played; by flat costs, and by an account's charges. Whoever changes its ledger undoes it."""
+    made = stage(tmp_path_factory.mktemp("traded"), n=100, charges=request.param)
+    made.release(0, len(made.candles) - 1)
+    made.play_all(made.gateway())
+    yield made
+    made.ledger.close()
