@@ -65,7 +65,8 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
-app.add_typer(ctrader_simulate.app, name="ctrader")
+for verb, function in ctrader_simulate.VERBS.items():
+    ctrader.app.command(verb)(function)
 app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
