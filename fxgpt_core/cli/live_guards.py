@@ -2,7 +2,6 @@
 
 import getpass
 import re
-from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,7 +56,8 @@ def guards(
 
     Example: fxgpt live guards --account demo --set max_daily_loss=0.02 --reason "a new strategy, a small budget"
     """
-    from fxgpt_core.live.guard_file import guard_file, read_guard_settings, write_guard_settings
+    from fxgpt_core.live.account_files import guard_file
+    from fxgpt_core.live.guard_file import read_guard_settings, write_guard_settings
 
     settings = read_settings()
     found = read_guard_settings(settings.data_root, account)
@@ -72,9 +72,6 @@ def guards(
     rows = _rows(found)
     payload = {"account": account, "file": guard_file(settings.data_root, account), "changed": bool(changes), "settings": rows}
     answer(payload, json, lambda: _tell_guards(rows, account, bool(changes)))
-
-
-VERBS: dict[str, Callable[..., Any]] = {"why": why, "guards": guards}
 
 
 def _span(text: str) -> timedelta:

@@ -32,7 +32,6 @@ class QuoteWatch:
         if connection != self._connection:
             self._connection = connection
             self._last_time_us.clear()
-            self._delays.clear()
         for name, quote in quotes:
             if quote.bid is None or quote.ask is None or quote.time_us is None:
                 continue

@@ -1,17 +1,15 @@
 """A gateway made ready and run until it is asked to stop."""
 
 import asyncio
-import re
 from pathlib import Path
 
 from fxgpt_core.brokers.paper import PaperBroker
-from fxgpt_core.errors import BadInputError
+from fxgpt_core.live.account_files import account_folder
 from fxgpt_core.live.gateway import Gateway, GatewaySettings
 from fxgpt_core.registry.lake import Lake
 
 PAUSE_S = 0.2
 PAPER_CASH, PAPER_LEVERAGE = 100_000.0, 30.0
-ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
 async def run(gateway: Gateway, *, stop: asyncio.Event, pause_s: float = PAUSE_S) -> None:
@@ -25,13 +23,6 @@ async def run(gateway: Gateway, *, stop: asyncio.Event, pause_s: float = PAUSE_S
                 await asyncio.sleep(0)
     finally:
         await gateway.stop()
-
-
-def account_folder(data_root: Path, account: str) -> Path:
-    """The folder with the files of an account's kill switch. Raises `BadInputError` for a name like a path."""
-    if not ACCOUNT_NAME.fullmatch(account):
-        raise BadInputError(f"account {account!r} cannot name a book; use 1 to 32 letters, digits, _ and -, as in paper")
-    return data_root / "live" / account
 
 
 def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:

@@ -23,9 +23,7 @@ async def prepared(link: Link, reading: AccountReading, spelled: Mapping[str, st
     trader = reading.trader
     if trader.accountType != HEDGED:
         kind = protocol.name_of("ProtoOAAccountType", trader.accountType)
-        raise RefusedError(
-            f"account {reading.account_id} is {kind}; only on a HEDGED one positions are kept apart: open one"
-        )
+        raise RefusedError(f"account {reading.account_id} is {kind}; only on a HEDGED one positions are kept apart: open one")
     if trader.accessRights in MAY_NOT:
         rights = protocol.name_of("ProtoOAAccessRights", trader.accessRights)
         raise RefusedError(f"account {reading.account_id} has the rights {rights}; ask its house for the right to trade")

@@ -347,6 +347,7 @@ def test_guarding_a_daily_loss_reduces_the_account_once_and_a_person_trades_on_n
     scene.clock.move(hours=9)  # 17:00 New York is past
     scene.watch(6)
     assert scene.state is TradingState.REDUCING
+    assert scene.rows(alerts)[0].resolved_at is None
     scene.resume()
     scene.watch(4)
     assert scene.state is TradingState.ACTIVE
@@ -520,8 +521,9 @@ def test_guarding_a_touched_artifact_denies_and_a_restored_one_passes(scene: Sce
     path = scene.made.lake.get(getattr(scene.deployment, role)).path
     before = path.read_bytes()
     path.chmod(0o644)
-    path.write_bytes(before + b" ")
-    assert "was approved" in scene.denied()["deployment_valid"].found
+    for touched in (before + b" ", before[:-1] + b"!"):
+        path.write_bytes(touched)
+        assert "was approved" in scene.denied()["deployment_valid"].found
     path.unlink()
     assert "is gone" in scene.denied()["deployment_valid"].found
     path.write_bytes(before)
@@ -540,6 +542,16 @@ def test_guarding_a_replay_of_candles_watches_nothing_and_halts_nothing(tmp_path
     assert refused
     assert {row.signal_key for row in rows} == refused
     assert {row.guard for row in rows} == {"positions"}
+
+
+def test_guarding_a_replay_that_orders_in_a_loop_is_denied_and_nobody_is_woken(scene: Scene) -> None:
+    found = (Denial("order_rate", "10 orders", "at most 10", "look for a loop"),)
+    for settings, kinds in ((None, []), (SETTINGS, ["guard"])):
+        guarding = Guarding(scene.made.lake, scene.made.ledger, scene.broker, "paper", settings)  # type: ignore[arg-type]
+        with scene.made.ledger.begin() as connection:
+            guarding.refused(connection, ("EURUSD", "1:EURUSD:1h:1:entry"), found)
+        assert [row.kind for row in scene.rows(alerts)] == kinds
+    assert len(scene.rows(guard_denials)) == 2
 
 
 def test_guarding_what_a_guard_did_is_in_the_lineage(scene: Scene) -> None:
