@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from fxgpt_core.market.orders import Account, Fill, OrderOutcome, OrderRequest, OrderType, Position, Side
+from fxgpt_core.market.timeframes import Timeframe
 
 Permit = Callable[[], str]
 """Asked at the last moment, in the function that hands a command over: empty, or why it may not leave any more."""
@@ -145,6 +146,10 @@ class Broker(Protocol):
 
     async def subscribe(self, symbols: Sequence[str]) -> None:
         """Want quotes and terms of these symbols from now on. Raises `BadInputError` for one that is not traded there."""
+        ...
+
+    async def want_candles(self, symbol: str, timeframe: Timeframe, since_us: int | None = None) -> None:
+        """Tell each candle of a series that closes after `since_us` (None: from now on), if the broker makes candles."""
         ...
 
     async def place(self, request: OrderRequest, permit: Permit = permitted) -> OrderResult:

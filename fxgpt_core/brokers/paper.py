@@ -29,6 +29,7 @@ from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.fills import Terms, bought_above
 from fxgpt_core.market.orders import Account, Fill, OrderOutcome, OrderRequest, Position, Side
 from fxgpt_core.market.symbols import symbol
+from fxgpt_core.market.timeframes import Timeframe
 
 Quoting = Callable[[PlayedCandle, sqlite3.Row | None, Costs | Charges, str], QuotedCandle]
 _FILLS = "SELECT fills.*, positions.client_order_id AS opened_by FROM fills JOIN positions USING (position_id) "
@@ -87,6 +88,9 @@ class PaperBroker:
         """Nothing is quoted by itself: candles and quotes are played. Raises `BadInputError` for symbols without costs."""
         if refusal := self._tariffs.refusal(*symbols):
             raise BadInputError(refusal)
+
+    async def want_candles(self, symbol: str, timeframe: Timeframe, since_us: int | None = None) -> None:
+        """It makes none: candles come to it."""
 
     def trade(self, name: str, costs: Costs | Charges) -> None:
         """Accept orders on a symbol, at these costs and by their rules from now on."""

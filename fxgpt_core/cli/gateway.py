@@ -9,7 +9,7 @@ import typer
 
 from fxgpt_core.cli.answer import JsonFlag, answer, say
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.settings import Settings, read_settings
+from fxgpt_core.settings import Settings, ctrader_access, read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.live.gateway import Gateway
@@ -21,8 +21,15 @@ AccountOption = Annotated[str, typer.Option("--account", help="Account name; a b
 BrokerOption = Annotated[str, typer.Option("--broker", help="Who trades the account: paper or ctrader.")]
 
 
-def gateway(account: AccountOption = "paper", broker: BrokerOption = "paper", json: JsonFlag = False) -> None:
+LiveMoneyOption = Annotated[bool, typer.Option("--live", help="The account is one of real money, at the host of live accounts.")]
+
+
+def gateway(
+    account: AccountOption = "paper", broker: BrokerOption = "paper", live: LiveMoneyOption = False, json: JsonFlag = False
+) -> None:
     """Turn signals into orders until interrupted: at most one order for each signal, reconciled before the first.
+
+    A cTrader account is named by its id (`fxgpt ctrader accounts`); one of real money begins halted until `fxgpt live resume`.
 
     Example: fxgpt gateway --account paper
     """
@@ -30,19 +37,26 @@ def gateway(account: AccountOption = "paper", broker: BrokerOption = "paper", js
 
     settings = read_settings()
     lake = read_only_lake(settings, opened_ledger(settings))
-    process = _process(lake, settings, account, broker)
+    process = _process(lake, settings, account, (broker, live))
     if not json:
         say(f"gateway of account {account}, on {broker}; interrupt it to stop (positions stay as they are)")
     asyncio.run(_until_interrupted(process))
     answer({"account": account, "stopped": True}, json, lambda: say(f"gateway of account {account} stopped"))
 
 
-def _process(lake: "Lake", settings: Settings, account: str, broker: str) -> "Gateway":
-    """The gateway of an account at a broker, not started yet. Raises `BadInputError` for another broker."""
+def _process(lake: "Lake", settings: Settings, account: str, place: tuple[str, bool]) -> "Gateway":
+    """The gateway of an account at a broker, of real money or not, not started yet. Raises `BadInputError` for another broker."""
     from fxgpt_core.live.running import paper_gateway
 
-    if broker != "paper":
-        raise BadInputError(f"there is no broker {broker}; it is paper or ctrader")
+    broker, is_live = place
+    if broker == "ctrader":
+        from fxgpt_core.live.ctrader_gateway import ctrader_gateway
+
+        return ctrader_gateway(lake, settings.data_root, account, ctrader_access(settings), is_live)
+    if broker != "paper" or is_live:
+        raise BadInputError(
+            f"broker {broker}{' with --live' if is_live else ''} found; it is paper, or ctrader with or without --live"
+        )
     return paper_gateway(lake, settings.data_root, account)
 
 

@@ -56,8 +56,7 @@ def guards(
 
     Example: fxgpt live guards --account demo --set max_daily_loss=0.02 --reason "a new strategy, a small budget"
     """
-    from fxgpt_core.live.account_files import guard_file
-    from fxgpt_core.live.guard_file import read_guard_settings, write_guard_settings
+    from fxgpt_core.live.guard_file import guard_file, read_guard_settings, write_guard_settings
 
     settings = read_settings()
     found = read_guard_settings(settings.data_root, account)

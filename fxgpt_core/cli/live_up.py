@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from fxgpt_core.cli.answer import JsonFlag, answer, say
-from fxgpt_core.cli.gateway import AccountOption, BrokerOption
+from fxgpt_core.cli.gateway import AccountOption, BrokerOption, LiveMoneyOption
 from fxgpt_core.settings import read_settings
 
 if TYPE_CHECKING:
     from fxgpt_core.live.supervisor import Supervisor
 
 
-def up(account: AccountOption = "paper", broker: BrokerOption = "paper", json: JsonFlag = False) -> None:
+def up(
+    account: AccountOption = "paper", broker: BrokerOption = "paper", live: LiveMoneyOption = False, json: JsonFlag = False
+) -> None:
     """Keep the gateway of an account running until interrupted; a gateway that dies or hangs is started again, slower each time.
 
     Three starts within ten minutes without an orderly end halt the account. It ends by itself when the gateway does in order, or
@@ -28,6 +30,7 @@ def up(account: AccountOption = "paper", broker: BrokerOption = "paper", json: J
 
     ledger = opened_ledger(read_settings())
     command = [sys.executable, "-m", "fxgpt_core.cli.main", "gateway", "--account", account, "--broker", broker]
+    command += ["--live"] if live else []
     supervisor = Supervisor(ledger, account, command, (lambda line: None) if json else say)
     code = asyncio.run(_until_interrupted(supervisor))
     answer({"account": account, "exit_code": code}, json, lambda: say(f"the gateway of {account} ended with {code}"))

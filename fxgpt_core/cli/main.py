@@ -65,8 +65,8 @@ app = typer.Typer(
 )
 app.add_typer(candles.app, name="candles")
 app.add_typer(context.app, name="context")
-for verb, function in ctrader_simulate.VERBS.items():
-    ctrader.app.command(verb)(function)
+for name, verb in ctrader_simulate.VERBS.items():
+    ctrader.app.command(name)(verb)
 app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)

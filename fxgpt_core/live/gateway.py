@@ -34,6 +34,8 @@ from fxgpt_core.live.permission import Permission
 from fxgpt_core.live.protection import Protection
 from fxgpt_core.live.replay_market import ReplayMarket
 from fxgpt_core.live.timer import Timer
+from fxgpt_core.live.told import Told
+from fxgpt_core.market.timeframes import timeframe as timeframe_of
 from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
 from fxgpt_core.registry.live_tables import heartbeats, order_intents
@@ -43,12 +45,16 @@ HEARTBEAT = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """How a gateway runs: `folder` holds the files of its kill switch; times in seconds."""
+    """How a gateway runs: `folder` holds the files of its kill switch; times in seconds.
+
+    `begins_halted`: an account that never traded waits for a person to let it.
+    """
 
     folder: Path | None = None
     most_starts: int = 3
     starts_within: timedelta = timedelta(minutes=10)
     most_in_flight: int = 20
+    begins_halted: bool = False
     look_at_positions_s: float = 0.5
     look_at_orders_s: float = 1.0
     look_at_candles_s: float = 0.25
@@ -66,6 +72,7 @@ class Gateway:
         account: str,
         checkpoint: Checkpoint = no_checkpoint,
         settings: GatewaySettings = GatewaySettings(),
+        told: Told | None = None,
     ) -> None:
         self._lake, self._broker, self._account, self._settings = lake, broker, account, settings
         # Everything that follows writes through it, so that none of it can forget to ask whether this is still the gateway.
@@ -82,8 +89,9 @@ class Gateway:
         self._entries = Entries(ledger, broker, account, self._path, self._guarding, self._dispatch)
         self._exits = Exits(ledger, broker, account, self._closing, checkpoint)
         self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
+        self._wanted: set[tuple[str, str]] = set()
         self._sending: set[asyncio.Task[bool]] = set()
-        self._start = 0
+        self._start, self._told = 0, told
         self._deployments: tuple[Deployed, ...] = ()
         self._markets: list[Market] = []
         self._last_beat: datetime | None = None
@@ -108,6 +116,8 @@ class Gateway:
         )  # fmt: skip
         reconciliation.require_only_account(self._ledger, self._broker, self._account)
         self._switch.look()
+        if parameters.begins_halted:
+            state_of_trading.begin_halted(self._ledger, self._account)
         await self._broker.connect(self._since_us())
         if self._broker.is_ready:
             await self._come_back()
@@ -181,6 +191,8 @@ class Gateway:
         self._guarding.watch(sorted({item.symbol for item in self._deployments}))
         if self._booking.book_fills():
             self._compare_books()
+        if self._told is not None:
+            self._told.keep(self._ledger)
         if self._timers["deployments"].due():
             await self._look_up_deployments()
             self._entries.refuse_untraded(unplayed(self._deployments, self._markets))
@@ -260,8 +272,18 @@ class Gateway:
                 paper.trade(item.symbol, item.paid)
             self._markets = [ReplayMarket(ledger, paper, account, *place) for place in places]
         else:
-            await self._broker.subscribe(sorted({item.symbol for item in found}))
+            await self._want_prices(found)
             self._markets = [LiveMarket(ledger, self._broker, account, *place) for place in places]
+
+    async def _want_prices(self, found: tuple[Deployed, ...]) -> None:
+        """Quotes and candles of what is deployed; candles from where the feed ends."""
+        if not self._broker.is_ready:
+            return
+        await self._broker.subscribe(sorted({item.symbol for item in found}))
+        for place in {(item.symbol, item.timeframe) for item in found} - self._wanted:
+            market = LiveMarket(self._ledger, self._broker, self._account, *place)
+            await self._broker.want_candles(place[0], timeframe_of(place[1]), market.known_at_us())
+            self._wanted.add(place)
 
     def _moments(self) -> dict[str, int]:
         """The market's time by symbol, of those that have one."""

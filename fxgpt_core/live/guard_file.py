@@ -6,10 +6,15 @@ from pathlib import Path
 
 from fxgpt_core.atomic_file import write_atomically
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.live.account_files import guard_file
+from fxgpt_core.live.account_folder import account_folder
 from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
+
+
+def guard_file(data_root: Path, account: str) -> Path:
+    """Where the settings of an account lie. Raises `BadInputError` for a name like a path."""
+    return data_root / "guards" / f"{account_folder(data_root, account).name}.json"
 
 
 def read_guard_settings(data_root: Path, account: str) -> GuardSettings:

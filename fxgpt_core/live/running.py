@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from fxgpt_core.brokers.paper import PaperBroker
-from fxgpt_core.live.account_files import account_folder
+from fxgpt_core.live.account_folder import account_folder
 from fxgpt_core.live.gateway import Gateway, GatewaySettings
 from fxgpt_core.registry.lake import Lake
 

@@ -40,6 +40,16 @@ def change(ledger: Ledger, account: str, wanted: TradingState, *, by: str, reaso
         return change_within(connection, ledger, account, StateChange(wanted, by, reason, by_person))
 
 
+def begin_halted(ledger: Ledger, account: str) -> None:
+    """Halt an account that was never touched: real money moves only once a person has said so."""
+    with ledger.begin() as connection:
+        lineage.lock(connection)  # before the look
+        touched = select(trading_states.c.state).where(trading_states.c.account == account)
+        if connection.execute(touched).first() is None:
+            reason = "real money: it trades once somebody lets it by `fxgpt live resume`"
+            change_within(connection, ledger, account, StateChange(TradingState.HALTED, "first start", reason, by_person=False))
+
+
 def change_within(connection: Connection, ledger: Ledger, account: str, wish: StateChange) -> TradingState:
     """`change` inside the caller's transaction; unknown orders are counted here."""
     lineage.lock(connection)  # before the first look: a guard's halt must not be undone by a person who did not see it

@@ -58,7 +58,8 @@ class SessionSettings:
     """Who connects where, for which account, with how much patience.
 
     A pair of tokens with less than `renew_ahead_s` left is renewed when a connection is made anyway; with less than
-    `renew_now_s` left a connection is made anew for it, in a moment in which no request waits.
+    `renew_now_s` left a connection is made anew for it, in a moment in which no request waits. A lost connection is tried again
+    after a drawn time of up to `first_wait_s`, twice as long each time, and at most `longest_wait_s`.
     """
 
     endpoint: Endpoint
@@ -71,6 +72,8 @@ class SessionSettings:
     renew_now_s: float = DAY_S
     renewal_check_s: float = 3_600.0
     renewals_apart_s: float = 600.0
+    first_wait_s: float = FIRST_WAIT_S
+    longest_wait_s: float = LONGEST_WAIT_S
 
 
 class Session:
@@ -186,14 +189,14 @@ class Session:
             log.warning("cTrader's session failed: %s", self.reason)
             if self._is_refused or (isinstance(error, ErrorAnswer) and error.code in SLOW):
                 self._failures += 1
-                return self._rng.uniform(LONGEST_WAIT_S / 2, LONGEST_WAIT_S)
+                return self._rng.uniform(self._settings.longest_wait_s / 2, self._settings.longest_wait_s)
         except Exception as error:
             self.reason = f"preparing the session failed: {type(error).__name__}: {scrubbed(str(error))}"
             log.exception("cTrader's session failed")
         if ready_at is not None and clock() - ready_at >= SETTLED_S:
             self._failures = 0
         # The whole range from 0: many clients that lost the same server do not come back together.
-        longest = min(FIRST_WAIT_S * 2.0 ** min(self._failures, 10), LONGEST_WAIT_S)
+        longest = min(self._settings.first_wait_s * 2.0 ** min(self._failures, 10), self._settings.longest_wait_s)
         self._failures += 1
         return self._rng.uniform(0.0, longest)
 

@@ -39,7 +39,7 @@ async def paper_truth(book: Path) -> Truth:
 class PaperVenue:
     """The paper broker as the venue of a run: candles by a random walk, nothing goes wrong but the gateway's deaths."""
 
-    environment = ""
+    environment, account_id = "", 0
 
     def __init__(self, seed: int, root: Path) -> None:
         self._rng, self._book = random.Random(seed), root / "paper.db"  # noqa: S311 it draws a rehearsal

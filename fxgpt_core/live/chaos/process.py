@@ -17,10 +17,13 @@ from typing import Any
 from fxgpt_core.brokers.broker import Broker, OrderResult
 from fxgpt_core.brokers.paper import PaperBroker
 from fxgpt_core.live.booking import Booking
+from fxgpt_core.live.chaos.settings import ChaosSettings
+from fxgpt_core.live.chaos.simulated_broker import simulated_broker
 from fxgpt_core.live.chaos.stage import CODE
 from fxgpt_core.live.gateway import Gateway, GatewaySettings
 from fxgpt_core.live.order_path import OrderPath
 from fxgpt_core.live.running import run
+from fxgpt_core.live.told import Told
 from fxgpt_core.market.orders import Fill, OrderOutcome, OrderRequest
 from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
@@ -53,6 +56,7 @@ class ProcessConfig:
     ledger_url: str
     broker: str
     environment: str = ""
+    account_id: int = 0
     wrong: str = ""
     clock_offset_us: int = 0
 
@@ -89,7 +93,7 @@ class SentAgain(OrderPath):
         """Once more, and at once."""
         result = await super().send(request)
         if result.outcome is OrderOutcome.UNKNOWN:
-            self._broker.forget(request.client_order_id)  # type: ignore[attr-defined]
+            self._broker._commands._given.discard(request.client_order_id)  # type: ignore[attr-defined]
             again = await self._broker.place(request)
             self._settle(request.client_order_id, again)
         return result
@@ -97,22 +101,24 @@ class SentAgain(OrderPath):
 
 def gateway_of(config: ProcessConfig) -> Gateway:
     """The gateway a config describes."""
-    root = Path(config.root)
+    root, told = Path(config.root), Told(ACCOUNT, "chaos")
     offset = timedelta(microseconds=config.clock_offset_us)
     lake = Lake(root / "lake", Ledger(config.ledger_url, lambda: datetime.now(UTC) + offset), CODE)
     settings = GatewaySettings(
         folder=root / "live", most_starts=1_000_000, starts_within=timedelta(minutes=1), guards=GuardSettings(**WIDE)
     )
-    gateway = Gateway(lake, broker_of(config), ACCOUNT, settings=settings)
+    gateway = Gateway(lake, broker_of(config, told), ACCOUNT, settings=settings, told=told)
     _make_wrong(gateway, config.wrong)
     return gateway
 
 
-def broker_of(config: ProcessConfig) -> Broker:
+def broker_of(config: ProcessConfig, told: Told) -> Broker:
     """The broker a config names."""
+    root = Path(config.root)
     if config.broker == "paper":
-        return PaperBroker(Path(config.root) / "paper.db", {}, CASH, 500.0)
-    raise ValueError(config.broker)
+        return PaperBroker(root / "paper.db", {}, CASH, 500.0)
+    clock = ChaosSettings(1, 0, 0, clock_offset_us=config.clock_offset_us)
+    return simulated_broker(root, Path(config.environment), config.account_id, clock, told)
 
 
 def _make_wrong(gateway: Gateway, wrong: str) -> None:

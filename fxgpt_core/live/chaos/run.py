@@ -21,6 +21,7 @@ class Venue(Protocol):
     """Where the orders of a run go."""
 
     environment: str
+    account_id: int
 
     def price(self, symbol: str) -> float:
         """The price at which the next candle of a symbol closes."""
@@ -60,7 +61,9 @@ async def chaos_run(
     async with venue_of(settings, root) as venue:
         config = root / "process.json"
         url = settings.ledger_url(root)
-        ProcessConfig(str(root), url, settings.broker, venue.environment, settings.wrong, settings.clock_offset_us).write(config)
+        ProcessConfig(
+            str(root), url, settings.broker, venue.environment, venue.account_id, settings.wrong, settings.clock_offset_us
+        ).write(config)
         lives = Lives(config, root / "gateway.log")
         await lives.start()
         try:

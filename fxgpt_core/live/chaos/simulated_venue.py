@@ -13,6 +13,8 @@ from fxgpt_core.brokers.ctrader_simulator.venue import VenueSettings
 from fxgpt_core.live.chaos.settings import ChaosSettings
 from fxgpt_core.live.chaos.verdict import OURS, TruePosition, Truth
 
+FATAL = ("refresh_reply_lost", "refresh_token_used")
+"""After these nothing is traded until a person logs in again, so that a run would stand still."""
 DEPOSIT = 100_000_000.0
 UNITS = 100
 """The venue counts hundredths of a unit."""
@@ -23,7 +25,7 @@ class SimulatedVenue:
 
     def __init__(self, stage: Stage) -> None:
         self._server, self._account = stage.server, str(stage.account_ids[0])
-        self.environment = str(stage.environment)
+        self.environment, self.account_id = str(stage.environment), stage.account_ids[0]
 
     def price(self, symbol: str) -> float:
         """The bid of this moment."""
@@ -86,6 +88,6 @@ def _faults(settings: ChaosSettings) -> Faults:
     """The faults asked for, in a time that a run has: what takes half a minute at a real venue takes two seconds here."""
     asked = read_faults(settings.faults, settings.seed)
     return Faults(
-        asked.probabilities, settings.seed,
+        {name: value for name, value in asked.probabilities.items() if name not in FATAL}, settings.seed,
         zombie_s=(0.8, 2.5), late_s=(0.02, 2.0), slow_s=(0.0, 2.0), lag_s=(0.0, 2.0), weather_s=(0.5, 2.0),
     )  # fmt: skip
