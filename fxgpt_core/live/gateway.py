@@ -212,7 +212,9 @@ class Gateway:
             self._entries.refuse_untraded(unplayed(self._series.deployments, self._series.markets))
         sent = 0
         if self._entries.is_waiting():
-            sent = sum([await self._enter(market) for market in self._series.markets])
+            for market in self._series.markets:
+                sent += await self._enter(market)
+                self._booking.book_fills()  # what was sent before is filled meanwhile, and waits for nobody
         if self._timers["candles"].due():
             for market in self._series.markets:
                 if (candle := market.next_candle()) is not None:
