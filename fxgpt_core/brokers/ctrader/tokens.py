@@ -174,6 +174,7 @@ async def _take(descriptor: int, path: Path) -> None:
 def from_answer(answer: Any, now_us: int) -> TokenPair:
     """The pair in an answer of the venue's token address, a JSON object. Raises `RefusedError` with the venue's own reason."""
     if isinstance(answer, dict) and answer.get("accessToken") and answer.get("refreshToken"):
-        return TokenPair.granted(str(answer["accessToken"]), str(answer["refreshToken"]), int(answer.get("expiresIn", 0)), now_us)
+        access, refresh, expires_in_s = str(answer["accessToken"]), str(answer["refreshToken"]), int(answer.get("expiresIn", 0))
+        return TokenPair.granted(access, refresh, expires_in_s, now_us)
     reason = answer.get("errorCode") or "no reason told" if isinstance(answer, dict) else "not a JSON object"
     raise RefusedError(f"cTrader gave no tokens ({reason}); a code is good for one minute and once: {LOGIN} again")
