@@ -50,7 +50,7 @@ HEARTBEAT = timedelta(seconds=2)
 class GatewaySettings:
     """How a gateway runs: `folder` holds the files of its kill switch; times in seconds.
 
-    `begins_halted`: an account that never traded waits for a person to let it.
+    `begins_halted`: an account that never traded waits for a person. `wants_candles`: the feed is of the broker's candles.
     """
 
     folder: Path | None = None
@@ -58,6 +58,7 @@ class GatewaySettings:
     starts_within: timedelta = timedelta(minutes=10)
     most_in_flight: int = 20
     begins_halted: bool = False
+    wants_candles: bool = True
     look_at_positions_s: float = 0.5
     look_at_orders_s: float = 1.0
     look_at_candles_s: float = 0.25
@@ -298,6 +299,8 @@ class Gateway:
         if not self._broker.is_ready:
             return
         await self._broker.subscribe(sorted({item.symbol for item in found}))
+        if not self._settings.wants_candles:
+            return
         for place in {(item.symbol, item.timeframe) for item in found} - self._wanted:
             market = LiveMarket(self._ledger, self._broker, self._account, *place)
             await self._broker.want_candles(place[0], timeframe_of(place[1]), market.known_at_us())
