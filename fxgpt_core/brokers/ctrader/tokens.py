@@ -104,8 +104,8 @@ class TokenKeeper:
     async def renew(self, connection: Connection, used: TokenPair) -> TokenPair:
         """A newer pair than `used`: the one that another has stored meanwhile, else one asked of the venue and stored.
 
-        Raises `RefusedError` when the venue refuses or another process does not let go, `NotReadyError` when the new pair cannot
-        be stored (it is kept in memory then, and stored before anything else is done with it) and the outcomes of a request.
+        Raises `RefusedError` when the venue refuses or another process does not let go, `NotReadyError` when the new pair is not
+        stored (it is kept in memory then, and stored before anything else is done with it) and the outcomes of a request.
         """
         async with self._turn, _locked(self._lock_file):
             stored = await self.pair()
