@@ -35,7 +35,6 @@ RELEASED_MORE = 8
 ACCOUNT = "paper"
 LIVE_JOB = "live_trading_job"
 INTERRUPTED = 130
-SOURCE = "replay of held-out candles"
 OVERRIDE_REASON = "demo: first walk through the line; the failed gates were shown"
 APPROVAL = {"approval_reason": "demo: first walk through the line; every gate passed", "deployed_by": "demo"}
 
@@ -156,9 +155,9 @@ def _live(steps: Steps, settings: Settings, ledger: "Ledger", series: Series, in
 def _played(
     steps: Steps, ledger: "Ledger", series: Series, started: services.Services, candles: "list[ClosedCandle]"
 ) -> Standing:
-    from fxgpt_core.live.candle_feed import release
+    from fxgpt_core.live.releasing import Pace, release_paced
 
-    release(ledger, series.symbol, series.timeframe, candles, SOURCE)
+    release_paced(ledger, (series.symbol, series.timeframe), candles, Pace())
     return wait_until_complete(ledger, series, started, steps.tell)
 
 

@@ -47,16 +47,18 @@ class Standing:
 
 
 def held_out(settings: "Settings", ledger: "Ledger", series: Series) -> "list[ClosedCandle]":
-    """The provider's candles behind both the stored ones and those already in the feed, oldest first."""
+    """The provider's candles behind both those the deployment was made with and those already in the feed, oldest first."""
     from fxgpt_core.candles.schema import candle_columns
     from fxgpt_core.live.candle_feed import ClosedCandle, received
     from fxgpt_core.registry.code_identity import code_identity
+    from fxgpt_core.registry.deployments import Deployments
     from fxgpt_core.registry.lake import Lake
     from fxgpt_pipelines.providing import provided
 
-    timeframe = timeframe_of(series.timeframe)
-    stored = Lake(settings.lake_root, ledger, code_identity()).latest("candles", series.symbol, series.timeframe).frame()
-    last_us = int(stored["open_time"].to_physical()[-1])
+    lake, timeframe = Lake(settings.lake_root, ledger, code_identity()), timeframe_of(series.timeframe)
+    made_with = lake.inputs(Deployments(ledger).get(series.deployment_id).parameter_set_id)
+    history = next(edge.parent for edge in made_with if edge.role == "candles").frame()
+    last_us = int(history["open_time"].to_physical()[-1])
     feed = received(ledger, series.symbol, series.timeframe, 1 << 62).candles
     last_us = max([last_us, *(candle.open_time_us for candle in feed[-1:])])
     frame = provided(settings, series.symbol, timeframe).frame

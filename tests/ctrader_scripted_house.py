@@ -70,6 +70,8 @@ class House:
 
     def _reply(self, peer: Peer, asked: Envelope) -> tuple[str, dict[str, Any]]:
         message = asked.message
+        if asked.name == "ProtoOADealListReq":
+            return "silence", {}
         if asked.name == "ProtoOAApplicationAuthReq":
             return (
                 ("ProtoOAApplicationAuthRes", {}) if message.clientSecret == CLIENT_SECRET else _error("CH_CLIENT_AUTH_FAILURE")

@@ -151,10 +151,10 @@ def _of_paper(case: OrderCase, found: list[Fill]) -> tuple[Counter[tuple[object,
 
 
 def random_orders(seed: int, n: int = 160) -> OrderCase:
-    """Hourly candles over rolls and a weekend, and orders of every kind in every third; every second account is stopped out.
+    """Hourly candles over rolls and a weekend, and orders of every kind.
 
-    The account of every third is kept in euros. Where it is stopped out there is no swap, which a position that is alone in the
-    account does not count in its stop-out price, and no order waits but for the next price.
+    Every second account has little money, large moves and a broker who closes what its margin does not carry; there is no swap
+    then, which the stop-out price of a position that is alone in the account does not know. Some of the others are in euros.
     """
     rng = np.random.default_rng(seed)
     times = expected_open_times(MONDAY_US, MONDAY_US + 30 * DAY_US, Timeframe.H1)[:n]

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
-
 from fxgpt_core.brokers import paper_orders
 from fxgpt_core.brokers.broker import BrokerOrder, OrderResult, Permit, Quote, Refusal, permitted
 from fxgpt_core.brokers.paper_account import client_order_id_of, equity_of, fill_of, name_of, notional_of, position_of
@@ -20,15 +18,13 @@ from fxgpt_core.brokers.paper_desk import WAITING, Desk
 from fxgpt_core.brokers.paper_liquidity import Liquidity
 from fxgpt_core.brokers.paper_matching import play
 from fxgpt_core.brokers.paper_news import News
-from fxgpt_core.brokers.paper_quotes import PlayedCandle, QuotedCandle, quote_of, quoted, quoted_now
+from fxgpt_core.brokers.paper_quotes import PlayedCandle, QuotedCandle, close_of, mark_as_quote, quote_of, quoted, quoted_now
 from fxgpt_core.brokers.paper_tariffs import Tariffs
 from fxgpt_core.errors import BadInputError, NotReadyError
 from fxgpt_core.market.charges import Charges
-from fxgpt_core.market.conversion import Closes
 from fxgpt_core.market.costs import Costs
 from fxgpt_core.market.fills import Terms, bought_above
 from fxgpt_core.market.orders import Account, Fill, OrderOutcome, OrderRequest, Position, Side
-from fxgpt_core.market.symbols import symbol
 from fxgpt_core.market.timeframes import Timeframe
 
 Quoting = Callable[[PlayedCandle, sqlite3.Row | None, Costs | Charges, str], QuotedCandle]
@@ -223,12 +219,9 @@ class PaperBroker:
     def quote(self, name: str) -> Quote | None:
         """The last price, of a quote or of a candle's close; without one where costs are flat, a spread of 0."""
         mark = self._book.row("SELECT close, spread, conversion, quoted_at_us FROM marks WHERE symbol = ?", name)
-        if mark is not None:
-            bid, spread = mark["close"], mark["spread"]
-            return (
-                None if mark["conversion"] is None else Quote(spread, mark["conversion"], bid, bid + spread, mark["quoted_at_us"])
-            )
-        return Quote(0.0, 1.0) if self._tariffs.are_flat(name) else None
+        if mark is None:
+            return Quote(0.0, 1.0) if self._tariffs.are_flat(name) else None
+        return mark_as_quote(mark)
 
     def fills_since(self, cursor: int) -> tuple[tuple[int, Fill], ...]:
         """Fills after a cursor, oldest first."""
@@ -246,16 +239,10 @@ class PaperBroker:
         return self._play(candle, quoted)
 
     def on_quote(self, name: str, bid: float, ask: float, time_us: int) -> bool:
-        """Play one quote, as a candle of one price; the account's money is converted by the last quote of the joining symbol.
-
-        Raises `BadInputError` for prices that are none, or crossed.
-        """
+        """Play one quote, converted by the last of the joining symbol. Raises `BadInputError` for no prices, or crossed ones."""
         joining = self.converted_by(name)
-        mark = None if joining is None else self._book.row("SELECT close FROM marks WHERE symbol = ?", joining)
-        cross = None
-        if joining is not None and mark is not None:
-            cross = Closes(symbol(joining), np.array([time_us]), np.array([mark["close"]]))
-        return self._play(quote_of(name, bid, ask, time_us, cross), quoted_now)
+        mark = None if joining is None else self._book.row("SELECT symbol, close FROM marks WHERE symbol = ?", joining)
+        return self._play(quote_of(name, bid, ask, time_us, None if mark is None else close_of(mark, time_us)), quoted_now)
 
     def last_played_us(self, name: str) -> int | None:
         """Open time of the last candle played for a symbol, or the time of its last quote."""

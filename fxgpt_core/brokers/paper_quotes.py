@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fxgpt_core.brokers.broker import Quote
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.charges import Charges, KnownCandle, charged_last
 from fxgpt_core.market.conversion import Closes, conversion_series
@@ -53,6 +54,17 @@ def quote_of(name: str, bid: float, ask: float, time_us: int, cross: Closes | No
     if not 0.0 < bid <= ask < math.inf:
         raise BadInputError(f"{name} was quoted {bid} to {ask}; 0 < bid <= ask is needed: leave such a quote out")
     return PlayedCandle(name, time_us, time_us, bid, bid, bid, bid, ask - bid, cross)
+
+
+def close_of(mark: sqlite3.Row, time_us: int) -> Closes:
+    """What a joining symbol was last marked at in the book, as its close known at a time."""
+    return Closes(symbol(mark["symbol"]), np.array([time_us]), np.array([mark["close"]]))
+
+
+def mark_as_quote(mark: sqlite3.Row) -> Quote | None:
+    """The last price of a symbol in the book; None while its worth in the account's money is not known."""
+    bid, spread = mark["close"], mark["spread"]
+    return None if mark["conversion"] is None else Quote(spread, mark["conversion"], bid, bid + spread, mark["quoted_at_us"])
 
 
 def quoted_now(played: PlayedCandle, before: sqlite3.Row | None, costs: Costs | Charges, currency: str) -> QuotedCandle:

@@ -1,4 +1,4 @@
-"""fxgpt ctrader login | accounts: let fxgpt into your cTrader accounts, and see which they are."""
+"""fxgpt ctrader login | accounts | simulate: let fxgpt into your cTrader accounts, see which they are, and rehearse."""
 
 import asyncio
 import contextlib
@@ -129,7 +129,9 @@ async def _pasted(access: "Access", port: int, scope: str) -> "TokenPair":
     from fxgpt_core.brokers.ctrader.oauth import authorise_url, exchanged, new_state, pasted, redirect_uri
 
     state, uri = new_state(), redirect_uri(port)
-    told = "open this page anywhere and grant access; the browser then ends on an address that it cannot show. Paste it within a minute"
+    told = (
+        "open this page anywhere and grant access; the browser ends on a page it cannot show: paste its address within a minute"
+    )
     _tell_person(told, authorise_url(access.credentials.client_id, uri, state, scope))
     # Not shown: the code in it is worth the accounts for a minute.
     code = pasted(await asyncio.to_thread(getpass.getpass, "address: "), state)
@@ -151,7 +153,7 @@ async def _given() -> "TokenPair":
 
 
 def _place(access: "Access") -> str:
-    return "the system's keyring" if access.token_key is None else str(access.folder / "tokens.json")
+    return "the system's keyring" if access.token_key is None else str(access.token_file)
 
 
 def _now_us() -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live.closing import plan_within
 from fxgpt_core.live.intents import IntentState, first_stop, stop_reason
-from fxgpt_core.live.state_of_trading import alert, change_within, note_risk
+from fxgpt_core.live.state_of_trading import alert, change_within, note_risk, resolve_alerts
 from fxgpt_core.market.orders import Fill, Position
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry import lineage
@@ -91,6 +91,7 @@ class Booking:
         changes = {"state": state, "position_id": fill.position_id, "filled_units": filled, "updated_at": now}
         mine = order_intents.c.client_order_id == fill.client_order_id
         connection.execute(update(order_intents).where(mine).values(**changes))
+        resolve_alerts(connection, self._ledger, f"unknown_order:{fill.client_order_id}")
         if intent.state != state:
             fact = {"client_order_id": fill.client_order_id, "from": intent.state, "to": str(state), "reason": ""}
             lineage.append(connection, "order_state", fact, now)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from fxgpt_core.live.intents import OPEN_STATES, IntentState
 from fxgpt_core.live.state_of_trading import alert, resolve_alerts
 from fxgpt_core.portfolio.trading_state import TradingState
+from fxgpt_core.registry.gateway_tables import gateway_starts
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import heartbeats, order_intents, positions, trading_states
 from fxgpt_core.registry.tables import deployment_configs
@@ -36,7 +37,7 @@ def ailments(ledger: Ledger, patience: timedelta = PATIENCE) -> list[Ailment]:
     """What ails the gateways of all accounts that ever traded; nothing where none ever ran.
 
     A gateway that is silent ails only while something needs it: an open position or order of the account, or a deployment that
-    is active.
+    is active, which does not count while the gateway is stopped in order.
     """
     with ledger.reading() as connection:
         asked = [
@@ -95,9 +96,16 @@ def _needing(connection: Connection, account: str) -> str:
     counts = {
         "open positions": _count(connection, *held),
         "open orders": _count(connection, *sent),
-        "active deployments": _count(connection, deployment_configs.c.is_active),
+        "active deployments": 0 if _was_stopped(connection, account) else _count(connection, deployment_configs.c.is_active),
     }
     return ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+
+
+def _was_stopped(connection: Connection, account: str) -> bool:
+    """Whether the last start of the account's gateway ended in order: somebody wanted it to."""
+    asked = select(gateway_starts.c.ended_at).where(gateway_starts.c.account == account).order_by(gateway_starts.c.id.desc())
+    last = connection.execute(asked.limit(1)).one_or_none()
+    return last is not None and last.ended_at is not None
 
 
 def _halted(connection: Connection, account: str) -> Ailment | None:

@@ -233,9 +233,10 @@ class _Comparison:
         return Cause.SLIPPAGE, "the broker's prices reached another level than the recorded candles"
 
     def _wider(self, fill: Executed, row: int, theirs: float) -> float:
-        """By how much the spread of a fill was wider than another: as quoted, else as it was paid."""
-        ours = fill.costs.spread / (fill.units * self.market.conversion(row)) if fill.spread is None else fill.spread
-        return ours - theirs
+        """By how much the spread of a fill was wider than another: as it was paid, else as it was quoted when it was booked."""
+        if fill.costs.spread > 0.0 or fill.spread is None:
+            return fill.costs.spread / (fill.units * self.market.conversion(row)) - theirs
+        return fill.spread - theirs
 
     def _split(self, place: tuple[int, str, float, float], worse: float, wider: float) -> list[FillDifference]:
         """A price that is `worse` than the backtest's: what of it is a wider spread, and what is not."""

@@ -13,12 +13,13 @@ from tiny_line import CONFIG, HELD_OUT
 
 from fxgpt_core.errors import BadInputError, BrokenLineageError, MissingError, RefusedError
 from fxgpt_core.live.candle_feed import received, release, undecided
+from fxgpt_core.live.releasing import Pace
 from fxgpt_core.registry.deployments import Deployments
 from fxgpt_core.registry.live_records import decisions_of, signals_in
 from fxgpt_core.registry.live_tables import alerts, decisions, signals
 from fxgpt_core.registry.pauses import Pauses
 from fxgpt_core.registry.tables import deployment_configs
-from fxgpt_pipelines import live_decision, live_recording, shadowing
+from fxgpt_pipelines import live_decision, live_recording, live_replay, shadowing
 from fxgpt_pipelines.attempts import Attempts, alert
 from fxgpt_pipelines.live_decision import decisions_at
 from fxgpt_pipelines.live_recording import decide_and_record, frame_of, ids_of
@@ -158,6 +159,8 @@ def test_the_standing_counts_what_was_released_and_decided(line, deployed, repla
     assert (now.released, now.decided, now.played, now.filled) == (HELD_OUT, HELD_OUT, 0, 0)
     assert not now.complete
     assert held_out(line.at.settings, line.at.ledger, Series(*SERIES, deployed)) == []
+    asked = {"symbol": SERIES[0], "timeframe": SERIES[1], "from": None, "to": None}
+    assert live_replay.replay(line.at.settings, line.at.ledger, asked, Pace())["released"] == 0
 
 
 def test_live_orders_is_a_table_of_the_ledger_and_the_shadow_finds_no_difference(line, deployed, replayed):

@@ -99,7 +99,7 @@ def test_an_artifact_whose_bytes_changed_is_refused_once_with_its_name_and_the_c
 
 
 @pytest.mark.parametrize(
-    ("error", "tried_again"), [(RefusedError("a hole"), False), (NotReadyError("locked"), True), (ValueError("?"), True)]
+    ("error", "tried_again"), [(RefusedError("a hole"), False), (NotReadyError("locked"), True), (ValueError("odd"), True)]
 )
 def test_what_is_refused_by_name_is_final_and_what_merely_failed_is_tried_again(
     fresh, deployment, monkeypatch, error, tried_again

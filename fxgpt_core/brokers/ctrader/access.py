@@ -1,5 +1,6 @@
 """Everything that is needed to reach a person's accounts, put together from what the settings say."""
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -29,6 +30,11 @@ class Access:
     ca_file: Path | None = None
     token_key: Secret | None = None
 
+    @property
+    def token_file(self) -> Path:
+        """The encrypted file of this application's tokens: a rehearsal with another application leaves it alone."""
+        return self.folder / f"tokens-{re.sub('[^A-Za-z0-9]', '-', self.credentials.client_id)}.json"
+
     def endpoint(self, is_live: bool) -> Endpoint:
         """Where demo or live accounts are served."""
         return endpoint_for(is_live, self.host)
@@ -41,11 +47,11 @@ class Access:
         """Where the tokens are kept."""
         if self.token_key is None:
             return KeyringStore(self.credentials.client_id)
-        return EncryptedFileStore(self.folder / "tokens.json", self.token_key)
+        return EncryptedFileStore(self.token_file, self.token_key)
 
     def keeper(self, now_us: Callable[[], int]) -> TokenKeeper:
         """Who gives out and renews the tokens."""
-        return TokenKeeper(self.store(), self.folder / "tokens.lock", now_us)
+        return TokenKeeper(self.store(), self.token_file.with_suffix(".lock"), now_us)
 
     def session_settings(self, account_id: int, is_live: bool) -> SessionSettings:
         """A session of one account, with the usual patience."""

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from fxgpt_core.brokers.broker import Permit, permitted
 from fxgpt_core.brokers.ctrader import protocol
-from fxgpt_core.brokers.ctrader.endpoint import Endpoint, require_verifying
+from fxgpt_core.brokers.ctrader.endpoint import Endpoint, drop_what_is_not_taken, require_verifying
 from fxgpt_core.brokers.ctrader.framing import framed, read_frame
 from fxgpt_core.brokers.ctrader.limiter import Limiter
 from fxgpt_core.brokers.ctrader.outcomes import ErrorAnswer, NeverWritten, PerhapsWritten
@@ -27,6 +27,7 @@ BLOCKED = frozenset({"BLOCKED_PAYLOAD_TYPE", "REQUEST_FREQUENCY_EXCEEDED"})
 SECOND_US = 1_000_000
 MILLISECOND_US = 1_000
 TICK_S = 1.0
+SECOND_ADDRESS_S = 0.25
 
 OnEvent = Callable[[str, Message], None]
 
@@ -35,11 +36,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: to connect with TLS, of our own silence until a heartbeat, of the venue's silence until it is given up."""
+    """Seconds: to connect with TLS, of our own silence until a heartbeat, of the venue's silence until it is given up, and for
+    which bytes that its machine did not acknowledge are tried again.
+    """
 
     connect_s: float = 15.0
     heartbeat_s: float = 10.0
     silence_s: float = 60.0
+    unsent_s: float = 15.0
 
 
 @dataclass
@@ -82,12 +86,17 @@ class Connection:
         limiter: Limiter | None = None,
         patience: Patience = Patience(),
     ) -> "Connection":
-        """Connect and verify the other side. Raises `NeverWritten` when nobody answers, or who answers cannot prove who it is."""
+        """Connect, verified. Raises `NeverWritten` when nobody answers, or who answers cannot prove who it is."""
         require_verifying(context)
-        opening = asyncio.open_connection(endpoint.host, endpoint.port, ssl=context, server_hostname=endpoint.host)
         try:
             async with asyncio.timeout(patience.connect_s):
-                reader, writer = await opening
+                reader, writer = await asyncio.open_connection(
+                    endpoint.host,
+                    endpoint.port,
+                    ssl=context,
+                    server_hostname=endpoint.host,
+                    happy_eyeballs_delay=SECOND_ADDRESS_S,
+                )
         except TimeoutError:
             raise NeverWritten(f"{endpoint} did not answer within {patience.connect_s:g} s") from None
         except ssl.SSLCertVerificationError as error:
@@ -96,6 +105,7 @@ class Connection:
             ) from error
         except OSError as error:
             raise NeverWritten(f"{endpoint} cannot be reached: {_told(error)}") from error
+        drop_what_is_not_taken(writer.get_extra_info("socket"), patience.unsent_s)
         return cls(reader, writer, on_event, limiter or Limiter(), patience)
 
     @property
@@ -129,7 +139,7 @@ class Connection:
                 await self._drain()
                 return await pending.answer
         except TimeoutError:
-            raise PerhapsWritten(f"{name} was not answered within {timeout_s:g} s; whether it was executed is unknown") from None
+            raise PerhapsWritten(f"{name} was not answered within {timeout_s:g} s; its outcome is unknown") from None
         finally:
             del self._pending[client_msg_id]
 

@@ -1,6 +1,8 @@
 """Where the venue is, and how it proves who it is: TLS with a verified certificate and host name, always."""
 
+import socket
 import ssl
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,3 +56,15 @@ def require_verifying(context: ssl.SSLContext) -> None:
     """Raise `RefusedError` for TLS that would take any certificate: client secret and tokens would go to whoever answers."""
     if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
         raise RefusedError("this TLS context accepts any certificate; make it with verifying_context(), which checks it")
+
+
+def drop_what_is_not_taken(connected: socket.socket, after_s: float) -> None:
+    """Let nothing arrive at the venue after we have given a connection up: an order that comes late is a new risk.
+
+    Without this the system itself goes on trying to deliver what it holds, for minutes, though the connection is closed here.
+    """
+    # Closing throws away what was not acknowledged (the other side sees a reset), instead of delivering it in the background.
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Not every system has it; where it is missing, the watch over silence ends the connection later.
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(after_s * 1000))

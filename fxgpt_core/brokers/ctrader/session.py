@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from fxgpt_core.brokers.broker import Permit, permitted
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.authorisation import accounts, asked, authorise_application
-from fxgpt_core.brokers.ctrader.connection import Connection, OnEvent, Patience
+from fxgpt_core.brokers.ctrader.connection import ERRORS, Connection, OnEvent, Patience
 from fxgpt_core.brokers.ctrader.endpoint import Endpoint
 from fxgpt_core.brokers.ctrader.error_codes import Reaction, reaction
 from fxgpt_core.brokers.ctrader.limiter import Limiter, Rates
@@ -234,6 +234,7 @@ class Session:
                 raise
             pair = await self._renewed_once(connection, pair, error)
             await self._open(connection, pair)
+        self._renewed_at = None
         return pair
 
     async def _open(self, connection: Connection, pair: TokenPair) -> None:
@@ -255,7 +256,7 @@ class Session:
             return pair
 
     async def _renewed_once(self, connection: Connection, pair: TokenPair, error: ErrorAnswer) -> TokenPair:
-        """A renewed pair in answer to a refused one; a pair that was renewed just now and is refused is not renewed again."""
+        """A renewed pair in answer to a refused one; a pair that was renewed and opened nothing since is not renewed again."""
         now, last = asyncio.get_running_loop().time(), self._renewed_at
         if last is not None and now - last < self._settings.renewals_apart_s:
             raise RefusedError(
@@ -280,6 +281,8 @@ class Session:
 
     def _event(self, name: str, message: Message) -> None:
         self._tell(name, message)
+        if name in ERRORS:
+            log.warning("cTrader tells an error: %s %s", message.errorCode, message.description)
         if over := ends_session(name, message, self._settings.account_id):
             log.warning("cTrader ended the session: %s", over)
             if self._connection is not None:

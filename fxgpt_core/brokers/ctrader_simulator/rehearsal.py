@@ -125,6 +125,8 @@ def _write_environment(folder: Path, server: SimulatorServer, port: int, authori
         "FXGPT_CTRADER_CLIENT_SECRET": keys.client_secret,
         "FXGPT_CTRADER_ACCESS_TOKEN": keys.access_token,
         "FXGPT_CTRADER_REFRESH_TOKEN": keys.refresh_token,
+        # Kept in a file of its own then: a rehearsal leaves the person's keyring alone.
+        "FXGPT_CTRADER_TOKEN_KEY": keys.client_secret,
     }
     path = folder / ENVIRONMENT_FILE
     path.unlink(missing_ok=True)

@@ -105,7 +105,11 @@ def gateway_of(config: ProcessConfig) -> Gateway:
     offset = timedelta(microseconds=config.clock_offset_us)
     lake = Lake(root / "lake", Ledger(config.ledger_url, lambda: datetime.now(UTC) + offset), CODE)
     settings = GatewaySettings(
-        folder=root / "live", most_starts=1_000_000, starts_within=timedelta(minutes=1), guards=GuardSettings(**WIDE)
+        folder=root / "live",
+        most_starts=1_000_000,
+        starts_within=timedelta(minutes=1),
+        guards=GuardSettings(**WIDE),
+        wants_candles=False,
     )
     gateway = Gateway(lake, broker_of(config, told), ACCOUNT, settings=settings, told=told)
     _make_wrong(gateway, config.wrong)

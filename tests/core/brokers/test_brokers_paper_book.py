@@ -85,6 +85,46 @@ def test_book_of_an_earlier_version_loses_nothing(tmp_path: Path, costs: Costs |
     assert exit_.price == pytest.approx(1.1 if isinstance(costs, Costs) else 1.1 + 0.0002 * 1.25, abs=1e-5)
 
 
+def test_book_with_a_close_that_was_asked_for_and_several_positions_is_upgraded_whole(tmp_path: Path) -> None:
+    """Of the version before part closes: one position is to be closed, one has ended by a close, and both open ones stop out."""
+    path = tmp_path / "book.db"
+    with closing(sqlite3.connect(path)) as book:
+        for upgrade in paper_book.UPGRADES[:2]:
+            book.executescript(upgrade)
+        book.executescript("""
+            PRAGMA user_version = 2;
+            INSERT INTO account VALUES (1, 5000.0, 30.0);
+            INSERT INTO money VALUES (1, 'USD');
+            INSERT INTO orders VALUES (1, 'a', 'EURUSD', 1, 1000, NULL, NULL, 'filled', 1, ''),
+                (2, 'b', 'EURUSD', 1, 2000, 1.0, NULL, 'filled', 2, ''), (3, 'c', 'EURUSD', 1, 3000, NULL, NULL, 'filled', 7, '');
+            INSERT INTO positions VALUES
+                (1, 'a', 'EURUSD', 1, 1000, 1.1, 5, NULL, NULL, 0, 'a-time', 'time', 0.9, 0.0),
+                (2, 'b', 'EURUSD', 1, 2000, 1.1, 6, 1.0, NULL, 1, NULL, NULL, 0.5, 2.0),
+                (7, 'c', 'EURUSD', 1, 3000, 1.1, 7, NULL, NULL, 1, 'c-time', 'time', 0.4, 0.0);
+            INSERT INTO fills (client_order_id, position_id, symbol, side, units, price, commission, time_us, reason)
+                VALUES ('a', 1, 'EURUSD', 1, 1000, 1.1, 0.0, 5, 'entry'), ('a-time', 1, 'EURUSD', 1, 1000, 1.2, 0.0, 6, 'time'),
+                ('b', 2, 'EURUSD', 1, 2000, 1.1, 0.0, 6, 'entry'), ('c', 7, 'EURUSD', 1, 3000, 1.1, 0.0, 7, 'entry');
+            INSERT INTO marks (symbol, open_time_us, close) VALUES ('EURUSD', 8, 1.1);
+        """)
+    broker = PaperBroker(path, {"EURUSD": Charges(commission=0.0, slippage=0.0, impact=0.0)})
+    awaited(broker.connect())
+    assert version_of(path) == 3
+    assert [fill.fill_id for _, fill in broker.fills_since(0)] == ["a:entry", "a-time:time", "b:entry", "c:entry"]
+    # Two are open: the level of the account counts, and no price of its own stops one out.
+    assert [(held.client_order_id, held.stop_price) for held in broker.positions()] == [("b", 1.0), ("c", None)]
+    orders = awaited(broker.order_history(0, 6))
+    assert [(order.client_order_id, order.filled_units) for order in orders] == [("a", 1000), ("b", 2000)]
+    awaited(broker.place(OrderRequest("d", "EURUSD", Side.LONG, 10, None, None, 0)))
+    broker.on_candle(played(1, 1.2))
+    assert [held.client_order_id for held in broker.positions()] == ["b", "d"]
+    ended = broker.fills_since(4)[0][1]
+    assert (ended.client_order_id, ended.reason, ended.price) == ("c-time", "time", 1.2)
+    awaited(broker.close("paper-b", "b-part", "close", 500))
+    broker.on_candle(played(2, 1.2))
+    part = broker.fills_since(0)[-1][1]
+    assert (part.units, part.swap) == (500, 0.5)
+
+
 def test_book_whose_upgrade_fails_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = old_book(tmp_path / "book.db")
     monkeypatch.setattr(paper_book, "UPGRADES", (*paper_book.UPGRADES, "DROP TABLE fills; DROP TABLE not_there"))

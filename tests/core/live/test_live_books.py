@@ -62,7 +62,7 @@ def test_books_position_that_was_ordered_elsewhere_halts_with_an_alert_and_is_no
     assert "resume" in alert.remedy
     assert rows(made, positions) == []
     (fill,) = rows(made, fills)
-    assert (fill.client_order_id, fill.order_id) == ("by-hand", None)
+    assert (fill.client_order_id, fill.order_id) == ("by-hand", "paper-by-hand")
 
 
 def test_books_order_placed_elsewhere_while_the_gateway_runs_halts_at_its_fill(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ import pytest
 from live_stage import Stage, stage
 from sqlalchemy import delete, insert, select, update
 
+from fxgpt_core.live import crash_guard
 from fxgpt_core.live.gateway_health import ailments, tell
 from fxgpt_core.live.state_of_trading import change
 from fxgpt_core.portfolio.trading_state import TradingState
-from fxgpt_core.registry.live_tables import alerts, heartbeats, order_intents
+from fxgpt_core.registry.live_tables import alerts, heartbeats, order_intents, positions
 from fxgpt_core.registry.tables import deployment_configs
 
 
@@ -49,6 +50,22 @@ def test_gateway_that_is_silent_ails_while_something_needs_it(made: Stage, secon
     assert ailments(made.ledger, timedelta(seconds=60)) == []
 
 
+def test_gateway_that_was_stopped_in_order_ails_only_while_something_is_open(made: Stage):
+    beat(made, 20.0)
+    number = crash_guard.started(made.ledger, "paper", "me", 5, timedelta(minutes=10))
+    assert [kind for _, kind in kinds(made)] == ["silent"]
+    crash_guard.ended(made.ledger, number, "stopped")
+    assert kinds(made) == []
+    made.release(0, 3)
+    made.decide(1)
+    made.play_all(made.gateway())
+    with made.ledger.begin() as connection:
+        connection.execute(update(positions).values(state="open"))
+    beat(made, 20.0)
+    (silent,) = ailments(made.ledger)
+    assert "while there are 1 open positions" in silent.message
+
+
 def test_gateway_that_is_halted_ails_with_who_and_why(made: Stage):
     change(made.ledger, "paper", TradingState.REDUCING, by="ann", reason="the weekend")
     assert kinds(made) == []
@@ -69,7 +86,7 @@ def test_gateway_with_an_order_of_unknown_outcome_ails_and_a_silent_one_says_wha
     assert ailment.message.startswith("1 orders of account paper have an unknown outcome")
     beat(made, 60.0)
     silent = next(each for each in ailments(made.ledger) if each.kind == "silent")
-    assert "1 open orders, 1 active deployments" in silent.message
+    assert "1 open positions, 1 open orders" in silent.message
 
 
 def test_gateway_alerts_are_raised_once_and_resolved_when_it_is_well(made: Stage):

@@ -89,8 +89,9 @@ def test_shadow_splits_an_entry_that_was_dearer_into_spread_and_slippage():
     assert (slippage.cause, slippage.pips) == (Cause.SLIPPAGE, pytest.approx(1.0))
 
 
-def test_shadow_takes_the_spread_that_was_paid_where_no_quote_told_one():
-    paid = replace(filled(1, 1.1003, "entry", spread=None), costs=CostParts(spread=1000 * 3 * PIP))
+@pytest.mark.parametrize("quoted", [None, 9 * PIP])
+def test_shadow_takes_the_spread_that_was_paid_before_one_that_was_quoted_when_it_was_booked(quoted: float | None):
+    paid = replace(filled(1, 1.1003, "entry", spread=quoted), costs=CostParts(spread=1000 * 3 * PIP))
     (difference,) = found(lived(entries=(paid,)))
     assert (difference.cause, difference.pips) == (Cause.SPREAD, pytest.approx(2.0))
 

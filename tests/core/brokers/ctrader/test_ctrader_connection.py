@@ -1,6 +1,7 @@
-"""One connection: every request is answered, refused, never written or perhaps written, and nobody in between learns anything."""
+"""One connection: every request is answered, refused, never written or perhaps written; nobody in between learns anything."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
@@ -11,7 +12,7 @@ from virtual_time import run_in_virtual_time
 
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.connection import Connection, Patience
-from fxgpt_core.brokers.ctrader.endpoint import Endpoint, verifying_context
+from fxgpt_core.brokers.ctrader.endpoint import Endpoint, drop_what_is_not_taken, verifying_context
 from fxgpt_core.brokers.ctrader.outcomes import ErrorAnswer, NeverWritten, PerhapsWritten
 from fxgpt_core.errors import RefusedError
 
@@ -286,6 +287,54 @@ def test_a_late_answer_is_an_event_and_not_lost(certificate):
         assert client.events == ["ProtoOAExecutionEvent"]
 
     against(late, story, certificate)
+
+
+def test_what_the_venue_did_not_take_never_comes_to_it_once_the_connection_is_given_up(certificate):
+    read: list[protocol.Envelope] = []
+
+    async def wakes_up_late(peer: Peer) -> None:
+        peer.reader._transport.pause_reading()
+        await asyncio.sleep(30)
+        peer.reader._transport.resume_reading()
+        while True:
+            read.append(await peer.read())
+
+    async def story(client: Client, peers: list[Peer]) -> None:
+        large = protocol.new("ProtoOAAccountAuthReq", ctidTraderAccountId=1, accessToken="x" * 10_000_000)
+        waiting = asyncio.ensure_future(client.connection.request(large))
+        await asyncio.sleep(1)
+        client.connection.abandon("given up")
+        with pytest.raises(PerhapsWritten, match="given up"):
+            await waiting
+        await asyncio.sleep(60)
+        assert read == []
+
+    against(wakes_up_late, story, certificate)
+
+
+def test_a_given_up_connection_is_reset_and_not_delivered_in_the_background(certificate):
+    ends: list[BaseException] = []
+
+    async def story(client: Client, peers: list[Peer]) -> None:
+        await asyncio.sleep(1)
+        client.connection.abandon("given up")
+        await asyncio.sleep(1)
+        assert [type(end) for end in ends] == [ConnectionResetError]
+
+    async def reading(peer: Peer) -> None:
+        try:
+            await peer.read()
+        except (OSError, EOFError) as error:
+            ends.append(error)
+
+    against(reading, story, certificate)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system cannot say when to stop delivering")
+def test_bytes_that_nobody_acknowledges_are_tried_for_as_long_as_was_said():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as connected:
+        drop_what_is_not_taken(connected, 12.5)
+        assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 12_500
 
 
 def test_a_cancelled_request_leaves_nothing_behind(certificate):
