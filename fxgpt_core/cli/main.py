@@ -26,6 +26,7 @@ from fxgpt_core.cli import (
     live,
     live_chaos,
     live_guards,
+    live_probe,
     live_replay,
     live_up,
     luck,
@@ -74,6 +75,7 @@ live.app.command("up")(live_up.up)
 live.app.command("chaos")(live_chaos.chaos)
 live.app.command("why")(live_guards.why)
 live.app.command("guards")(live_guards.guards)
+live.app.command("probe")(live_probe.probe)
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")

@@ -16,6 +16,7 @@ from fxgpt_core.brokers.ctrader.connection import OnEvent
 from fxgpt_core.brokers.ctrader.live_account import AccountTerms, LiveAccount, OnFrame
 from fxgpt_core.brokers.ctrader.order_messages import OrderTerms
 from fxgpt_core.brokers.ctrader.prices import money, volume_of
+from fxgpt_core.brokers.ctrader.probe import Probe
 from fxgpt_core.brokers.ctrader.reading import read
 from fxgpt_core.brokers.ctrader.session import OnReady, Session
 from fxgpt_core.errors import NotReadyError
@@ -97,6 +98,11 @@ class CTraderBroker:
     def session(self) -> Session:
         """The session, for what it says of its state."""
         return self._session
+
+    def probe(self) -> Probe:
+        """What asks the account what only it can tell; the broker must be ready."""
+        self._live.require_read()
+        return Probe(self._session, self._live, self._settings.account_id, self._now_us)
 
     async def connect(self, since_us: int | None = None) -> None:
         """Begin to connect and wait a while for the account to be read; where it takes longer, the session goes on trying.
