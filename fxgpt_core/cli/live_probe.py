@@ -32,6 +32,7 @@ def probe(
     if live and trade:
         raise BadInputError("--trade with --live found; orders are tried on a demo account only: leave one of them out")
     found = asyncio.run(_probed(ctrader_access(read_settings()), account, symbol.upper(), live, trade))
+
     def tell() -> None:
         for part in ("account", "symbol", "orders"):
             if part in found:
