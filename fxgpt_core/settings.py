@@ -15,6 +15,7 @@ FXGPT_CTRADER_CLIENT_SECRET  its secret                                      def
 FXGPT_CTRADER_TOKEN_KEY      key of the file of tokens                       default none: tokens are in the keyring
 FXGPT_CTRADER_HOST           host[:port] instead of the venue's, a simulator default none
 FXGPT_CTRADER_CA             file of the one authority to trust              default none: the system's
+FXGPT_CTRADER_ACCOUNT        id of the account whose candles are synced      default the first demo account
 FXGPT_CTRADER_ACCESS_TOKEN   read by `fxgpt ctrader login --given` alone, with FXGPT_CTRADER_REFRESH_TOKEN
 """
 
@@ -144,6 +145,14 @@ def ctrader_access(settings: Settings, environment: Mapping[str, str] | None = N
         ca_file=ca_file,
         token_key=Secret(token_key) if token_key else None,
     )
+
+
+def ctrader_account(environment: Mapping[str, str] | None = None) -> int | None:
+    """The id of the account whose house is asked for candles; None where none is named. Raises `BadInputError`."""
+    given = (os.environ if environment is None else environment).get("FXGPT_CTRADER_ACCOUNT", "")
+    if given and not (given.isascii() and given.isdigit()):
+        raise BadInputError(f"FXGPT_CTRADER_ACCOUNT is {given!r}; set it to an id that `fxgpt ctrader accounts` tells")
+    return int(given) if given else None
 
 
 def ctrader_given_tokens(environment: Mapping[str, str] | None = None) -> "tuple[Secret, Secret]":

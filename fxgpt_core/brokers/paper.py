@@ -239,10 +239,7 @@ class PaperBroker:
         return self._play(candle, quoted)
 
     def on_quote(self, name: str, bid: float, ask: float, time_us: int) -> bool:
-        """Play one quote, as a candle of one price; the account's money is converted by the last quote of the joining symbol.
-
-        Raises `BadInputError` for prices that are none, or crossed.
-        """
+        """Play one quote, converted by the last of the joining symbol. Raises `BadInputError` for no prices, or crossed ones."""
         joining = self.converted_by(name)
         mark = None if joining is None else self._book.row("SELECT symbol, close FROM marks WHERE symbol = ?", joining)
         return self._play(quote_of(name, bid, ask, time_us, None if mark is None else close_of(mark, time_us)), quoted_now)

@@ -9,9 +9,10 @@ import typer
 
 from fxgpt_core.cli.answer import JsonFlag, SymbolOption, TimeframeOption, VerifyOption, answer, minute, say, tell_table
 from fxgpt_core.errors import LedgerMissingError
-from fxgpt_core.settings import Settings, provider_key, read_settings
+from fxgpt_core.settings import Settings, ctrader_access, ctrader_account, provider_key, read_settings
 
 if TYPE_CHECKING:
+    from fxgpt_core.candles.source import CandleSource
     from fxgpt_core.candles.store import StoredCandles
     from fxgpt_core.candles.sync import Progress, SyncResult
     from fxgpt_core.registry.artifact import Artifact
@@ -22,8 +23,8 @@ ProviderOption = Annotated[
     typer.Option(
         "--provider",
         "-p",
-        help="dukascopy, dukascopy_ticks, dukascopy_json, tiingo, alpha_vantage, yahoo or binance (in tether, not dollars); "
-        "some need a key.",
+        help="dukascopy, dukascopy_ticks, dukascopy_json, tiingo, alpha_vantage, yahoo, binance (in tether, not dollars) or "
+        "ctrader (your broker's own, after `fxgpt ctrader login`); some need a key.",
     ),
 ]
 SinceOption = Annotated[
@@ -45,7 +46,6 @@ def sync_candles(
 
     Example: fxgpt candles sync --symbol EURUSD --timeframe 5m --provider tiingo --since 2022-01-02
     """
-    from fxgpt_core.candles.providers.remote import remote_source
     from fxgpt_core.candles.since import moment_of
     from fxgpt_core.candles.store import CandleStore
     from fxgpt_core.candles.sync import SyncParameters, sync
@@ -55,7 +55,7 @@ def sync_candles(
     settings = read_settings()
     start = None if since is None else moment_of(since, "--since")
     wanted = SyncParameters(symbols.symbol(symbol).name, timeframes.timeframe(timeframe), datetime.now(UTC), start, revise=verify)
-    source = remote_source(provider, provider_key)
+    source = _source(provider, settings)
     # Before anything is downloaded: a ledger that does not answer would be told only after the candles were stored.
     lake = _lake(settings)
     store = CandleStore(settings.download_root / source.name)
@@ -74,6 +74,17 @@ def sync_candles(
         "affected": [{"id": one.id, "asset": one.asset, "symbol": one.symbol, "timeframe": one.timeframe} for one in affected],
     }
     answer(payload, json, lambda: _tell(result, affected))
+
+
+def _source(provider: str, settings: Settings) -> "CandleSource":
+    """The source of a name; that of a broker is asked with the person's account there."""
+    if provider == "ctrader":
+        from fxgpt_core.brokers.ctrader.candle_provider import account_source
+
+        return account_source(ctrader_access(settings), ctrader_account())
+    from fxgpt_core.candles.providers.remote import remote_source
+
+    return remote_source(provider, provider_key)
 
 
 def _tell(result: "SyncResult", affected: "list[Artifact]") -> None:

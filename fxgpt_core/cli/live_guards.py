@@ -2,7 +2,6 @@
 
 import getpass
 import re
-from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,9 +71,6 @@ def guards(
     rows = _rows(found)
     payload = {"account": account, "file": guard_file(settings.data_root, account), "changed": bool(changes), "settings": rows}
     answer(payload, json, lambda: _tell_guards(rows, account, bool(changes)))
-
-
-VERBS: dict[str, Callable[..., Any]] = {"why": why, "guards": guards}
 
 
 def _span(text: str) -> timedelta:

@@ -26,6 +26,7 @@ from fxgpt_core.cli import (
     live,
     live_chaos,
     live_guards,
+    live_probe,
     live_replay,
     live_up,
     luck,
@@ -72,6 +73,9 @@ app.add_typer(ctrader.app, name="ctrader")
 app.add_typer(features.app, name="features")
 live.app.command("up")(live_up.up)
 live.app.command("chaos")(live_chaos.chaos)
+live.app.command("why")(live_guards.why)
+live.app.command("guards")(live_guards.guards)
+live.app.command("probe")(live_probe.probe)
 app.add_typer(live.app, name="live")
 app.add_typer(models.app, name="models")
 app.add_typer(regimes.app, name="regimes")
@@ -85,7 +89,7 @@ app.add_typer(ledger.app, name="ledger")
 for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, replay, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
-for name, verb in (live_guards.VERBS | live_replay.VERBS).items():
+for name, verb in live_replay.VERBS.items():
     live.app.command(name)(verb)
 for verbs in (optimize_report.VERBS, optimize_export.VERBS):
     for name, verb in verbs.items():

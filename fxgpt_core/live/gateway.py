@@ -17,22 +17,19 @@ from fxgpt_core.live.book_comparison import BookComparison
 from fxgpt_core.live.booking import Booking
 from fxgpt_core.live.candle_feed import ClosedCandle
 from fxgpt_core.live.closing import Closing
-from fxgpt_core.live.deployed import Deployed, deployed
 from fxgpt_core.live.entries import Entries, MarketMoment
 from fxgpt_core.live.exits import Exits
 from fxgpt_core.live.gateway_settings import DEFAULTS, GatewaySettings
 from fxgpt_core.live.guarding import Guarding
 from fxgpt_core.live.heartbeat import Heartbeat
 from fxgpt_core.live.kill_switch import KillSwitch
-from fxgpt_core.live.live_market import LiveMarket
-from fxgpt_core.live.markets import Market, markets_of, unplayed
+from fxgpt_core.live.markets import Market, unplayed
 from fxgpt_core.live.order_path import Checkpoint, OrderPath, no_checkpoint
 from fxgpt_core.live.permission import Permission
 from fxgpt_core.live.protection import Protection
-from fxgpt_core.live.replay_market import ReplayMarket
 from fxgpt_core.live.timer import Timer
 from fxgpt_core.live.told import Told
-from fxgpt_core.market.timeframes import timeframe as timeframe_of
+from fxgpt_core.live.traded_series import TradedSeries
 from fxgpt_core.registry.lake import Lake
 
 log = logging.getLogger(__name__)
@@ -65,12 +62,10 @@ class Gateway:
         self._entries = Entries(ledger, broker, account, self._path, self._guarding, self._dispatch)
         self._exits = Exits(ledger, broker, account, self._closing, checkpoint)
         self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
-        self._wanted: set[tuple[str, str]] = set()
+        self._series = TradedSeries(lake, ledger, broker, account, settings.wants_candles)
         self._sending: set[asyncio.Task[bool]] = set()
         self._failure: BaseException | None = None
         self._start, self._told, self._trouble = 0, told, ""
-        self._deployments: tuple[Deployed, ...] = ()
-        self._markets: list[Market] = []
         self._timers = {
             "positions": Timer(settings.look_at_positions_s),
             "orders": Timer(settings.look_at_orders_s),
@@ -149,24 +144,24 @@ class Gateway:
     async def _come_back(self) -> None:
         """The one path of start, restart and reconnect: nothing is sent before the books agree."""
         connection = self._broker.connections
-        await self._look_up_deployments()
+        await self._series.look_up()
         self._booking.book_fills()
         await self._path.resolve()
         self._booking.book_fills()
         self._compare_books()
         self._permission.compared = connection
-        await self._entries.continue_planned(self._moments())
+        await self._entries.continue_planned(self._series.moments())
         if await self._closing.drive():
             self._booking.book_fills()
 
     async def _replay(self) -> bool:
         """One candle of each series on simulated money, with everything it causes; nothing happens in between."""
-        await self._look_up_deployments()
-        self._entries.refuse_untraded(unplayed(self._deployments, self._markets))
-        return any([await self._replay_candle(market) for market in self._markets])
+        await self._series.look_up()
+        self._entries.refuse_untraded(unplayed(self._series.deployments, self._series.markets))
+        return any([await self._replay_candle(market) for market in self._series.markets])
 
     async def _replay_candle(self, market: Market) -> bool:
-        if not market.all_decided(self._deployments):
+        if not market.all_decided(self._series.deployments):
             return False
         sent = await self._enter(market)
         candle = market.next_candle()
@@ -185,19 +180,21 @@ class Gateway:
 
     async def _go_along(self) -> bool:
         """One look at a market that moves by itself: prices and equity, fills, new signals, closed candles, what is due again."""
-        self._guarding.watch(sorted({item.symbol for item in self._deployments}))
+        self._guarding.watch(self._series.symbols())
         if self._booking.book_fills():
             self._compare_books()
         if self._told is not None:
             self._told.keep(self._ledger)
         if self._timers["deployments"].due():
-            await self._look_up_deployments()
-            self._entries.refuse_untraded(unplayed(self._deployments, self._markets))
+            await self._series.look_up()
+            self._entries.refuse_untraded(unplayed(self._series.deployments, self._series.markets))
         sent = 0
         if self._entries.is_waiting():
-            sent = sum([await self._enter(market) for market in self._markets])
+            for market in self._series.markets:
+                sent += await self._enter(market)
+                self._booking.book_fills()  # what was sent before is filled meanwhile, and waits for nobody
         if self._timers["candles"].due():
-            for market in self._markets:
+            for market in self._series.markets:
                 if (candle := market.next_candle()) is not None:
                     market.play(candle)
                     await self._manage(market, candle)
@@ -214,7 +211,7 @@ class Gateway:
         if self._timers["orders"].due():
             await self._path.resolve()
             self._compare_books()
-            await self._entries.continue_planned(self._moments())
+            await self._entries.continue_planned(self._series.moments())
         if self._timers["anew"].due():
             await self._broker.reconcile()
             self._booking.book_fills()
@@ -223,21 +220,17 @@ class Gateway:
     async def _enter(self, market: Market) -> int:
         """Handle the new signals of a market; returns how many orders were handed over."""
         known_at_us, sent = market.known_at_us(), 0
-        for item in self._of(market):
+        for item in self._series.of(market):
             if known_at_us is not None and item.is_active:
                 moment = MarketMoment(market.symbol, market.timeframe, known_at_us, item.paid)
                 sent += await self._entries.enter(item, moment)
         return sent
 
     async def _manage(self, market: Market, candle: ClosedCandle) -> None:
-        for item in self._of(market):
+        for item in self._series.of(market):
             await self._exits.manage(item, candle)
         self._checkpoint("managed")
         market.finish(candle)
-
-    def _of(self, market: Market) -> list[Deployed]:
-        place = (market.symbol, market.timeframe)
-        return [item for item in self._deployments if (item.symbol, item.timeframe) == place]
 
     async def _dispatch(self, sending: Coroutine[Any, Any, bool]) -> bool:
         """A replay waits for each order, so that it is the same every time; a live market has several on their way."""
@@ -266,33 +259,3 @@ class Gateway:
             reconciliation.compare(self._ledger, self._broker, self._account)
         else:
             self._comparison.compare()
-
-    async def _look_up_deployments(self) -> None:
-        """What is deployed now and where it trades, with the costs of paper made known to it; the active one's count."""
-        found = self._deployments = deployed(self._lake, self._broker.name, self._account)
-        ledger, account, places = self._ledger, self._account, markets_of(found)
-        if isinstance(self._broker, PaperBroker):
-            paper = self._broker
-            for item in sorted(found, key=lambda item: item.is_active):
-                paper.trade(item.symbol, item.paid)
-            self._markets = [ReplayMarket(ledger, paper, account, *place) for place in places]
-        else:
-            await self._want_prices(found)
-            self._markets = [LiveMarket(ledger, self._broker, account, *place) for place in places]
-
-    async def _want_prices(self, found: tuple[Deployed, ...]) -> None:
-        """Quotes and candles of what is deployed; candles from where the feed ends."""
-        if not self._broker.is_ready:
-            return
-        await self._broker.subscribe(sorted({item.symbol for item in found}))
-        if not self._settings.wants_candles:
-            return
-        for place in {(item.symbol, item.timeframe) for item in found} - self._wanted:
-            market = LiveMarket(self._ledger, self._broker, self._account, *place)
-            await self._broker.want_candles(place[0], timeframe_of(place[1]), market.known_at_us())
-            self._wanted.add(place)
-
-    def _moments(self) -> dict[str, int]:
-        """The market's time by symbol, of those that have one."""
-        moments = {market.symbol: market.known_at_us() for market in self._markets}
-        return {symbol: time for symbol, time in moments.items() if time is not None}

@@ -32,7 +32,6 @@ class QuoteWatch:
         if connection != self._connection:
             self._connection = connection
             self._last_time_us.clear()
-            self._delays.clear()
         for name, quote in quotes:
             if quote.bid is None or quote.ask is None or quote.time_us is None:
                 continue
@@ -41,12 +40,20 @@ class QuoteWatch:
                 seen.append((now_us, quote.ask - quote.bid))
             if self._last_time_us.setdefault(name, quote.time_us) != quote.time_us:
                 self._last_time_us[name] = quote.time_us
-                self._delays.append((now_us, now_us - quote.time_us))
+                self._note_delay(now_us, now_us - quote.time_us)
         for seen in self._spreads.values():
             while seen and now_us - seen[0][0] > SPREAD_WINDOW_US:
                 seen.popleft()
         while self._delays and now_us - self._delays[0][0] > SKEW_WINDOW_US:
             self._delays.popleft()
+
+    def _note_delay(self, now_us: int, delay_us: int) -> None:
+        """Of each second the least delay is kept: busy hours would fill the memory otherwise."""
+        if self._delays and now_us - self._delays[-1][0] < _SAMPLE_US:
+            since_us, least_us = self._delays.pop()
+            self._delays.append((since_us, min(least_us, delay_us)))
+        else:
+            self._delays.append((now_us, delay_us))
 
     def usual_spread(self, name: str) -> float | None:
         """The median of the last hour in price units; None until ten minutes were seen: a few seconds tell nothing usual."""
@@ -57,5 +64,5 @@ class QuoteWatch:
 
     @property
     def skew_us(self) -> int | None:
-        """Our clock less the broker's, by the prices of the last five minutes; None while they are less than three."""
+        """Our clock less the broker's, by the prices of the last five minutes; None before three seconds of it had one."""
         return min(delay for _, delay in self._delays) if len(self._delays) >= LEAST_DELAYS else None

@@ -13,8 +13,10 @@ CANDLES = 500
 
 def correlations_with(connection: Connection, name: str, timeframe: str, held: Sequence[Holding]) -> tuple[float, ...]:
     """Pearson's correlation of each holding's returns with a symbol's, over the last candles of both; NaN where too few."""
-    series = {each: _closes(connection, each, timeframe) for each in {name, *(held.symbol.name for held in held)}}
-    return tuple(1.0 if each.symbol.name == name else _correlation(series[name], series[each.symbol.name]) for each in held)
+    names = {each.symbol.name for each in held} - {name}
+    own = _closes(connection, name, timeframe) if names else {}
+    found = {name: 1.0} | {other: _correlation(own, _closes(connection, other, timeframe)) for other in sorted(names)}
+    return tuple(found[each.symbol.name] for each in held)
 
 
 def _closes(connection: Connection, name: str, timeframe: str) -> dict[int, float]:

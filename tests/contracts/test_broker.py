@@ -1,401 +1,299 @@
-"""What every broker must do, whoever it is; a new implementation is one more stage.
+"""What every broker must do, whoever it is; a new implementation is one more market in MARKETS."""
 
-A stage has EURUSD, a connected broker with an account of 100,000 dollars without commission, slippage or swap, and a market that
-is moved by `quote`: when that returns, everything it causes has been told. Brokers differ in whether an order at the market fills
-at the price before it or behind it, so that here it is always the same one.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import pytest
+from broker_markets import Market, ctrader_market, paper_market
 
-from fxgpt_core.brokers.broker import Broker, OrderState, Refusal
-from fxgpt_core.brokers.paper import PaperBroker
-from fxgpt_core.errors import BadInputError, NotReadyError
-from fxgpt_core.market.charges import Charges
-from fxgpt_core.market.orders import OrderOutcome, OrderRequest, OrderType, Position, Side
-from fxgpt_core.market.swaps import SwapRates
+from fxgpt_core.brokers.broker import OrderState, Refusal
+from fxgpt_core.errors import NotReadyError
+from fxgpt_core.market.orders import Fill, OrderOutcome, OrderRequest, OrderType, Position, Side
 
-SPREAD = 0.0002
-WEDNESDAY_US = 1_515_578_400_000_000  # 2018-01-10 10:00 UTC
-
-
-class Stage(Protocol):
-    """A broker and its market."""
-
-    @property
-    def broker(self) -> Broker: ...
-
-    @property
-    def time_us(self) -> int:
-        """The market's time: that of the last quote."""
-        ...
-
-    async def quote(self, bid: float, after_s: int = 1) -> None:
-        """EURUSD is quoted `bid` and `bid` + `SPREAD`, some seconds later."""
-        ...
+CONFIRMED, REJECTED, DENIED, UNKNOWN = OrderOutcome
+MARKETS = {"paper": paper_market, "ctrader": ctrader_market}
+COMMISSION = 0.00002
+SLIPPED = 1.1001 + 0.25 * 0.0001
+"""What a long order at the market is filled at: the ask, and a quarter of the spread."""
 
 
-Scenario = Callable[[Stage], Awaitable[None]]
-Case = Callable[[Scenario], None]
-Opening = Callable[[Path], AbstractAsyncContextManager[Stage]]
+@pytest.fixture(params=MARKETS)
+def market(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Market]:
+    with MARKETS[request.param](tmp_path) as made:
+        yield made
 
 
-@dataclass
-class PaperStage:
-    broker: PaperBroker
-    time_us: int = field(default=WEDNESDAY_US)
-
-    async def quote(self, bid: float, after_s: int = 1) -> None:
-        self.time_us += after_s * 1_000_000
-        assert self.broker.on_quote("EURUSD", bid, bid + SPREAD, self.time_us)
+def order(name: str = "fx1-a", side: Side = Side.LONG, units: int = 10_000, **given: Any) -> OrderRequest:
+    stop, target = (1.05, 1.15) if side is Side.LONG else (1.15, 1.05)
+    bracket = {"stop_price": stop, "target_price": target} | given
+    return OrderRequest(name, "EURUSD", side, units, requested_at_us=0, **bracket)
 
 
-@asynccontextmanager
-async def paper(folder: Path) -> AsyncIterator[Stage]:
-    free = Charges(commission=0.0, slippage=0.0, impact=0.0, swap=SwapRates(0.0, 0.0))
-    broker = PaperBroker(folder / "book.db", {"EURUSD": free})
-    await broker.connect()
-    yield PaperStage(broker)
-    await broker.disconnect()
+def entered(market: Market, request: OrderRequest | None = None) -> Position:
+    """The position of an order that was filled at the next price, which is the last one again."""
+    assert market.run(market.broker.place(request or order())).outcome is CONFIRMED
+    market.quote(1.1, 1.1001)
+    return market.broker.positions()[-1]
 
 
-@pytest.fixture(params=[paper], ids=["paper"])
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
-    opening: Opening = request.param
-
-    def played(scenario: Scenario) -> None:
-        async def whole() -> None:
-            async with opening(tmp_path) as stage:
-                await stage.broker.subscribe(["EURUSD"])
-                await stage.quote(1.1)
-                await scenario(stage)
-
-        asyncio.run(whole())
-
-    return played
+def fills(market: Market) -> list[Fill]:
+    return [fill for _, fill in market.broker.fills_since(0)]
 
 
-def order(name: str = "fx1-a", side: Side = Side.LONG, units: int = 10_000, **more: object) -> OrderRequest:
-    request = OrderRequest(name, "EURUSD", side, units, None, None, WEDNESDAY_US, stop_distance=0.05, target_distance=0.08)
-    return replace(request, **more)  # type: ignore[arg-type]
-
-
-async def held(stage: Stage, request: OrderRequest | None = None, bid: float = 1.1) -> Position:
-    """The position that an order at the market becomes at a price."""
-    assert (await stage.broker.place(request or order())).outcome is OrderOutcome.CONFIRMED
-    await stage.quote(bid)
-    return stage.broker.positions()[-1]
-
-
-async def state_of(stage: Stage, name: str = "fx1-a") -> OrderState:
-    known = await stage.broker.order(name)
+def test_broker_order_at_next_price_becomes_a_position_with_its_bracket(market: Market) -> None:
+    held = entered(market, order(stop_price=None, target_price=None, stop_distance=0.01, target_distance=0.02))
+    assert (held.side, held.units, held.client_order_id) == (Side.LONG, 10_000, "fx1-a")
+    assert held.entry_price == pytest.approx(SLIPPED, abs=1e-5)
+    assert held.stop_price == pytest.approx(held.entry_price - 0.01, abs=2e-5)
+    assert held.target_price == pytest.approx(held.entry_price + 0.02, abs=2e-5)
+    known = market.run(market.broker.order("fx1-a", market.now_us))
     assert known is not None
-    assert stage.broker.known_order(name) == known
-    return known.state
+    assert (known.state, known.position_id, known.filled_units) == (OrderState.FILLED, held.position_id, 10_000)
+    assert market.broker.known_order("fx1-a") == known
 
 
-@pytest.mark.parametrize("side", list(Side))
-def test_broker_order_at_the_market_becomes_a_position_with_its_bracket(case: Case, side: Side) -> None:
-    async def scenario(stage: Stage) -> None:
-        found = await held(stage, order(side=side))
-        price = 1.1 + SPREAD if side is Side.LONG else 1.1
-        assert (found.side, found.units, found.client_order_id) == (side, 10_000, "fx1-a")
-        assert found.entry_price == pytest.approx(price)
-        assert found.stop_price == pytest.approx(price - side * 0.05)
-        assert found.target_price == pytest.approx(price + side * 0.08)
-        known = await stage.broker.order("fx1-a")
-        assert known is not None
-        assert (known.state, known.position_id, known.filled_units) == (OrderState.FILLED, found.position_id, 10_000)
-        ((_, fill),) = stage.broker.fills_since(0)
-        assert (fill.reason, fill.order_id, fill.position_id) == ("entry", known.order_id, found.position_id)
-        assert stage.broker.orders() == ()
-
-    case(scenario)
+def test_broker_repeated_client_order_id_is_rejected_not_sent_twice(market: Market) -> None:
+    market.run(market.broker.place(order()))
+    again = market.run(market.broker.place(order()))
+    assert again.outcome is REJECTED
+    assert "fx1-a" in again.reason
+    market.quote(1.1, 1.1001)
+    assert len(market.broker.positions()) == 1
 
 
-def test_broker_repeated_client_order_id_is_rejected_not_sent_twice(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        await held(stage)
-        again = await stage.broker.place(order())
-        assert again.outcome is OrderOutcome.REJECTED
-        assert "fx1-a" in again.reason
-        await stage.quote(1.1)
-        assert len(stage.broker.positions()) == 1
-
-    case(scenario)
+def test_broker_order_it_never_received_is_unknown_to_it(market: Market) -> None:
+    assert market.broker.known_order("fx1-never") is None
+    assert market.run(market.broker.order("fx1-never", market.now_us)) is None
 
 
-def test_broker_order_it_never_received_is_unknown_to_it(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        assert await stage.broker.order("fx1-never", WEDNESDAY_US) is None
-        assert stage.broker.known_order("fx1-never") is None
-
-    case(scenario)
-
-
-def test_broker_order_that_is_not_permitted_never_leaves(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        denied = await stage.broker.place(order(), lambda: "the switch is off")
-        assert (denied.outcome, denied.reason) == (OrderOutcome.DENIED, "the switch is off")
-        await stage.quote(1.1)
-        assert stage.broker.positions() == ()
-        assert await stage.broker.order("fx1-a", WEDNESDAY_US) is None
-
-    case(scenario)
+def test_broker_asks_the_permit_and_an_order_without_it_never_left(market: Market) -> None:
+    denied = market.run(market.broker.place(order(), permit=lambda: "halted by a person"))
+    assert denied.outcome is DENIED
+    assert "halted by a person" in denied.reason
+    market.quote(1.1, 1.1001)
+    assert market.broker.positions() == ()
+    assert entered(market).client_order_id == "fx1-a"
 
 
-@pytest.mark.parametrize(("order_type", "prices", "away", "met", "fills_at"), [
-    (OrderType.LIMIT, {"limit_price": 1.09}, 1.0901, 1.0898, (1.0899, 1.09)),
-    (OrderType.STOP, {"trigger_price": 1.11}, 1.1097, 1.1099, (1.11, 1.1102)),
-    (OrderType.STOP_LIMIT, {"trigger_price": 1.11, "limit_price": 1.112}, 1.1097, 1.1099, (1.11, 1.112)),
-])  # fmt: skip
-def test_broker_order_that_waits_fills_when_its_price_is_met(
-    case: Case, order_type: OrderType, prices: dict[str, float], away: float, met: float, fills_at: tuple[float, float]
-) -> None:
-    async def scenario(stage: Stage) -> None:
-        placed = await stage.broker.place(order(order_type=order_type, **prices))
-        await stage.quote(away)
-        (waiting,) = stage.broker.orders()
-        assert (waiting.order_id, waiting.state, waiting.order_type) == (placed.order_id, OrderState.ACCEPTED, order_type)
-        assert (waiting.limit_price, waiting.trigger_price) == (prices.get("limit_price"), prices.get("trigger_price"))
-        assert stage.broker.positions() == ()
-        await stage.quote(met)
-        assert stage.broker.orders() == ()
-        (found,) = stage.broker.positions()
-        assert fills_at[0] - 1e-9 <= found.entry_price <= fills_at[1] + 1e-9
-
-    case(scenario)
+def test_broker_amended_stop_is_the_one_that_fills(market: Market) -> None:
+    held = entered(market)
+    assert market.run(market.broker.amend(held.position_id, 1.095, held.target_price)).outcome is CONFIRMED
+    assert market.broker.positions()[0].stop_price == 1.095
+    market.quote(1.09, 1.0901)
+    assert market.broker.positions() == ()
+    assert (fills(market)[-1].reason, fills(market)[-1].client_order_id) == ("stop", "fx1-a")
+    assert fills(market)[-1].price == pytest.approx(1.09 - 0.25 * 0.0001, abs=1e-5)
 
 
-def test_broker_stop_limit_order_beyond_its_limit_waits_for_the_limit(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        await stage.broker.place(order(order_type=OrderType.STOP_LIMIT, trigger_price=1.11, limit_price=1.1105))
-        await stage.quote(1.12)
-        assert stage.broker.positions() == ()
-        await stage.quote(1.1102)
-        (found,) = stage.broker.positions()
-        assert found.entry_price <= 1.1105 + 1e-9
-
-    case(scenario)
+def test_broker_target_that_is_reached_fills_at_it_or_better(market: Market) -> None:
+    held = entered(market)
+    market.quote(1.151, 1.1511)
+    assert market.broker.positions() == ()
+    assert (fills(market)[-1].reason, fills(market)[-1].position_id) == ("target", held.position_id)
+    assert 1.15 <= fills(market)[-1].price <= 1.151
 
 
-def test_broker_cancelled_order_never_fills(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        placed = await stage.broker.place(order(order_type=OrderType.LIMIT, limit_price=1.09))
-        assert placed.order_id is not None
-        assert (await stage.broker.cancel(placed.order_id)).outcome is OrderOutcome.CONFIRMED
-        assert stage.broker.orders() == ()
-        await stage.quote(1.08)
-        assert stage.broker.positions() == ()
-        assert await state_of(stage) is OrderState.CANCELLED
-        assert (await stage.broker.cancel(placed.order_id)).outcome is OrderOutcome.REJECTED
-
-    case(scenario)
+def test_broker_level_that_is_not_given_is_removed(market: Market) -> None:
+    held = entered(market)
+    assert market.run(market.broker.amend(held.position_id, 1.05, None)).outcome is CONFIRMED
+    assert (market.broker.positions()[0].stop_price, market.broker.positions()[0].target_price) == (1.05, None)
+    market.quote(1.2, 1.2001)
+    assert len(market.broker.positions()) == 1
 
 
-def test_broker_amended_order_fills_by_its_new_price_and_units(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        first = order(order_type=OrderType.LIMIT, limit_price=1.09)
-        placed = await stage.broker.place(first)
-        assert placed.order_id is not None
-        changed = replace(first, limit_price=1.07, units=20_000)
-        assert (await stage.broker.amend_order(placed.order_id, changed)).outcome is OrderOutcome.CONFIRMED
-        await stage.quote(1.08)
-        assert stage.broker.positions() == ()
-        await stage.quote(1.069)
-        (found,) = stage.broker.positions()
-        assert (found.units, found.stop_price) == (20_000, pytest.approx(found.entry_price - 0.05))
-        assert (await stage.broker.amend_order(placed.order_id, changed)).outcome is OrderOutcome.REJECTED
-
-    case(scenario)
+def test_broker_close_ends_the_position_at_the_next_price_with_its_reason(market: Market) -> None:
+    held = entered(market, order(side=Side.SHORT))
+    assert market.run(market.broker.close(held.position_id, "fx1-a-time", "time")).outcome is CONFIRMED
+    market.quote(1.1, 1.1001)
+    assert market.broker.positions() == ()
+    (entry, exit_) = fills(market)
+    assert (exit_.reason, exit_.client_order_id, exit_.side, exit_.units) == ("time", "fx1-a-time", Side.SHORT, 10_000)
+    assert (entry.reason, entry.position_id) == ("entry", exit_.position_id)
 
 
-def test_broker_order_whose_time_is_over_expires(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        until = stage.time_us + 60_000_000
-        await stage.broker.place(order(order_type=OrderType.LIMIT, limit_price=1.09, expires_at_us=until))
-        await stage.quote(1.1, after_s=30)
-        assert len(stage.broker.orders()) == 1
-        await stage.quote(1.08, after_s=60)
-        assert stage.broker.positions() == ()
-        assert stage.broker.orders() == ()
-        assert await state_of(stage) is OrderState.EXPIRED
-
-    case(scenario)
+def test_broker_closes_a_part_and_keeps_the_rest_protected(market: Market) -> None:
+    held = entered(market)
+    assert market.run(market.broker.close(held.position_id, "fx1-a-close", "close", units=4_000)).outcome is CONFIRMED
+    market.quote(1.1, 1.1001)
+    (rest,) = market.broker.positions()
+    assert (rest.units, rest.stop_price, rest.target_price) == (6_000, held.stop_price, held.target_price)
+    assert (fills(market)[-1].units, fills(market)[-1].reason) == (4_000, "close")
+    market.quote(1.04, 1.0401)
+    assert market.broker.positions() == ()
+    assert (fills(market)[-1].units, fills(market)[-1].reason) == (6_000, "stop")
 
 
-def test_broker_amended_stop_is_the_one_that_fills(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        found = await held(stage)
-        assert (await stage.broker.amend(found.position_id, 1.09, found.target_price)).outcome is OrderOutcome.CONFIRMED
-        (moved,) = stage.broker.positions()
-        assert (moved.stop_price, moved.target_price) == (1.09, found.target_price)
-        await stage.quote(1.089)
-        assert stage.broker.positions() == ()
-        _, fill = stage.broker.fills_since(0)[-1]
-        assert (fill.reason, fill.price) == ("stop", pytest.approx(1.089))
-
-    case(scenario)
-
-
-def test_broker_target_fills_at_its_price_or_better(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        found = await held(stage)
-        assert found.target_price is not None
-        await stage.quote(found.target_price + 0.001)
-        _, fill = stage.broker.fills_since(0)[-1]
-        assert fill.reason == "target"
-        assert found.target_price - 1e-9 <= fill.price <= found.target_price + 0.001 + 1e-9
-
-    case(scenario)
+@pytest.mark.parametrize("position_id", ["none-1", "999"])
+def test_broker_command_on_what_is_not_there_is_rejected(market: Market, position_id: str) -> None:
+    broker = market.broker
+    for answer in (
+        market.run(broker.amend(position_id, 1.0, 2.0)),
+        market.run(broker.close(position_id, "fx1-x", "close")),
+    ):
+        assert (answer.outcome, answer.refusal) == (REJECTED, Refusal.NO_SUCH_POSITION)
+        assert position_id in answer.reason
+    assert market.run(broker.cancel(position_id)).outcome is REJECTED
+    assert market.run(broker.amend_order(position_id, order())).outcome is REJECTED
 
 
-def test_broker_position_is_closed_in_parts_and_then_whole(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        found = await held(stage)
-        part = await stage.broker.close(found.position_id, "fx1-a-part", "close", 4_000)
-        assert part.outcome is OrderOutcome.CONFIRMED
-        await stage.quote(1.1)
-        (rest,) = stage.broker.positions()
-        assert (rest.units, rest.stop_price) == (6_000, found.stop_price)
-        await stage.broker.close(found.position_id, "fx1-a-close", "close")
-        await stage.quote(1.1)
-        assert stage.broker.positions() == ()
-        exits = [fill for _, fill in stage.broker.fills_since(0) if fill.reason != "entry"]
-        assert [(fill.units, fill.position_id) for fill in exits] == [(4_000, found.position_id), (6_000, found.position_id)]
-        assert all(fill.price == pytest.approx(1.1) for fill in exits)
-        assert len({fill.fill_id for _, fill in stage.broker.fills_since(0)}) == 3
-
-    case(scenario)
-
-
-@pytest.mark.parametrize("command", ["amend", "close"])
-def test_broker_command_on_a_position_that_is_not_there_is_rejected(case: Case, command: str) -> None:
-    async def scenario(stage: Stage) -> None:
-        gone = await held(stage)
-        await stage.broker.close(gone.position_id, "fx1-a-close", "close")
-        await stage.quote(1.1)
-        if command == "amend":
-            answer = await stage.broker.amend(gone.position_id, 1.0, 2.0)
-        else:
-            answer = await stage.broker.close(gone.position_id, "x", "close")
-        assert (answer.outcome, answer.refusal) == (OrderOutcome.REJECTED, Refusal.NO_SUCH_POSITION)
-
-    case(scenario)
+def test_broker_money_moves_by_profit_and_commission_of_both_sides(market: Market) -> None:
+    before = market.broker.account()
+    held = entered(market)
+    open_ = market.broker.account()
+    assert open_.margin == pytest.approx(10_000 * 1.1001 / 30, rel=1e-3)
+    market.quote(1.12, 1.1201)
+    now = market.broker.account()
+    profit = 10_000 * (1.12 - held.entry_price)
+    # Some brokers charge the entry at once, some with the exit: the equity knows of it either way.
+    assert now.equity - before.equity == pytest.approx(profit - 10_000 * held.entry_price * COMMISSION, abs=0.02)
+    market.run(market.broker.close(held.position_id, "fx1-a-close", "close"))
+    market.quote(1.12, 1.1201)
+    (entry, exit_) = fills(market)
+    after = market.broker.account()
+    commissions = 10_000 * COMMISSION * (entry.price + exit_.price)
+    assert entry.commission + exit_.commission == pytest.approx(commissions, abs=0.01)
+    assert exit_.gross_profit == pytest.approx(10_000 * (exit_.price - entry.price), abs=0.01)
+    assert after.balance - before.balance == pytest.approx(10_000 * (exit_.price - entry.price) - commissions, abs=0.02)
+    assert exit_.balance == pytest.approx(after.balance)
+    assert after.equity == pytest.approx(after.balance)
+    assert after.margin == 0.0
 
 
-def test_broker_money_is_what_its_fills_say(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        before = stage.broker.account().balance
-        found = await held(stage)
-        await stage.quote(1.13)
-        account = stage.broker.account()
-        assert account.equity - account.balance == pytest.approx(10_000 * (1.13 - found.entry_price))
-        assert account.margin > 0.0
-        await stage.broker.close(found.position_id, "fx1-a-close", "close")
-        await stage.quote(1.13)
-        account = stage.broker.account()
-        fills = [fill for _, fill in stage.broker.fills_since(0)]
-        gross = [fill.gross_profit for fill in fills]
-        assert gross == [None, pytest.approx(10_000 * (1.13 - found.entry_price))]
-        paid = sum(fill.commission + fill.swap + fill.fee for fill in fills)
-        assert account.balance - before == pytest.approx(10_000 * (1.13 - found.entry_price) - paid)
-        assert (account.equity, account.margin) == (account.balance, 0.0)
-        assert fills[-1].balance == pytest.approx(account.balance)
-        assert fills[-1].balance_version is not None
-
-    case(scenario)
+def test_broker_fills_since_a_cursor_are_those_after_it(market: Market) -> None:
+    entered(market)
+    ((cursor, entry),) = market.broker.fills_since(0)
+    assert entry.reason == "entry"
+    assert market.broker.fills_since(cursor) == ()
+    market.quote(1.16, 1.1601)
+    ((_, exit_),) = market.broker.fills_since(cursor)
+    assert (exit_.reason, exit_.position_id) == ("target", entry.position_id)
+    assert exit_.fill_id != entry.fill_id
 
 
-def test_broker_fills_since_a_cursor_are_those_after_it(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        await held(stage)
-        ((cursor, entry),) = stage.broker.fills_since(0)
-        assert stage.broker.fills_since(cursor) == ()
-        await stage.quote(1.2)
-        ((_, exit_),) = stage.broker.fills_since(cursor)
-        assert (exit_.reason, exit_.position_id) == ("target", entry.position_id)
-        assert exit_.fill_id != entry.fill_id
-
-    case(scenario)
+WAITING: dict[OrderType, tuple[dict[str, Any], tuple[float, float]]] = {
+    OrderType.LIMIT: ({"limit_price": 1.095}, (1.0949, 1.0950)),
+    OrderType.STOP: ({"trigger_price": 1.105}, (1.1050, 1.1051)),
+    OrderType.STOP_LIMIT: ({"trigger_price": 1.105, "limit_price": 1.106}, (1.1050, 1.1051)),
+}
 
 
-def test_broker_history_of_a_time_has_its_orders_and_fills_and_no_others(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        await held(stage, order(requested_at_us=stage.time_us))
-        await stage.quote(1.1, after_s=600)
-        begin = stage.time_us
-        await held(stage, order("fx1-b", requested_at_us=stage.time_us))
-        orders = await stage.broker.order_history(begin, stage.time_us + 1_000_000)
-        assert [one.client_order_id for one in orders] == ["fx1-b"]
-        deals = await stage.broker.deal_history(begin, stage.time_us + 1_000_000)
-        assert [one.client_order_id for one in deals] == ["fx1-b"]
-        deals = await stage.broker.deal_history(WEDNESDAY_US, stage.time_us + 1_000_000)
-        assert [one.fill_id for one in deals] == [fill.fill_id for _, fill in stage.broker.fills_since(0)]
-
-    case(scenario)
-
-
-def test_broker_books_read_anew_say_the_same(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        await held(stage)
-        await stage.broker.place(order("fx1-b", order_type=OrderType.LIMIT, limit_price=1.09))
-        before = (stage.broker.positions(), stage.broker.orders(), stage.broker.account())
-        await stage.broker.reconcile()
-        assert (stage.broker.positions(), stage.broker.orders(), stage.broker.account()) == before
-
-    case(scenario)
+@pytest.mark.parametrize("kind", WAITING)
+def test_broker_order_waits_until_its_price_is_reached(market: Market, kind: OrderType) -> None:
+    prices, reached = WAITING[kind]
+    request = order(order_type=kind, **prices)
+    assert market.run(market.broker.place(request)).outcome is CONFIRMED
+    market.quote(1.1, 1.1001)
+    (waiting,) = market.broker.orders()
+    assert (waiting.client_order_id, waiting.order_type, waiting.units) == ("fx1-a", kind, 10_000)
+    assert (waiting.state, waiting.filled_units, waiting.trigger_price) == (OrderState.ACCEPTED, 0, request.trigger_price)
+    assert market.broker.positions() == ()
+    market.quote(*reached)
+    assert market.broker.orders() == ()
+    (held,) = market.broker.positions()
+    assert (held.client_order_id, held.stop_price, held.target_price) == ("fx1-a", 1.05, 1.15)
+    # A limit is filled at it or better; a stop at the market beyond it, with its slippage.
+    assert held.entry_price <= (1.095 if kind is OrderType.LIMIT else 1.1052)
 
 
-def test_broker_tells_its_quote_and_what_an_order_would_bind(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        await stage.quote(1.2)
-        quote = stage.broker.quote("EURUSD")
-        assert quote is not None
-        assert (quote.bid, quote.ask) == (pytest.approx(1.2), pytest.approx(1.2 + SPREAD))
-        assert (quote.spread, quote.conversion, quote.time_us) == (pytest.approx(SPREAD), 1.0, stage.time_us)
-        margin = await stage.broker.expected_margin("EURUSD", Side.LONG, 30_000)
-        assert margin == pytest.approx(30_000 * 1.2 / stage.broker.account().leverage, rel=1e-3)
-        terms = stage.broker.terms("EURUSD")
-        assert terms is None or terms.min_units <= 10_000 <= terms.max_units
-
-    case(scenario)
+def test_broker_order_that_is_taken_back_never_fills(market: Market) -> None:
+    market.run(market.broker.place(order(order_type=OrderType.LIMIT, limit_price=1.095)))
+    (waiting,) = market.broker.orders()
+    assert market.run(market.broker.cancel(waiting.order_id)).outcome is CONFIRMED
+    assert market.broker.orders() == ()
+    market.quote(1.09, 1.0901)
+    assert market.broker.positions() == ()
+    known = market.broker.known_order("fx1-a")
+    assert known is not None
+    assert known.state is OrderState.CANCELLED
+    assert market.run(market.broker.cancel(waiting.order_id)).outcome is REJECTED
 
 
-def test_broker_wait_ends_with_what_is_told_and_a_quote_alone_does_not_end_it(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        while await stage.broker.wait_for_change(0.01):
-            pass
-        await stage.quote(1.1)
-        assert not await stage.broker.wait_for_change(0.01)
-        waiting = asyncio.create_task(stage.broker.wait_for_change(5.0))
-        await held(stage)
-        assert await waiting
-
-    case(scenario)
-
-
-def test_broker_does_not_subscribe_to_what_is_not_traded_there(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        with pytest.raises(BadInputError, match="XXXYYY"):
-            await stage.broker.subscribe(["EURUSD", "XXXYYY"])
-
-    case(scenario)
+def test_broker_order_that_is_changed_fills_as_it_is_then(market: Market) -> None:
+    first = order(order_type=OrderType.LIMIT, limit_price=1.095)
+    market.run(market.broker.place(first))
+    (waiting,) = market.broker.orders()
+    changed = dataclasses.replace(first, units=7_000, limit_price=1.09, stop_price=1.06, target_price=1.14)
+    assert market.run(market.broker.amend_order(waiting.order_id, changed)).outcome is CONFIRMED
+    market.quote(1.094, 1.0941)
+    assert market.broker.positions() == ()
+    assert market.broker.orders()[0].limit_price == 1.09
+    market.quote(1.0898, 1.0899)
+    (held,) = market.broker.positions()
+    assert (held.units, held.stop_price, held.target_price) == (7_000, 1.06, 1.14)
 
 
-def test_broker_that_is_not_connected_answers_nothing(case: Case) -> None:
-    async def scenario(stage: Stage) -> None:
-        assert stage.broker.is_ready
-        assert stage.broker.connections >= 1
-        await stage.broker.disconnect()
-        assert not stage.broker.is_ready
-        with pytest.raises(NotReadyError, match="connect"):
-            stage.broker.positions()
+def test_broker_order_ends_when_its_time_is_over(market: Market) -> None:
+    ends = market.now_us + 60_000_000
+    market.run(market.broker.place(order(order_type=OrderType.LIMIT, limit_price=1.095, expires_at_us=ends)))
+    market.pass_time(30)
+    market.quote(1.1, 1.1001)
+    assert len(market.broker.orders()) == 1
+    market.pass_time(60)
+    market.quote(1.09, 1.0901)
+    assert market.broker.orders() == ()
+    assert market.broker.positions() == ()
+    known = market.broker.known_order("fx1-a")
+    assert known is not None
+    assert known.state is OrderState.EXPIRED
 
-    case(scenario)
+
+def test_broker_histories_tell_what_was(market: Market) -> None:
+    since = market.now_us
+    held = entered(market, dataclasses.replace(order(), requested_at_us=since))
+    market.run(market.broker.close(held.position_id, "fx1-a-close", "close"))
+    market.quote(1.1, 1.1001)
+    told = market.run(market.broker.deal_history(since, market.now_us))
+    assert [(fill.fill_id, fill.price, fill.units) for fill in told] == [
+        (fill.fill_id, fill.price, fill.units) for fill in fills(market)
+    ]
+    orders = market.run(market.broker.order_history(since, market.now_us))
+    assert [one.client_order_id for one in orders if one.client_order_id] == ["fx1-a"]
+    assert market.run(market.broker.deal_history(since - 10_000_000, since - 1_000_000)) == ()
+
+
+def test_broker_quotes_and_margins_are_of_the_last_price(market: Market) -> None:
+    market.quote(1.2, 1.2002)
+    quote = market.broker.quote("EURUSD")
+    assert quote is not None
+    assert quote.conversion == 1.0
+    assert quote.bid == pytest.approx(1.2)
+    assert quote.ask == pytest.approx(1.2002)
+    assert quote.spread == pytest.approx(0.0002)
+    assert quote.time_us == market.now_us
+    margin = market.run(market.broker.expected_margin("EURUSD", Side.LONG, 10_000))
+    assert margin == pytest.approx(10_000 * 1.2002 / 30, rel=1e-3)
+
+
+def test_broker_tells_when_something_changed(market: Market) -> None:
+    market.run(market.broker.wait_for_change(0.01))
+    assert market.run(market.broker.wait_for_change(0.01)) is False
+    market.run(market.broker.place(order()))
+    assert market.run(market.broker.wait_for_change(0.01)) is True
+    assert market.run(market.broker.wait_for_change(0.01)) is False
+
+
+def test_broker_that_comes_back_has_the_same_books(market: Market) -> None:
+    since = market.now_us
+    entered(market)
+    market.run(market.broker.place(order("fx1-b", order_type=OrderType.LIMIT, limit_price=1.09)))
+    held, waiting, known = market.broker.positions(), market.broker.orders(), fills(market)
+    market.run(market.broker.disconnect())
+    market.run(market.broker.connect(since))
+    assert market.broker.is_ready
+    assert (market.broker.positions(), market.broker.orders(), fills(market)) == (held, waiting, known)
+    market.run(market.broker.reconcile())
+    assert (market.broker.positions(), market.broker.orders(), fills(market)) == (held, waiting, known)
+
+
+def test_broker_that_is_not_connected_is_not_ready_and_places_nothing(market: Market) -> None:
+    market.run(market.broker.disconnect())
+    assert not market.broker.is_ready
+    try:
+        outcome = market.run(market.broker.place(order())).outcome
+    except NotReadyError:
+        outcome = DENIED
+    assert outcome is DENIED
+    market.run(market.broker.connect())
+    assert market.broker.positions() == ()

@@ -97,7 +97,7 @@ def expected(s: Situation) -> set[str]:
         "deployment_valid": w.flaw != "",
         "unknown_orders": h.unknown_orders > 0,
         "signal_age": seconds > min(30, w.candle_us / SECOND_US / 4) or seconds <= -10,
-        "clock_skew": a.skew_us is None or abs(a.skew_us) >= 10 * SECOND_US,
+        "clock_skew": abs(a.now_us - s.prices.time_us if a.skew_us is None else a.skew_us) >= 10 * SECOND_US,
         "stale_price": abs(quote_age) > (15 if w.symbol.name == "EURGBP" else 5),
         "spread": not 0 <= tenths <= most,
         "market_hours": s.terms is not None and (not s.terms.is_open or (w.side < 0 and not s.terms.may_short) or _shut(s)),

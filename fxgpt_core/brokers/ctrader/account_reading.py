@@ -1,7 +1,8 @@
 """The account read whole: at every connection, and whenever something was missed.
 
 History first and the state last: what the state tells of volumes is true by all that history has told, and what the two do not
-agree on is told late. Histories lag: a volume that no deal explains, or a balance that was skipped, is asked for again for a while.
+agree on is told late. Histories lag: a volume that no deal explains, or a change of the balance that was skipped, is asked for
+again for a while.
 """
 
 import asyncio

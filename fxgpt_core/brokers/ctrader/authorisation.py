@@ -37,7 +37,7 @@ class AccountList:
         found = next((one for one in self.accounts if one.account_id == account_id), None)
         if found is None:
             listed = ", ".join(str(one.account_id) for one in self.accounts) or "none"
-            raise RefusedError(f"the tokens are not good for account {account_id}; they are for {listed}; choose one, or {LOGIN}")
+            raise RefusedError(f"the tokens are not good for account {account_id}; they are for {listed}; name one, or {LOGIN}")
         if not self.may_trade:
             raise RefusedError(f"the tokens may only view account {account_id}; {LOGIN} and grant trading")
         if found.is_live != endpoint.is_live:

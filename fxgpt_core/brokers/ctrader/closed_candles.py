@@ -56,6 +56,10 @@ class ClosedCandles:
         begin = self.now_us() if since_us is None else since_us
         return self.series.setdefault((name, timeframe), CandleSeries(name, symbol_id, timeframe, begin))
 
+    def drop(self, name: str) -> None:
+        """Want the series of a symbol no more."""
+        self.series = {key: one for key, one in self.series.items() if key[0] != name}
+
     async def subscribe(self, link: Link, one: CandleSeries) -> None:
         """Ask for the forming bars of a series, whose prices are subscribed already; on a new connection anew."""
         message = protocol.new(

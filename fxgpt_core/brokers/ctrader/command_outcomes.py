@@ -13,16 +13,15 @@ from fxgpt_core.market.orders import OrderOutcome
 
 REFUSALS = {
     "NOT_ENOUGH_MONEY": Refusal.NOT_ENOUGH_MONEY,
-    "NO_ENOUGH_MONEY_TO_OPEN_POSITION": Refusal.NOT_ENOUGH_MONEY,
     "MARKET_CLOSED": Refusal.MARKET_CLOSED,
     "SYMBOL_HAS_HOLIDAY": Refusal.MARKET_CLOSED,
     "BLOCKED_PAYLOAD_TYPE": Refusal.RATE_LIMIT,
     "REQUEST_FREQUENCY_EXCEEDED": Refusal.RATE_LIMIT,
     "POSITION_NOT_FOUND": Refusal.NO_SUCH_POSITION,
     "POSITION_NOT_OPEN": Refusal.NO_SUCH_POSITION,
-    "POSITION_NOT_FOUND_OR_NOT_OPENED": Refusal.NO_SUCH_POSITION,
-    "ALREADY_CLOSED": Refusal.NO_SUCH_POSITION,
 }
+PUBLISHED = frozenset(name for enum in ("ProtoErrorCode", "ProtoOAErrorCode") for name in protocol.TABLE["enums"][enum])
+"""Names that the protocol promises. What a server means by another on a command, nobody has promised, however it sounds."""
 BUSY = frozenset({"CONCURRENT_MODIFICATION", "POSITION_LOCKED", "PENDING_EXECUTION"})
 """Something else is done to the same order or position at this moment: it is read again before anything is repeated."""
 BUSY_S = 1.0
@@ -61,6 +60,8 @@ def of_error(error: ErrorAnswer) -> OrderResult:
     """The outcome told by an error: only what is refused for certain is rejected; an unknown name says nothing."""
     meaning, reason = reaction(error.code, error.description, on_order=True), str(error)
     refusal, wait = refusal_of(error.code), error.retry_after_s
+    if error.code not in PUBLISHED:
+        return OrderResult(OrderOutcome.UNKNOWN, reason=reason)
     if refusal is Refusal.RATE_LIMIT:
         return OrderResult(OrderOutcome.REJECTED, reason=reason, refusal=refusal, retry_after_s=wait)
     if error.code in BUSY:

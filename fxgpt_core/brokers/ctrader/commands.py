@@ -13,7 +13,7 @@ from fxgpt_core.brokers.ctrader.position_fold import FoldedPosition
 from fxgpt_core.brokers.ctrader.prices import volume_of
 from fxgpt_core.brokers.ctrader.reading import Link
 from fxgpt_core.brokers.ctrader.symbols import TradedSymbol
-from fxgpt_core.errors import BadInputError, MissingError
+from fxgpt_core.errors import BadInputError, MissingError, NotReadyError
 from fxgpt_core.market.orders import OrderOutcome, OrderRequest
 
 GONE = "it is closed already, or never was: read the positions again"
@@ -42,6 +42,8 @@ class Commands:
             message = new_order(request, self._terms_of(request.symbol))
         except (BadInputError, MissingError) as error:
             return refused(str(error))
+        except NotReadyError as error:
+            return OrderResult(OrderOutcome.DENIED, reason=str(error))
         self._given.add(name)
         result = await self._sent(message, permit)
         if result.outcome is OrderOutcome.DENIED or result.refusal is Refusal.RATE_LIMIT:

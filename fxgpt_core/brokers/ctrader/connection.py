@@ -86,7 +86,7 @@ class Connection:
         limiter: Limiter | None = None,
         patience: Patience = Patience(),
     ) -> "Connection":
-        """Connect and verify the other side. Raises `NeverWritten` when nobody answers, or who answers cannot prove who it is."""
+        """Connect, verified. Raises `NeverWritten` when nobody answers, or who answers cannot prove who it is."""
         require_verifying(context)
         try:
             async with asyncio.timeout(patience.connect_s):
@@ -139,7 +139,7 @@ class Connection:
                 await self._drain()
                 return await pending.answer
         except TimeoutError:
-            raise PerhapsWritten(f"{name} was not answered within {timeout_s:g} s; whether it was executed is unknown") from None
+            raise PerhapsWritten(f"{name} was not answered within {timeout_s:g} s; its outcome is unknown") from None
         finally:
             del self._pending[client_msg_id]
 

@@ -26,5 +26,7 @@ async def read_frame(reader: asyncio.StreamReader) -> bytes:
 
 def _checked(length: int) -> int:
     if length > LONGEST:
-        raise SourceAnswerError(f"a frame of {length} bytes; at most {LONGEST} are allowed, the other side speaks something else")
+        raise SourceAnswerError(
+            f"a frame of {length} bytes; at most {LONGEST} are allowed; the other side speaks another protocol"
+        )
     return length

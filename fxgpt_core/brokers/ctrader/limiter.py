@@ -10,7 +10,9 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-PROTECTING = frozenset({"ProtoOACancelOrderReq", "ProtoOAClosePositionReq", "ProtoOAAmendPositionSLTPReq", "ProtoHeartbeatEvent"})
+PROTECTING = frozenset(
+    {"ProtoOACancelOrderReq", "ProtoOAClosePositionReq", "ProtoOAAmendPositionSLTPReq", "ProtoHeartbeatEvent"},
+)
 HISTORICAL = frozenset(
     {
         "ProtoOAGetTrendbarsReq",

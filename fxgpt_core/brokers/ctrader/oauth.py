@@ -54,7 +54,7 @@ class Redirect:
     code: asyncio.Future[Secret]
 
     async def granted(self, timeout_s: float) -> Secret:
-        """The code of the grant. Raises `RefusedError` when the person said no, `NotReadyError` when nobody came back in time."""
+        """The code of the grant. Raises `RefusedError` when the person said no, `NotReadyError` when nobody came in time."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.shield(self.code)

@@ -102,7 +102,7 @@ def _parsed(name: str, data: bytes) -> Message:
         message.MergeFromString(data)
     except DecodeError as error:
         # Its own words may repeat what was received, and the length is what helps.
-        raise SourceAnswerError(f"{len(data)} received bytes are no {name}; the connection cannot be trusted any more") from error
+        raise SourceAnswerError(f"{len(data)} received bytes are no {name}; the connection is not to be trusted") from error
     if not message.IsInitialized():
         missing = ", ".join(message.FindInitializationErrors())
         raise SourceAnswerError(f"a received {name} lacks {missing}; the venue broke its own protocol")

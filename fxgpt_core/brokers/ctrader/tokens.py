@@ -104,8 +104,8 @@ class TokenKeeper:
     async def renew(self, connection: Connection, used: TokenPair) -> TokenPair:
         """A newer pair than `used`: the one that another has stored meanwhile, else one asked of the venue and stored.
 
-        Raises `RefusedError` when the venue refuses or another process does not let go, `NotReadyError` when the new pair cannot
-        be stored (it is kept in memory then, and stored before anything else is done with it) and the outcomes of a request.
+        Raises `RefusedError` when the venue refuses or another process does not let go, `NotReadyError` when the new pair is not
+        stored (it is kept in memory then, and stored before anything else is done with it) and the outcomes of a request.
         """
         async with self._turn, _locked(self._lock_file):
             stored = await self.pair()
@@ -174,6 +174,7 @@ async def _take(descriptor: int, path: Path) -> None:
 def from_answer(answer: Any, now_us: int) -> TokenPair:
     """The pair in an answer of the venue's token address, a JSON object. Raises `RefusedError` with the venue's own reason."""
     if isinstance(answer, dict) and answer.get("accessToken") and answer.get("refreshToken"):
-        return TokenPair.granted(str(answer["accessToken"]), str(answer["refreshToken"]), int(answer.get("expiresIn", 0)), now_us)
+        access, refresh, expires_in_s = str(answer["accessToken"]), str(answer["refreshToken"]), int(answer.get("expiresIn", 0))
+        return TokenPair.granted(access, refresh, expires_in_s, now_us)
     reason = answer.get("errorCode") or "no reason told" if isinstance(answer, dict) else "not a JSON object"
     raise RefusedError(f"cTrader gave no tokens ({reason}); a code is good for one minute and once: {LOGIN} again")

@@ -10,9 +10,12 @@ from fxgpt_core.errors import BadInputError
 
 @dataclass(frozen=True)
 class RemoteSource:
-    """How a source is made, with the person's own key for it where it takes one (else with "")."""
+    """How a source is made, with the person's own key for it where it takes one (else with "").
 
-    make: Callable[[str], CandleSource]
+    None: it is asked with the account at a broker, and made where that is known.
+    """
+
+    make: Callable[[str], CandleSource] | None
     takes_key: bool = False
 
 
@@ -21,6 +24,8 @@ def remote_source(name: str, key_of: Callable[[str], str]) -> CandleSource:
     if name not in SOURCES:
         raise BadInputError(f"there is no provider {name!r} to download from; known: {', '.join(SOURCES)}; choose one of them")
     source = SOURCES[name]
+    if source.make is None:
+        raise BadInputError(f"{name} is asked with an account at a broker; use `fxgpt candles sync --provider {name}`")
     return source.make(key_of(name) if source.takes_key else "")
 
 
@@ -74,4 +79,5 @@ SOURCES: Final[dict[str, RemoteSource]] = {
     "alpha_vantage": RemoteSource(_alpha_vantage, takes_key=True),
     "yahoo": RemoteSource(_yahoo),
     "binance": RemoteSource(_binance),
+    "ctrader": RemoteSource(None),
 }

@@ -15,6 +15,7 @@ from fxgpt_core.live.chaos.stage import ChaosStage, chaos_stage
 from fxgpt_core.live.chaos.verdict import Truth, Verdict, verdict
 
 BETWEEN_LOOKS_S = 0.05
+SETTLING_S = 3.0
 
 
 class Venue(Protocol):
@@ -101,10 +102,14 @@ async def _storm(settings: ChaosSettings, stage: ChaosStage, venue: Venue, lives
 
 
 async def _quiet(settings: ChaosSettings, stage: ChaosStage, lives: Lives) -> None:
-    """Wait until every intent has an end or is called unknown, for at most the quiet time that a run allows."""
-    for _ in range(int(settings.quiet_s / BETWEEN_LOOKS_S)):
+    """Let the last wishes be handled; then wait for at most the quiet time that a run allows until every intent has an end."""
+    clock = asyncio.get_running_loop().time
+    while stage.n_waiting():
         lives.require_alive()
-        if stage.is_settled():
-            break
         await asyncio.sleep(BETWEEN_LOOKS_S)
-    await asyncio.sleep(1.0)
+    end = clock() + settings.quiet_s
+    while clock() < end and not stage.is_settled():
+        lives.require_alive()
+        await asyncio.sleep(BETWEEN_LOOKS_S)
+    # Stops are moved to their prices, and closes verified, behind the last fill.
+    await asyncio.sleep(SETTLING_S)

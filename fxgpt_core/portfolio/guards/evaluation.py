@@ -10,7 +10,14 @@ from fxgpt_core.portfolio.guards.holdings import correlation, currency_exposure,
 from fxgpt_core.portfolio.guards.losses import consecutive_losses, daily_loss, deployment_daily_loss, drawdown
 from fxgpt_core.portfolio.guards.market_hours import market_hours
 from fxgpt_core.portfolio.guards.pace import order_rate, reject_storm
-from fxgpt_core.portfolio.guards.readiness import clock_skew, deployment_valid, emergency_stop, session_ready, unknown_orders
+from fxgpt_core.portfolio.guards.readiness import (
+    clock_skew,
+    clock_skew_of_entry,
+    deployment_valid,
+    emergency_stop,
+    session_ready,
+    unknown_orders,
+)
 from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.portfolio.guards.situation import AccountSituation, Situation
 from fxgpt_core.portfolio.guards.volume import margin, volume
@@ -21,7 +28,7 @@ EntryGuard = Callable[[Situation, GuardSettings], Denial | None]
 
 @dataclass(frozen=True)
 class Guard:
-    """One guard by the name that its denials bear: `of_account` needs no wish, `of_entry` does; one of the two is there.
+    """One guard by the name that its denials bear: `of_account` needs no wish, `of_entry` does and goes first; one is there.
 
     `of_moment`: what it says may change between planning an order and sending it. `in_replay`: asked of a replayed market, too.
     `protects_from` is told here of a guard without settings, which tell it otherwise.
@@ -36,9 +43,9 @@ class Guard:
 
     def ask(self, situation: Situation, settings: GuardSettings) -> Denial | None:
         """Its denial of an order, or None."""
-        if self.of_account is not None:
-            return self.of_account(situation.account, settings)
-        return None if self.of_entry is None else self.of_entry(situation, settings)
+        if self.of_entry is not None:
+            return self.of_entry(situation, settings)
+        return None if self.of_account is None else self.of_account(situation.account, settings)
 
 
 _STOPPED = "trading while somebody, or a guard, has said stop"
@@ -54,7 +61,7 @@ GUARDS: Final = (
     Guard("deployment_valid", deployment_valid, in_replay=True, protects_from=_CHANGED),
     Guard("unknown_orders", unknown_orders, in_replay=True, protects_from=_TWICE),
     Guard("signal_age", signal_age, of_moment=True, in_replay=True),
-    Guard("clock_skew", of_account=clock_skew, of_moment=True),
+    Guard("clock_skew", clock_skew_of_entry, clock_skew, of_moment=True),
     Guard("stale_price", stale_price, of_moment=True),
     Guard("spread", spread, of_moment=True),
     Guard("market_hours", market_hours, of_moment=True),

@@ -53,6 +53,15 @@ def clock_skew(account: AccountSituation, settings: GuardSettings) -> Denial | N
     return Denial("clock_skew", found, f"less than {settings.clock_skew_halt_s:g} s", remedy, Reaction.HALT)
 
 
+def clock_skew_of_entry(situation: Situation, settings: GuardSettings) -> Denial | None:
+    """The same before an order. While the difference is not known, the symbol's price bounds it: it bears the broker's time."""
+    account, time_us = situation.account, situation.prices.time_us
+    bound_us = settings.clock_skew_halt_s * _SECOND_US
+    if account.skew_us is None and time_us is not None and abs(account.now_us - time_us) < bound_us:
+        return None
+    return clock_skew(account, settings)
+
+
 def clock_warning(account: AccountSituation, settings: GuardSettings) -> str:
     """What to tell of a clock that goes wrong and denies nothing yet; empty for nothing."""
     if account.skew_us is None or abs(account.skew_us) < settings.clock_skew_warn_s * _SECOND_US:

@@ -39,6 +39,7 @@ class QuotedBroker:
     held: list[Position] = field(default_factory=list)
     quotes: dict[str, Quote] = field(default_factory=dict)
     expected: float | None = None
+    is_open: bool = True
     name: str = "paper"
 
     def tick(self, name: str = "EURUSD", bid: float = 1.1, ask: float = 1.1001, late_s: float = 0.1) -> None:
@@ -52,7 +53,7 @@ class QuotedBroker:
         return self.quotes.get(name)
 
     def terms(self, name: str) -> TradingTerms | None:
-        return TradingTerms(5, 0.0001, 1000, 5_000_000, 1000)
+        return TradingTerms(5, 0.0001, 1000, 5_000_000, 1000, is_open=self.is_open)
 
     def positions(self) -> tuple[Position, ...]:
         return tuple(self.held)

@@ -1,13 +1,15 @@
 """The guards at work on a live account: what they find in the ledger and the books, what they write, what they do."""
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from awaited import awaited
-from live_stage import Stage, stage
+from live_stage import CODE, Stage, stage
 from quoted_broker import Clock, QuotedBroker
 from sqlalchemy import Row, insert, select, update
 
@@ -20,6 +22,8 @@ from fxgpt_core.portfolio.guards.denial import Denial
 from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.portfolio.trading_state import TradingState
 from fxgpt_core.registry.gateway_tables import closes, equity_marks, flatten_requests, guard_denials
+from fxgpt_core.registry.lake import Lake
+from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_records import (
     DENIED,
     DecisionRecord,
@@ -55,10 +59,10 @@ class Scene:
         self.broker.tick()
         return {denial.guard: denial for denial in awaited(self.guarding.refusals(self.entry(**changes)))}
 
-    def watch(self, seconds: int = 2, **tick: float) -> None:
-        """As a gateway does between candles: a price and a look each second."""
-        for _ in range(seconds):
-            self.clock.move(seconds=1)
+    def watch(self, looks: int = 2, every_s: float = 1.0, **tick: float) -> None:
+        """As a gateway does between candles: a price and a look each second, or more seldom."""
+        for _ in range(looks):
+            self.clock.move(seconds=every_s)
             self.broker.tick(**tick)  # type: ignore[arg-type]
             self.guarding.watch(["EURUSD"])
 
@@ -95,13 +99,35 @@ class Scene:
             connection.execute(insert(order_intents), {**row, **stamps, **values})
 
 
+SceneOf = Callable[[GuardSettings], Scene]
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """A stage that each test takes a copy of: migrating a ledger takes longer than most tests here."""
+    made = stage(tmp_path_factory.mktemp("untouched"), n=2)
+    made.ledger.close()
+    return made
+
+
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return scene_of(tmp_path, SETTINGS)
+def scene_of(untouched: Stage, tmp_path_factory: pytest.TempPathFactory) -> SceneOf:
+    def copied(settings: GuardSettings) -> Scene:
+        root = tmp_path_factory.mktemp("scene") / "copy"
+        shutil.copytree(untouched.root, root)
+        lake = Lake(root / "lake", Ledger(f"sqlite:///{root / 'ledger.db'}"), CODE)
+        return _scene(replace(untouched, root=root, lake=lake), settings)
+
+    return copied
 
 
-def scene_of(root: Path, settings: GuardSettings) -> Scene:
-    made, clock = stage(root, n=2), Clock()
+@pytest.fixture
+def scene(scene_of: SceneOf) -> Scene:
+    return scene_of(SETTINGS)
+
+
+def _scene(made: Stage, settings: GuardSettings) -> Scene:
+    clock = Clock()
     made.ledger.clock = clock
     broker = QuotedBroker(clock)
     guarding = Guarding(made.lake, made.ledger, broker, "paper", settings)  # type: ignore[arg-type]
@@ -157,10 +183,10 @@ def test_guarding_a_price_that_stands_still_is_stale(scene: Scene) -> None:
 
 
 def test_guarding_a_wide_spread_is_denied_until_it_was_usual_for_long(scene: Scene) -> None:
-    scene.watch(300, bid=1.1, ask=1.1005)
+    scene.watch(60, 5.0, bid=1.1, ask=1.1005)
     scene.broker.tick(bid=1.1, ask=1.1005)
     assert [denial.guard for denial in awaited(scene.guarding.refusals(scene.entry()))] == ["spread"]
-    scene.watch(400, bid=1.1, ask=1.1005)
+    scene.watch(80, 5.0, bid=1.1, ask=1.1005)
     scene.broker.tick(bid=1.1, ask=1.1005)
     assert awaited(scene.guarding.refusals(scene.entry())) == ()
 
@@ -206,6 +232,19 @@ def test_guarding_the_last_word_is_about_the_moment(scene: Scene) -> None:
     ]  # fmt: skip
 
 
+def test_guarding_the_last_word_sees_a_spread_that_opened_a_market_that_closed_and_books_that_are_lost(scene: Scene) -> None:
+    scene.intent("fx1-a", "PLANNED")
+    scene.watch(6)
+    scene.broker.tick(ask=1.1008)
+    assert last_word(scene, "fx1-a").startswith("spread: the spread is 8.0 pips")
+    scene.broker.tick()
+    scene.broker.is_open = False
+    assert last_word(scene, "fx1-a").startswith("market_hours: the broker opens no positions")
+    scene.broker.is_ready = False
+    assert last_word(scene, "fx1-a").startswith("session_ready")
+    assert [row.guard for row in scene.rows(guard_denials)] == ["spread", "market_hours", "session_ready"]
+
+
 @pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])
 def test_guarding_the_last_word_hears_the_switch(scene: Scene, state: TradingState) -> None:
     scene.intent("fx1-a", "PLANNED")
@@ -241,12 +280,11 @@ def test_guarding_a_position_that_only_the_broker_has_counts_and_one_that_both_h
     assert "2 positions" in scene.denied()["positions"].found
 
 
-def test_guarding_what_is_left_of_a_position_is_its_exposure(tmp_path: Path) -> None:
+def test_guarding_what_is_left_of_a_position_is_its_exposure(scene_of: SceneOf) -> None:
     """GBPUSD 100,000 of which 40,000 are closed: 60,000 × 1.25 + 10,000 × 1.1001 = 86,001, of an equity of 100,000."""
     row = {"position_id": "p1", "client_order_id": "x", "account": "paper", "symbol": "GBPUSD", "side": 1, "units": 100_000}
     for limit, guards in ((0.861, set()), (0.859, {"leverage"})):
-        (tmp_path / str(limit)).mkdir()
-        scene = scene_of(tmp_path / str(limit), replace(SETTINGS, max_leverage=limit))
+        scene = scene_of(replace(SETTINGS, max_leverage=limit))
         scene.broker.tick("GBPUSD", 1.2499, 1.2501)
         with scene.made.ledger.begin() as connection:
             values = {"entry_price": 1.0, "entry_time_us": 0, "state": "open", "closed_units": 40_000}
@@ -254,9 +292,9 @@ def test_guarding_what_is_left_of_a_position_is_its_exposure(tmp_path: Path) -> 
         assert set(scene.denied()) == guards
 
 
-def test_guarding_correlation_is_of_the_closes_in_the_feed(tmp_path: Path) -> None:
+def test_guarding_correlation_is_of_the_closes_in_the_feed(scene_of: SceneOf) -> None:
     """GBPUSD moves with EURUSD exactly, then against it; without candles it counts in full."""
-    scene = scene_of(tmp_path, replace(SETTINGS, max_correlated_exposure=0.5))
+    scene = scene_of(replace(SETTINGS, max_correlated_exposure=0.5))
     scene.broker.tick("GBPUSD", 1.2499, 1.2501)
     scene.broker.held = [Position("p1", "", "GBPUSD", Side.LONG, 100_000, 1.25, 0, 1.0, None)]
     assert "correlation" in scene.denied()
@@ -273,8 +311,8 @@ def test_guarding_correlation_is_of_the_closes_in_the_feed(tmp_path: Path) -> No
         assert set(scene.denied()) == guards, name
 
 
-def test_guarding_orders_are_counted_by_the_minute_and_the_fx_day(tmp_path: Path) -> None:
-    scene = scene_of(tmp_path, replace(SETTINGS, max_symbol_orders_per_minute=1, max_orders_per_minute=2, max_orders_per_day=3))
+def test_guarding_orders_are_counted_by_the_minute_and_the_fx_day(scene_of: SceneOf) -> None:
+    scene = scene_of(replace(SETTINGS, max_symbol_orders_per_minute=1, max_orders_per_minute=2, max_orders_per_day=3))
     for i in range(2):
         scene.intent(f"fx1-{i}", "FILLED", symbol="GBPUSD" if i else "EURUSD")
     sent = scene.clock()
@@ -309,14 +347,15 @@ def test_guarding_a_daily_loss_reduces_the_account_once_and_a_person_trades_on_n
     scene.clock.move(hours=9)  # 17:00 New York is past
     scene.watch(6)
     assert scene.state is TradingState.REDUCING
+    assert scene.rows(alerts)[0].resolved_at is None
     scene.resume()
     scene.watch(4)
     assert scene.state is TradingState.ACTIVE
     assert scene.rows(alerts)[0].resolved_at is not None
 
 
-def test_guarding_everything_is_closed_by_policy_once_a_day(tmp_path: Path) -> None:
-    scene = scene_of(tmp_path, replace(SETTINGS, flatten_on_daily_loss=True))
+def test_guarding_everything_is_closed_by_policy_once_a_day(scene_of: SceneOf) -> None:
+    scene = scene_of(replace(SETTINGS, flatten_on_daily_loss=True))
     scene.broker.equity = 96_000.0
     scene.watch(10)
     (request,) = scene.rows(flatten_requests)
@@ -392,8 +431,8 @@ def test_guarding_rejections_that_keep_coming_halt_until_a_person_has_read_them(
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(10.0, TradingState.ACTIVE), (12.0, TradingState.HALTED)])
-def test_guarding_how_far_back_rejections_count_is_a_setting(tmp_path: Path, minutes: float, state: TradingState) -> None:
-    scene = scene_of(tmp_path, replace(SETTINGS, rejection_minutes=minutes))
+def test_guarding_how_far_back_rejections_count_is_a_setting(scene_of: SceneOf, minutes: float, state: TradingState) -> None:
+    scene = scene_of(replace(SETTINGS, rejection_minutes=minutes))
     for i in range(5):
         scene.intent(f"fx1-{i}", "REJECTED")
     with scene.made.ledger.begin() as connection:
@@ -404,12 +443,22 @@ def test_guarding_how_far_back_rejections_count_is_a_setting(tmp_path: Path, min
 
 
 @pytest.mark.parametrize(("late_s", "state", "warned"), [(1.9, "active", False), (2.1, "active", True), (10.5, "halted", True)])
-def test_guarding_a_clock_that_is_wrong_is_told_and_then_halts(tmp_path: Path, late_s: float, state: str, warned: bool) -> None:
-    scene = scene_of(tmp_path, SETTINGS)
-    scene.watch(400, late_s=late_s)  # until the prices from before are forgotten
+def test_guarding_a_clock_that_is_wrong_is_told_and_then_halts(
+    scene_of: SceneOf, late_s: float, state: str, warned: bool
+) -> None:
+    scene = scene_of(SETTINGS)
+    scene.watch(80, 5.0, late_s=late_s)  # until the prices from before are forgotten
     assert str(scene.state) == state
     kinds = {row.kind for row in scene.rows(alerts)}
     assert ("clock_skew" in kinds) is warned
+
+
+def test_guarding_remembers_a_bounded_number_of_prices(scene: Scene) -> None:
+    """A busy hour: many prices a second, of which one a second is kept."""
+    scene.watch(3000, 0.01)
+    watch = scene.guarding._quotes
+    assert max(len(watch._delays), len(watch._spreads["EURUSD"])) <= 6 + 31
+    assert watch.skew_us == 100_000
 
 
 def test_guarding_prices_from_before_a_lost_connection_say_nothing_of_the_clock(scene: Scene) -> None:
@@ -421,10 +470,11 @@ def test_guarding_prices_from_before_a_lost_connection_say_nothing_of_the_clock(
         scene.broker.tick(name, late_s=3600.0 * 48)
     scene.guarding.watch(["EURUSD", "GBPUSD", "USDJPY"])
     assert scene.state is TradingState.ACTIVE
-    assert "clock_skew" in {denial.guard for denial in awaited(scene.guarding.refusals(scene.entry()))}
+    assert {"clock_skew", "stale_price"} <= {denial.guard for denial in awaited(scene.guarding.refusals(scene.entry()))}
+    scene.watch(1)
+    assert scene.denied() == {}
     scene.watch(6)
     assert scene.state is TradingState.ACTIVE
-    assert "clock_skew" not in scene.denied()
 
 
 def closed(scene: Scene, name: str, ended_us: int, exits: list[dict[str, Any]], side: int = 1) -> None:
@@ -472,8 +522,9 @@ def test_guarding_a_touched_artifact_denies_and_a_restored_one_passes(scene: Sce
     path = scene.made.lake.get(getattr(scene.deployment, role)).path
     before = path.read_bytes()
     path.chmod(0o644)
-    path.write_bytes(before + b" ")
-    assert "was approved" in scene.denied()["deployment_valid"].found
+    for touched in (before + b" ", before[:-1] + b"!"):
+        path.write_bytes(touched)
+        assert "was approved" in scene.denied()["deployment_valid"].found
     path.unlink()
     assert "is gone" in scene.denied()["deployment_valid"].found
     path.write_bytes(before)
@@ -481,8 +532,8 @@ def test_guarding_a_touched_artifact_denies_and_a_restored_one_passes(scene: Sce
 
 
 def test_guarding_a_replay_of_candles_watches_nothing_and_halts_nothing(tmp_path: Path) -> None:
-    made = stage(tmp_path, n=60)
-    made.release(0, 60)
+    made = stage(tmp_path, n=14)
+    made.release(0, 14)
     made.play_all(made.gateway())
     with made.ledger.reading() as connection:
         refused = set(connection.execute(select(signals.c.signal_key).where(signals.c.state == "denied")).scalars())
@@ -492,6 +543,16 @@ def test_guarding_a_replay_of_candles_watches_nothing_and_halts_nothing(tmp_path
     assert refused
     assert {row.signal_key for row in rows} == refused
     assert {row.guard for row in rows} == {"positions"}
+
+
+def test_guarding_a_replay_that_orders_in_a_loop_is_denied_and_nobody_is_woken(scene: Scene) -> None:
+    found = (Denial("order_rate", "10 orders", "at most 10", "look for a loop"),)
+    for settings, kinds in ((None, []), (SETTINGS, ["guard"])):
+        guarding = Guarding(scene.made.lake, scene.made.ledger, scene.broker, "paper", settings)  # type: ignore[arg-type]
+        with scene.made.ledger.begin() as connection:
+            guarding.refused(connection, ("EURUSD", "1:EURUSD:1h:1:entry"), found)
+        assert [row.kind for row in scene.rows(alerts)] == kinds
+    assert len(scene.rows(guard_denials)) == 2
 
 
 def test_guarding_what_a_guard_did_is_in_the_lineage(scene: Scene) -> None:

@@ -1,14 +1,18 @@
 """Opening hours on the symbol's own wall clock: known moments by hand, and a slow look at every minute as the oracle."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fxgpt_core.brokers.ctrader_simulator.symbol_terms import terms_of_symbol
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.market.opening_hours import LONG_US, OpeningHours, fx_hours
+from fxgpt_core.market.sessions import NEW_YORK
 from fxgpt_core.market.symbols import symbol
 
 DAY_S, MINUTE_US = 86_400, 60_000_000
@@ -163,6 +167,20 @@ def test_a_slow_look_at_every_quarter_of_an_hour_agrees(schedule, zone, quarter)
 
 def _offset(moment: datetime, zone: str) -> timedelta | None:
     return moment.astimezone(ZoneInfo(zone)).utcoffset()
+
+
+@pytest.mark.parametrize(("name", "zone"), [("EURUSD", NEW_YORK), ("XAUUSD", NEW_YORK), ("EURUSD", "Europe/Moscow")])
+def test_the_simulated_venue_is_open_for_as_long_as_it_is_said(name, zone):
+    """The venue has its own arithmetic, and would refuse an order by it."""
+    terms = replace(terms_of_symbol(symbol(name), 1), zone=zone)
+    hours = OpeningHours(terms.schedule, zone)
+    rng = np.random.default_rng(3)
+    for time_us in (us("2024-01-01T00:00:00") + rng.integers(0, 366 * DAY_S, 300) * 1_000_000).tolist():
+        left = hours.open_for_us(time_us)
+        assert (left is not None) is terms.is_open(time_us)
+        if left is not None:
+            assert terms.is_open(time_us + left - 1)
+            assert not terms.is_open(time_us + left)
 
 
 def test_the_calendar_of_the_tests_is_the_one_meant():

@@ -39,8 +39,10 @@ def wished(**changes):
     return changed("wish", **changes)
 
 
-GBP = holding("GBPUSD", 100_000, 1.25)
-JPY_WISH = {"symbol": symbol("EURJPY"), "price": 160.0, "quote_value": 1 / 150, "units": 100_000}
+def unsure(age_us):
+    """The clock of the broker is not known, but by a price of some age."""
+    return replace(account(skew_us=None), prices=replace(QUIET.prices, time_us=NOW_US - age_us))
+
 
 BORDERS = [
     # guard, what just passes, what is just denied, what it says
@@ -53,7 +55,9 @@ BORDERS = [
     ("signal_age", aged(-9 * SECOND_US), aged(-10 * SECOND_US), "the signal is -10.0 s old"),
     ("clock_skew", account(skew_us=9_999_999), account(skew_us=10_000_000), "our clock is +10.0 s"),
     ("clock_skew", account(skew_us=-9_999_999), account(skew_us=-10_000_000), "our clock is -10.0 s"),
-    ("clock_skew", QUIET, account(skew_us=None), "not known yet"),
+    ("clock_skew", unsure(9_999_999), unsure(10_000_000), "not known yet"),
+    ("clock_skew", unsure(-9_999_999), unsure(-10_000_000), "not known yet"),
+    ("clock_skew", QUIET, replace(unsure(0), prices=replace(QUIET.prices, time_us=None)), "not known yet"),
     ("stale_price", priced(time_us=NOW_US - 5_000_000), priced(time_us=NOW_US - 5_000_001), "the last price is 5.0 s old"),
     ("stale_price", priced(time_us=NOW_US + 5_000_000), priced(time_us=NOW_US + 5_000_001), "the last price is -5.0 s old"),
     ("stale_price", QUIET, priced(time_us=None), "no price with a time"),

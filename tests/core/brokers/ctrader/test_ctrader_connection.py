@@ -1,4 +1,4 @@
-"""One connection: every request is answered, refused, never written or perhaps written, and nobody in between learns anything."""
+"""One connection: every request is answered, refused, never written or perhaps written; nobody in between learns anything."""
 
 import asyncio
 import socket

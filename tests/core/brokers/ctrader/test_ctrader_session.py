@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from ctrader_scripted_house import ACCOUNT, Client, House, stored
@@ -350,12 +351,16 @@ def test_what_holds_already_is_as_good_as_done(certificate, tmp_path, name, code
     played(House(errors={name: [code]}), story, certificate, tmp_path)
 
 
-def test_a_day_of_silence_leaves_no_task_behind_and_no_gap_without_a_sign_of_life(certificate, tmp_path):
+def _open_descriptors() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
+def test_a_day_leaves_no_task_and_no_descriptor_behind_and_has_no_gap_without_a_sign_of_life(certificate, tmp_path):
     async def story(session: Session, client: Client) -> None:
         await session.wait_ready(5)
-        tasks = len(asyncio.all_tasks())
-        await asyncio.sleep(6 * 3600)
-        assert len(asyncio.all_tasks()) == tasks
+        before = len(asyncio.all_tasks()), _open_descriptors()
+        await asyncio.sleep(24 * 3600)
+        assert (len(asyncio.all_tasks()), _open_descriptors()) == before
         beats = client.server.peers[0].heartbeats
         assert len(client.server.peers) == 1
         assert max(later - sooner for sooner, later in pairwise(beats)) <= 12
