@@ -22,6 +22,7 @@ class BookComparison:
         self._ledger, self._broker, self._account = ledger, broker, account
         self._since: dict[Mismatch, datetime] = {}
         self._told: set[Mismatch] = set()
+        self._agreed = False
 
     def refusal(self, symbol: str) -> str:
         """Why nothing is entered on a symbol by the last comparison; empty if it may be."""
@@ -53,11 +54,20 @@ class BookComparison:
                 )  # fmt: skip
 
     def _forget(self, found: tuple[Mismatch, ...]) -> None:
-        """What is no difference any more is resolved."""
-        for item in self._told - set(found):
-            self._told.discard(item)
-            with self._ledger.begin() as connection:
-                resolve_alerts(connection, self._ledger, self._key(item))
+        """What is no difference any more is resolved; when there is none, also what an earlier process had told."""
+        over = self._told - set(found)
+        self._told -= over
+        agree = not found
+        if not over and (self._agreed or not agree):
+            self._agreed = agree
+            return
+        self._agreed = agree
+        keys = {self._key(item) for item in over if item.is_foreign}
+        if agree:
+            keys = {f"foreign_position:{self._account}", f"mismatch:{self._account}"}
+        with self._ledger.begin() as connection:
+            for key in sorted(keys):
+                resolve_alerts(connection, self._ledger, key)
 
     def _key(self, item: Mismatch) -> str:
         return f"foreign_position:{self._account}:{item.position_id}"

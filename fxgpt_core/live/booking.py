@@ -103,7 +103,9 @@ class Booking:
             units = held.units + fill.units
             average = (held.entry_price * held.units + fill.price * fill.units) / units
             grown = update(positions).where(positions.c.position_id == fill.position_id)
-            connection.execute(grown.values(units=units, entry_price=average))
+            # Also one that was closed between two parts of its order: it is open again.
+            open_again = "open" if units > held.closed_units else held.state
+            connection.execute(grown.values(units=units, entry_price=average, state=open_again))
         self._watch(connection, fill, intent, filled)
 
     def _opened(self, fill: Fill, intent: Row[Any]) -> dict[str, Any]:

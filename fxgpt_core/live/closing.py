@@ -10,14 +10,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from fxgpt_core.brokers.broker import Broker, OrderResult, Refusal
+from fxgpt_core.brokers.broker import Broker, Refusal
+from fxgpt_core.live import state_of_trading
+from fxgpt_core.live.command import outcome_of
 from fxgpt_core.live.state_of_trading import alert, resolve_alerts
 from fxgpt_core.market.orders import OrderOutcome, Position
 from fxgpt_core.registry import lineage
-from fxgpt_core.registry.gateway_tables import closes
+from fxgpt_core.registry.gateway_tables import closes, flatten_requests
 from fxgpt_core.registry.ledger import Ledger
 
 ATTEMPTS_TO_ALERT = 3
+BY_RULE = "time"
+"""The reason of a close that a deployment's exit rules want, and neither a person nor a danger."""
 PAUSE = timedelta(seconds=2)
 """Between a close that was refused or lost and the next one, if the broker does not want longer."""
 
@@ -54,7 +58,7 @@ class Closing:
             if row.close_id in self._in_flight:
                 n_open += 1
             elif row.position_id not in held:
-                self._write(row, CloseState.DONE, detail="the position is gone")
+                self._write(row, CloseState.DONE, detail=row.detail or "the position is gone")
             elif self._is_due(row):
                 n_open += await self._send(row)
             else:
@@ -62,9 +66,17 @@ class Closing:
         return n_open
 
     def _open(self) -> list[Row[Any]]:
+        """What is not done yet; a halted account sends nothing by rule, as long as nobody wants it flat."""
         mine = (closes.c.account == self._account, closes.c.state != CloseState.DONE)
         with self._ledger.reading() as connection:
-            return list(connection.execute(select(closes).where(*mine).order_by(closes.c.created_at)).all())
+            found = list(connection.execute(select(closes).where(*mine).order_by(closes.c.created_at)).all())
+            if state_of_trading.state(connection, self._account).may_close or self._is_to_be_flat(connection):
+                return found
+        return [row for row in found if row.reason != BY_RULE]
+
+    def _is_to_be_flat(self, connection: Connection) -> bool:
+        mine = (flatten_requests.c.account == self._account, flatten_requests.c.done_at.is_(None))
+        return connection.execute(select(flatten_requests.c.id).where(*mine).limit(1)).first() is not None
 
     def _is_due(self, row: Row[Any]) -> bool:
         """One that the broker has confirmed is sent again only when it must have done it and has not."""
@@ -82,9 +94,7 @@ class Closing:
         self._sent.add(row.close_id)
         self._in_flight.add(row.close_id)
         try:
-            result = await self._broker.close(row.position_id, row.close_id, row.reason)
-        except Exception as error:  # noqa: BLE001 whatever failed, the broker may have closed it
-            result = OrderResult(OrderOutcome.UNKNOWN, reason=f"{type(error).__name__}: {error}")
+            result = await outcome_of(self._broker.close(row.position_id, row.close_id, row.reason))
         finally:
             self._in_flight.discard(row.close_id)
         if result.refusal is Refusal.NO_SUCH_POSITION:

@@ -13,7 +13,8 @@ from fxgpt_core.brokers.ctrader.trendbars import Trendbar
 from fxgpt_core.errors import BadInputError
 from fxgpt_core.live.account_folder import account_folder
 from fxgpt_core.live.candle_feed import ClosedCandle
-from fxgpt_core.live.gateway import Gateway, GatewaySettings
+from fxgpt_core.live.gateway import Gateway
+from fxgpt_core.live.gateway_settings import GatewaySettings
 from fxgpt_core.live.guard_file import read_guard_settings
 from fxgpt_core.live.told import Told
 from fxgpt_core.market.timeframes import Timeframe

@@ -67,6 +67,8 @@ class Entries:
         """Handle the new signals of a deployment at a market moment; returns how many orders were handed over."""
         sent = 0
         for signal in self._new_signals(deployment.deployment_id, moment.known_at_us):
+            if self._guarding.waits_for_prices(moment.symbol, int(signal.known_at_us)):
+                continue
             request, found = await self._request(signal, deployment, moment)
             if found:
                 state = EXPIRED if any(denial.guard == "signal_age" for denial in found) else DENIED
@@ -132,6 +134,8 @@ class Entries:
             planned = connection.execute(asked).all()
         sent = 0
         for intent in planned:
+            if self._path.is_in_peace or self._guarding.waits_for_prices(intent.symbol, int(intent.known_at_us)):
+                continue
             request = _stored_request(intent)
             if intent.known_at_us == moments.get(intent.symbol):
                 sent += await self._dispatch(self._again(request))

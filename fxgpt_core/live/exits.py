@@ -7,7 +7,8 @@ from sqlalchemy import Connection, func, select, update
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.candle_feed import ClosedCandle
-from fxgpt_core.live.closing import Closing
+from fxgpt_core.live.closing import BY_RULE, Closing
+from fxgpt_core.live.command import outcome_of
 from fxgpt_core.live.deployed import Deployed
 from fxgpt_core.live.intents import stop_reason
 from fxgpt_core.live.order_path import Checkpoint, no_checkpoint
@@ -41,7 +42,7 @@ class Exits:
             numbers = self._numbers(held)
             execution = deployment.execution_by(numbers)
             if fill_rule.time_is_up(self._candles_held(held, deployment, candle), execution.max_candles):
-                if self._may_close() and self._closing.plan(held, "time") is not None:
+                if self._may_close() and self._closing.plan(held, BY_RULE) is not None:
                     await self._closing.drive()
                     self._checkpoint("closing")
             else:
@@ -66,7 +67,7 @@ class Exits:
         if stop == before or not self._may_close():
             return
         if not same_price(stop, held.stop_price, self.broker.terms(held.symbol)):
-            amended = await self.broker.amend(held.position_id, stop, held.target_price)
+            amended = await outcome_of(self.broker.amend(held.position_id, stop, held.target_price))
             if amended.outcome is not OrderOutcome.CONFIRMED:
                 return  # closed meanwhile, as its fill will say; or not known, and the next candle tightens it again
             self._checkpoint("amended")

@@ -7,26 +7,21 @@ compared; before that nothing is sent. Nothing is undone when the process ends, 
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
-
-from sqlalchemy import delete, func, insert, select
 
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.brokers.paper import PaperBroker
-from fxgpt_core.content_hash import canonical_json
 from fxgpt_core.errors import NotReadyError, RefusedError
-from fxgpt_core.live import crash_guard, lease, reconciliation, state_of_trading
+from fxgpt_core.live import crash_guard, lease, look_back, reconciliation, state_of_trading
 from fxgpt_core.live.book_comparison import BookComparison
 from fxgpt_core.live.booking import Booking
 from fxgpt_core.live.candle_feed import ClosedCandle
 from fxgpt_core.live.closing import Closing
 from fxgpt_core.live.entries import Entries, MarketMoment
 from fxgpt_core.live.exits import Exits
+from fxgpt_core.live.gateway_settings import DEFAULTS, GatewaySettings
 from fxgpt_core.live.guarding import Guarding
-from fxgpt_core.live.intents import UNSETTLED
+from fxgpt_core.live.heartbeat import Heartbeat
 from fxgpt_core.live.kill_switch import KillSwitch
 from fxgpt_core.live.markets import Market, unplayed
 from fxgpt_core.live.order_path import Checkpoint, OrderPath, no_checkpoint
@@ -35,32 +30,9 @@ from fxgpt_core.live.protection import Protection
 from fxgpt_core.live.timer import Timer
 from fxgpt_core.live.told import Told
 from fxgpt_core.live.traded_series import TradedSeries
-from fxgpt_core.portfolio.guards.settings import GuardSettings
 from fxgpt_core.registry.lake import Lake
-from fxgpt_core.registry.live_tables import heartbeats, order_intents
 
 log = logging.getLogger(__name__)
-HEARTBEAT = timedelta(seconds=2)
-
-
-@dataclass(frozen=True)
-class GatewaySettings:
-    """How a gateway runs: `folder` holds the files of its kill switch; times in seconds.
-
-    `begins_halted`: an account that never traded waits for a person. `wants_candles`: the feed is of the broker's candles.
-    """
-
-    folder: Path | None = None
-    most_starts: int = 3
-    starts_within: timedelta = timedelta(minutes=10)
-    most_in_flight: int = 20
-    begins_halted: bool = False
-    wants_candles: bool = True
-    look_at_positions_s: float = 0.5
-    look_at_orders_s: float = 1.0
-    look_at_candles_s: float = 0.25
-    read_anew_s: float = 60.0
-    guards: GuardSettings = field(default_factory=GuardSettings)
 
 
 class Gateway:
@@ -72,13 +44,13 @@ class Gateway:
         broker: Broker,
         account: str,
         checkpoint: Checkpoint = no_checkpoint,
-        settings: GatewaySettings = GatewaySettings(),
+        settings: GatewaySettings = DEFAULTS,
         told: Told | None = None,
     ) -> None:
         self._lake, self._broker, self._account, self._settings = lake, broker, account, settings
         # Everything that follows writes through it, so that none of it can forget to ask whether this is still the gateway.
         self._ledger = ledger = lease.LeasedLedger(lake.ledger, broker.name, account)
-        self._checkpoint = checkpoint
+        self._checkpoint, self._heartbeat = checkpoint, Heartbeat(ledger, account)
         self._closing = Closing(ledger, broker, account)
         folder = lake.root.parent / "live" / account if settings.folder is None else settings.folder
         self._switch = KillSwitch(ledger, broker, account, self._closing, folder)
@@ -92,8 +64,8 @@ class Gateway:
         self._booking, self._protection = Booking(ledger, broker, account), Protection(ledger, broker, account, self._closing)
         self._series = TradedSeries(lake, ledger, broker, account, settings.wants_candles)
         self._sending: set[asyncio.Task[bool]] = set()
+        self._failure: BaseException | None = None
         self._start, self._told, self._trouble = 0, told, ""
-        self._last_beat: datetime | None = None
         self._timers = {
             "positions": Timer(settings.look_at_positions_s),
             "orders": Timer(settings.look_at_orders_s),
@@ -117,22 +89,23 @@ class Gateway:
         self._switch.look()
         if parameters.begins_halted:
             state_of_trading.begin_halted(self._ledger, self._account)
-        await self._broker.connect(self._since_us())
+        await self._broker.connect(look_back.since_us(self._ledger, self._account))
         if self._replays:
             await self._come_back()
-        self._beat()
+        self._heartbeat.beat(self._broker.is_ready)
 
     async def step(self) -> bool:
         """Execute new signals and play the next candle of each series; False when there was nothing to do.
 
         Raises `RefusedError` when the lease was lost: the process must end.
         """
-        self._beat()
+        self._heartbeat.beat(self._broker.is_ready)
         if not self._broker.is_ready:
             return False
         if self._replays:
             return await self._replay()
         try:
+            self._raise_failure()
             if self._permission.compared != self._broker.connections:
                 await self._come_back()
             return await self._go_along()
@@ -143,13 +116,18 @@ class Gateway:
             self._note(str(error))
             return False
 
-    async def stop(self) -> None:
-        """Wait for what is on its way and give the account up; open positions stay as they are."""
-        if self._sending:
-            await asyncio.gather(*self._sending)
-        if self._start:
-            crash_guard.ended(self._ledger, self._start, "stopped")
-            self._start = 0
+    async def stop(self, in_order: bool = True) -> None:
+        """Wait for what is on its way and give the account up; open positions stay as they are.
+
+        `in_order` False: it ends because something failed, which the crash guard counts.
+        """
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        if self._failure is not None:
+            log.error("an order of %s failed on its way", self._account, exc_info=self._failure)
+        if self._start and in_order:
+            # Also of a process that has lost its lease: that it ended is no trade.
+            crash_guard.ended(self._lake.ledger, self._start, "stopped")
+        self._start = 0
         await self._broker.disconnect()
         self._ledger.give_up()
 
@@ -266,30 +244,18 @@ class Gateway:
         return True
 
     def _was_sent(self, task: asyncio.Task[bool]) -> None:
+        """What an order failed of on its way is no order's own affair: the next step raises it."""
         self._sending.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def _compare_books(self) -> None:
         if self._replays:
             reconciliation.compare(self._ledger, self._broker, self._account)
         else:
             self._comparison.compare()
-
-    def _since_us(self) -> int | None:
-        """From when on the broker must tell: a minute before the oldest order whose end is not known."""
-        mine = (order_intents.c.account == self._account, order_intents.c.state.in_(UNSETTLED))
-        with self._ledger.reading() as connection:
-            oldest = connection.execute(select(func.min(order_intents.c.sent_at)).where(*mine)).scalar_one()
-        return None if oldest is None else int((oldest - timedelta(minutes=1)).timestamp() * 1_000_000)
-
-    def _beat(self) -> None:
-        """Show that the process lives, and hold the lease, every two seconds."""
-        now = self._ledger.now()
-        if self._last_beat is not None and now - self._last_beat < HEARTBEAT:
-            return
-        with self._ledger.begin() as connection:
-            process = f"gateway:{self._account}"
-            detail = {"owner": self._ledger.lease.owner, "fence": self._ledger.lease.fence}
-            detail |= {"state": str(state_of_trading.state(connection, self._account)), "ready": self._broker.is_ready}
-            connection.execute(delete(heartbeats).where(heartbeats.c.process == process))
-            connection.execute(insert(heartbeats), {"process": process, "at": now, "detail_json": canonical_json(detail)})
-        self._last_beat = now

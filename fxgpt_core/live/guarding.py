@@ -102,6 +102,15 @@ class Guarding:
         self.refused(connection, (str(intent.symbol), str(intent.signal_key)), found, str(intent.client_order_id))
         return told(found)
 
+    def waits_for_prices(self, name: str, known_at_us: int) -> bool:
+        """Whether a wish should wait: a new connection tells prices, and by them the broker's clock, only after a moment.
+
+        A wish that is too old does not wait; it is denied, with what was missing.
+        """
+        if self._in_replay or (self._quotes.skew_us is not None and self._broker.quote(name) is not None):
+            return False
+        return micros(self._ledger.now()) - known_at_us <= self._settings.max_signal_age_s * 1_000_000
+
     def watch(self, names: Sequence[str]) -> None:
         """Look at prices, and every two seconds at the account: some guards want it reduced or halted without any order.
 

@@ -12,11 +12,14 @@ from sqlalchemy import Row, insert, select, update
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.live import state_of_trading
 from fxgpt_core.live.closing import Closing
+from fxgpt_core.live.command import outcome_of
+from fxgpt_core.live.intents import UNSETTLED
 from fxgpt_core.live.state_of_trading import change_within
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.gateway_tables import flatten_requests
 from fxgpt_core.registry.ledger import Ledger
+from fxgpt_core.registry.live_tables import order_intents
 
 HALT_FILE, FLATTEN_FILE = "halt", "flatten"
 GUARD = "kill file"
@@ -61,16 +64,26 @@ class KillSwitch:
                 self._obey(file, wants_flat)
 
     async def drive(self) -> None:
-        """Close what is to be flat; a request is done once the broker, asked anew, has neither position nor order."""
+        """Close what is to be flat; a request is done once the broker, asked anew, has neither position nor order.
+
+        An order of ours whose end is not known may become a position yet, so it is cancelled and waited for.
+        """
         for request in self._open_requests():
-            for order in self._broker.orders():
-                await self._broker.cancel(order.order_id)
+            ours = self._unsettled()
+            for order_id in sorted({order.order_id for order in self._broker.orders()} | {one for one in ours if one}):
+                await outcome_of(self._broker.cancel(order_id))
             for held in self._broker.positions():
                 self._closing.plan(held, "close", f"flatten: {request.reason}")
-            if await self._closing.drive() == 0 and not self._broker.orders():
+            if await self._closing.drive() == 0 and not self._broker.orders() and not ours:
                 await self._broker.reconcile()
                 if not self._broker.positions() and not self._broker.orders():
                     self._done(request)
+
+    def _unsettled(self) -> list[str | None]:
+        """The broker's ids of our orders that may still be filled; None where it told none."""
+        mine = (order_intents.c.account == self._account, order_intents.c.state.in_(UNSETTLED))
+        with self._ledger.reading() as connection:
+            return list(connection.execute(select(order_intents.c.order_id).where(*mine)).scalars())
 
     def _obey(self, file: Path, wants_flat: bool) -> None:
         with self._ledger.reading() as connection:

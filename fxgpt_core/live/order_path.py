@@ -8,11 +8,13 @@ turned away unread, is planned again.
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from fxgpt_core.brokers.broker import Broker, BrokerOrder, OrderResult, OrderState, Permit, Refusal, permitted
+from fxgpt_core.live.command import outcome_of
 from fxgpt_core.live.intents import UNSETTLED, IntentState, intent_of
 from fxgpt_core.live.state_of_trading import alert, change_within, note_risk, resolve_alerts
 from fxgpt_core.market.orders import OrderOutcome, OrderRequest
@@ -56,6 +58,13 @@ class OrderPath:
         self._ledger, self._broker, self._account = ledger, broker, account
         self._may_send, self._permit, self._checkpoint = may_send, permit, checkpoint
         self._in_flight: set[str] = set()
+        # Of this process only: a new one is turned away once more, and learns it.
+        self._peace_until: datetime | None = None
+
+    @property
+    def is_in_peace(self) -> bool:
+        """Whether the broker was asked too often and wants to be left alone for a while: what is planned waits."""
+        return self._peace_until is not None and self._ledger.now() < self._peace_until
 
     def plan(self, signal: Row[Any], request: OrderRequest, deployment_id: int, retry: int = 0) -> bool:
         """Write the intent and take the signal, in one transaction; False when that signal has this intent already."""
@@ -77,15 +86,15 @@ class OrderPath:
     async def send(self, request: OrderRequest) -> OrderResult:
         """Send a planned intent, or deny it. An exception after SENT leaves it UNKNOWN, which blocks the symbol."""
         order = request.client_order_id
+        if self.is_in_peace:
+            return OrderResult(OrderOutcome.DENIED, reason="the broker was asked too often; it is sent later")
         if refusal := self._mark_sent(order):
             return OrderResult(OrderOutcome.DENIED, reason=refusal)
         self._checkpoint("sent")
         withheld: list[str] = []
         self._in_flight.add(order)
         try:
-            result = await self._broker.place(request, lambda: self._last_word(withheld))
-        except Exception as error:  # noqa: BLE001 whatever failed, the broker may have the order
-            result = OrderResult(OrderOutcome.UNKNOWN, reason=f"{type(error).__name__}: {error}")
+            result = await outcome_of(self._broker.place(request, lambda: self._last_word(withheld)))
         finally:
             self._in_flight.discard(order)
         self._checkpoint("placed")
@@ -124,7 +133,7 @@ class OrderPath:
             if known is None and self._ledger.now() - intent.sent_at >= self._broker.settles_within:
                 known = await self._broker.order(order, int(intent.sent_at.timestamp() * 1_000_000))
                 if known is None:
-                    self._expire(order)
+                    self._give_up(intent)
                     return False
         except Exception as error:  # noqa: BLE001 no answer is not an answer
             self._settle(order, OrderResult(OrderOutcome.UNKNOWN, reason=f"{type(error).__name__}: {error}"))
@@ -174,6 +183,8 @@ class OrderPath:
 
     def _defer(self, order: str, result: OrderResult) -> None:
         """Plan an order again that did not leave or was turned away unread; after some attempts it is rejected."""
+        if result.retry_after_s is not None:
+            self._peace_until = self._ledger.now() + timedelta(seconds=result.retry_after_s)
         with self._ledger.begin() as connection:
             intent = intent_of(connection, order)
             if intent.attempts >= MOST_ATTEMPTS:
@@ -200,9 +211,12 @@ class OrderPath:
         }
         self._move(order, states[result.outcome], result)
 
-    def _expire(self, order: str) -> None:
-        result = OrderResult(OrderOutcome.REJECTED, reason="the broker never received it; it is not sent again")
-        self._move(order, IntentState.EXPIRED, result)
+    def _give_up(self, intent: Row[Any]) -> None:
+        """An order that a complete look does not find; of one that was filled in part, the rest is over."""
+        state, reason = IntentState.EXPIRED, "the broker never received it; it is not sent again"
+        if intent.filled_units:
+            state, reason = IntentState.CANCELLED, f"the broker has it no more; {intent.filled_units} units of it were filled"
+        self._move(str(intent.client_order_id), state, OrderResult(OrderOutcome.REJECTED, reason=reason))
 
     def _move(self, order: str, state: IntentState, result: OrderResult) -> None:
         with self._ledger.begin() as connection:

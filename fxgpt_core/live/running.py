@@ -4,8 +4,10 @@ import asyncio
 from pathlib import Path
 
 from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.errors import FxgptError
 from fxgpt_core.live.account_folder import account_folder
-from fxgpt_core.live.gateway import Gateway, GatewaySettings
+from fxgpt_core.live.gateway import Gateway
+from fxgpt_core.live.gateway_settings import GatewaySettings
 from fxgpt_core.registry.lake import Lake
 
 PAUSE_S = 0.2
@@ -13,7 +15,11 @@ PAPER_CASH, PAPER_LEVERAGE = 100_000.0, 30.0
 
 
 async def run(gateway: Gateway, *, stop: asyncio.Event, pause_s: float = PAUSE_S) -> None:
-    """Start a gateway and keep stepping until `stop` is set. Raises what `Gateway.start` and `step` raise."""
+    """Start a gateway and keep stepping until `stop` is set. Raises what `Gateway.start` and `step` raise.
+
+    One that ends by an error without a name has crashed; one that says what is wrong has ended in order.
+    """
+    in_order = False
     try:
         await gateway.start()
         while not stop.is_set():
@@ -21,8 +27,12 @@ async def run(gateway: Gateway, *, stop: asyncio.Event, pause_s: float = PAUSE_S
                 await _pause(gateway, stop, pause_s)
             else:
                 await asyncio.sleep(0)
+        in_order = True
+    except FxgptError:
+        in_order = True
+        raise
     finally:
-        await gateway.stop()
+        await gateway.stop(in_order)
 
 
 def paper_gateway(lake: Lake, data_root: Path, account: str) -> Gateway:

@@ -31,8 +31,8 @@ class TradedSeries:
                 paper.trade(item.symbol, item.paid)
             self.markets = [ReplayMarket(self._ledger, paper, self._account, *place) for place in places]
         else:
-            self.markets = [self._live(place) for place in places]
             await self._want_prices()
+            self.markets = [self._live(place) for place in places]
 
     def of(self, market: Market) -> list[Deployed]:
         """The deployments on a market's series."""

@@ -26,8 +26,9 @@ async def write_off(ledger: Ledger, broker: Broker, account: str, position_id: s
     leased.take()
     try:
         with ledger.reading() as connection:
-            _open_position(connection, account, position_id)
-        await broker.connect()
+            entered_us = _open_position(connection, account, position_id).entry_time_us
+        # Its exit may be long ago; a broker asked for its last day only would not tell it.
+        await broker.connect(entered_us)
         _require_gone(broker, position_id)
         with leased.begin() as connection:
             held = _open_position(connection, account, position_id)

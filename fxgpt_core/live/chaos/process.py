@@ -20,7 +20,8 @@ from fxgpt_core.live.booking import Booking
 from fxgpt_core.live.chaos.settings import ChaosSettings
 from fxgpt_core.live.chaos.simulated_broker import simulated_broker
 from fxgpt_core.live.chaos.stage import CODE
-from fxgpt_core.live.gateway import Gateway, GatewaySettings
+from fxgpt_core.live.gateway import Gateway
+from fxgpt_core.live.gateway_settings import GatewaySettings
 from fxgpt_core.live.order_path import OrderPath
 from fxgpt_core.live.running import run
 from fxgpt_core.live.told import Told

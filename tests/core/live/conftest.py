@@ -1,8 +1,10 @@
-"""A paper account that traded a whole stage, made once for all who only look at it."""
+"""A paper account that traded a whole stage, made once for all who only look at it; and a live one, new for each test."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from live_account import LiveAccount, live_account, template
 from live_stage import Stage, stage
 
 from fxgpt_core.market.charges import Charges
@@ -14,5 +16,19 @@ def traded(request, tmp_path_factory) -> Iterator[Stage]:
     made = stage(tmp_path_factory.mktemp("traded"), n=100, charges=request.param)
     made.release(0, len(made.candles) - 1)
     made.play_all(made.gateway())
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture(scope="session")
+def live_template(tmp_path_factory) -> Path:
+    """What every live account is a copy of."""
+    return template(tmp_path_factory.mktemp("live_template"))
+
+
+@pytest.fixture
+def account(live_template, tmp_path) -> Iterator[LiveAccount]:
+    """A live account before its first start."""
+    made = live_account(live_template, tmp_path)
     yield made
     made.ledger.close()

@@ -183,11 +183,12 @@ def deploy(
     timeframe: str,
     made: Mapping[str, str] | None = None,
     charges: Charges | None = None,
+    traded: str = "EURUSD",
 ) -> Deployment:
     """A parameter set on paper, with the artifacts `made` behind it, or some that only have their names."""
-    made = _names_only(lake, parameters, timeframe, charges) if made is None else made
+    made = _names_only(lake, parameters, (traded, timeframe), charges) if made is None else made
     request = DeploymentRequest(
-        symbol="EURUSD",
+        symbol=traded,
         timeframe=timeframe,
         parameter_set_id=made["optimized_parameters"],
         params_sha256=parameters.sha256,
@@ -204,16 +205,16 @@ def deploy(
     return Deployments(lake.ledger).deploy(request)
 
 
-def _names_only(lake: Lake, parameters: StrategyParameters, timeframe: str, charges: Charges | None) -> dict[str, str]:
+def _names_only(lake: Lake, parameters: StrategyParameters, place: tuple[str, str], charges: Charges | None) -> dict[str, str]:
     behind = ("diffusion_model", "calibration_quantiles", "walk_forward_validation")
     proposal = {"parameters": parameters.to_json(), "costs": {"spread": COSTS.spread, "commission": COSTS.commission}}
     if charges is not None:
         proposal["charges"] = asdict(charges)
     proposal |= {"run_id": 1, "trial_number": 0, "trial_seed": 7, "folds": []}
-    made = {asset: _artifact(lake, asset, timeframe) for asset in behind}
-    return made | {"optimized_parameters": _artifact(lake, "optimized_parameters", timeframe, proposal)}
+    made = {asset: _artifact(lake, asset, place) for asset in behind}
+    return made | {"optimized_parameters": _artifact(lake, "optimized_parameters", place, proposal)}
 
 
-def _artifact(lake: Lake, asset: str, timeframe: str, value: object | None = None) -> str:
-    with lake.making(asset, "EURUSD", timeframe, {}, code_sha256="0" * 64, run_id="dagster-run") as making:
+def _artifact(lake: Lake, asset: str, place: tuple[str, str], value: object | None = None) -> str:
+    with lake.making(asset, *place, {}, code_sha256="0" * 64, run_id="dagster-run") as making:
         return making.write_json({"asset": asset} if value is None else value, {}).id

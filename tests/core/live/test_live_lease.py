@@ -147,7 +147,7 @@ def test_lease_lost_is_noticed_at_the_next_beat(tmp_path: Path) -> None:
     awaited(gateway.start())
     with made.ledger.begin() as connection:
         connection.execute(update(leases).values(owner="elsewhere:1", fence=99))
-    gateway._last_beat = None
+    gateway._heartbeat._last = None
     with pytest.raises(RefusedError, match="taken over by another process"):
         awaited(gateway.step())
 
