@@ -230,14 +230,14 @@ KEPT = settings(deadline=None, derandomize=True, suppress_health_check=list(Heal
 @settings(KEPT, max_examples=10)
 @given(events=st.lists(EVENTS, min_size=5, max_size=9))
 def test_nothing_leaves_that_may_not_and_nothing_is_placed_twice(live_template: Path, events: list[Event]) -> None:
-    try_out(live_template, events)
+    assert try_out(live_template, events) <= len(events)
 
 
 @pytest.mark.slow
 @settings(KEPT, max_examples=400)
 @given(events=st.lists(EVENTS, min_size=8, max_size=30))
 def test_nothing_leaves_that_may_not_in_long_stories(live_template: Path, events: list[Event]) -> None:
-    try_out(live_template, events)
+    assert try_out(live_template, events) <= len(events)
 
 
 def test_the_stories_send_orders(live_template: Path) -> None:
