@@ -15,6 +15,7 @@ FXGPT_CTRADER_CLIENT_SECRET  its secret                                      def
 FXGPT_CTRADER_TOKEN_KEY      key of the file of tokens                       default none: tokens are in the keyring
 FXGPT_CTRADER_HOST           host[:port] instead of the venue's, a simulator default none
 FXGPT_CTRADER_CA             file of the one authority to trust              default none: the system's
+FXGPT_CTRADER_SYMBOLS        the house's names of symbols: EURUSD=EURUSD.r   default none: as ours
 FXGPT_CTRADER_ACCOUNT        id of the account whose candles are synced      default the first demo account
 FXGPT_CTRADER_ACCESS_TOKEN   read by `fxgpt ctrader login --given` alone, with FXGPT_CTRADER_REFRESH_TOKEN
 """
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fxgpt_core.errors import BadInputError, MissingError
+from fxgpt_core.market.symbols import symbol
 from fxgpt_core.registry.database_url import require_usable
 
 if TYPE_CHECKING:
@@ -144,7 +146,16 @@ def ctrader_access(settings: Settings, environment: Mapping[str, str] | None = N
         host=env.get("FXGPT_CTRADER_HOST", ""),
         ca_file=ca_file,
         token_key=Secret(token_key) if token_key else None,
+        spelled=_spelled(env.get("FXGPT_CTRADER_SYMBOLS", "")),
     )
+
+
+def _spelled(given: str) -> dict[str, str]:
+    """The house's names of symbols by ours, from "EURUSD=EURUSD.r,XAUUSD=GOLD". Raises `BadInputError`."""
+    pairs = [part.partition("=") for part in given.split(",") if part.strip()]
+    if any(not ours.strip() or not theirs.strip() for ours, _, theirs in pairs):
+        raise BadInputError(f"FXGPT_CTRADER_SYMBOLS is {given!r}; write it as EURUSD=EURUSD.r,XAUUSD=GOLD")
+    return {symbol(ours).name: theirs.strip() for ours, _, theirs in pairs}
 
 
 def ctrader_account(environment: Mapping[str, str] | None = None) -> int | None:

@@ -52,7 +52,7 @@ def ctrader_broker(access: Access, account_id: int, is_live: bool, told: Told, n
     def on_candle(symbol: str, timeframe: Timeframe, bar: Trendbar) -> None:
         told.candle(symbol, str(timeframe), ClosedCandle(**asdict(bar)))
 
-    return CTraderBroker(session, CTraderSettings(account_id), now_us, told.frame, on_candle)
+    return CTraderBroker(session, CTraderSettings(account_id, spelled=access.spelled), now_us, told.frame, on_candle)
 
 
 def _us(lake: Lake) -> int:

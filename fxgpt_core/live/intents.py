@@ -33,6 +33,20 @@ UNSETTLED = tuple(state for state in OPEN_STATES if state is not IntentState.PLA
 """The broker may have it, and has not told its end."""
 
 
+RANK = {state: rank for rank, state in enumerate(("PLANNED", "SENT", "UNKNOWN", "ACCEPTED", "PARTLY_FILLED"))}
+"""A state only moves to a higher one, or to one without a rank, which is final; ACCEPTED may become UNKNOWN again."""
+
+
+def moves(intent: Row[Any], state: IntentState) -> bool:
+    """Whether the state of an intent may become another; one that was taken for dead may turn out to live."""
+    if intent.state == IntentState.EXPIRED:
+        return state in (IntentState.ACCEPTED, IntentState.REJECTED, IntentState.CANCELLED)
+    if intent.state not in RANK or intent.state == state:
+        return False
+    back_in_doubt = intent.state == IntentState.ACCEPTED and state is IntentState.UNKNOWN
+    return back_in_doubt or state not in RANK or RANK[state] > RANK[intent.state]
+
+
 def intent_of(connection: Connection, order: str) -> Row[Any]:
     """The intent of a client order id, which must be there."""
     return connection.execute(select(order_intents).where(order_intents.c.client_order_id == order)).one()

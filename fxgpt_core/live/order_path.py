@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from fxgpt_core.brokers.broker import Broker, BrokerOrder, OrderResult, OrderState, Permit, Refusal, permitted
 from fxgpt_core.live.command import outcome_of
-from fxgpt_core.live.intents import UNSETTLED, IntentState, intent_of
+from fxgpt_core.live.intents import UNSETTLED, IntentState, intent_of, moves
 from fxgpt_core.live.state_of_trading import alert, change_within, note_risk, resolve_alerts
 from fxgpt_core.market.orders import OrderOutcome, OrderRequest
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
@@ -25,9 +25,6 @@ from fxgpt_core.registry.live_records import DENIED, EXPIRED, TAKEN, move_signal
 from fxgpt_core.registry.live_tables import order_intents, orders
 
 MOST_ATTEMPTS = 3
-
-RANK = {state: rank for rank, state in enumerate(("PLANNED", "SENT", "UNKNOWN", "ACCEPTED", "PARTLY_FILLED"))}
-"""A state only moves to a higher one, or to one without a rank, which is final; ACCEPTED may become UNKNOWN again."""
 
 Permission = Callable[[Connection, Row[Any]], str]
 """Asked about an intent (its row) inside the transaction that would mark it SENT: empty, or why it may not leave."""
@@ -152,7 +149,7 @@ class OrderPath:
             state = IntentState.REJECTED
         elif known.state in (OrderState.CANCELLED, OrderState.EXPIRED) and intent.filled_units >= known.filled_units:
             state = IntentState.CANCELLED
-        if _moves(intent, state) or known.order_id != intent.order_id:
+        if moves(intent, state) or known.order_id != intent.order_id:
             self._move(str(intent.client_order_id), state, result)
 
     def _last_word(self, withheld: list[str]) -> str:
@@ -219,8 +216,8 @@ class OrderPath:
     def _move(self, order: str, state: IntentState, result: OrderResult) -> None:
         with self._ledger.begin() as connection:
             intent = intent_of(connection, order)
-            if _moves(intent, state) or (result.order_id or intent.order_id) != intent.order_id:
-                self._write(connection, intent, state if _moves(intent, state) else IntentState(intent.state), result)
+            if moves(intent, state) or (result.order_id or intent.order_id) != intent.order_id:
+                self._write(connection, intent, state if moves(intent, state) else IntentState(intent.state), result)
 
     def _write(self, connection: Connection, intent: Row[Any], state: IntentState, result: OrderResult | None) -> None:
         """The new state of an intent and the fact of it; None when nothing was heard of the broker yet."""
@@ -280,16 +277,6 @@ class OrderPath:
             "signal_price": json.loads(signal.payload_json)["decision"]["numbers"]["close"],
             "retry": retry,
         }
-
-
-def _moves(intent: Row[Any], state: IntentState) -> bool:
-    """Whether the state of an intent may become another; one that was taken for dead may turn out to live."""
-    if intent.state == IntentState.EXPIRED:
-        return state in (IntentState.ACCEPTED, IntentState.REJECTED, IntentState.CANCELLED)
-    if intent.state not in RANK or intent.state == state:
-        return False
-    back_in_doubt = intent.state == IntentState.ACCEPTED and state is IntentState.UNKNOWN
-    return back_in_doubt or state not in RANK or RANK[state] > RANK[intent.state]
 
 
 def _write_order(connection: Connection, ledger: Ledger, intent: Row[Any], order_id: str, state: IntentState) -> None:

@@ -2,9 +2,9 @@
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fxgpt_core.brokers.ctrader.authorisation import AccountList, accounts, authorise_application
@@ -22,6 +22,7 @@ class Access:
     """The application and its accounts' tokens: in the keyring, or with a `token_key` in an encrypted file of `folder`.
 
     `host`: where the venue is instead of its usual hosts (""). `ca_file`: the one authority to trust (None: the system's).
+    `spelled`: the house's names of symbols, by ours, where they differ.
     """
 
     credentials: Credentials
@@ -29,6 +30,7 @@ class Access:
     host: str = ""
     ca_file: Path | None = None
     token_key: Secret | None = None
+    spelled: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def token_file(self) -> Path:

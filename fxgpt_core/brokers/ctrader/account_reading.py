@@ -23,6 +23,8 @@ AHEAD_MS = 60 * SECOND_MS
 OLD_MS = 28 * 86_400 * SECOND_MS
 """A history that reaches farther back is asked for position by position."""
 MOST_READINGS = 8
+TAIL_LAGS = 2.0
+"""How many times its usual lag a history is read again: what it did not know then, it is asked for once more."""
 BETWEEN_LOOKS_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -60,7 +62,8 @@ class AccountReading:
     def tail_ms(self) -> int:
         """From when on history may have told too little when it was read last."""
         now_ms = self.now_ms()
-        return min(now_ms, now_ms if self.read_to_ms is None else self.read_to_ms) - round(self.lag_s * SECOND_MS)
+        read_to_ms = now_ms if self.read_to_ms is None else min(now_ms, self.read_to_ms)
+        return read_to_ms - round(TAIL_LAGS * self.lag_s * SECOND_MS)
 
     async def history(self, link: Link, since_ms: int) -> None:
         """Orders and deals from a moment on."""

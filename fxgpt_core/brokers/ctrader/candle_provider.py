@@ -91,7 +91,7 @@ def account_source(
         finally:
             await session.stop()
 
-    return CTraderSource(opened)
+    return CTraderSource(opened, access.spelled)
 
 
 async def _nothing_to_read(link: Link) -> None:

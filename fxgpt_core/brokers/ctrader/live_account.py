@@ -53,6 +53,7 @@ class LiveAccount:
         self._worth = AccountWorth(self.book)
         self._prices: MarketPrices | None = None
         self._wanted: set[str] = set()
+        self._wanting: set[int] = set()
         self._catching_up: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -154,6 +155,7 @@ class LiveAccount:
             # Kept before it is understood: whatever it does to the books can be done again from it.
             self._on_frame("push", name, told.SerializeToString())
             self.book.take_event(told)
+            self._want_held()
         elif name == "ProtoOATrailingSLChangedEvent":
             self.book.take_trailed(told)
         elif name == "ProtoOATraderUpdatedEvent":
@@ -193,11 +195,29 @@ class LiveAccount:
             if self._is_behind():
                 await asyncio.sleep(BETWEEN_TRIES_S)
 
+    def _want_held(self) -> None:
+        """A person may open what nobody wanted prices of: without them nobody knows what the account is worth."""
+        if self._prices is None:
+            return
+        held = {one.symbol_id for one in self.book.positions.values() if one.volume}
+        unpriced = held - self._prices.chains.keys() - self._wanting
+        if unpriced:
+            self._wanting |= unpriced
+            self.start(self._price(unpriced))
+
+    async def _price(self, symbol_ids: set[int]) -> None:
+        try:
+            await self.prices.want(self._link, symbol_ids, self._terms.now_us())
+        except FxgptError as error:
+            log.warning("what is held could not be priced; it is at the next connection: %s", error)
+        finally:
+            self._wanting -= symbol_ids
+
     async def _size_again(self, symbol_ids: list[int]) -> None:
         """Terms changed; until the new ones are known the old ones hold, and the venue refuses what does not fit."""
-        symbols = self.prices.symbols
-        known = [one for one in symbol_ids if one in symbols.traded]
         try:
+            symbols = self.prices.symbols
+            known = [one for one in symbol_ids if one in symbols.traded]
             await symbols.size(self._link, self._terms.account_id, known, self._terms.now_us())
         except FxgptError as error:
             log.warning("changed terms could not be read; they are at the next connection: %s", error)

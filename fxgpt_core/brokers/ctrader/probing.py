@@ -21,7 +21,7 @@ async def probing(access: Access, account_id: int, is_live: bool, now_us: Callab
         wanted = access.session_settings(account_id, is_live)
         return Session(wanted, access.keeper(now_us), on_event, on_ready, random.Random())  # noqa: S311 it spreads reconnects
 
-    broker = CTraderBroker(session, CTraderSettings(account_id, connect_s=READY_S), now_us)
+    broker = CTraderBroker(session, CTraderSettings(account_id, connect_s=READY_S, spelled=access.spelled), now_us)
     try:
         await broker.connect()
         yield broker.probe()

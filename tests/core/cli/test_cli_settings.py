@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from fxgpt_core.errors import BadInputError
-from fxgpt_core.settings import read_settings
+from fxgpt_core.settings import ctrader_access, ctrader_account, read_settings
 
 LEDGER, ROOT = "FXGPT_LEDGER_URL", "FXGPT_DATA_ROOT"
 BAD = [
@@ -79,3 +79,19 @@ def test_the_pages_are_not_started_with_a_setting_or_port_that_cannot_be_used(da
         command, capture_output=True, text=True, check=False, env=os.environ | environment | {ROOT: str(data_root)}
     )
     assert (ended.returncode, words in ended.stderr, "Traceback" in ended.stderr) == (code, True, False)
+
+
+def test_the_houses_names_of_symbols_are_read_and_what_is_no_pair_is_refused():
+    keys = {"FXGPT_CTRADER_CLIENT_ID": "id", "FXGPT_CTRADER_CLIENT_SECRET": "secret"}
+    settings = read_settings(keys)
+    given = {**keys, "FXGPT_CTRADER_SYMBOLS": "eur/usd=EURUSD.r, XAUUSD=GOLD"}
+    assert ctrader_access(settings, given).spelled == {"EURUSD": "EURUSD.r", "XAUUSD": "GOLD"}
+    assert ctrader_access(settings, keys).spelled == {}
+    with pytest.raises(BadInputError, match=r"EURUSD=EURUSD\.r"):
+        ctrader_access(settings, {**keys, "FXGPT_CTRADER_SYMBOLS": "EURUSD.r"})
+
+
+def test_the_account_whose_candles_are_asked_for_is_a_number():
+    assert (ctrader_account({}), ctrader_account({"FXGPT_CTRADER_ACCOUNT": "42"})) == (None, 42)
+    with pytest.raises(BadInputError, match="fxgpt ctrader accounts"):
+        ctrader_account({"FXGPT_CTRADER_ACCOUNT": "demo"})

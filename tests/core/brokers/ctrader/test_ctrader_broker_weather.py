@@ -137,6 +137,24 @@ def test_a_person_trades_moves_and_closes_in_the_terminal(tmp_path: Path) -> Non
     played(story, tmp_path)
 
 
+def test_what_a_person_opens_where_nobody_looked_is_priced_and_counts(tmp_path: Path) -> None:
+    async def story(at: Stage) -> None:
+        at.quote(150.0, 150.02, "USDJPY")
+        at.quote(190.0, 190.05, "GBPJPY")
+        venue, before = at.house.venue, at.broker.account().equity
+        ticket = OrderTicket(venue.symbol_id("GBPJPY"), OrderType.MARKET, TradeSide.BUY, 1_000_000)
+        venue.place(at.house.account_id, ticket)
+        await asyncio.sleep(1.0)
+        at.quote(191.0, 191.05, "GBPJPY")
+        await at.heard()
+        (held,) = at.broker.positions()
+        assert (held.symbol, held.units) == ("GBPJPY", 10_000)
+        profit = 10_000 * (191.0 - held.entry_price) / 150.0
+        assert at.broker.account().equity - before == pytest.approx(profit, abs=1.0)
+
+    played(story, tmp_path)
+
+
 def test_a_stop_that_a_person_moves_or_removes_is_in_the_books(tmp_path: Path) -> None:
     async def story(at: Stage) -> None:
         await at.broker.place(order())
