@@ -9,7 +9,7 @@ from fxgpt_core.live.state_of_trading import note_risk, resolve_alerts
 from fxgpt_core.market.orders import Position
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import positions
+from fxgpt_core.registry.live_tables import fills, positions
 
 
 async def adopt(ledger: Ledger, broker: Broker, account: str, position_id: str, *, by: str, reason: str) -> None:
@@ -25,9 +25,11 @@ async def adopt(ledger: Ledger, broker: Broker, account: str, position_id: str, 
     try:
         await broker.connect()
         held = _held(broker, position_id)
+        told_later = await _exits_to_come(ledger, broker, held)
         row = {
             "position_id": held.position_id, "client_order_id": held.client_order_id, "account": account, "symbol": held.symbol,
-            "side": int(held.side), "units": held.units, "entry_price": held.entry_price, "entry_time_us": held.entry_time_us,
+            "side": int(held.side), "units": held.units + told_later, "entry_price": held.entry_price,
+            "entry_time_us": held.entry_time_us,
             "stop_price": held.stop_price, "target_price": held.target_price, "state": "open",
         }  # fmt: skip
         with leased.begin() as connection:
@@ -42,6 +44,17 @@ async def adopt(ledger: Ledger, broker: Broker, account: str, position_id: str, 
     finally:
         await broker.disconnect()
         leased.give_up()
+
+
+async def _exits_to_come(ledger: Ledger, broker: Broker, held: Position) -> int:
+    """Units that left the position before, of which our books have no fill: the gateway is told of them, and takes them off."""
+    minute_us = 60_000_000
+    until_us = int(ledger.now().timestamp() * 1_000_000) + minute_us
+    deals = await broker.deal_history(held.entry_time_us - minute_us, until_us)
+    exits = [deal for deal in deals if deal.position_id == held.position_id and deal.reason != "entry"]
+    with ledger.reading() as connection:
+        booked = set(connection.execute(select(fills.c.fill_id).where(fills.c.position_id == held.position_id)).scalars())
+    return sum(deal.units for deal in exits if deal.fill_id not in booked)
 
 
 def _held(broker: Broker, position_id: str) -> Position:

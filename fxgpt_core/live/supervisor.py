@@ -5,6 +5,7 @@ again would not help. Whether a gateway that dies again and again may still trad
 """
 
 import asyncio
+import contextlib
 import random
 import signal
 from collections.abc import Callable, Sequence
@@ -87,16 +88,16 @@ class Supervisor:
         finally:
             stopping.cancel()
             if not ending.done():
-                process.kill()
+                _signal(process, signal.SIGKILL)
                 await process.wait()
         return ending.result()
 
     async def _end(self, process: asyncio.subprocess.Process, ending: "asyncio.Task[int]") -> None:
         """Ask it to end; it finishes the step it is in. One that does not is killed: no step minds."""
-        process.send_signal(signal.SIGTERM)
+        _signal(process, signal.SIGTERM)
         await asyncio.wait({ending}, timeout=self._settings.grace_s)
         if not ending.done():
-            process.kill()
+            _signal(process, signal.SIGKILL)
             await ending
 
     def _look(self, process: asyncio.subprocess.Process, started: datetime) -> None:
@@ -108,7 +109,7 @@ class Supervisor:
         self._tell(f"the gateway of {self._account} has not shown itself for {silent.total_seconds():.0f} s: it is killed")
         if silent > timedelta(seconds=self._settings.alert_s) or self._has_positions():
             self._alert(silent)
-        process.kill()
+        _signal(process, signal.SIGKILL)
 
     def _last_beat(self) -> datetime | None:
         asked = select(heartbeats.c.at).where(heartbeats.c.process == f"gateway:{self._account}")
@@ -137,3 +138,9 @@ class Supervisor:
             with self._ledger.begin() as connection:
                 resolve_alerts(connection, self._ledger, f"gateway_silent:{self._account}")
             self._is_alerted = False
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """One that has ended by itself meanwhile needs none."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)

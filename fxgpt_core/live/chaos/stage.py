@@ -32,7 +32,7 @@ TIMEFRAME = "1h"
 RUN = "chaos"
 CODE = CodeIdentity("0" * 40, None, "0" * 64)
 COSTS = {"spread": 0.0001, "commission": 0.00002}
-RISK = 1e-5
+RISK = 1e-7
 """Of the equity: many positions are open at once, and none may fail for want of margin unless the venue says so."""
 SIDES = (1, -1)
 PARAMETERS = StrategyParameters.default().replace(risk_max_holding_hours=6)

@@ -62,6 +62,7 @@ class LiveAccount:
     settings: GatewaySettings
     gateway: Gateway | None = None
     deployments: dict[str, int] = field(default_factory=dict)
+    n_left: int = 0
 
     @property
     def folder(self) -> Path:

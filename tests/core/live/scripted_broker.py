@@ -55,7 +55,8 @@ def refused(refusal: Refusal = Refusal.OTHER, retry_after_s: float | None = None
 class ScriptedBroker:
     """One account. Commands take the next answer of their script, and are done where it is empty.
 
-    `left` has the client order ids in the order in which they reached the broker, `commands` every other command that did.
+    `left` has the client order ids in the order in which they reached the broker, `accepted` those it took, `commands` every
+    other command. `compared`: the connection of which its positions were last asked for.
     """
 
     def __init__(self, clock: Clock, name: str = "paper") -> None:
@@ -71,10 +72,13 @@ class ScriptedBroker:
         self.held: dict[str, Position] = {}
         self.told: list[Fill] = []
         self.is_mute, self.min_units = False, 1000
-        self.n_read_anew = 0
+        self.n_read_anew, self.equity = 0, 100_000.0
         self.since_us: int | None = None
         self.before_write: Callable[[], None] = lambda: None
+        self.on_left: Callable[[OrderRequest], None] = lambda request: None
         self.asked: list[OrderRequest] = []
+        self.accepted: list[str] = []
+        self.compared = 0
         self._seen_from: dict[str, int] = {}
         self._quotes: dict[str, Quote] = {}
         self._number, self._from_us = 0, 0
@@ -173,9 +177,10 @@ class ScriptedBroker:
         self.before_write()
         if refusal := permit():
             return OrderResult(OrderOutcome.DENIED, reason=refusal)
-        if answer.outcome is OrderOutcome.DENIED:
+        if answer.outcome is OrderOutcome.DENIED or not self.is_ready:
             return OrderResult(OrderOutcome.DENIED, reason="no byte of it left")
         order = request.client_order_id
+        self.on_left(request)
         self.left.append(order)
         self.asked.append(request)
         if answer.is_done:
@@ -252,12 +257,13 @@ class ScriptedBroker:
 
     def positions(self) -> tuple[Position, ...]:
         self._require_ready()
+        self.compared = self.connections
         return tuple(self.held.values())
 
     def account(self) -> Account:
         self._require_ready()
         margin = sum(held.units * PRICES[held.symbol] for held in self.held.values()) / 30.0
-        return Account(100_000.0, 100_000.0, 30.0, margin)
+        return Account(100_000.0, self.equity, 30.0, margin)
 
     def quote(self, name: str) -> Quote | None:
         return self._quotes.get(name)
@@ -272,6 +278,7 @@ class ScriptedBroker:
 
     def _accept(self, request: OrderRequest, answer: Answer) -> None:
         order = request.client_order_id
+        self.accepted.append(order)
         self._seen_from[order] = self._clock.us + int(answer.seen_after_s * 1_000_000)
         self.book[order] = BrokerOrder(
             self._next("o"), order, request.symbol, request.side, request.units, OrderState.ACCEPTED, None, ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from awaited import awaited
 from live_stage import Stage, stage
+from quoted_broker import Clock
 from sqlalchemy import select, update
 
 from fxgpt_core.brokers.paper import PaperBroker
@@ -143,11 +144,12 @@ def test_lease_lost_before_planning_takes_no_signal(tmp_path: Path) -> None:
 
 def test_lease_lost_is_noticed_at_the_next_beat(tmp_path: Path) -> None:
     made = stage(tmp_path)
+    made.ledger.clock = clock = Clock()
     gateway = made.gateway()
     awaited(gateway.start())
     with made.ledger.begin() as connection:
         connection.execute(update(leases).values(owner="elsewhere:1", fence=99))
-    gateway._heartbeat._last = None
+    clock.move(seconds=3)
     with pytest.raises(RefusedError, match="taken over by another process"):
         awaited(gateway.step())
 
