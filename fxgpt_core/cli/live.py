@@ -1,6 +1,5 @@
-"""fxgpt live status | halt | reduce | resume | write-off: what trades now, the switch, and what only a person may end."""
+"""fxgpt live status | halt | reduce | resume: what trades now, and the switch."""
 
-import asyncio
 import getpass
 import time
 from typing import Annotated, Any
@@ -17,7 +16,6 @@ AccountOption = Annotated[str, typer.Option("--account", help="Account name.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with your name in the ledger.")]
 FlattenFlag = Annotated[bool, typer.Option("--flatten", help="Also close every position and cancel every order.")]
 WaitOption = Annotated[float, typer.Option("--wait", min=0.0, help="How many seconds to wait until the account is flat.")]
-PositionArgument = Annotated[str, typer.Argument(metavar="POSITION", help="Position id, as `fxgpt live status` shows it.")]
 PAPER = "paper"
 
 
@@ -73,24 +71,6 @@ def resume(reason: ReasonOption, account: AccountOption = PAPER, json: JsonFlag 
     Example: fxgpt live resume --reason "spread is back to normal"
     """
     _change("active", account, reason, json)
-
-
-@app.command("write-off")
-def write_off(position: PositionArgument, reason: ReasonOption, account: AccountOption = PAPER, json: JsonFlag = False) -> None:
-    """End a position that only the ledger has. Refused while the broker has it, and while the gateway runs.
-
-    Example: fxgpt live write-off paper-fx1-3c32f7fb --reason "the paper book was lost"
-    """
-    from fxgpt_core.cli.stored import opened_ledger
-    from fxgpt_core.live.running import paper_broker
-    from fxgpt_core.live.write_off import write_off as written_off
-
-    settings = read_settings()
-    ledger = opened_ledger(settings)
-    broker = paper_broker(settings.data_root, account)
-    asyncio.run(written_off(ledger, broker, account, position, by=getpass.getuser(), reason=reason))
-    payload = {"account": account, "position_id": position, "state": "written_off", "reason": reason, "at": ledger.now()}
-    answer(payload, json, lambda: say(f"position {position} is written off; start the gateway, then `fxgpt live resume`"))
 
 
 def _flatten(account: str, reason: str, wait: float, json: bool) -> None:

@@ -26,6 +26,7 @@ from fxgpt_core.cli import (
     live,
     live_chaos,
     live_guards,
+    live_positions,
     live_probe,
     live_replay,
     live_up,
@@ -89,7 +90,7 @@ app.add_typer(ledger.app, name="ledger")
 for room in (setup, doctor, train, anomalies, backtest, stress, luck, registry, deployments, orders, replay, gateway, allocation):
     for name, verb in room.VERBS.items():
         app.command(name)(verb)
-for name, verb in live_replay.VERBS.items():
+for name, verb in (live_replay.VERBS | live_positions.VERBS).items():
     live.app.command(name)(verb)
 for verbs in (optimize_report.VERBS, optimize_export.VERBS):
     for name, verb in verbs.items():

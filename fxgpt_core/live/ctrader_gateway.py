@@ -26,15 +26,20 @@ def ctrader_gateway(lake: Lake, data_root: Path, account: str, access: Access, i
 
     Raises `BadInputError` for an account that is no id.
     """
-    folder = account_folder(data_root, account)
+    folder, number = account_folder(data_root, account), account_id(account)
+    told = Told(account, "ctrader")
+    settings = GatewaySettings(folder=folder, guards=read_guard_settings(data_root, account), begins_halted=is_live)
+    broker = ctrader_broker(access, number, is_live, told, lambda: _us(lake))
+    return Gateway(lake, broker, account, settings=settings, told=told)
+
+
+def account_id(account: str) -> int:
+    """The id that names a cTrader account. Raises `BadInputError` for a name that is none."""
     if not account.isascii() or not account.isdigit():
         raise BadInputError(
             f"account {account!r} is no id of a cTrader account; `fxgpt ctrader accounts` lists yours: --account ID"
         )
-    told = Told(account, "ctrader")
-    settings = GatewaySettings(folder=folder, guards=read_guard_settings(data_root, account), begins_halted=is_live)
-    broker = ctrader_broker(access, int(account), is_live, told, lambda: _us(lake))
-    return Gateway(lake, broker, account, settings=settings, told=told)
+    return int(account)
 
 
 def ctrader_broker(access: Access, account_id: int, is_live: bool, told: Told, now_us: Callable[[], int]) -> CTraderBroker:

@@ -60,7 +60,7 @@ class OrderPath:
 
     @property
     def is_in_peace(self) -> bool:
-        """Whether the broker was asked too often and wants to be left alone for a while: what is planned waits."""
+        """Whether the broker was asked too often and wants to be left alone: what is planned waits."""
         return self._peace_until is not None and self._ledger.now() < self._peace_until
 
     def plan(self, signal: Row[Any], request: OrderRequest, deployment_id: int, retry: int = 0) -> bool:
@@ -136,8 +136,7 @@ class OrderPath:
             self._settle(order, OrderResult(OrderOutcome.UNKNOWN, reason=f"{type(error).__name__}: {error}"))
             return True
         if known is None:
-            if intent.state != IntentState.UNKNOWN:
-                self._settle(order, OrderResult(OrderOutcome.UNKNOWN, reason="the broker does not know it yet"))
+            self._settle(order, OrderResult(OrderOutcome.UNKNOWN, reason="the broker does not know it yet"))
             return True
         self._adopt(intent, known)
         return False
@@ -191,8 +190,7 @@ class OrderPath:
             self._write(connection, intent, IntentState.PLANNED, result)
 
     def _unsend(self, connection: Connection, order: str) -> None:
-        mine = order_intents.c.client_order_id == order
-        connection.execute(update(order_intents).where(mine).values(sent_at=None))
+        connection.execute(update(order_intents).where(order_intents.c.client_order_id == order).values(sent_at=None))
 
     def _deny(self, connection: Connection, intent: Row[Any], refusal: str) -> None:
         self._write(connection, intent, IntentState.DENIED, OrderResult(OrderOutcome.DENIED, reason=refusal))

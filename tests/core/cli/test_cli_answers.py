@@ -45,7 +45,7 @@ def test_the_verbs_are_these():
         "gates", "approve", "reject", "approval-policy",
         "deploy", "deployments", "rollback", "pause", "resume", "history",
         "trials best", "ledger archive",
-        "live status", "live halt", "live reduce", "live resume", "live write-off", "orders", "trace", "gateway",
+        "live status", "live halt", "live reduce", "live resume", "live write-off", "live adopt", "orders", "trace", "gateway",
     }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ NEEDS_LEDGER = {
     "reduce": ("live", "reduce", "--reason", "calm"),
     "resume": ("live", "resume", "--reason", "calm"),
     "write-off": ("live", "write-off", "paper-x", "--reason", "lost"),
+    "adopt": ("live", "adopt", "paper-x", "--reason", "mine"),
     "orders": ("orders",),
     "trace": ("trace", "fx1-0"),
     "gateway": ("gateway",),

@@ -1,11 +1,16 @@
 """fxgpt live: what a person sees, and the switch that never reports having stopped what it did not reach."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import insert
 
+from fxgpt_core.brokers.paper import PaperBroker
+from fxgpt_core.brokers.paper_quotes import PlayedCandle
 from fxgpt_core.live import state_of_trading
+from fxgpt_core.market.costs import Costs
+from fxgpt_core.market.orders import OrderRequest, Side
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import heartbeats, positions
 
@@ -71,3 +76,22 @@ def test_a_position_that_only_the_ledger_has_is_written_off(fxgpt, ledger):
 def test_a_write_off_without_a_ledger_says_what_to_start(fxgpt):
     answer = fxgpt("live", "write-off", "paper-fx1-a", "--reason", "lost")
     assert (answer.code, "fxgpt setup" in answer.err) == (7, True)
+
+
+def test_a_position_that_only_the_broker_has_is_adopted_and_managed_by_nobody(fxgpt, ledger, data_root):
+    """The ledger was lost, the paper book was not."""
+    broker = PaperBroker(data_root / "paper" / "paper.db", {"EURUSD": Costs(0.0001, 0.00002)})
+    asyncio.run(broker.connect())
+    asyncio.run(broker.place(OrderRequest("a", "EURUSD", Side.LONG, 1000, 1.0, 1.3, 0)))
+    broker.on_candle(PlayedCandle("EURUSD", 3_600_000_000, 7_200_000_000, 1.1, 1.2, 1.05, 1.15))
+    (held,) = broker.positions()
+    asyncio.run(broker.disconnect())
+    assert fxgpt("live", "adopt", "paper-x", "--reason", "mine").code == 4
+    assert fxgpt("live", "adopt", held.position_id, "--reason", " ").code == 5
+    assert fxgpt("live", "adopt", held.position_id, "--reason", "mine", "--broker", "nobody").code == 3
+    assert fxgpt("live", "adopt", held.position_id, "--reason", "mine", "--broker", "ctrader").code == 3
+    done = fxgpt("live", "adopt", held.position_id, "--reason", "mine", "--json")
+    assert (done.code, done.json["state"]) == (0, "open")
+    (row,) = fxgpt("live", "status", "--json").json["open_positions"]
+    assert (row["position_id"], row["units"], row["stop_price"]) == (held.position_id, 1000, 1.0)
+    assert fxgpt("live", "adopt", held.position_id, "--reason", "mine").code == 5

@@ -3,13 +3,14 @@
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from live_account import LiveAccount, live_account, play
+from live_account import GUARDS, LiveAccount, live_account, play
 from scripted_broker import ACCEPTED, DONE, HIDDEN, LOST, NEVER_WRITTEN, Answer, refused
 
 from fxgpt_core.brokers.broker import OrderState, Refusal
@@ -24,50 +25,55 @@ ANSWERS = (
     Answer(breaks=True, fills=(), seen_after_s=20.0), refused(), refused(Refusal.NOT_ENOUGH_MONEY),
     refused(Refusal.RATE_LIMIT, 3.0),
 )  # fmt: skip
+MANY = replace(GUARDS, max_positions_per_symbol=100, max_positions=100)
+SATURDAY = 6
 FINAL = {"FILLED", "DENIED", "REJECTED", "CANCELLED", "EXPIRED"}
 
 
 class Witness:
-    """Looks at every order in the moment it leaves, by what the test did and the broker knows."""
+    """Looks at every order in the moment it leaves, by what the test did and the broker knows; what is wrong is kept, because to
+    the gateway an error of the broker is an unknown outcome.
+    """
 
     def __init__(self, account: LiveAccount) -> None:
         self.account, self.broker = account, account.broker
-        self.n_left = 0
+        self.n_left, self.wrong = 0, list[str]()
         self.broker.on_left = self.look
 
     def look(self, request: OrderRequest) -> None:
-        account, broker = self.account, self.broker
+        account, broker, symbol = self.account, self.broker, request.symbol
         self.n_left += 1
-        assert account.state is TradingState.ACTIVE
-        assert not any((account.folder / name).exists() for name in ("halt", "flatten"))
-        assert broker.is_ready
-        assert broker.compared == broker.connections
-        assert account.clock.us - request.requested_at_us <= 30_000_000
-        assert account.clock.time.isoweekday() != 6  # Saturday
-        assert not any(held.symbol == request.symbol and not held.client_order_id for held in broker.held.values())
         others = [row for row in account.rows(order_intents) if row.client_order_id != request.client_order_id]
-        assert not any(row.symbol == request.symbol and row.state == "UNKNOWN" for row in others)
-        assert account.intent(request.client_order_id).state == "SENT"
+        wanted = {
+            "active": account.state is TradingState.ACTIVE,
+            "no file": not any((account.folder / name).exists() for name in ("halt", "flatten")),
+            "connected": broker.is_ready,
+            "compared": broker.compared == broker.connections,
+            "fresh": account.clock.us - request.requested_at_us <= 30_000_000,
+            "open": account.clock.time.isoweekday() != SATURDAY,
+            "not foreign": all(held.symbol != symbol or held.client_order_id for held in broker.held.values()),
+            "nothing unknown": all(row.symbol != symbol or row.state != "UNKNOWN" for row in others),
+            "written ahead": account.intent(request.client_order_id).state == "SENT",
+        }
+        self.wrong += [f"{request.client_order_id}: not {name}" for name, holds in wanted.items() if not holds]
 
 
-async def signal(account: LiveAccount, symbol: str, side: int, answer: Answer) -> None:
-    account.broker.places.append(answer)
-    await account.next_hour()
-    await account.signal(symbol, side)
-    await account.run(4.0, 1.0)
-    account.broker.places.clear()
-    account.broker.before_write = lambda: None
-
-
-async def last_moment(account: LiveAccount, what: str) -> None:
-    """The next order meets a change in the moment before it is written."""
+async def signal(account: LiveAccount, symbol: str, side: int, answer: Answer, meets: str = "") -> None:
+    """A wish, its answer, and what its order meets in the moment before it is written."""
     deeds: dict[str, Callable[[], object]] = {
+        "": lambda: None,
         "halt": lambda: switch(account, TradingState.HALTED),
         "file": lambda: account.write("halt"),
         "lose": account.broker.lose,
         "reconnect": account.broker.come_back,
     }
-    account.broker.before_write = deeds[what]
+    account.broker.places.append(answer)
+    await account.next_hour()
+    account.broker.before_write = deeds[meets]
+    await account.signal(symbol, side)
+    await account.run(4.0, 1.0)
+    account.broker.places.clear()
+    account.broker.before_write = lambda: None
 
 
 def switch(account: LiveAccount, state: TradingState) -> None:
@@ -139,10 +145,12 @@ async def foreign(account: LiveAccount, symbol: str) -> None:
 
 
 async def weekend(account: LiveAccount) -> None:
-    """Saturday, noon."""
+    """Somebody wishes to trade on Saturday at noon; the story goes on on Monday."""
     days = (5 - account.clock.time.weekday()) % 7 or 7
     noon = (account.clock.time + timedelta(days=days)).replace(hour=12, minute=0, second=0, microsecond=0)
     await account.wait((noon - account.clock.time).total_seconds())
+    await signal(account, "EURUSD", 1, DONE)
+    await account.wait(47 * 3600.0)
 
 
 Event = tuple[Callable[..., Awaitable[None]], tuple[object, ...]]
@@ -153,17 +161,22 @@ def event(deed: Callable[..., Awaitable[None]], *arguments: st.SearchStrategy) -
     return st.tuples(st.just(deed), st.tuples(*arguments))
 
 
-WISH = event(signal, SYMBOLS, st.sampled_from([-1, 1]), st.sampled_from(ANSWERS))
-EVENTS = st.one_of(
-    WISH, WISH, WISH, WISH,
-    event(resume), event(resume),
-    event(fill, st.sampled_from([1, 3])), event(fill, st.sampled_from([1, 3])),
-    event(last_moment, st.sampled_from(["halt", "file", "lose", "reconnect"])),
-    event(stricter, st.sampled_from(["halted", "reducing", "file", "flatten"])),
-    event(connection, st.booleans()), event(connection, st.just(True)),
-    event(mute, st.booleans()), event(tell_again), event(restart, st.booleans()),
-    event(position, st.sampled_from(["stop", "part", "bare"])), event(foreign, SYMBOLS), event(weekend),
-)  # fmt: skip
+MEETS = st.sampled_from(["", "", "", "", "halt", "file", "lose", "reconnect"])
+WISH = event(signal, SYMBOLS, st.sampled_from([-1, 1]), st.sampled_from(ANSWERS), MEETS)
+OFTEN = (
+    (24, WISH),
+    (8, event(resume)),
+    (4, event(fill, st.sampled_from([1, 3]))),
+    (3, event(connection, st.sampled_from([True, True, False]))),
+    (3, event(restart, st.booleans())),
+    (3, event(position, st.sampled_from(["stop", "part", "bare"]))),
+    (2, event(stricter, st.sampled_from(["halted", "reducing", "file", "flatten"]))),
+    (1, event(mute, st.booleans())),
+    (1, event(tell_again)),
+    (1, event(foreign, SYMBOLS)),
+    (1, event(weekend)),
+)
+EVENTS = st.sampled_from([kind for weight, kind in OFTEN for _ in range(weight)]).flatmap(lambda kind: kind)
 
 
 def folded(account: LiveAccount) -> dict[str, tuple[int, int]]:
@@ -211,12 +224,13 @@ async def story(account: LiveAccount, events: list[Event]) -> None:
     await account.wait(30.0)  # what is not sent by now is too old, and what was lost must be known
     await account.run(12.0, 1.0)
     require_sound_books(account)
+    assert witness.wrong == []
     account.n_left = witness.n_left
 
 
 def try_out(template_root: Path, events: list[Event]) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        account = live_account(template_root, Path(folder), most_starts=1000)
+        account = live_account(template_root, Path(folder), most_starts=1000, guards=MANY)
         try:
             play(story(account, events))
         finally:
@@ -224,20 +238,26 @@ def try_out(template_root: Path, events: list[Event]) -> int:
     return account.n_left
 
 
+def most_orders(events: list[Event]) -> int:
+    """A wish leaves once, or up to three times where the broker turned it away unread; at half its size where money was short."""
+    return sum(3 if deed is signal else 1 if deed is weekend else 0 for deed, _ in events)
+
+
 KEPT = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate))
 
 
-@settings(KEPT, max_examples=10)
-@given(events=st.lists(EVENTS, min_size=5, max_size=9))
+@settings(KEPT, max_examples=6)
+@given(events=st.lists(EVENTS, min_size=4, max_size=8))
 def test_nothing_leaves_that_may_not_and_nothing_is_placed_twice(live_template: Path, events: list[Event]) -> None:
-    assert try_out(live_template, events) <= len(events)
+    assert try_out(live_template, events) <= most_orders(events)
 
 
 @pytest.mark.slow
-@settings(KEPT, max_examples=400)
-@given(events=st.lists(EVENTS, min_size=8, max_size=30))
+@pytest.mark.timeout(1800)
+@settings(KEPT, max_examples=150)
+@given(events=st.lists(EVENTS, min_size=8, max_size=20))
 def test_nothing_leaves_that_may_not_in_long_stories(live_template: Path, events: list[Event]) -> None:
-    assert try_out(live_template, events) <= len(events)
+    assert try_out(live_template, events) <= most_orders(events)
 
 
 def test_the_stories_send_orders(live_template: Path) -> None:
