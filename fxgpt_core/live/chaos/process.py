@@ -102,7 +102,8 @@ class SentAgain(OrderPath):
         if result.outcome is OrderOutcome.UNKNOWN:
             self._broker._commands._given.discard(request.client_order_id)  # type: ignore[attr-defined]
             again = await self._broker.place(request)
-            self._settle(request.client_order_id, again)
+            if again.outcome is not OrderOutcome.DENIED:
+                self._settle(request.client_order_id, again)
         return result
 
 
