@@ -108,7 +108,8 @@ class AccountReading:
         unknown = [one for one in self.book.positions.values() if one.volume and (one.unexplained or one.order_id is None)]
         for position in unknown:
             if position.opened_ms < since_ms - OLD_MS:
-                rows = await history.of_position(link, self.account_id, position.position_id)
+                span = (position.opened_ms - AHEAD_MS, self.now_ms() + AHEAD_MS)
+                rows = await history.of_position(link, self.account_id, position.position_id, span)
                 self.book.take_rows(*rows)
         return min([since_ms, *(one.opened_ms for one in unknown if since_ms - OLD_MS <= one.opened_ms)])
 

@@ -17,22 +17,22 @@ LEAST_PART = 64
 
 async def orders_between(link: Link, account_id: int, since_ms: int, until_ms: int) -> list[Any]:
     """All ProtoOAOrder of a stretch, both ends included. Raises `NotReadyError` where it cannot be read to its end."""
-    return await _all(link, ("ProtoOAOrderListReq", "order"), account_id, (since_ms, until_ms))
+    asked = {"ctidTraderAccountId": account_id}
+    return await _all(link, ("ProtoOAOrderListReq", "order"), asked, list(windows(since_ms, until_ms)))
 
 
 async def deals_between(link: Link, account_id: int, since_ms: int, until_ms: int) -> list[Any]:
     """All ProtoOADeal of a stretch, both ends included. Raises `NotReadyError` where it cannot be read to its end."""
-    return await _all(link, ("ProtoOADealListReq", "deal"), account_id, (since_ms, until_ms))
+    asked = {"ctidTraderAccountId": account_id}
+    return await _all(link, ("ProtoOADealListReq", "deal"), asked, list(windows(since_ms, until_ms)))
 
 
-async def of_position(link: Link, account_id: int, position_id: int) -> tuple[list[Any], list[Any]]:
-    """All orders and deals of a position, however old it is."""
+async def of_position(link: Link, account_id: int, position_id: int, span_ms: tuple[int, int]) -> tuple[list[Any], list[Any]]:
+    """All orders and deals of a position, however old it is. Raises `NotReadyError` where it cannot be read to its end."""
     asked = {"ctidTraderAccountId": account_id, "positionId": position_id}
-    orders = await read(link, "ProtoOAOrderListByPositionIdReq", **asked)
-    deals = await read(link, "ProtoOADealListByPositionIdReq", **asked)
-    if orders.hasMore or deals.hasMore:
-        raise NotReadyError(f"the venue tells the history of position {position_id} in parts, and not how to ask for the rest")
-    return list(orders.order), list(deals.deal)
+    orders = await _all(link, ("ProtoOAOrderListByPositionIdReq", "order"), asked, [span_ms])
+    deals = await _all(link, ("ProtoOADealListByPositionIdReq", "deal"), asked, [span_ms])
+    return orders, deals
 
 
 async def details(link: Link, account_id: int, order_id: int) -> tuple[list[Any], list[Any]]:
@@ -60,13 +60,13 @@ def windows(since_ms: int, until_ms: int) -> Iterator[tuple[int, int]]:
         begin += WEEK_MS
 
 
-async def _all(link: Link, kind: tuple[str, str], account_id: int, span: tuple[int, int]) -> list[Any]:
+async def _all(link: Link, kind: tuple[str, str], asked: dict[str, int], spans: list[tuple[int, int]]) -> list[Any]:
     """The rows of a list, each once; `kind` is the request and the field of its answer."""
     rows: dict[int, Any] = {}
-    waiting = list(windows(*span))[::-1]
+    waiting = spans[::-1]
     while waiting:
         begin, end = waiting.pop()
-        told = await read(link, kind[0], ctidTraderAccountId=account_id, fromTimestamp=begin, toTimestamp=end)
+        told = await read(link, kind[0], **asked, fromTimestamp=begin, toTimestamp=end)
         found = list(getattr(told, kind[1]))
         rows |= {getattr(row, f"{kind[1]}Id"): row for row in found}
         if not told.hasMore:

@@ -67,11 +67,17 @@ class ProcessConfig:
 
 
 class SentBeforeWritten(OrderPath):
-    """Writes an order down once it was sent."""
+    """Writes an order down once it was sent: a process that dies in between has never heard of it, and sends it again."""
+
+    def plan(self, signal: Any, request: OrderRequest, deployment_id: int, retry: int = 0) -> bool:
+        """Only remembered."""
+        self.__dict__.setdefault("remembered", {})[request.client_order_id] = (signal, request, deployment_id, retry)
+        return True
 
     async def send(self, request: OrderRequest) -> OrderResult:
-        """Hand over first; a process that dies in between has never heard of the order."""
+        """Hand over first."""
         result = await self._broker.place(request)
+        super().plan(*self.__dict__["remembered"].pop(request.client_order_id))
         if not self._mark_sent(request.client_order_id):
             self._settle(request.client_order_id, result)
         return result
@@ -96,7 +102,8 @@ class SentAgain(OrderPath):
         if result.outcome is OrderOutcome.UNKNOWN:
             self._broker._commands._given.discard(request.client_order_id)  # type: ignore[attr-defined]
             again = await self._broker.place(request)
-            self._settle(request.client_order_id, again)
+            if again.outcome is not OrderOutcome.DENIED:
+                self._settle(request.client_order_id, again)
         return result
 
 
