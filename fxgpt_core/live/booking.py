@@ -11,6 +11,7 @@ from fxgpt_core.live.state_of_trading import alert, change_within, note_risk, re
 from fxgpt_core.market.orders import Fill, Position
 from fxgpt_core.portfolio.trading_state import StateChange, TradingState
 from fxgpt_core.registry import lineage
+from fxgpt_core.registry.gateway_tables import closes
 from fxgpt_core.registry.ledger import Ledger
 from fxgpt_core.registry.live_tables import fills, order_intents, orders, positions
 
@@ -163,7 +164,12 @@ class Booking:
         connection.execute(update(positions).where(positions.c.position_id == fill.position_id).values(**changes))
 
     def _named(self, connection: Connection, fill: Fill, held: Row[Any] | None) -> str:
-        """The reason of a fill: a broker says "stop", we know which of our rules had put the stop there."""
+        """The reason of a fill: a broker says "stop", we know which of our rules had put the stop there; it says "close", and we
+        know what for, which no broker need remember.
+        """
+        if fill.reason == "close":
+            asked = select(closes.c.reason).where(closes.c.position_id == fill.position_id, closes.c.sent_at.is_not(None))
+            return connection.execute(asked.order_by(closes.c.sent_at.desc()).limit(1)).scalar_one_or_none() or fill.reason
         if fill.reason != "stop" or held is None or held.stop_price is None:
             return fill.reason
         return stop_reason(held.entry_price, held.stop_price, first_stop(connection, held.client_order_id))

@@ -46,6 +46,8 @@ def test_the_verbs_are_these():
         "deploy", "deployments", "rollback", "pause", "resume", "history",
         "trials best", "ledger archive",
         "live status", "live halt", "live reduce", "live resume", "live write-off", "live adopt", "orders", "trace", "gateway",
+        "replay", "live up", "live chaos", "live why", "live guards", "live replay", "live probe",
+        "ctrader login", "ctrader accounts", "ctrader simulate",
     }  # fmt: skip
 
 
