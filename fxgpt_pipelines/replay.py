@@ -9,6 +9,8 @@ from fxgpt_core.errors import NotReadyError
 from fxgpt_core.market.timeframes import timeframe as timeframe_of
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from fxgpt_core.live.candle_feed import ClosedCandle
     from fxgpt_core.registry.ledger import Ledger
     from fxgpt_core.settings import Settings
@@ -48,16 +50,22 @@ class Standing:
 
 def held_out(settings: "Settings", ledger: "Ledger", series: Series) -> "list[ClosedCandle]":
     """The provider's candles behind both those the deployment was made with and those already in the feed, oldest first."""
-    from fxgpt_core.candles.schema import candle_columns
-    from fxgpt_core.live.candle_feed import ClosedCandle, received
     from fxgpt_core.registry.code_identity import code_identity
     from fxgpt_core.registry.deployments import Deployments
     from fxgpt_core.registry.lake import Lake
+
+    lake = Lake(settings.lake_root, ledger, code_identity())
+    made_with = lake.inputs(Deployments(ledger).get(series.deployment_id).parameter_set_id)
+    return behind(settings, ledger, series, next(edge.parent for edge in made_with if edge.role == "candles").frame())
+
+
+def behind(settings: "Settings", ledger: "Ledger", series: Series, history: "pl.DataFrame") -> "list[ClosedCandle]":
+    """The provider's candles behind a history and those already in the feed, oldest first."""
+    from fxgpt_core.candles.schema import candle_columns
+    from fxgpt_core.live.candle_feed import ClosedCandle, received
     from fxgpt_pipelines.providing import provided
 
-    lake, timeframe = Lake(settings.lake_root, ledger, code_identity()), timeframe_of(series.timeframe)
-    made_with = lake.inputs(Deployments(ledger).get(series.deployment_id).parameter_set_id)
-    history = next(edge.parent for edge in made_with if edge.role == "candles").frame()
+    timeframe = timeframe_of(series.timeframe)
     last_us = int(history["open_time"].to_physical()[-1])
     feed = received(ledger, series.symbol, series.timeframe, 1 << 62).candles
     last_us = max([last_us, *(candle.open_time_us for candle in feed[-1:])])

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.endpoint import Endpoint
-from fxgpt_core.brokers.ctrader.framing import framed, read_frame
+from fxgpt_core.brokers.ctrader.framing import abort, framed, read_frame
 
 
 def make_certificate(folder: Path, address: str = "127.0.0.1") -> Path:
@@ -65,7 +65,7 @@ class Peer:
 
     def drop(self) -> None:
         """End the connection at once."""
-        self.writer.transport.abort()
+        abort(self.writer)
 
 
 NOWHERE = Endpoint("127.0.0.1", 0, False)

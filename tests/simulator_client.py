@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fxgpt_core.brokers.ctrader import protocol
-from fxgpt_core.brokers.ctrader.framing import framed, read_frame
+from fxgpt_core.brokers.ctrader.framing import abort, framed, read_frame
 from fxgpt_core.brokers.ctrader_simulator.certificates import Certificates, make_certificates
 from fxgpt_core.brokers.ctrader_simulator.faults import Faults
 from fxgpt_core.brokers.ctrader_simulator.server import ServerSettings, SimulatorServer
@@ -71,7 +71,7 @@ class PlainClient:
         return True
 
     def close(self) -> None:
-        self.writer.transport.abort()
+        abort(self.writer)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from fxgpt_core.candles.store import CandleStore
 from fxgpt_core.errors import CandleSchemaError
 from fxgpt_core.market.timeframes import Timeframe
 from fxgpt_pipelines import live_decision
-from fxgpt_pipelines.replay import Series, held_out
+from fxgpt_pipelines.replay import Series, behind
 
 
 def test_the_spread_of_an_import_is_in_the_raw_and_in_the_checked_candles(fresh):
@@ -29,7 +29,8 @@ def test_candles_with_a_spread_are_released_with_it(fresh):
     store.put(plain.with_columns(spread=pl.lit(0.00014)), "EURUSD", Timeframe.H1, "with a spread")
     fresh.runner.materialize("raw_candles", {"hold_out_candles": 3})
     fresh.runner.materialize("candles")
-    released = held_out(fresh.settings, fresh.ledger, Series("EURUSD", "1h", deployment_id=1))
+    history = fresh.lake.latest("candles", "EURUSD", "1h").frame()
+    released = behind(fresh.settings, fresh.ledger, Series("EURUSD", "1h", deployment_id=1), history)
     told = [(candle.close, candle.volume, candle.spread) for candle in released]
     assert told == plain.select("close", "volume", pl.lit(0.00014)).tail(3).rows()
 

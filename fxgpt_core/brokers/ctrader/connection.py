@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from fxgpt_core.brokers.broker import Permit, permitted
 from fxgpt_core.brokers.ctrader import protocol
 from fxgpt_core.brokers.ctrader.endpoint import Endpoint, drop_what_is_not_taken, require_verifying
-from fxgpt_core.brokers.ctrader.framing import framed, read_frame
+from fxgpt_core.brokers.ctrader.framing import abort, framed, read_frame
 from fxgpt_core.brokers.ctrader.limiter import Limiter
 from fxgpt_core.brokers.ctrader.outcomes import ErrorAnswer, NeverWritten, PerhapsWritten
 from fxgpt_core.brokers.ctrader.redaction import scrubbed
@@ -248,7 +248,7 @@ class Connection:
                 pending.answer.set_exception(PerhapsWritten(unknown))
         for task in self._tasks:
             task.cancel()
-        self._writer.transport.abort()
+        abort(self._writer)
 
 
 HEARTBEAT = framed(protocol.encode(protocol.new("ProtoHeartbeatEvent")))

@@ -1,6 +1,7 @@
 """Frames on the wire: four bytes of length, big-endian, then that many bytes. The same for both sides."""
 
 import asyncio
+import contextlib
 
 from fxgpt_core.errors import SourceAnswerError
 
@@ -30,3 +31,10 @@ def _checked(length: int) -> int:
             f"a frame of {length} bytes; at most {LONGEST} are allowed; the other side speaks another protocol"
         )
     return length
+
+
+def abort(writer: asyncio.StreamWriter) -> None:
+    """End a connection at once, without waiting for what was not sent; one that is over stays over."""
+    # The TLS transport of an ended connection has let go of its protocol; not every patch release of 3.11 minds that itself.
+    with contextlib.suppress(AttributeError):
+        writer.transport.abort()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fxgpt_core.brokers.ctrader import protocol
-from fxgpt_core.brokers.ctrader.framing import framed, read_frame
+from fxgpt_core.brokers.ctrader.framing import abort, framed, read_frame
 from fxgpt_core.brokers.ctrader_simulator.faults import FaultPlan
 from fxgpt_core.brokers.ctrader_simulator.rate_limits import SlidingWindow
 from fxgpt_core.brokers.ctrader_simulator.records import VenueQuote
@@ -73,7 +73,7 @@ class ClientConnection:
             beat.cancel()
             self.is_gone = True
             if not self.writer.is_closing():
-                self.writer.transport.abort()
+                abort(self.writer)
 
     @property
     def is_still(self) -> bool:
@@ -118,7 +118,7 @@ class ClientConnection:
         """End the connection at once; what is not sent yet is lost."""
         self.is_gone = True
         self._goes_on.set()
-        self.writer.transport.abort()
+        abort(self.writer)
 
     def close(self) -> None:
         """End the connection when what is written has been sent."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from fxgpt_core.brokers.ctrader.framing import abort
 from fxgpt_core.brokers.ctrader_simulator import weather
 from fxgpt_core.brokers.ctrader_simulator.answers import answer
 from fxgpt_core.brokers.ctrader_simulator.bars import BarStore
@@ -156,7 +157,7 @@ class SimulatorServer:
         try:
             await writer.start_tls(weather.foreign_context() if wrong else self._context)
         except (OSError, ssl.SSLError):
-            writer.transport.abort()
+            abort(writer)
             return
         client = ClientConnection(reader, writer, self.faults, self.settings.pace, lambda one, asked: answer(self, one, asked))
         self.clients.add(client)

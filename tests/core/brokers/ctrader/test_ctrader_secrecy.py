@@ -166,6 +166,7 @@ def test_the_token_address_is_told_nowhere(caplog, answer, ended):
 def test_without_the_cleaning_the_http_library_would_tell(caplog):
     """The negative control: a text that no Secret was made of stands in the log."""
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="httpx")  # other libraries silence it for the whole process
 
     async def play() -> None:
         transport = httpx.MockTransport(lambda _: httpx.Response(200))
