@@ -1,6 +1,6 @@
 """A position that only the broker has, as after a lost ledger or a trade by hand: put into the books by a person, in writing."""
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from fxgpt_core.brokers.broker import Broker
 from fxgpt_core.errors import MissingError, RefusedError
@@ -9,14 +9,14 @@ from fxgpt_core.live.state_of_trading import note_risk, resolve_alerts
 from fxgpt_core.market.orders import Position
 from fxgpt_core.registry import lineage
 from fxgpt_core.registry.ledger import Ledger
-from fxgpt_core.registry.live_tables import fills, positions
+from fxgpt_core.registry.live_tables import fills, order_intents, positions
 
 
 async def adopt(ledger: Ledger, broker: Broker, account: str, position_id: str, *, by: str, reason: str) -> None:
     """Put an open position of the broker into the ledger. No deployment manages it: its stop and target stay what they are.
 
-    Raises `RefusedError` without a reason, while a gateway runs, or if the ledger has it already; `MissingError` when the broker
-    has no such position; `NotReadyError` when the broker cannot be reached.
+    Raises `RefusedError` without a reason, while a gateway runs, if the ledger has it already, or if an order of ours opened it;
+    `MissingError` when the broker has no such position; `NotReadyError` when the broker cannot be reached.
     """
     if not by.strip() or not reason.strip():
         raise RefusedError(f"the adoption of {position_id} names no person or no reason; give both")
@@ -35,6 +35,7 @@ async def adopt(ledger: Ledger, broker: Broker, account: str, position_id: str, 
         with leased.begin() as connection:
             if connection.execute(select(positions.c.state).where(positions.c.position_id == position_id)).first() is not None:
                 raise RefusedError(f"the ledger has position {position_id} already; `fxgpt live status` shows it")
+            _require_no_order(connection, held)
             now = leased.now()
             connection.execute(insert(positions), {**row, "protected_at": now})
             fact = {**row, "by": by, "reason": reason}
@@ -44,6 +45,17 @@ async def adopt(ledger: Ledger, broker: Broker, account: str, position_id: str, 
     finally:
         await broker.disconnect()
         leased.give_up()
+
+
+def _require_no_order(connection: Connection, held: Position) -> None:
+    """The gateway books the fill of an order of ours, which would come on top of what was adopted."""
+    asked = select(order_intents.c.state).where(order_intents.c.client_order_id == held.client_order_id)
+    state = connection.execute(asked).scalar_one_or_none()
+    if state is not None:
+        raise RefusedError(
+            f"position {held.position_id} was opened by order {held.client_order_id} of ours, which is {state}: start the gateway, "
+            "which books it; if it stays foreign all the same, close it at the broker"
+        )
 
 
 async def _exits_to_come(ledger: Ledger, broker: Broker, held: Position) -> int:

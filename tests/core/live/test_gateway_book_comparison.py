@@ -1,7 +1,10 @@
 """Books that differ: a foreign position blocks its symbol, one of ours that is missing blocks all and halts after the grace."""
 
+import pytest
 from live_account import LiveAccount, play
+from scripted_broker import LOST
 
+from fxgpt_core.errors import RefusedError
 from fxgpt_core.live.adopt import adopt
 from fxgpt_core.portfolio.trading_state import TradingState
 from fxgpt_core.registry.live_tables import alerts, positions, signals
@@ -139,6 +142,28 @@ def test_an_exit_before_the_adoption_does_not_reduce_what_was_adopted(account: L
         await account.run(8.0)
         row = account.position()
         assert row.units - row.closed_units == 2000
+        assert account.state is TradingState.ACTIVE
+
+    play(story())
+
+
+def test_the_position_of_an_order_of_ours_is_booked_by_the_gateway_and_never_adopted(account: LiveAccount) -> None:
+    """Its fill was told while no gateway listened: were it adopted, that fill would come on top of it."""
+
+    async def story() -> None:
+        await account.start()
+        order = await account.entered(LOST)
+        account.crash()
+        units = account.intent(order).units
+        account.broker.take(order, "EURUSD", units)
+        account.broker.fill(order)
+        with pytest.raises(RefusedError, match=f"by order {order} of ours, which is UNKNOWN"):
+            await adopt(account.ledger, account.broker, "paper", account.held().position_id, by="ada", reason="it looks foreign")
+        await account.start()
+        await account.run(8.0)
+        row = account.position()
+        assert (row.units, row.client_order_id) == (units, order)
+        assert account.intent(order).state == "FILLED"
         assert account.state is TradingState.ACTIVE
 
     play(story())
