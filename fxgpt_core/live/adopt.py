@@ -53,8 +53,8 @@ def _require_no_order(connection: Connection, held: Position) -> None:
     state = connection.execute(asked).scalar_one_or_none()
     if state is not None:
         raise RefusedError(
-            f"position {held.position_id} was opened by order {held.client_order_id} of ours, which is {state}: start the gateway, "
-            "which books it; if it stays foreign all the same, close it at the broker"
+            f"position {held.position_id} was opened by order {held.client_order_id} of ours, which is {state}: start the "
+            "gateway, which books it; if it stays foreign all the same, close it at the broker"
         )
 
 

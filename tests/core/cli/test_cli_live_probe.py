@@ -1,63 +1,20 @@
 """fxgpt live probe and fxgpt candles sync at a simulated house, as a person runs them."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from open_house import open_house
 
-from fxgpt_core.brokers.ctrader.endpoint import Endpoint
-from fxgpt_core.brokers.ctrader.redaction import Secret
-from fxgpt_core.brokers.ctrader.tokens import TokenPair
-from fxgpt_core.brokers.ctrader_simulator.venue import VenueSettings
-from fxgpt_core.settings import ctrader_access, read_settings
-from tests.simulator_client import Rehearsal, rehearsal
-
-KEY = "a-key-that-is-long-enough"
-
-
-def now_us() -> int:
-    return int(datetime.now(UTC).timestamp() * 1_000_000)
+from tests.simulator_client import Rehearsal
 
 
 @pytest.fixture
 def house(tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
-    """A house that is open now, in a loop and thread of its own, and the environment of a person who has logged in."""
-    ready, stop = threading.Event(), threading.Event()
-    made: list[Rehearsal] = []
-
-    async def run() -> None:
-        async with rehearsal(tmp_path / "house", venue=VenueSettings(is_always_open=True), now_us=now_us) as at:
-            made.append(at)
-            ready.set()
-            while not stop.is_set():
-                await asyncio.sleep(0.01)
-
-    (tmp_path / "house").mkdir()
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    assert ready.wait(10)
-    at = made[0]
-    keys = at.server.credentials
-    where = Endpoint("127.0.0.1", at.port, is_live=False)
-    variables = {
-        "FXGPT_CTRADER_HOST": str(where), "FXGPT_CTRADER_TOKEN_KEY": KEY,
-        "FXGPT_CTRADER_CA": str(at.certificates.authority), "FXGPT_CTRADER_CLIENT_ID": keys.client_id,
-        "FXGPT_CTRADER_CLIENT_SECRET": keys.client_secret,
-    }  # fmt: skip
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    year_us = 365 * 86_400 * 1_000_000
-    pair = TokenPair(Secret(keys.access_token), Secret(keys.refresh_token), now_us() + year_us)
-    ctrader_access(read_settings()).store().write(pair)
-    try:
+    with open_house(tmp_path, monkeypatch) as at:
         yield at
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_probe_looks_and_tries_and_leaves_nothing_behind(house: Rehearsal, fxgpt: Callable[..., Any]) -> None:
